@@ -1,0 +1,1 @@
+namespace Cifar10Ps; internal static class Placeholder { }
