@@ -1,2 +1,62 @@
-File.Copy(args[0], args[1], overwrite: true);
-return 0;
+using System.Text;
+
+namespace Cifar10Ps.Build;
+
+/// <summary>What the build does with the native libraries that the module ships.</summary>
+internal static class Program
+{
+    private static int Main(string[] args)
+    {
+        try
+        {
+            switch (args)
+            {
+                case ["relax", string source, string destination]:
+                    Relax(source, destination);
+                    return 0;
+                case ["inventory", string list, .. string[] libraries]:
+                    Replace(list, Encoding.UTF8.GetBytes(string.Concat(libraries.Select(l => $"{Path.GetFileName(l)} {new FileInfo(l).Length}\n"))));
+                    return 0;
+                default:
+                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>...");
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            // The form that MSBuild shows as the error of the build.
+            Console.Error.WriteLine($"Cifar10Ps.Build: error: {e.Message}");
+            return 1;
+        }
+    }
+
+    /// <summary>Writes the copy of libLibTorchSharp.so that the module ships: see <see cref="VersionNeed"/>.</summary>
+    private static void Relax(string source, string destination)
+    {
+        byte[] expected = File.ReadAllBytes(source);
+        Replace(destination, VersionNeed.Relax(expected, out int flagsAt));
+        // Done and checked by the build: the two bytes of the flags, and no other, are not the source's.
+        (expected[flagsAt], expected[flagsAt + 1]) = ((byte)VersionNeed.Weak, 0);
+        if (File.ReadAllBytes(destination).SequenceEqual(expected))
+            return;
+        File.Delete(destination);
+        throw new InvalidDataException($"'{destination}' was not what had been written to it, and is deleted.");
+    }
+
+    /// <summary>Writes beside and renames: never half a file, and never into a file that a link shares.</summary>
+    private static void Replace(string path, byte[] content)
+    {
+        string beside = $"{path}.{Environment.ProcessId}.tmp";
+        try
+        {
+            File.WriteAllBytes(beside, content);
+            // 0755, as libraries have, whatever the package's file and the umask say.
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(beside, (UnixFileMode)0b111_101_101);
+            File.Move(beside, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(beside);
+        }
+    }
+}

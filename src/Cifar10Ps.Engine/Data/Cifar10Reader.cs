@@ -1,0 +1,187 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// Reads CIFAR-10's binary version: five training files and one test file, each with 10,000 records of a label byte
+/// and 3,072 bytes of red, green and blue planes, row-major; as files of a folder or packed in a <c>.tar.gz</c>.
+/// </summary>
+/// <remarks>A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009; <c>https://www.cs.toronto.edu/~kriz/cifar.html</c>.</remarks>
+public static class Cifar10Reader
+{
+    /// <summary>Number of training images.</summary>
+    public const int TrainCount = TrainFileCount * RecordsPerFile;
+
+    /// <summary>Number of test images.</summary>
+    public const int TestCount = RecordsPerFile;
+
+    internal const int RecordsPerFile = 10_000;
+    internal const int FileLength = RecordsPerFile * RecordLength;
+    internal const string TestFile = "test_batch.bin";
+    private const int TrainFileCount = 5;
+    private const int Side = 32;
+    private const int RecordLength = 1 + 3 * Side * Side;
+
+    // The archive holds 184 MB. What unpacks to much more is not it.
+    private const long ArchiveLimit = 400_000_000;
+
+    /// <summary>Class names, in the order of the labels.</summary>
+    public static IReadOnlyList<string> Classes { get; } =
+        ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+    /// <summary>The six files, training files first.</summary>
+    internal static IReadOnlyList<string> FileNames { get; } =
+        [.. Enumerable.Range(1, TrainFileCount).Select(i => $"data_batch_{i}.bin"), TestFile];
+
+    /// <summary>Reads a folder or an archive.</summary>
+    /// <param name="path">A folder that holds the six files, itself or in its folder <c>cifar-10-batches-bin</c>, or a <c>.tar.gz</c> archive.</param>
+    /// <param name="trainCount">How many training images to take, 1 to 50,000: the first ones.</param>
+    /// <param name="testCount">How many test images to take, 1 to 10,000: the first ones.</param>
+    /// <exception cref="EngineException">
+    /// <c>DatasetNotFound</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>, <c>BatchFileUnreadable</c>,
+    /// <c>LabelOutOfRange</c>, <c>CorruptArchive</c>.
+    /// </exception>
+    public static ImageDataset Read(string path, int trainCount = TrainCount, int testCount = TestCount)
+    {
+        Dictionary<string, byte[]> files;
+        if (Directory.Exists(path))
+            files = ReadFolder(path, trainCount, testCount);
+        else if (File.Exists(path))
+            files = ReadArchive(path);
+        else
+            throw new EngineException("DatasetNotFound", ErrorKind.NotFound,
+                $"There is no folder and no archive '{path}'. Name a folder with CIFAR-10's .bin files, or cifar-10-binary.tar.gz.");
+
+        LabeledImage[] train = new LabeledImage[trainCount], test = new LabeledImage[testCount];
+        for (int start = 0, file = 0; start < trainCount; start += RecordsPerFile, file++)
+            Parse(FileNames[file], files[FileNames[file]], train.AsSpan(start, Math.Min(RecordsPerFile, trainCount - start)), start);
+        Parse(TestFile, files[TestFile], test, 0);
+        return new ImageDataset("CIFAR-10", path, Classes, train, test);
+    }
+
+    /// <summary>Unpacks the six files of an archive into memory.</summary>
+    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
+    internal static Dictionary<string, byte[]> ReadArchive(string path)
+    {
+        Dictionary<string, byte[]> files = [];
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            using GZipStream unpacked = new(file, CompressionMode.Decompress);
+            using LimitedStream limited = new(unpacked, ArchiveLimit);
+            using TarReader tar = new(limited);
+            while (files.Count < FileNames.Count && tar.GetNextEntry() is { } entry)
+            {
+                // Only the last part of the name counts, and nothing is written: no path can lead anywhere.
+                string name = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
+                if (entry.DataStream is null || !FileNames.Contains(name))
+                    continue;
+                CheckLength(name, entry.Length);
+                byte[] content = new byte[FileLength];
+                entry.DataStream.ReadExactly(content);
+                files[name] = content;
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or NotSupportedException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new EngineException("CorruptArchive", ErrorKind.InvalidData,
+                $"'{path}' is not a whole .tar.gz archive: {e.Message} Download it again.", e);
+        }
+
+        foreach (string name in FileNames)
+            if (!files.ContainsKey(name))
+                throw Missing(name, path);
+        return files;
+    }
+
+    private static Dictionary<string, byte[]> ReadFolder(string path, int trainCount, int testCount)
+    {
+        string folder = path;
+        string nested = Path.Combine(path, "cifar-10-batches-bin");
+        if (!FileNames.Any(name => File.Exists(Path.Combine(folder, name))) && Directory.Exists(nested))
+            folder = nested;
+
+        Dictionary<string, byte[]> files = [];
+        for (int i = 0; i < FileNames.Count; i++)
+        {
+            string name = FileNames[i];
+            int records = name == TestFile ? testCount : Math.Clamp(trainCount - i * RecordsPerFile, 0, RecordsPerFile);
+            try
+            {
+                using FileStream stream = File.OpenRead(Path.Combine(folder, name));
+                CheckLength(name, stream.Length);
+                byte[] content = new byte[records * RecordLength];
+                stream.ReadExactly(content);
+                files[name] = content;
+            }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            {
+                throw Missing(name, folder);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new EngineException("BatchFileUnreadable", ErrorKind.ReadError, $"'{name}' in '{folder}' cannot be read: {e.Message}", e);
+            }
+        }
+
+        return files;
+    }
+
+    private static EngineException Missing(string name, string place) =>
+        new("BatchFileMissing", ErrorKind.NotFound,
+            $"'{name}' is missing from '{place}'. CIFAR-10's binary version has {string.Join(", ", FileNames)}.");
+
+    private static void CheckLength(string name, long length)
+    {
+        if (length != FileLength)
+            throw new EngineException("BatchFileWrongSize", ErrorKind.InvalidData,
+                $"'{name}' has {length:N0} bytes, not {FileLength:N0}: it is cut off, or no file of CIFAR-10's binary version. Download it again.");
+    }
+
+    private static void Parse(string name, byte[] content, Span<LabeledImage> images, int firstIndex)
+    {
+        for (int i = 0; i < images.Length; i++)
+        {
+            int label = content[i * RecordLength];
+            if (label >= Classes.Count)
+                throw new EngineException("LabelOutOfRange", ErrorKind.InvalidData,
+                    $"Record {i} of '{name}' has the label {label}; labels go from 0 to {Classes.Count - 1}. The file is damaged: download it again.");
+            images[i] = new LabeledImage(firstIndex + i, label, Classes[label], Side, Side,
+                content.AsMemory(i * RecordLength + 1, RecordLength - 1));
+        }
+    }
+
+    /// <summary>Fails once more than a set number of bytes were read: an archive that unpacks for ever must not.</summary>
+    private sealed class LimitedStream(Stream inner, long limit) : Stream
+    {
+        private long _left = limit;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override int Read(Span<byte> buffer)
+        {
+            int read = inner.Read(buffer);
+            _left -= read;
+            return _left >= 0 ? read : throw new InvalidDataException("it unpacks to more than CIFAR-10 holds.");
+        }
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,97 @@
+using SkiaSharp;
+
+namespace Cifar10Ps;
+
+/// <summary>Reads a picture file (PNG, JPEG, BMP, WebP, GIF) as the bytes of a network's input.</summary>
+internal static class ImageFile
+{
+    // A picture of this size takes 400 MB while it is decoded.
+    private const long PixelLimit = 100_000_000;
+
+    /// <summary>
+    /// Decodes a file, turns it upright as its EXIF data says, cuts its middle to the wanted aspect ratio and resizes it.
+    /// Transparent parts become white.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="width">Wanted width in pixels.</param>
+    /// <param name="height">Wanted height in pixels.</param>
+    /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
+    /// <exception cref="EngineException"><c>ImageNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    public static byte[] Read(string path, int width, int height)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            using SKManagedStream stream = new(file);
+            using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path);
+            SKImageInfo info = new(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Premul);
+            if ((long)info.Width * info.Height > PixelLimit)
+                throw new EngineException("ImageTooLarge", ErrorKind.InvalidData,
+                    $"'{path}' has {info.Width} x {info.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
+            using SKBitmap bitmap = new(info);
+            if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
+                throw Invalid(path);
+            return Resize(bitmap, codec.EncodedOrigin, width, height);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new EngineException("ImageNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EngineException("ImageUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static EngineException Invalid(string path) =>
+        new("InvalidImageFile", ErrorKind.InvalidData, $"'{path}' is not a whole picture file. PNG, JPEG, BMP, WebP and GIF can be read.");
+
+    private static byte[] Resize(SKBitmap bitmap, SKEncodedOrigin origin, int width, int height)
+    {
+        using SKBitmap upright = Upright(bitmap, origin);
+        double scale = Math.Max((double)width / upright.Width, (double)height / upright.Height);
+        float left = (float)(upright.Width - width / scale) / 2, top = (float)(upright.Height - height / scale) / 2;
+        SKRect middle = new(left, top, upright.Width - left, upright.Height - top);
+
+        using SKBitmap result = new(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        using SKCanvas canvas = new(result);
+        using SKImage image = SKImage.FromBitmap(upright);
+        // Mipmaps average all pixels on the way down; a cubic filter is smoother on the way up.
+        SKSamplingOptions filter = scale == 1 ? new SKSamplingOptions(SKFilterMode.Nearest)
+            : scale > 1 ? new SKSamplingOptions(SKCubicResampler.Mitchell)
+            : new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear);
+        canvas.Clear(SKColors.White);
+        canvas.DrawImage(image, middle, new SKRect(0, 0, width, height), filter, null);
+
+        ReadOnlySpan<byte> rgba = result.GetPixelSpan();
+        int plane = width * height;
+        byte[] pixels = new byte[3 * plane];
+        for (int i = 0; i < plane; i++)
+            for (int c = 0; c < 3; c++)
+                pixels[c * plane + i] = rgba[4 * i + c];
+        return pixels;
+    }
+
+    private static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)
+    {
+        bool turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        int width = turned ? bitmap.Height : bitmap.Width, height = turned ? bitmap.Width : bitmap.Height;
+        // Where the stored x and y axes point to in the upright picture (EXIF 2.3, tag 0x0112).
+        SKMatrix matrix = origin switch
+        {
+            SKEncodedOrigin.TopRight => new SKMatrix(-1, 0, width, 0, 1, 0, 0, 0, 1),
+            SKEncodedOrigin.BottomRight => new SKMatrix(-1, 0, width, 0, -1, height, 0, 0, 1),
+            SKEncodedOrigin.BottomLeft => new SKMatrix(1, 0, 0, 0, -1, height, 0, 0, 1),
+            SKEncodedOrigin.LeftTop => new SKMatrix(0, 1, 0, 1, 0, 0, 0, 0, 1),
+            SKEncodedOrigin.RightTop => new SKMatrix(0, -1, width, 1, 0, 0, 0, 0, 1),
+            SKEncodedOrigin.RightBottom => new SKMatrix(0, -1, width, -1, 0, height, 0, 0, 1),
+            SKEncodedOrigin.LeftBottom => new SKMatrix(0, 1, 0, -1, 0, height, 0, 0, 1),
+            _ => SKMatrix.Identity,
+        };
+        SKBitmap upright = new(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        using SKCanvas canvas = new(upright);
+        canvas.SetMatrix(matrix);
+        canvas.DrawBitmap(bitmap, 0, 0);
+        return upright;
+    }
+}

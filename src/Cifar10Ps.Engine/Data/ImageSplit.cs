@@ -1,0 +1,23 @@
+using System.Collections.ObjectModel;
+
+namespace Cifar10Ps;
+
+/// <summary>The training or the test part of a data set: a read-only list of images of one size.</summary>
+public sealed class ImageSplit : ReadOnlyCollection<LabeledImage>
+{
+    internal ImageSplit(string name, IReadOnlyList<string> classes, IList<LabeledImage> images)
+        : base(images)
+    {
+        Name = name;
+        Classes = classes;
+    }
+
+    /// <summary><c>Train</c> or <c>Test</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Class names, in the order of the labels.</summary>
+    public IReadOnlyList<string> Classes { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name}: {Count} images";
+}

@@ -1,0 +1,39 @@
+namespace Cifar10Ps;
+
+/// <summary>One picture of a data set: its pixels as bytes, and what it shows.</summary>
+public sealed class LabeledImage
+{
+    internal LabeledImage(int index, int label, string labelName, int width, int height, ReadOnlyMemory<byte> pixels)
+    {
+        Index = index;
+        Label = label;
+        LabelName = labelName;
+        Width = width;
+        Height = height;
+        Pixels = pixels;
+    }
+
+    /// <summary>Position in its split, from 0.</summary>
+    public int Index { get; }
+
+    /// <summary>Index of its class, from 0.</summary>
+    public int Label { get; }
+
+    /// <summary>Name of its class.</summary>
+    public string LabelName { get; }
+
+    /// <summary>Width in pixels.</summary>
+    public int Width { get; }
+
+    /// <summary>Height in pixels.</summary>
+    public int Height { get; }
+
+    /// <summary>Red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
+    internal ReadOnlyMemory<byte> Pixels { get; }
+
+    /// <summary>A copy of the pixels: red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
+    public byte[] GetPixels() => Pixels.ToArray();
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{LabelName} ({Index})";
+}

@@ -1,0 +1,91 @@
+using System.Text.Json.Serialization;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// How bytes become the network's input: the size of the picture, and per channel
+/// <c>(value / 255 - mean) / standardDeviation</c>.
+/// </summary>
+public sealed record Preprocessing
+{
+    /// <summary>Creates it.</summary>
+    /// <param name="mean">Mean of red, green, blue, in units of the value range [0, 1].</param>
+    /// <param name="standardDeviation">Standard deviation of red, green, blue, in the same units; above zero.</param>
+    /// <param name="width">Width of the input in pixels.</param>
+    /// <param name="height">Height of the input in pixels.</param>
+    /// <exception cref="EngineException"><c>InvalidPreprocessing</c>.</exception>
+    [JsonConstructor]
+    public Preprocessing(IReadOnlyList<double> mean, IReadOnlyList<double> standardDeviation, int width = 32, int height = 32)
+    {
+        bool valid = mean is { Count: 3 } && mean.All(double.IsFinite)
+            && standardDeviation is { Count: 3 } && standardDeviation.All(v => double.IsFinite(v) && v > 0)
+            && width is >= 8 and <= 1024 && height is >= 8 and <= 1024;
+        if (!valid)
+            throw new EngineException("InvalidPreprocessing", ErrorKind.InvalidArgument,
+                "Preprocessing needs three means and three standard deviations above zero (red, green, blue; pixel values count from 0 to 1), and a picture size of 8 to 1024 pixels.");
+        Mean = mean!;
+        StandardDeviation = standardDeviation!;
+        Width = width;
+        Height = height;
+    }
+
+    /// <summary>Pixels in [0, 1], 32 × 32: no normalisation.</summary>
+    public static Preprocessing None { get; } = new([0, 0, 0], [1, 1, 1]);
+
+    /// <summary>Mean of red, green, blue, in units of the value range [0, 1].</summary>
+    public IReadOnlyList<double> Mean { get; }
+
+    /// <summary>Standard deviation of red, green, blue, in the same units.</summary>
+    public IReadOnlyList<double> StandardDeviation { get; }
+
+    /// <summary>Width of the input in pixels.</summary>
+    public int Width { get; }
+
+    /// <summary>Height of the input in pixels.</summary>
+    public int Height { get; }
+
+    /// <summary>The mean and standard deviation of each channel over all pixels of some images, from exact integer sums.</summary>
+    /// <param name="images">At least one image; all of one size.</param>
+    public static Preprocessing Measure(IReadOnlyList<LabeledImage> images)
+    {
+        long[] histogram = new long[3 * 256];
+        foreach (LabeledImage image in images)
+        {
+            ReadOnlySpan<byte> pixels = image.Pixels.Span;
+            int plane = pixels.Length / 3;
+            for (int c = 0; c < 3; c++)
+                foreach (byte value in pixels.Slice(c * plane, plane))
+                    histogram[c * 256 + value]++;
+        }
+
+        double[] mean = new double[3], deviation = new double[3];
+        for (int c = 0; c < 3; c++)
+        {
+            long count = 0, sum = 0, squares = 0;
+            for (int v = 0; v < 256; v++)
+            {
+                long n = histogram[c * 256 + v];
+                count += n;
+                sum += n * v;
+                squares += n * v * v;
+            }
+
+            double m = (double)sum / count;
+            mean[c] = m / 255;
+            // A channel without any variation is left as it is.
+            deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / count - m * m)) / 255 is > 1e-6 and double d ? d : 1;
+        }
+
+        return new Preprocessing(mean, deviation, images[0].Width, images[0].Height);
+    }
+
+    /// <summary>The input values of all bytes: 3 · 256 numbers, channel by channel.</summary>
+    internal float[] LookupTable()
+    {
+        float[] table = new float[3 * 256];
+        for (int c = 0; c < 3; c++)
+            for (int v = 0; v < 256; v++)
+                table[c * 256 + v] = (float)((v / 255.0 - Mean[c]) / StandardDeviation[c]);
+        return table;
+    }
+}

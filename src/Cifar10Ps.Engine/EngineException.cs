@@ -1,0 +1,47 @@
+namespace Cifar10Ps;
+
+/// <summary>What went wrong, in the categories that a caller can act on.</summary>
+public enum ErrorKind
+{
+    /// <summary>An argument, or a combination of arguments, makes no sense.</summary>
+    InvalidArgument,
+
+    /// <summary>Data from outside (a file, a download) is not what it claims to be.</summary>
+    InvalidData,
+
+    /// <summary>A file, folder or address does not exist.</summary>
+    NotFound,
+
+    /// <summary>Something that exists cannot be read.</summary>
+    ReadError,
+
+    /// <summary>Something cannot be written.</summary>
+    WriteError,
+
+    /// <summary>A part of the machine is missing: a network, a device, a native library.</summary>
+    ResourceUnavailable,
+}
+
+/// <summary>
+/// The one exception that the engine throws on purpose: a stable id, a kind, and a sentence that says what to do.
+/// </summary>
+public sealed class EngineException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="errorId">A stable identifier, for scripts: <c>TruncatedBatchFile</c>.</param>
+    /// <param name="kind">The category.</param>
+    /// <param name="message">What is wrong and what to do about it.</param>
+    /// <param name="innerException">The cause, if another exception is.</param>
+    public EngineException(string errorId, ErrorKind kind, string message, Exception? innerException = null)
+        : base(message, innerException)
+    {
+        ErrorId = errorId;
+        Kind = kind;
+    }
+
+    /// <summary>The stable identifier.</summary>
+    public string ErrorId { get; }
+
+    /// <summary>The category.</summary>
+    public ErrorKind Kind { get; }
+}

@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// A classifier as a safetensors file: PyTorch's names for the tensors; shape of the network, class names and
+/// preprocessing as JSON in the metadata.
+/// </summary>
+public static partial class ModelFile
+{
+    private const string ArchitectureKey = "architecture", ClassesKey = "classes", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", SeedKey = "seed";
+
+    /// <summary>Writes a classifier.</summary>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    public static void Save(ImageClassifier model, string path)
+    {
+        Safetensors file = new();
+        Put(model, file);
+        file.Write(path);
+    }
+
+    /// <summary>Reads a classifier that this module wrote, or a ResNet with PyTorch's names from elsewhere.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="preprocessing">For a file that does not tell how pictures become input; null: as the file says.</param>
+    /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
+    /// <exception cref="EngineException">
+    /// <c>ModelFileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
+    /// </exception>
+    public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, IReadOnlyList<string>? classes = null)
+    {
+        Safetensors file = Safetensors.Read(path);
+        try
+        {
+            return Take(file, preprocessing, classes);
+        }
+        catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException)
+        {
+            throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
+        }
+        catch (EngineException e) when (e.ErrorId == "PreprocessingUnknown")
+        {
+            throw new EngineException(e.ErrorId, e.Kind, $"'{path}' {e.Message}", e);
+        }
+    }
+
+    /// <summary>Adds a classifier's tensors and metadata to a file.</summary>
+    internal static void Put(ImageClassifier model, Safetensors file)
+    {
+        file.Metadata["format"] = "pt";
+        file.Metadata[ArchitectureKey] = JsonSerializer.Serialize(model.Architecture, Json.Options);
+        file.Metadata[ClassesKey] = JsonSerializer.Serialize(model.Classes, Json.Options);
+        file.Metadata[PreprocessingKey] = JsonSerializer.Serialize(model.Preprocessing, Json.Options);
+        file.Metadata[EpochsKey] = model.TrainedEpochs.ToString(CultureInfo.InvariantCulture);
+        file.Metadata[SeedKey] = model.Seed.ToString(CultureInfo.InvariantCulture);
+        foreach (TensorShape tensor in model.Architecture.Tensors())
+            file.Tensors[tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
+    }
+
+    /// <summary>Builds the classifier that a file holds.</summary>
+    /// <exception cref="InvalidDataException">It holds none.</exception>
+    internal static ImageClassifier Take(Safetensors file, Preprocessing? preprocessing = null, IReadOnlyList<string>? classes = null)
+    {
+        ResNetArchitecture architecture = file.Metadata.TryGetValue(ArchitectureKey, out string? json)
+            ? Parse<ResNetArchitecture>(json) : Recognise(file);
+        if (architecture.Depth != 20 || architecture.ClassCount is < 2 or > ResNetArchitecture.MaximumClassCount
+            || !Enum.IsDefined(architecture.Shortcut) || architecture.BatchNormEpsilon is not (> 0 and < 1))
+            throw new InvalidDataException("its architecture is none of a ResNet-20");
+
+        StateDict weights = new();
+        foreach (TensorShape tensor in architecture.Tensors())
+        {
+            string? name = NamesOf(tensor.Name).FirstOrDefault(file.Tensors.ContainsKey);
+            if (name is null)
+                throw new InvalidDataException($"the tensor '{tensor.Name}' is missing");
+            (int[] shape, float[] values) = file.Tensors[name];
+            if (!shape.SequenceEqual(tensor.Shape))
+                throw new InvalidDataException($"the tensor '{name}' is [{string.Join(", ", shape)}], not [{string.Join(", ", tensor.Shape)}]");
+            weights[tensor.Name] = values;
+        }
+
+        classes ??= file.Metadata.TryGetValue(ClassesKey, out json) ? Parse<string[]>(json)
+            : architecture.ClassCount == Cifar10Reader.Classes.Count ? Cifar10Reader.Classes
+            : ImageClassifier.PlaceholderClasses(architecture.ClassCount);
+        ImageClassifier.CheckClasses(classes);
+        if (classes.Count != architecture.ClassCount)
+            throw new InvalidDataException($"it tells {architecture.ClassCount} classes apart, but {classes.Count} names are given");
+        preprocessing ??= file.Metadata.TryGetValue(PreprocessingKey, out json) ? Parse<Preprocessing>(json) : ForeignPreprocessing(file);
+        return new ImageClassifier(architecture, classes, preprocessing, weights)
+        {
+            // A file that does not say is from elsewhere: its weights are worth keeping.
+            TrainedEpochs = Count(EpochsKey, 1),
+            Seed = Count(SeedKey, 0),
+        };
+
+        int Count(string key, int otherwise) =>
+            file.Metadata.TryGetValue(key, out string? text) && int.TryParse(text, CultureInfo.InvariantCulture, out int count) ? count : otherwise;
+    }
+
+    /// <summary>Reads off the tensors of a foreign file what network they belong to.</summary>
+    private static ResNetArchitecture Recognise(Safetensors file)
+    {
+        string classifier = NamesOf("fc.weight").FirstOrDefault(file.Tensors.ContainsKey)
+            ?? throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight'");
+        Shortcut shortcut = file.Tensors.ContainsKey("layer2.0.downsample.0.weight") ? Shortcut.Projection : Shortcut.ZeroPad;
+        double epsilon = file.Metadata.TryGetValue("bn_eps", out string? text) && double.TryParse(text, CultureInfo.InvariantCulture, out double value)
+            ? value : ResNetArchitecture.DefaultBatchNormEpsilon;
+        return new ResNetArchitecture(20, shortcut, file.Tensors[classifier].Shape[0], epsilon);
+    }
+
+    /// <summary>Understands the formula that converted files carry: <c>input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225]</c>.</summary>
+    private static Preprocessing ForeignPreprocessing(Safetensors file)
+    {
+        Match formula = Formula().Match(file.Metadata.GetValueOrDefault("preprocess", ""));
+        if (!formula.Success)
+            throw new EngineException("PreprocessingUnknown", ErrorKind.InvalidData,
+                "does not say how pictures become its input. Give -Mean and -StandardDeviation (of red, green and blue, for pixel values from 0 to 1) as it was trained with; 0,0,0 and 1,1,1 where it was trained on plain pixels.");
+        return new Preprocessing(Numbers(formula.Groups["mean"].Value), Numbers(formula.Groups["deviation"].Value));
+
+        static double[] Numbers(string list) =>
+            [.. list.Split(',').Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
+    }
+
+    private static T Parse<T>(string json) =>
+        JsonSerializer.Deserialize<T>(json, Json.Options) ?? throw new InvalidDataException("its metadata are empty");
+
+    private static string[] NamesOf(string name) =>
+        name.StartsWith("fc.", StringComparison.Ordinal) ? [name, "linear." + name[3..]] : [name];
+
+    [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]
+    private static partial Regex Formula();
+}

@@ -1,0 +1,164 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// Reads and writes safetensors: an 8-byte little-endian header length, a JSON header with each tensor's type, shape and
+/// place, then the values. Nothing in such a file is ever run.
+/// </summary>
+/// <remarks>Format: <c>https://github.com/huggingface/safetensors#format</c>.</remarks>
+internal sealed class Safetensors
+{
+    private const string MetadataKey = "__metadata__";
+
+    // The reference implementation's own limit.
+    private const long HeaderLimit = 100_000_000;
+
+    /// <summary>Largest file that is read: networks of this module have a few megabytes.</summary>
+    private const long FileLimit = 1L << 30;
+
+    /// <summary>The tensors, in the order of the file.</summary>
+    public Dictionary<string, (int[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What the file says about itself.</summary>
+    public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Reads a file with tensors of type F64, F32, F16 or BF16; all become float.</summary>
+    /// <exception cref="EngineException"><c>ModelFileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
+    public static Safetensors Read(string path)
+    {
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            if (stream.Length > FileLimit)
+                throw Invalid($"it has {stream.Length:N0} bytes, more than any model here");
+            byte[] content = new byte[stream.Length];
+            stream.ReadExactly(content);
+            return Parse(content);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new EngineException("ModelFileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EngineException("ModelFileUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new EngineException("InvalidSafetensors", ErrorKind.InvalidData, $"'{path}' is no whole safetensors file: {e.Message}.", e);
+        }
+    }
+
+    /// <summary>Writes a file, all tensors as F32.</summary>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    public void Write(string path) => AtomicFile.Write(path, stream =>
+    {
+        using MemoryStream header = new();
+        using (Utf8JsonWriter json = new(header))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject(MetadataKey);
+            foreach ((string key, string value) in Metadata)
+                json.WriteString(key, value);
+            json.WriteEndObject();
+            long offset = 0;
+            foreach ((string name, (int[] shape, float[] values)) in Tensors)
+            {
+                json.WriteStartObject(name);
+                json.WriteString("dtype", "F32");
+                json.WriteStartArray("shape");
+                foreach (int size in shape)
+                    json.WriteNumberValue(size);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                json.WriteNumberValue(offset += 4L * values.Length);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        // Spaces up to a multiple of eight keep the values aligned.
+        while (header.Length % 8 != 0)
+            header.WriteByte((byte)' ');
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        stream.Write(length);
+        header.WriteTo(stream);
+        foreach ((_, (_, float[] values)) in Tensors)
+            stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
+    });
+
+    /// <summary>Parses the bytes of a file.</summary>
+    /// <exception cref="InvalidDataException">They are no safetensors file; the message says why.</exception>
+    internal static Safetensors Parse(ReadOnlySpan<byte> content)
+    {
+        if (content.Length < 8)
+            throw Invalid("it is shorter than its own length field");
+        ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(content);
+        if (headerLength > (ulong)Math.Min(HeaderLimit, content.Length - 8))
+            throw Invalid($"it claims a header of {headerLength:N0} bytes, more than there are");
+        ReadOnlySpan<byte> values = content[(8 + (int)headerLength)..];
+        try
+        {
+            Safetensors file = new();
+            Utf8JsonReader reader = new(content.Slice(8, (int)headerLength));
+            using JsonDocument header = JsonDocument.ParseValue(ref reader);
+            foreach (JsonProperty entry in header.RootElement.EnumerateObject())
+            {
+                if (entry.NameEquals(MetadataKey))
+                    foreach (JsonProperty pair in entry.Value.EnumerateObject())
+                        file.Metadata[pair.Name] = pair.Value.GetString() ?? "";
+                else if (!file.Tensors.TryAdd(entry.Name, ReadTensor(entry, values)))
+                    throw Invalid($"it has two tensors '{entry.Name}'");
+            }
+
+            return file;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
+        {
+            throw new InvalidDataException($"its header cannot be understood ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+
+    private static (int[] Shape, float[] Values) ReadTensor(JsonProperty entry, ReadOnlySpan<byte> values)
+    {
+        string type = entry.Value.GetProperty("dtype").GetString() ?? "";
+        int size = type switch
+        {
+            "F64" => 8,
+            "F32" => 4,
+            "F16" or "BF16" => 2,
+            _ => throw Invalid($"tensor '{entry.Name}' has the type '{type}'; F64, F32, F16 and BF16 can be read"),
+        };
+        int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(s => s.GetInt32())];
+        long[] place = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
+        // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
+        long count = 1;
+        foreach (int length in shape)
+        {
+            if (length < 0 || (count *= length) > values.Length)
+                throw Invalid($"tensor '{entry.Name}' claims a shape that the file has no values for");
+        }
+
+        if (place.Length != 2 || place[0] < 0 || place[1] > values.Length || place[1] - place[0] != count * size)
+            throw Invalid($"tensor '{entry.Name}' claims values outside the file, or other than its shape needs");
+        return (shape, Convert(type, values.Slice((int)place[0], (int)(count * size))));
+    }
+
+    private static float[] Convert(string type, ReadOnlySpan<byte> bytes) => type switch
+    {
+        "F64" => [.. MemoryMarshal.Cast<byte, double>(bytes).ToArray().Select(v => (float)v)],
+        "F16" => [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(v => (float)v)],
+        // The upper half of a float.
+        "BF16" => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(v => BitConverter.UInt32BitsToSingle((uint)v << 16))],
+        _ => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
+    };
+
+    private static InvalidDataException Invalid(string why) => new(why);
+}

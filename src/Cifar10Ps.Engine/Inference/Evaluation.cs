@@ -1,0 +1,101 @@
+namespace Cifar10Ps;
+
+/// <summary>How well a classifier does on images whose truth is known; every image counts the same.</summary>
+public sealed class Evaluation
+{
+    private Evaluation(IReadOnlyList<string> classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
+    {
+        Count = count;
+        Loss = loss;
+        Accuracy = accuracy;
+        Top5Accuracy = top5Accuracy;
+        ConfusionMatrix = confusion;
+        Classes = [.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))];
+    }
+
+    /// <summary>Number of images.</summary>
+    public int Count { get; }
+
+    /// <summary>Mean cross-entropy, in nats.</summary>
+    public double Loss { get; }
+
+    /// <summary>Share of images whose best guess is right, 0 to 1.</summary>
+    public double Accuracy { get; }
+
+    /// <summary>Share of images with the truth among the five best guesses, 0 to 1.</summary>
+    public double Top5Accuracy { get; }
+
+    /// <summary>Figures of each class, in the order of the labels.</summary>
+    public ClassEvaluation[] Classes { get; }
+
+    /// <summary>Number of images by true class (first index) and guessed class (second index).</summary>
+    public int[][] ConfusionMatrix { get; }
+
+    /// <summary>Evaluates a classifier.</summary>
+    /// <param name="predictor">The classifier at work.</param>
+    /// <param name="classes">Its class names.</param>
+    /// <param name="images">At least one image; labels within the classes.</param>
+    /// <param name="progress">Called after each portion with the number of images done.</param>
+    /// <param name="cancellation">Ends the evaluation after the current portion.</param>
+    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
+    public static Evaluation Run(Predictor predictor, IReadOnlyList<string> classes, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation)
+    {
+        if (images.Count == 0)
+            throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate. Pipe a split such as $cifar.Test, or give -Dataset.");
+        int[][] confusion = [.. classes.Select(_ => new int[classes.Count])];
+        double loss = 0;
+        int correct = 0, amongFive = 0;
+        for (int start = 0; start < images.Count; start += predictor.BatchSize)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
+            if (portion.FirstOrDefault(image => image.Label >= classes.Count) is { } stranger)
+                throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,
+                    $"The image {stranger} has the label {stranger.Label}, but the model tells {classes.Count} classes apart. Use a model for this data set.");
+            float[][] logits = predictor.Logits(portion);
+            for (int i = 0; i < portion.Length; i++)
+            {
+                float[] values = logits[i];
+                int label = portion[i].Label;
+                float largest = values.Max();
+                loss += Math.Log(values.Sum(v => Math.Exp(v - largest))) + largest - values[label];
+                int guess = Array.IndexOf(values, largest);
+                confusion[label][guess]++;
+                correct += guess == label ? 1 : 0;
+                amongFive += values.Where((v, c) => v > values[label] || (v == values[label] && c < label)).Count() < 5 ? 1 : 0;
+            }
+
+            progress?.Invoke(start + portion.Length);
+        }
+
+        return new Evaluation(classes, images.Count, loss / images.Count, (double)correct / images.Count, (double)amongFive / images.Count, confusion);
+    }
+}
+
+/// <summary>How well a classifier does on one class.</summary>
+public sealed class ClassEvaluation
+{
+    internal ClassEvaluation(string name, int count, int correct, int guessed)
+    {
+        Class = name;
+        Count = count;
+        Precision = guessed == 0 ? 0 : (double)correct / guessed;
+        Recall = count == 0 ? 0 : (double)correct / count;
+        F1 = count + guessed == 0 ? 0 : 2.0 * correct / (count + guessed);
+    }
+
+    /// <summary>Name of the class.</summary>
+    public string Class { get; }
+
+    /// <summary>Number of images that show it.</summary>
+    public int Count { get; }
+
+    /// <summary>Share of the images guessed to show it that do, 0 to 1; 0 where none was guessed.</summary>
+    public double Precision { get; }
+
+    /// <summary>Share of the images that show it that were found, 0 to 1; 0 where there is none.</summary>
+    public double Recall { get; }
+
+    /// <summary>Harmonic mean of precision and recall, 0 to 1.</summary>
+    public double F1 { get; }
+}

@@ -1,0 +1,69 @@
+namespace Cifar10Ps;
+
+/// <summary>What a classifier says about one image.</summary>
+public sealed class Prediction
+{
+    /// <summary>Evaluates logits.</summary>
+    /// <param name="model">The classifier, for its class names.</param>
+    /// <param name="logits">A logit for each class.</param>
+    /// <param name="top">How many classes to list in <see cref="Top"/>.</param>
+    /// <param name="image">The image, if its truth is known.</param>
+    /// <param name="path">The file that the image came from, if one.</param>
+    internal Prediction(ImageClassifier model, float[] logits, int top, LabeledImage? image, string? path)
+    {
+        Logits = logits;
+        float[] probabilities = Softmax(logits);
+        // A stable sort: equal probabilities keep the order of the classes.
+        Top = [.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
+            .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))];
+        Index = image?.Index;
+        Label = image?.Label;
+        LabelName = image?.LabelName;
+        Path = path;
+    }
+
+    /// <summary>Position of the image in its split; null for a file.</summary>
+    public int? Index { get; }
+
+    /// <summary>The picture file; null for an image of a data set.</summary>
+    public string? Path { get; }
+
+    /// <summary>The guess.</summary>
+    public string Class => Top[0].Class;
+
+    /// <summary>Probability of the guess, 0 to 1.</summary>
+    public float Confidence => Top[0].Probability;
+
+    /// <summary>Index of the true class; null where the truth is not known.</summary>
+    public int? Label { get; }
+
+    /// <summary>Name of the true class; null where the truth is not known.</summary>
+    public string? LabelName { get; }
+
+    /// <summary>Whether the guess is right; null where the truth is not known.</summary>
+    public bool? IsCorrect => Label is int label ? Top[0].ClassIndex == label : null;
+
+    /// <summary>The best guesses, best first.</summary>
+    public ClassProbability[] Top { get; }
+
+    /// <summary>The network's output: a logit for each class, in the order of the classes.</summary>
+    public float[] Logits { get; }
+
+    private static float[] Softmax(float[] logits)
+    {
+        float largest = logits.Max();
+        double sum = logits.Sum(v => Math.Exp(v - largest));
+        return [.. logits.Select(v => (float)(Math.Exp(v - largest) / sum))];
+    }
+}
+
+/// <summary>A class and how probable it is.</summary>
+/// <param name="Rank">1 for the best guess.</param>
+/// <param name="Class">Name of the class.</param>
+/// <param name="Probability">0 to 1.</param>
+/// <param name="ClassIndex">Index of the class.</param>
+public sealed record ClassProbability(int Rank, string Class, float Probability, int ClassIndex)
+{
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(System.Globalization.CultureInfo.CurrentCulture, $"{Class} {Probability:P1}");
+}

@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool.</summary>
+public sealed class Predictor : IDisposable
+{
+    /// <summary>Images of one forward pass: about what fits the caches of a core.</summary>
+    private const int ShardSize = 64;
+
+    private readonly ImageClassifier _model;
+    private readonly WorkerPool _pool;
+    private readonly NetworkWeights _weights;
+    private readonly ResNet _network;
+    private readonly BatchBuilder _builder;
+
+    /// <summary>Takes a copy of a classifier's weights.</summary>
+    /// <param name="model">The classifier.</param>
+    /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
+    /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
+    public Predictor(ImageClassifier model, int? threads = null)
+    {
+        _model = model;
+        _pool = new WorkerPool(threads ?? WorkerPool.DefaultCount);
+        _weights = new NetworkWeights(model.Architecture);
+        _weights.Load(model.Weights);
+        _network = new ResNet(model.Architecture, _weights, training: false);
+        _builder = new BatchBuilder(model.Preprocessing);
+    }
+
+    /// <summary>A good number of images for one call: a shard for every worker.</summary>
+    public int BatchSize => ShardSize * _pool.Count;
+
+    /// <summary>Computes logits.</summary>
+    /// <param name="images">Images of the size that the model takes.</param>
+    /// <returns>For each image, in order: a logit for each class.</returns>
+    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
+    public float[][] Logits(IReadOnlyList<LabeledImage> images)
+    {
+        float[][] logits = new float[images.Count][];
+        _pool.Run((images.Count + ShardSize - 1) / ShardSize, (_, shard) =>
+        {
+            int start = shard * ShardSize, count = Math.Min(ShardSize, images.Count - start);
+            using IDisposable noGradients = no_grad();
+            using DisposeScope scope = NewDisposeScope();
+            Tensor pixels = empty(count, _model.Preprocessing.Height, _model.Preprocessing.Width, 3);
+            Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
+            for (int i = 0; i < count; i++)
+                _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
+            Tensor output = _network.Forward(pixels.permute(0, 3, 1, 2)).contiguous();
+            Span<float> values = MemoryMarshal.Cast<byte, float>(output.bytes);
+            int classes = _model.Classes.Count;
+            for (int i = 0; i < count; i++)
+                logits[start + i] = values.Slice(i * classes, classes).ToArray();
+        });
+        return logits;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _weights.Dispose();
+    }
+}

@@ -1,0 +1,81 @@
+namespace Cifar10Ps;
+
+/// <summary>
+/// An image classifier: a network's shape and weights, with the class names and the preprocessing that belong to them.
+/// It is plain memory: libtorch is needed to train or use it, not to make, load or save it.
+/// </summary>
+public sealed class ImageClassifier
+{
+    /// <summary>Creates a classifier around weights.</summary>
+    internal ImageClassifier(ResNetArchitecture architecture, IReadOnlyList<string> classes, Preprocessing preprocessing, StateDict weights)
+    {
+        Architecture = architecture;
+        Classes = classes;
+        Preprocessing = preprocessing;
+        Weights = weights;
+    }
+
+    /// <summary>Creates an untrained ResNet-20 with He-normal weights and pixels in [0, 1] as its input.</summary>
+    /// <param name="classes">Class names: at least two, all different.</param>
+    /// <param name="shortcut">What the blocks add.</param>
+    /// <param name="seed">Seed of the initial weights.</param>
+    /// <exception cref="EngineException"><c>InvalidClasses</c>.</exception>
+    public static ImageClassifier NewResNet20(IReadOnlyList<string> classes, Shortcut shortcut, int seed)
+    {
+        CheckClasses(classes);
+        ResNetArchitecture architecture = new(20, shortcut, classes.Count);
+        return new ImageClassifier(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed };
+    }
+
+    /// <summary><c>ResNet-20</c>.</summary>
+    public string Name => Architecture.Name;
+
+    /// <summary>Shape of the network.</summary>
+    public ResNetArchitecture Architecture { get; internal set; }
+
+    /// <summary>Class names, in the order of the outputs.</summary>
+    public IReadOnlyList<string> Classes { get; internal set; }
+
+    /// <summary>How pictures become input.</summary>
+    public Preprocessing Preprocessing { get; internal set; }
+
+    /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
+    public int ParameterCount => Architecture.Tensors().Where(t => !t.IsStatistic).Sum(t => t.Length);
+
+    /// <summary>Number of epochs that it was trained for; 0 for initial weights.</summary>
+    public int TrainedEpochs { get; internal set; }
+
+    /// <summary>Seed of the initial weights.</summary>
+    internal int Seed { get; set; }
+
+    /// <summary>Whether the class names were made up from a count, and may be replaced by those of the data.</summary>
+    internal bool HasPlaceholderClasses => Classes.SequenceEqual(PlaceholderClasses(Classes.Count));
+
+    /// <summary>All values, by name.</summary>
+    internal StateDict Weights { get; set; }
+
+    /// <summary>Names for a number of classes that nobody has named: <c>class 0</c>, <c>class 1</c> …</summary>
+    public static IReadOnlyList<string> PlaceholderClasses(int count) => [.. Enumerable.Range(0, count).Select(i => $"class {i}")];
+
+    /// <summary>Becomes another classifier of the same kind of network.</summary>
+    internal void TakeOver(ImageClassifier other)
+    {
+        Architecture = other.Architecture;
+        Classes = other.Classes;
+        Preprocessing = other.Preprocessing;
+        Weights = other.Weights;
+        TrainedEpochs = other.TrainedEpochs;
+        Seed = other.Seed;
+    }
+
+    /// <summary>Refuses class names that cannot be told apart.</summary>
+    internal static void CheckClasses(IReadOnlyList<string> classes)
+    {
+        if (classes.Count is < 2 or > ResNetArchitecture.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Distinct(StringComparer.Ordinal).Count() < classes.Count)
+            throw new EngineException("InvalidClasses", ErrorKind.InvalidArgument,
+                $"A classifier needs 2 to {ResNetArchitecture.MaximumClassCount} classes, each with a name of its own.");
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} ({Classes.Count} classes)";
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// A run at rest: the model, the optimizer's moments and the state of the run, as a safetensors file. It is a model file
+/// too; the moments are named <c>optimizer.momentum.layer1.0.conv1.weight</c>, the state is JSON in the metadata.
+/// </summary>
+internal sealed class Checkpoint
+{
+    private const string StateKey = "training_state", MomentPrefix = "optimizer.";
+
+    /// <summary>The model.</summary>
+    public required ImageClassifier Model { get; init; }
+
+    /// <summary>The state of the run.</summary>
+    public required TrainingState State { get; init; }
+
+    /// <summary>The optimizer's moments, by their name; each like the learned part of the model.</summary>
+    public required IReadOnlyDictionary<string, StateDict> Moments { get; init; }
+
+    /// <summary>Writes a checkpoint.</summary>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    public void Save(string path)
+    {
+        Safetensors file = new();
+        ModelFile.Put(Model, file);
+        file.Metadata[StateKey] = JsonSerializer.Serialize(State, Json.Options);
+        foreach ((string moment, StateDict values) in Moments)
+            foreach (TensorShape tensor in NetworkWeights.LearnedTensors(Model.Architecture))
+                file.Tensors[$"{MomentPrefix}{moment}.{tensor.Name}"] = (tensor.Shape, values[tensor.Name]);
+        file.Write(path);
+    }
+
+    /// <summary>Reads a checkpoint.</summary>
+    /// <exception cref="EngineException"><c>InvalidCheckpoint</c>, and those of <see cref="ModelFile.Load"/>.</exception>
+    public static Checkpoint Load(string path)
+    {
+        Safetensors file = Safetensors.Read(path);
+        try
+        {
+            if (!file.Metadata.TryGetValue(StateKey, out string? json))
+                throw new InvalidDataException("it is a model without the state of a run");
+            ImageClassifier model = ModelFile.Take(file);
+            TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options) ?? throw new InvalidDataException("its state is empty");
+            Check(state);
+            string[] moments = Optimizer.MomentNames(state.Options.Optimizer);
+            return new Checkpoint { Model = model, State = state, Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)) };
+        }
+        catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException or EngineException)
+        {
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no checkpoint to go on from: {e.Message.TrimEnd('.')}.", e);
+        }
+    }
+
+    private static StateDict ReadMoment(Safetensors file, ImageClassifier model, string moment)
+    {
+        StateDict values = new();
+        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
+        {
+            string name = $"{MomentPrefix}{moment}.{tensor.Name}";
+            if (!file.Tensors.TryGetValue(name, out (int[] Shape, float[] Values) found) || !found.Shape.SequenceEqual(tensor.Shape))
+                throw new InvalidDataException($"the tensor '{name}' is missing or has another shape");
+            values[tensor.Name] = found.Values;
+        }
+
+        return values;
+    }
+
+    private static void Check(TrainingState state)
+    {
+        TrainingOptions options = state.Options;
+        bool valid = options.Epochs > 0 && options.BatchSize > 0 && state.TrainCount > 0 && state.Step >= 0
+            && state.EpochImages >= 0 && state.EpochImages <= state.TrainCount && state.History.Count <= options.Epochs
+            && double.IsFinite(options.LearningRate) && Enum.IsDefined(options.Optimizer) && Enum.IsDefined(options.Schedule)
+            && Enum.IsDefined(options.Augmentation) && Enum.IsDefined(options.Recipe);
+        if (!valid)
+            throw new InvalidDataException("its state contradicts itself");
+    }
+}

@@ -1,0 +1,32 @@
+namespace Cifar10Ps;
+
+/// <summary>What an epoch of training brought.</summary>
+public sealed record EpochReport
+{
+    /// <summary>Epoch, from 1.</summary>
+    public required int Epoch { get; init; }
+
+    /// <summary>Optimizer steps since the start of the run.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Mean training loss over the epoch's images, as they were when their turn came, in nats.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>Share of the training images guessed right when their turn came, 0 to 1.</summary>
+    public required double Accuracy { get; init; }
+
+    /// <summary>Mean cross-entropy on the test images after the epoch, in nats.</summary>
+    public required double ValidationLoss { get; init; }
+
+    /// <summary>Share of the test images guessed right after the epoch, 0 to 1.</summary>
+    public required double ValidationAccuracy { get; init; }
+
+    /// <summary>Learning rate of the epoch's last step.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>Training images per second, validation not counted.</summary>
+    public required double ImagesPerSecond { get; init; }
+
+    /// <summary>Time since the start of the run, pauses between stop and resume not counted.</summary>
+    public required TimeSpan Elapsed { get; init; }
+}

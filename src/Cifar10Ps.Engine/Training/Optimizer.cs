@@ -1,0 +1,90 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>An update rule.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Stochastic gradient descent with Nesterov momentum.</summary>
+    Sgd,
+
+    /// <summary>Adam.</summary>
+    Adam,
+
+    /// <summary>Adam with decoupled weight decay.</summary>
+    AdamW,
+}
+
+/// <summary>
+/// The update rules of PyTorch, over one flat buffer of all parameters: a step is a handful of operations, and the
+/// state is one buffer for each moment, laid out like the parameters.
+/// </summary>
+/// <remarks>
+/// D. Kingma, J. Ba, "Adam", ICLR 2015; I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019;
+/// I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+/// </remarks>
+internal sealed class Optimizer : IDisposable
+{
+    private const double Beta2 = 0.999, Epsilon = 1e-8;
+    private readonly OptimizerKind _kind;
+    private readonly double _momentum, _weightDecay;
+    private readonly int _decayedLength;
+    private readonly Tensor _parameters;
+
+    /// <summary>Creates the rule with its moments at zero.</summary>
+    /// <param name="options">Kind, momentum and weight decay.</param>
+    /// <param name="weights">What is to be optimised.</param>
+    public Optimizer(TrainingOptions options, NetworkWeights weights)
+    {
+        _kind = options.Optimizer;
+        _momentum = options.Momentum;
+        _weightDecay = options.WeightDecay;
+        _decayedLength = weights.DecayedLength;
+        _parameters = weights.Learned;
+        Moments = MomentNames(_kind).ToDictionary(name => name, _ => zeros_like(_parameters).DetachFromDisposeScope());
+    }
+
+    /// <summary>The state, by PyTorch's names: <c>momentum</c>, or <c>exp_avg</c> and <c>exp_avg_sq</c>; laid out like the parameters.</summary>
+    public IReadOnlyDictionary<string, Tensor> Moments { get; }
+
+    /// <summary>Names of a rule's moments.</summary>
+    public static string[] MomentNames(OptimizerKind kind) => kind == OptimizerKind.Sgd ? ["momentum"] : ["exp_avg", "exp_avg_sq"];
+
+    /// <summary>Changes the parameters.</summary>
+    /// <param name="gradients">Mean gradients of the batch; overwritten.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    /// <param name="step">Number of this step, from 1.</param>
+    public void Step(Tensor gradients, double learningRate, long step)
+    {
+        using IDisposable noGradients = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor decayed = _parameters.narrow(0, 0, _decayedLength);
+        if (_weightDecay > 0 && _kind == OptimizerKind.AdamW)
+            decayed.mul_(1 - learningRate * _weightDecay);
+        else if (_weightDecay > 0)
+            gradients.narrow(0, 0, _decayedLength).add_(decayed, alpha: _weightDecay);
+
+        if (_kind == OptimizerKind.Sgd)
+        {
+            Tensor momentum = Moments["momentum"];
+            momentum.mul_(_momentum).add_(gradients);
+            _parameters.add_(gradients.add_(momentum, alpha: _momentum), alpha: -learningRate);
+        }
+        else
+        {
+            Tensor mean = Moments["exp_avg"], square = Moments["exp_avg_sq"];
+            mean.mul_(_momentum).add_(gradients, alpha: 1 - _momentum);
+            square.mul_(Beta2).addcmul_(gradients, gradients, 1 - Beta2);
+            Tensor deviation = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, step))).add_(Epsilon);
+            _parameters.addcdiv_(mean, deviation, -learningRate / (1 - Math.Pow(_momentum, step)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor moment in Moments.Values)
+            moment.Dispose();
+    }
+}

@@ -1,0 +1,67 @@
+namespace Cifar10Ps;
+
+/// <summary>Training presets.</summary>
+public enum Recipe
+{
+    /// <summary>One-cycle Nesterov SGD with crops and flips, on normalised pixels.</summary>
+    Fast,
+
+    /// <summary>The original Chainer program: Adam at a constant 1e-3, no augmentation, pixels in [0, 1], LeCun-normal weights, batch norm epsilon 2e-5.</summary>
+    Original,
+}
+
+/// <summary>What the presets stand for.</summary>
+public static class Recipes
+{
+    /// <summary>The options of a preset.</summary>
+    /// <param name="recipe">The preset.</param>
+    /// <param name="optimizer">Another update rule than the preset's, with a learning rate and decay that suit it; null: the preset's.</param>
+    public static TrainingOptions Options(Recipe recipe, OptimizerKind? optimizer = null)
+    {
+        bool fast = recipe == Recipe.Fast;
+        OptimizerKind kind = optimizer ?? (fast ? OptimizerKind.Sgd : OptimizerKind.Adam);
+        return new TrainingOptions
+        {
+            Recipe = recipe,
+            Epochs = 10,
+            BatchSize = 128,
+            Optimizer = kind,
+            LearningRate = (kind, fast) switch
+            {
+                (OptimizerKind.Sgd, true) => 0.3,
+                (OptimizerKind.Sgd, false) => 0.1,
+                (_, true) => 3e-3,
+                _ => 1e-3,
+            },
+            Momentum = 0.9,
+            WeightDecay = (kind, fast) switch
+            {
+                (OptimizerKind.Sgd, true) => 5e-4,
+                (OptimizerKind.AdamW, true) => 0.05,
+                _ => 0,
+            },
+            Schedule = fast ? Schedule.OneCycle : Schedule.Constant,
+            Augmentation = fast ? Augmentation.Standard : Augmentation.None,
+            LabelSmoothing = 0,
+            Seed = 0,
+        };
+    }
+
+    /// <summary>
+    /// Makes a model ready for its data. An untrained one gets the preset's initial weights and preprocessing, and the class names
+    /// of the data if it has none of its own; a trained one stays as it is.
+    /// </summary>
+    internal static void Prepare(ImageClassifier model, Recipe recipe, ImageSplit train)
+    {
+        if (model.TrainedEpochs > 0)
+            return;
+        if (model.HasPlaceholderClasses)
+            model.Classes = train.Classes;
+        bool original = recipe == Recipe.Original;
+        model.Architecture = model.Architecture with { BatchNormEpsilon = original ? 2e-5 : ResNetArchitecture.DefaultBatchNormEpsilon };
+        model.Weights = (original ? Initialization.LeCunNormal : Initialization.HeNormal).Create(model.Architecture, model.Seed);
+        model.Preprocessing = original
+            ? new Preprocessing([0, 0, 0], [1, 1, 1], train[0].Width, train[0].Height)
+            : Preprocessing.Measure(train);
+    }
+}

@@ -1,0 +1,129 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// Computes the gradients of a batch in shards, on the workers of a pool. How a batch is cut depends on its size alone, and the
+/// results are added in the order of the shards, so the outcome is the same to the last bit for any number of workers.
+/// </summary>
+/// <remarks>
+/// Batch norm sees one shard at a time ("ghost batch norm": E. Hoffer, I. Hubara, D. Soudry, "Train longer, generalize better", 2017).
+/// </remarks>
+internal sealed class ShardedBatch : IDisposable
+{
+    /// <summary>Largest number of images in a shard: about what fits the caches of a core.</summary>
+    public const int ShardSize = 64;
+
+    /// <summary>Share of the newest batch in the running statistics of batch norm; PyTorch's.</summary>
+    private const double StatisticsMomentum = 0.1;
+
+    private readonly WorkerPool _pool;
+    private readonly NetworkWeights _master;
+    private readonly BatchBuilder _builder;
+    private readonly TrainingOptions _options;
+    private readonly NetworkWeights[] _replicas;
+    private readonly ResNet[] _networks;
+    private readonly int _width, _height;
+    private readonly Tensor[] _gradients, _statistics;
+    private readonly Tensor[][] _gradientViews;
+
+    /// <summary>Makes room for the largest batch.</summary>
+    /// <param name="pool">Who computes.</param>
+    /// <param name="model">Shape and preprocessing.</param>
+    /// <param name="master">Values; the replicas of the workers share the learned ones.</param>
+    /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
+    public ShardedBatch(WorkerPool pool, ImageClassifier model, NetworkWeights master, TrainingOptions options)
+    {
+        _pool = pool;
+        _master = master;
+        _options = options;
+        _builder = new BatchBuilder(model.Preprocessing);
+        (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
+        _replicas = [.. Enumerable.Range(0, pool.Count).Select(_ => new NetworkWeights(model.Architecture, master.Learned))];
+        foreach (NetworkWeights replica in _replicas)
+            replica.RequireGradients();
+        _networks = [.. _replicas.Select(replica => new ResNet(model.Architecture, replica, training: true))];
+
+        int shards = ShardCount(options.BatchSize);
+        _gradients = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Learned))];
+        _statistics = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Statistics))];
+        _gradientViews = [.. _gradients.Select(gradient => NetworkWeights.LearnedViewsOf(model.Architecture, gradient).Select(v => v.View).ToArray())];
+    }
+
+    /// <summary>
+    /// Forward and backward over a batch: gradients of the mean loss into the returned buffer, running statistics of
+    /// batch norm into the master's.
+    /// </summary>
+    /// <param name="images">At most as many images as the batch size of the options.</param>
+    /// <param name="epoch">Epoch, from 1: it decides crops and flips.</param>
+    /// <returns>The gradients (overwritten by the next call), the sum of the losses and the number of right guesses.</returns>
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch)
+    {
+        int shards = ShardCount(images.Count);
+        double[] losses = new double[shards];
+        int[] correct = new int[shards];
+        _pool.Run(shards, (worker, shard) =>
+        {
+            int start = Start(shard), count = Start(shard + 1) - start;
+            (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, epoch);
+        });
+
+        using IDisposable noGradients = no_grad();
+        Tensor gradients = _gradients[0], statistics = _statistics[0];
+        for (int shard = 1; shard < shards; shard++)
+        {
+            gradients.add_(_gradients[shard]);
+            statistics.add_(_statistics[shard]);
+        }
+
+        _master.Statistics.mul_(1 - StatisticsMomentum).add_(statistics, alpha: StatisticsMomentum / shards);
+        return (gradients, losses.Sum(), correct.Sum());
+
+        // Shards of a batch that cannot be cut evenly differ by one image at most.
+        int Start(int shard) => (int)((long)images.Count * shard / shards);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor view in _gradientViews.SelectMany(views => views))
+            view.Dispose();
+        foreach (Tensor buffer in _gradients.Concat(_statistics))
+            buffer.Dispose();
+        foreach (NetworkWeights replica in _replicas)
+            replica.Dispose();
+    }
+
+    private static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
+
+    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count, int epoch)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);
+        Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
+        Span<long> truth = MemoryMarshal.Cast<byte, long>(labels.bytes);
+        for (int i = 0; i < count; i++)
+        {
+            LabeledImage image = images[start + i];
+            Span<float> target = input.Slice(i * _builder.ImageLength, _builder.ImageLength);
+            if (_options.Augmentation == Augmentation.Standard)
+                _builder.WriteAugmented(image, target, _options.Seed, epoch);
+            else
+                _builder.Write(image, target);
+            truth[i] = image.Label;
+        }
+
+        Tensor logits = _networks[worker].Forward(pixels.permute(0, 3, 1, 2));
+        Tensor loss = nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: _options.LabelSmoothing);
+        IList<Tensor> gradients = autograd.grad([loss / images.Count], [.. _replicas[worker].LearnedViews]);
+        using (no_grad())
+        {
+            for (int i = 0; i < gradients.Count; i++)
+                _gradientViews[shard][i].copy_(gradients[i]);
+            _statistics[shard].copy_(_replicas[worker].Statistics);
+            return (loss.item<float>(), (int)logits.argmax(1).eq(labels).sum().item<long>());
+        }
+    }
+}

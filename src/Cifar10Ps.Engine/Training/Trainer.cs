@@ -1,0 +1,247 @@
+using System.Diagnostics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// Trains a classifier: for each epoch, shuffled batches, gradients by shards, one optimizer step a batch, validation on
+/// the test images, a checkpoint, a report.
+/// </summary>
+public sealed class Trainer
+{
+    private readonly ImageClassifier _model;
+    private readonly ImageDataset _data;
+    private readonly TrainingState _state;
+    private readonly IReadOnlyDictionary<string, StateDict>? _moments;
+    private bool _isWithinStep;
+
+    private Trainer(ImageClassifier model, ImageDataset data, TrainingState state, IReadOnlyDictionary<string, StateDict>? moments)
+    {
+        _model = model;
+        _data = data;
+        _state = state;
+        _moments = moments;
+    }
+
+    /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
+    public OutputDirectory? Output { get; init; }
+
+    /// <summary>Number of workers; it does not change the result.</summary>
+    public int Threads { get; init; } = WorkerPool.DefaultCount;
+
+    /// <summary>Whether <see cref="Run"/> was left within an epoch and <see cref="Output"/> has the state of that moment.</summary>
+    public bool IsInterruptionSaved { get; private set; }
+
+    private TrainingOptions Options => _state.Options;
+
+    private int StepsPerEpoch => (_data.Train.Count + Options.BatchSize - 1) / Options.BatchSize;
+
+    /// <summary>A new run.</summary>
+    /// <param name="model">The model; trained in place, epoch by epoch. See <see cref="Recipe"/> for what happens to an untrained one.</param>
+    /// <param name="data">The data.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
+    /// <param name="threads">Number of workers; null: one for each processor.</param>
+    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>.</exception>
+    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null)
+    {
+        CheckClassCount(model, data);
+        Recipes.Prepare(model, options.Recipe, data.Train);
+        return new Trainer(model, data, new TrainingState { Options = options, TrainCount = data.Train.Count }, null)
+        {
+            Output = output,
+            Threads = threads ?? WorkerPool.DefaultCount,
+        };
+    }
+
+    /// <summary>A run that goes on from a checkpoint.</summary>
+    /// <param name="path">A checkpoint, or the output directory of a run: its newest one.</param>
+    /// <param name="model">The model to go on with, of the same shape: it takes over the checkpoint's weights; null: a new object.</param>
+    /// <param name="data">The data of the run.</param>
+    /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
+    /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
+    /// <param name="threads">Number of workers; null: one for each processor.</param>
+    /// <exception cref="EngineException">
+    /// <c>CheckpointNotFound</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>, <c>ClassCountMismatch</c>.
+    /// </exception>
+    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null, int? threads = null)
+    {
+        Checkpoint checkpoint = Checkpoint.Load(OutputDirectory.FindCheckpoint(path));
+        CheckClassCount(checkpoint.Model, data);
+        TrainingOptions saved = checkpoint.State.Options, wanted = change(saved);
+        if (wanted with { Epochs = saved.Epochs } != saved)
+            throw Mismatch($"it has {Differences(saved, wanted)}; only the number of epochs may change");
+        if (checkpoint.State.TrainCount != data.Train.Count)
+            throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
+        if (model is not null && model.Architecture.Shortcut != checkpoint.Model.Architecture.Shortcut)
+            throw Mismatch($"its network has {checkpoint.Model.Architecture.Shortcut} shortcuts, the model has {model.Architecture.Shortcut}");
+        if (model is null)
+            model = checkpoint.Model;
+        else
+            model.TakeOver(checkpoint.Model);
+        return new Trainer(model, data, checkpoint.State with { Options = wanted }, checkpoint.Moments)
+        {
+            Output = output,
+            Threads = threads ?? WorkerPool.DefaultCount,
+        };
+
+        EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
+            $"The checkpoint '{path}' is of another run: {why}. Start a new run, or go on with what that run had.");
+    }
+
+    /// <summary>The model in training.</summary>
+    public ImageClassifier Model => _model;
+
+    /// <summary>Whether nothing is left to do.</summary>
+    public bool IsComplete => _state.History.Count >= Options.Epochs;
+
+    /// <summary>
+    /// Runs what is left of the run. All work is done while the next report is asked for, on the caller's thread and the workers.
+    /// Leaving the loop early, an exception of <paramref name="progress"/> and cancellation all stop the run within a step;
+    /// with an output directory its state is kept and can be resumed to the last bit.
+    /// </summary>
+    /// <param name="progress">Told after every step and every portion of the validation, on the caller's thread; null: nobody.</param>
+    /// <param name="cancellation">Stops the run.</param>
+    /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
+    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>FileNotWritable</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        Output?.CheckWritable();
+        using WorkerPool pool = new(Threads);
+        using NetworkWeights weights = new(_model.Architecture);
+        using Optimizer optimizer = new(Options, weights);
+        using ShardedBatch batch = new(pool, _model, weights, Options);
+        weights.Load(_model.Weights);
+        LoadMoments(optimizer);
+        bool isWhole = true;
+        try
+        {
+            while (!IsComplete)
+            {
+                isWhole = false;
+                TrainEpoch(weights, optimizer, batch, progress, cancellation);
+                EpochReport report = Validate(weights, progress, cancellation);
+                _state.History.Add(report);
+                (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
+                _model.TrainedEpochs++;
+                Output?.SaveEpoch(ToCheckpoint(optimizer));
+                isWhole = true;
+                yield return report;
+            }
+
+            Output?.SaveModel(_model);
+        }
+        finally
+        {
+            if (!isWhole)
+                KeepInterrupted(weights, optimizer);
+        }
+    }
+
+    private void TrainEpoch(NetworkWeights weights, Optimizer optimizer, ShardedBatch batch, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    {
+        int epoch = _state.Epoch, count = _data.Train.Count;
+        int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(count);
+        long totalSteps = (long)StepsPerEpoch * Options.Epochs;
+        while (_state.EpochImages < count)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            long start = Stopwatch.GetTimestamp();
+            _isWithinStep = true;
+            LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(Options.BatchSize).Select(i => _data.Train[i])];
+            (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch);
+            if (!double.IsFinite(lossSum))
+                throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
+                    $"The loss is no longer a number in epoch {epoch}, step {_state.Step + 1}. Lower -LearningRate, or take another recipe; the last checkpoint is from before.");
+            optimizer.Step(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
+
+            _state.Step++;
+            _state.EpochImages += images.Length;
+            _state.LossSum += lossSum;
+            _state.Correct += correct;
+            _isWithinStep = false;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            _state.EpochSeconds += seconds;
+            _state.ElapsedSeconds += seconds;
+            progress?.Invoke(ProgressNow(_state.EpochImages, count, isValidating: false));
+        }
+    }
+
+    private EpochReport Validate(NetworkWeights weights, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        _model.Weights = weights.Store();
+        using Predictor predictor = new(_model, Threads);
+        Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _data.Test,
+            done => progress?.Invoke(ProgressNow(done, _data.Test.Count, isValidating: true)), cancellation);
+        _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return new EpochReport
+        {
+            Epoch = _state.Epoch,
+            Step = _state.Step,
+            Loss = _state.LossSum / _state.EpochImages,
+            Accuracy = (double)_state.Correct / _state.EpochImages,
+            ValidationLoss = evaluation.Loss,
+            ValidationAccuracy = evaluation.Accuracy,
+            LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)StepsPerEpoch * Options.Epochs),
+            ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
+            Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
+        };
+    }
+
+    private TrainingProgress ProgressNow(int done, int total, bool isValidating) =>
+        new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
+            (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds);
+
+    /// <summary>Keeps the state of a run that is left within an epoch, unless it was left within a step.</summary>
+    private void KeepInterrupted(NetworkWeights weights, Optimizer optimizer)
+    {
+        if (_isWithinStep)
+            return;
+        _model.Weights = weights.Store();
+        if (Output is null || _state.Step == 0)
+            return;
+        Output.SaveInterrupted(ToCheckpoint(optimizer));
+        IsInterruptionSaved = true;
+    }
+
+    private Checkpoint ToCheckpoint(Optimizer optimizer) => new()
+    {
+        Model = _model,
+        State = _state,
+        Moments = optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value)),
+    };
+
+    private StateDict Split(Tensor flat)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        StateDict values = new();
+        foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_model.Architecture, flat))
+            values[tensor.Name] = NetworkWeights.CopyOut(view);
+        return values;
+    }
+
+    private void LoadMoments(Optimizer optimizer)
+    {
+        if (_moments is null)
+            return;
+        using DisposeScope scope = NewDisposeScope();
+        foreach ((string name, StateDict values) in _moments)
+            foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_model.Architecture, optimizer.Moments[name]))
+                NetworkWeights.CopyIn(view, values[tensor.Name], tensor);
+    }
+
+    private static string Differences(TrainingOptions saved, TrainingOptions wanted) =>
+        string.Join(", ", typeof(TrainingOptions).GetProperties()
+            .Where(option => option.Name != nameof(TrainingOptions.Epochs) && !Equals(option.GetValue(saved), option.GetValue(wanted)))
+            .Select(option => $"{option.Name} {option.GetValue(saved)} instead of {option.GetValue(wanted)}"));
+
+    private static void CheckClassCount(ImageClassifier model, ImageDataset data)
+    {
+        if (model.Classes.Count != data.Classes.Count)
+            throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,
+                $"The model tells {model.Classes.Count} classes apart, but the data set has {data.Classes.Count}. Make the model with New-ResNet20 -Classes $data.Classes.");
+    }
+}

@@ -1,0 +1,38 @@
+namespace Cifar10Ps;
+
+/// <summary>What a training run does; together with the data and the model's initial weights it decides every bit of the result.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>The preset that the others came from; it also prepares an untrained model.</summary>
+    public required Recipe Recipe { get; init; }
+
+    /// <summary>Number of passes over the training images.</summary>
+    public required int Epochs { get; init; }
+
+    /// <summary>Images of one optimizer step.</summary>
+    public required int BatchSize { get; init; }
+
+    /// <summary>The update rule.</summary>
+    public required OptimizerKind Optimizer { get; init; }
+
+    /// <summary>Peak learning rate; <see cref="Schedule"/> scales it.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW.</summary>
+    public required double Momentum { get; init; }
+
+    /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW).</summary>
+    public required double WeightDecay { get; init; }
+
+    /// <summary>How the learning rate changes.</summary>
+    public required Schedule Schedule { get; init; }
+
+    /// <summary>How training images are varied.</summary>
+    public required Augmentation Augmentation { get; init; }
+
+    /// <summary>Share of the target that is spread over all classes, 0 to below 1.</summary>
+    public required double LabelSmoothing { get; init; }
+
+    /// <summary>Seed of shuffling and augmentation.</summary>
+    public required int Seed { get; init; }
+}
