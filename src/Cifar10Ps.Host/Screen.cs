@@ -10,6 +10,7 @@ internal sealed class Screen : IDisposable
 {
     private const int MaximumProgressLines = 8;
     private static readonly TimeSpan RedrawInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RestoreDelay = TimeSpan.FromMilliseconds(15);
 
     private readonly Lock _gate = new();
     private readonly ProgressBar _progress = new();
@@ -34,7 +35,8 @@ internal sealed class Screen : IDisposable
         lock (_gate)
         {
             change(_progress);
-            DrawSoon();
+            if (!_drawIsDue)
+                DrawAfter(RedrawInterval - Stopwatch.GetElapsedTime(_lastDraw));
         }
     }
 
@@ -54,7 +56,7 @@ internal sealed class Screen : IDisposable
         {
             _pauses--;
             _isMidLine = false;
-            DrawSoon();
+            DrawAfter(RestoreDelay);
         }
     }
 
@@ -70,24 +72,24 @@ internal sealed class Screen : IDisposable
             return;
         lock (_gate)
         {
+            var wasDrawn = _isDrawn;
             if (isTerminal)
                 Erase();
             stream.Write(text);
-            if (isTerminal)
-            {
-                _isMidLine = !text.EndsWith('\n');
-                DrawSoon();
-            }
+            if (!isTerminal)
+                return;
+            _isMidLine = !text.EndsWith('\n');
+            if (wasDrawn || !_drawIsDue)
+                DrawAfter(RestoreDelay); // not at once, as more lines may follow
         }
     }
 
-    /// <summary>All drawing is the timer's, so that the last record is drawn however soon it follows the one before.</summary>
-    private void DrawSoon()
+    /// <summary>All drawing is the timer's, so that the last change is drawn too, however soon it follows the one before.</summary>
+    private void DrawAfter(TimeSpan wait)
     {
-        if (_drawIsDue || _pauses > 0 || !Terminal.Error)
+        if (_pauses > 0)
             return;
         _drawIsDue = true;
-        var wait = RedrawInterval - Stopwatch.GetElapsedTime(_lastDraw);
         _timer.Change(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 

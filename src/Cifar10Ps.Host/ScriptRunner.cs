@@ -92,7 +92,7 @@ internal sealed class ScriptRunner : IDisposable
         signal.Cancel = Interlocked.CompareExchange(ref _stopCode, code, 0) == 0;
         if (!signal.Cancel)
         {
-            _ui.Dispose();
+            Task.Run(_ui.Dispose).Wait(200); // erases the progress, unless a blocked write holds the screen
             return;
         }
 

@@ -3,10 +3,15 @@ using SkiaSharp;
 namespace Cifar10Ps;
 
 /// <summary>Reads a picture file (PNG, JPEG, BMP, WebP, GIF) as the bytes of a network's input.</summary>
-internal static class ImageFile
+public static class ImageFile
 {
     // A picture of this size takes 400 MB while it is decoded.
     private const long PixelLimit = 100_000_000;
+
+    /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
+    /// <exception cref="EngineException"><c>ImageNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    public static LabeledImage Load(string path, Preprocessing preprocessing) =>
+        new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height));
 
     /// <summary>
     /// Decodes a file, turns it upright as its EXIF data says, cuts its middle to the wanted aspect ratio and resizes it.
@@ -17,7 +22,7 @@ internal static class ImageFile
     /// <param name="height">Wanted height in pixels.</param>
     /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
     /// <exception cref="EngineException"><c>ImageNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
-    public static byte[] Read(string path, int width, int height)
+    internal static byte[] Read(string path, int width, int height)
     {
         try
         {

@@ -1,0 +1,32 @@
+@{
+    RootModule             = 'Cifar10Ps.dll'
+    # Loaded first: shows the session where the engine is.
+    NestedModules          = @('Cifar10Ps.Loader.dll')
+    ModuleVersion          = '0.1.0'
+    GUID                   = '5d0f3a0e-6f0b-4a3e-9d4b-9d6a2c7b8e41'
+    Author                 = 'The Cifar10Ps authors'
+    CompanyName            = 'Cifar10Ps'
+    Copyright              = '(c) The Cifar10Ps authors. MIT licence.'
+    Description            = 'Train, keep and use image classifiers from PowerShell: ResNet-20 on CIFAR-10 with libtorch, no Python needed.'
+    PowerShellVersion      = '7.6'
+    CompatiblePSEditions   = @('Core')
+    FormatsToProcess       = @('Cifar10Ps.Format.ps1xml')
+    CmdletsToExport        = @(
+        'Get-Cifar10'
+        'Import-Model'
+        'Invoke-Inference'
+        'Measure-Model'
+        'New-ResNet20'
+        'Save-Model'
+        'Start-ModelTraining'
+    )
+    FunctionsToExport      = @()
+    VariablesToExport      = @()
+    AliasesToExport        = @()
+    PrivateData            = @{
+        PSData = @{
+            Tags       = @('CIFAR10', 'ResNet', 'DeepLearning', 'TorchSharp', 'libtorch', 'ImageClassification', 'PSEdition_Core', 'Linux')
+            LicenseUri = 'https://opensource.org/license/mit'
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Gets the CIFAR-10 data set: from files, from the user's cache, or by download; or a synthetic one.</summary>
+[Cmdlet(VerbsCommon.Get, "Cifar10", DefaultParameterSetName = RealSet, SupportsShouldProcess = true)]
+[OutputType(typeof(ImageDataset))]
+public sealed class GetCifar10Command : EngineCommand
+{
+    private const string RealSet = "Real", SyntheticSet = "Synthetic";
+
+    /// <summary>A folder with the .bin files, or cifar-10-binary.tar.gz.</summary>
+    [Parameter(Position = 0, ParameterSetName = RealSet)]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>Where to download cifar-10-binary.tar.gz from.</summary>
+    [Parameter(ParameterSetName = RealSet)]
+    [ValidateNotNull]
+    public Uri Uri { get; set; } = Cifar10Cache.PublishedAddress;
+
+    /// <summary>A small data set that is drawn instead: no files, no network.</summary>
+    [Parameter(ParameterSetName = SyntheticSet, Mandatory = true)]
+    public SwitchParameter Synthetic { get; set; }
+
+    /// <summary>How many training images to take: the first ones.</summary>
+    [Parameter]
+    [ValidateRange(1, Cifar10Reader.TrainCount)]
+    public int TrainCount { get; set; } = Cifar10Reader.TrainCount;
+
+    /// <summary>How many test images to take: the first ones.</summary>
+    [Parameter]
+    [ValidateRange(1, Cifar10Reader.TestCount)]
+    public int TestCount { get; set; } = Cifar10Reader.TestCount;
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        if (Synthetic)
+            WriteObject(SyntheticImages.Create(
+                IsBound(nameof(TrainCount)) ? TrainCount : SyntheticImages.DefaultTrainCount,
+                IsBound(nameof(TestCount)) ? TestCount : SyntheticImages.DefaultTestCount));
+        else if (Locate() is string source)
+            WriteObject(Cifar10Reader.Read(source, TrainCount, TestCount));
+    }
+
+    private bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    /// <summary>The first source that there is; null when the user does not want the download.</summary>
+    private string? Locate()
+    {
+        if (Path is not null)
+            return ToFilePath(Path);
+        if (Environment.GetEnvironmentVariable("CIFAR10PS_DATA") is { Length: > 0 } folder)
+        {
+            WriteVerbose($"Reading '{folder}', which CIFAR10PS_DATA names.");
+            return folder;
+        }
+
+        Cifar10Cache cache = Cifar10Cache.OfUser();
+        if (!cache.IsFilled)
+        {
+            if (!ShouldProcess(cache.DataFolder, $"Download CIFAR-10 (170 MB) from {Uri}"))
+                return null;
+            using ProgressReporter progress = new(this);
+            cache.Download(Uri, (done, total) => progress.Report(() =>
+                [ProgressReporter.Record(1, "Downloading CIFAR-10", $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]), StopToken);
+        }
+
+        WriteVerbose($"Reading '{cache.DataFolder}'.");
+        return cache.DataFolder;
+    }
+}

@@ -1,0 +1,98 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Lets a model guess what images show.</summary>
+[Cmdlet(VerbsLifecycle.Invoke, "Inference", DefaultParameterSetName = ImageSet)]
+[OutputType(typeof(Prediction))]
+public sealed class InvokeInferenceCommand : EngineCommand
+{
+    private const string ImageSet = "Image", PathSet = "Path", LiteralPathSet = "LiteralPath";
+    private readonly List<(LabeledImage Image, string? Path)> _waiting = [];
+    private Predictor? _predictor;
+
+    /// <summary>The model.</summary>
+    [Parameter(Mandatory = true, Position = 0)]
+    [ValidateNotNull]
+    public ImageClassifier Model { get; set; } = null!;
+
+    /// <summary>Images of a data set.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
+    [ValidateNotNull]
+    public LabeledImage[] Image { get; set; } = [];
+
+    /// <summary>Picture files (PNG, JPEG, BMP, WebP, GIF); wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>Picture files, taken as they are.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>How many of the best guesses to list.</summary>
+    [Parameter]
+    [ValidateRange(1, ResNetArchitecture.MaximumClassCount)]
+    public int Top { get; set; } = 5;
+
+    /// <summary>Number of worker threads.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public int? Threads { get; set; }
+
+    /// <inheritdoc/>
+    protected override void OnBegin() => _predictor = new Predictor(Model, Threads);
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        if (ParameterSetName == ImageSet)
+        {
+            foreach (LabeledImage image in Image)
+                Add(image, null);
+            return;
+        }
+
+        bool isLiteral = ParameterSetName == LiteralPathSet;
+        foreach (string file in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
+        {
+            StopToken.ThrowIfCancellationRequested();
+            try
+            {
+                Add(ImageFile.Load(file, Model.Preprocessing), file);
+            }
+            catch (EngineException e)
+            {
+                WriteError(ToErrorRecord(e, file));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void OnEnd() => Predict();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _predictor?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private void Add(LabeledImage image, string? path)
+    {
+        _waiting.Add((image, path));
+        if (_waiting.Count == _predictor!.BatchSize)
+            Predict();
+    }
+
+    private void Predict()
+    {
+        (LabeledImage Image, string? Path)[] images = [.. _waiting];
+        _waiting.Clear();
+        foreach (Prediction prediction in _predictor!.Predict(images, Top))
+            WriteObject(prediction);
+    }
+}

@@ -1,0 +1,45 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Measures how well a model does on images whose truth is known.</summary>
+[Cmdlet(VerbsDiagnostic.Measure, "Model", DefaultParameterSetName = ImageSet)]
+[OutputType(typeof(Evaluation))]
+public sealed class MeasureModelCommand : EngineCommand
+{
+    private const string ImageSet = "Image", DatasetSet = "Dataset";
+    private readonly List<LabeledImage> _images = [];
+
+    /// <summary>The model.</summary>
+    [Parameter(Mandatory = true, Position = 0)]
+    [ValidateNotNull]
+    public ImageClassifier Model { get; set; } = null!;
+
+    /// <summary>The images: <c>$cifar.Test | Measure-Model …</c>.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
+    [ValidateNotNull]
+    public LabeledImage[] Image { get; set; } = [];
+
+    /// <summary>A split, or a data set, which means its test split.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
+    [SplitTransformation]
+    [ValidateNotNull]
+    public ImageSplit? Dataset { get; set; }
+
+    /// <summary>Number of worker threads.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public int? Threads { get; set; }
+
+    /// <inheritdoc/>
+    protected override void OnProcess() => _images.AddRange(Dataset ?? (IEnumerable<LabeledImage>)Image);
+
+    /// <inheritdoc/>
+    protected override void OnEnd()
+    {
+        using ProgressReporter progress = new(this);
+        using Predictor predictor = new(Model, Threads);
+        WriteObject(Evaluation.Run(predictor, Model.Classes, _images, done => progress.Report(() =>
+            [ProgressReporter.Record(1, $"Measuring {Model.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]), StopToken));
+    }
+}

@@ -1,0 +1,176 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Trains a model and writes a report for each epoch as it ends.</summary>
+[Cmdlet(VerbsLifecycle.Start, "ModelTraining", DefaultParameterSetName = NewSet, SupportsShouldProcess = true)]
+[OutputType(typeof(EpochReport))]
+public sealed class StartModelTrainingCommand : EngineCommand
+{
+    private const string NewSet = "New", ResumeSet = "Resume";
+
+    /// <summary>The data: trained on Train, validated on Test.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public ImageDataset Dataset { get; set; } = null!;
+
+    /// <summary>The model; trained in place.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NewSet)]
+    [Parameter(Position = 0, ParameterSetName = ResumeSet)]
+    [ValidateNotNull]
+    public ImageClassifier? Model { get; set; }
+
+    /// <summary>A checkpoint, or the output directory of a run: goes on where that run stopped.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ResumeSet)]
+    [ValidateNotNullOrEmpty]
+    public string? ResumeFrom { get; set; }
+
+    /// <summary>The preset that the other options start from.</summary>
+    [Parameter]
+    public Recipe Recipe { get; set; }
+
+    /// <summary>Number of passes over the training images.</summary>
+    [Parameter]
+    [ValidateRange(1, 100_000)]
+    public int Epochs { get; set; }
+
+    /// <summary>Images of one optimizer step.</summary>
+    [Parameter]
+    [ValidateRange(1, 65_536)]
+    public int BatchSize { get; set; }
+
+    /// <summary>The update rule.</summary>
+    [Parameter]
+    public OptimizerKind Optimizer { get; set; }
+
+    /// <summary>Peak learning rate.</summary>
+    [Parameter]
+    [ValidateRange(1e-12, 1e6)]
+    public double LearningRate { get; set; }
+
+    /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW.</summary>
+    [Parameter]
+    [ValidateRange(0.0, 0.9999)]
+    public double Momentum { get; set; }
+
+    /// <summary>Weight decay of convolutions and classifier.</summary>
+    [Parameter]
+    [ValidateRange(0.0, 10.0)]
+    public double WeightDecay { get; set; }
+
+    /// <summary>How the learning rate changes over the run.</summary>
+    [Parameter]
+    public Schedule Schedule { get; set; }
+
+    /// <summary>How training images are varied.</summary>
+    [Parameter]
+    public Augmentation Augmentation { get; set; }
+
+    /// <summary>Share of the target that is spread over all classes.</summary>
+    [Parameter]
+    [ValidateRange(0.0, 0.99)]
+    public double LabelSmoothing { get; set; }
+
+    /// <summary>Seed of shuffling and augmentation.</summary>
+    [Parameter]
+    [ValidateRange(0, int.MaxValue)]
+    public int Seed { get; set; }
+
+    /// <summary>Number of worker threads; it does not change the result.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public int? Threads { get; set; }
+
+    /// <summary>Where to compute: the module ships libtorch for the processor.</summary>
+    [Parameter]
+    [ValidateSet("Cpu")]
+    public string Device { get; set; } = "Cpu";
+
+    /// <summary>Folder for checkpoints, the log and the finished model.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? OutputDirectory { get; set; }
+
+    /// <summary>How many of the last epochs keep a checkpoint of their own, beside the latest and the best.</summary>
+    [Parameter]
+    [ValidateRange(0, 100_000)]
+    public int KeepCheckpoints { get; set; } = 3;
+
+    /// <summary>Starts anew in an output directory that holds another run, whose checkpoints are removed.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        OutputDirectory? output = ToOutputDirectory();
+        string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
+        if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
+            return;
+
+        Trainer trainer = ResumeFrom is null
+            ? Trainer.Start(Model!, Dataset, Change(Recipes.Options(Recipe, IsBound(nameof(Optimizer)) ? Optimizer : null)), output, Threads)
+            : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads);
+        if (trainer.IsComplete)
+            WriteWarning("The run is complete already. To train on, give more -Epochs.");
+        using ProgressReporter progress = new(this);
+        try
+        {
+            foreach (EpochReport report in trainer.Run(at => progress.Report(() => ToRecords(trainer.Model, at)), StopToken))
+                WriteObject(report);
+        }
+        finally
+        {
+            // A pipeline that is being stopped takes no warnings any more; its host still does.
+            if (trainer.IsInterruptionSaved)
+                Host.UI?.WriteWarningLine($"Training was stopped. Go on with -ResumeFrom '{output!.LatestCheckpoint}'.");
+        }
+    }
+
+    private static IEnumerable<ProgressRecord> ToRecords(ImageClassifier model, TrainingProgress at)
+    {
+        double part = at.IsValidating ? 1 : (double)at.Done / at.Total;
+        yield return ProgressReporter.Record(1, $"Training {model.Name}", $"Epoch {at.Epoch} of {at.EpochCount}", at.Epoch - 1 + part, at.EpochCount);
+        string status = at.IsValidating
+            ? $"Validating: {at.Done:N0} of {at.Total:N0} images"
+            : $"{at.Done:N0} of {at.Total:N0} images, loss {at.Loss:F3}, accuracy {at.Accuracy:P1}, {at.ImagesPerSecond:F0} images/s";
+        yield return ProgressReporter.Record(2, $"Epoch {at.Epoch}", status, at.Done, at.Total, at.IsValidating ? null : at.EpochTimeLeft, parent: 1);
+    }
+
+    private bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    /// <summary>The options with everything that the user gave.</summary>
+    private TrainingOptions Change(TrainingOptions options)
+    {
+        return options with
+        {
+            Recipe = Bound(nameof(Recipe), Recipe, options.Recipe),
+            Epochs = Bound(nameof(Epochs), Epochs, options.Epochs),
+            BatchSize = Bound(nameof(BatchSize), BatchSize, options.BatchSize),
+            Optimizer = Bound(nameof(Optimizer), Optimizer, options.Optimizer),
+            LearningRate = Bound(nameof(LearningRate), LearningRate, options.LearningRate),
+            Momentum = Bound(nameof(Momentum), Momentum, options.Momentum),
+            WeightDecay = Bound(nameof(WeightDecay), WeightDecay, options.WeightDecay),
+            Schedule = Bound(nameof(Schedule), Schedule, options.Schedule),
+            Augmentation = Bound(nameof(Augmentation), Augmentation, options.Augmentation),
+            LabelSmoothing = Bound(nameof(LabelSmoothing), LabelSmoothing, options.LabelSmoothing),
+            Seed = Bound(nameof(Seed), Seed, options.Seed),
+        };
+
+        T Bound<T>(string parameter, T given, T otherwise) => IsBound(parameter) ? given : otherwise;
+    }
+
+    /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
+    private OutputDirectory? ToOutputDirectory()
+    {
+        string? resumed = ResumeFrom is null ? null : Path.GetDirectoryName(Cifar10Ps.OutputDirectory.FindCheckpoint(ToFilePath(ResumeFrom)));
+        string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToFilePath(OutputDirectory));
+        if (folder is null)
+            return null;
+        OutputDirectory output = new(folder, KeepCheckpoints);
+        if (output.HasRun && folder != resumed && !Force)
+            throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
+                $"'{folder}' holds the checkpoints of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force.");
+        return output;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// What all cmdlets share: the engine's errors become error records, Ctrl+C becomes a cancellation, and paths are those
+/// of the session.
+/// </summary>
+public abstract class EngineCommand : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Cancelled when the pipeline is stopped.</summary>
+    protected CancellationToken StopToken => _stop.Token;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Runs before the first input object.</summary>
+    protected virtual void OnBegin()
+    {
+    }
+
+    /// <summary>Runs for each input object.</summary>
+    protected virtual void OnProcess()
+    {
+    }
+
+    /// <summary>Runs after the last input object.</summary>
+    protected virtual void OnEnd()
+    {
+    }
+
+    /// <inheritdoc/>
+    protected sealed override void BeginProcessing() => Guard(OnBegin);
+
+    /// <inheritdoc/>
+    protected sealed override void ProcessRecord() => Guard(OnProcess);
+
+    /// <inheritdoc/>
+    protected sealed override void EndProcessing() => Guard(OnEnd);
+
+    /// <inheritdoc/>
+    protected sealed override void StopProcessing() => _stop.Cancel();
+
+    /// <summary>Frees what the cmdlet holds.</summary>
+    protected virtual void Dispose(bool disposing) => _stop.Dispose();
+
+    /// <summary>The error record of an engine's error.</summary>
+    /// <param name="error">The error.</param>
+    /// <param name="target">What it is about.</param>
+    protected static ErrorRecord ToErrorRecord(EngineException error, object? target = null)
+    {
+        ErrorCategory category = error.Kind switch
+        {
+            ErrorKind.InvalidArgument => ErrorCategory.InvalidArgument,
+            ErrorKind.InvalidData => ErrorCategory.InvalidData,
+            ErrorKind.NotFound => ErrorCategory.ObjectNotFound,
+            ErrorKind.ReadError => ErrorCategory.ReadError,
+            ErrorKind.WriteError => ErrorCategory.WriteError,
+            _ => ErrorCategory.ResourceUnavailable,
+        };
+        return new ErrorRecord(error, error.ErrorId, category, target);
+    }
+
+    /// <summary>The file system path that a user's path means; nothing need exist there, and wildcards mean themselves.</summary>
+    protected string ToFilePath(string path)
+    {
+        string file = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+        RequireFileSystem(provider, path);
+        return file;
+    }
+
+    /// <summary>The existing files that a user's paths mean; a path that means none becomes a non-terminating error.</summary>
+    /// <param name="paths">The paths.</param>
+    /// <param name="isLiteral">Whether wildcards mean themselves.</param>
+    protected IEnumerable<string> ToExistingFiles(string[] paths, bool isLiteral)
+    {
+        foreach (string path in paths)
+        {
+            IReadOnlyList<string> files = [];
+            try
+            {
+                if (isLiteral)
+                {
+                    files = [ToFilePath(path)];
+                }
+                else
+                {
+                    files = GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
+                    RequireFileSystem(provider, path);
+                }
+            }
+            catch (ItemNotFoundException e)
+            {
+                WriteError(new ErrorRecord(e, "FileNotFound", ErrorCategory.ObjectNotFound, path));
+            }
+
+            foreach (string file in files)
+                yield return file;
+        }
+    }
+
+    private static void RequireFileSystem(ProviderInfo provider, string path)
+    {
+        if (provider.Name != "FileSystem")
+            throw new EngineException("NotAFileSystemPath", ErrorKind.InvalidArgument, $"'{path}' is not on a file system, but on the provider {provider.Name}. Give the path of a file or folder.");
+    }
+
+    private void Guard(Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (EngineException e)
+        {
+            ThrowTerminatingError(ToErrorRecord(e));
+        }
+        catch (OperationCanceledException) when (StopToken.IsCancellationRequested)
+        {
+            // The pipeline is being stopped, and nothing more may be written.
+        }
+    }
+}

@@ -1,1 +1,0 @@
-namespace Cifar10Ps; internal static class Placeholder { }

@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Management.Automation;
+
+namespace Cifar10Ps;
+
+/// <summary>Writes progress records, at most four a second, and completes them at the end.</summary>
+internal sealed class ProgressReporter(Cmdlet cmdlet) : IDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+    private readonly SortedDictionary<int, ProgressRecord> _shown = [];
+    private long _last;
+
+    /// <summary>Shows records if it is time; the first call always does.</summary>
+    /// <param name="records">Makes the records, the outer one first.</param>
+    public void Report(Func<IEnumerable<ProgressRecord>> records)
+    {
+        if (_last != 0 && Stopwatch.GetElapsedTime(_last) < Interval)
+            return;
+        _last = Stopwatch.GetTimestamp();
+        foreach (ProgressRecord record in records())
+        {
+            _shown[record.ActivityId] = record;
+            cmdlet.WriteProgress(record);
+        }
+    }
+
+    /// <summary>A record of work of which a part is done.</summary>
+    public static ProgressRecord Record(int id, string activity, string status, double done, double total, TimeSpan? left = null, int parent = -1) =>
+        new(id, activity, status)
+        {
+            ParentActivityId = parent,
+            PercentComplete = total > 0 ? (int)Math.Clamp(100 * done / total, 0, 100) : -1,
+            SecondsRemaining = left is TimeSpan time ? (int)Math.Ceiling(time.TotalSeconds) : -1,
+        };
+
+    /// <summary>Completes what was shown, inner records first.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            foreach (ProgressRecord record in _shown.Values.Reverse())
+            {
+                record.RecordType = ProgressRecordType.Completed;
+                cmdlet.WriteProgress(record);
+            }
+        }
+        catch (PipelineStoppedException)
+        {
+            // The host clears the progress of a stopped pipeline itself.
+        }
+    }
+}
