@@ -7,7 +7,7 @@ namespace Cifar10Ps.Host;
 
 /// <summary>
 /// Results go to the output stream; errors, warnings, verbose and debug messages to the error stream, so that a
-/// redirected output holds results alone. Neither gets an escape sequence unless it ends at a terminal.
+/// redirected output holds results alone. Only a terminal gets escape sequences.
 /// </summary>
 internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
     /// <summary>Set while a single error goes through the format engine as if it were output.</summary>
     public bool ShowsOutputAsErrors { get; set; }
 
-    public override void Write(string value) => _screen.WriteOutput(GetOutputString(value, Terminal.Output));
+    public override void Write(string value) => _screen.WriteOutput(Rendered(value, Terminal.Output));
 
     public override void Write(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) =>
         Write(Colored(foregroundColor, backgroundColor, value));
@@ -50,9 +50,10 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
 
     public override void WriteErrorLine(string value)
     {
+        if (value.Length == 0)
+            return; // the error view ends with an empty line
         HasShownErrors = true;
-        if (value.Length > 0) // the error view ends with an empty line
-            WriteMessage(FormatStyle.Error, value);
+        WriteMessage(FormatStyle.Error, value);
     }
 
     public override void WriteWarningLine(string message) => WriteMessage(FormatStyle.Warning, $"WARNING: {message}");
@@ -109,7 +110,7 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
     {
         WriteHeading(caption, message);
         var labels = choices.Select(choice => choice.Label.Replace("&", "", StringComparison.Ordinal)).ToList();
-        var keys = choices.Select(choice => choice.Label.Split('&') is [_, [var key, ..]] ? $"{key}" : "").ToList();
+        var keys = choices.Select(choice => choice.Label.Split('&') is [_, [var key, ..]] ? $"{char.ToUpperInvariant(key)}" : "").ToList();
         var question = string.Concat(keys.Zip(labels, (key, label) => $"[{key}] {label}  ")) + "[?] Help";
         if (defaultChoice >= 0)
             question += $" (default is \"{keys[defaultChoice]}\")";
@@ -162,8 +163,12 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
     {
         if (!message.Contains('\e'))
             message = GetFormatStyleString(kind) + message + GetFormatStyleString(FormatStyle.Reset);
-        _screen.WriteError(GetOutputString(message, Terminal.Error) + Environment.NewLine);
+        _screen.WriteError(Rendered(message, Terminal.Error) + Environment.NewLine);
     }
+
+    /// <summary>Escape sequences stay for a terminal, or where a script insists on them.</summary>
+    private static string Rendered(string text, bool forTerminal) =>
+        GetOutputString(text, forTerminal || PSStyle.Instance.OutputRendering == OutputRendering.Ansi);
 
     private void WriteHeading(string caption, string message)
     {
@@ -198,6 +203,7 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
         }
         catch (OperationCanceledException)
         {
+            WriteQuestion(Environment.NewLine);
             throw new PipelineStoppedException();
         }
         finally

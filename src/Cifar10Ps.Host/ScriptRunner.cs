@@ -82,7 +82,7 @@ internal sealed class ScriptRunner : IDisposable
             ?? new ErrorRecord(failure, "ScriptFailed", ErrorCategory.NotSpecified, targetObject: null);
         _ui.ShowsOutputAsErrors = true;
         using var pipeline = _runspace.CreatePipeline();
-        if (Show(pipeline, record) is not null)
+        if (Show(pipeline, record) is not null || !_ui.HasShownErrors) // the view has nothing for a -Command cut short
             _ui.WriteErrorLine(failure.Message);
     }
 

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cifar10Ps.Build;
-using Xunit;
 
 namespace Cifar10Ps.Tests;
 

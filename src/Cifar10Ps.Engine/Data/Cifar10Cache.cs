@@ -119,7 +119,7 @@ public sealed class Cifar10Cache
             if (have > 0)
                 request.Headers.Range = new RangeHeaderValue(have, null);
             silence.CancelAfter(Patience);
-            using HttpResponseMessage response = client.Send(request, HttpCompletionOption.ResponseHeadersRead, silence.Token);
+            using HttpResponseMessage response = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token).GetAwaiter().GetResult();
             if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             {
                 // All of it came last time.

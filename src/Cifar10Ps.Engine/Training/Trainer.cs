@@ -109,14 +109,14 @@ public sealed class Trainer
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
         Output?.CheckWritable();
-        if (_moments is null)
-            Output?.Clear();
         using WorkerPool pool = new(Threads);
         using NetworkWeights weights = new(_model.Architecture);
         using Optimizer optimizer = new(Options, weights);
         using ShardedBatch batch = new(pool, _model, weights, Options);
         weights.Load(_model.Weights);
         LoadMoments(optimizer);
+        if (_moments is null)
+            Output?.Clear();
         bool isWhole = true;
         try
         {

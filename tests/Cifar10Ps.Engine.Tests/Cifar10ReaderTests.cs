@@ -1,0 +1,237 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void All_records_of_a_folder_are_read()
+    {
+        ImageDataset data = Cifar10Reader.Read(fake.Folder);
+
+        Assert.Equal((50_000, 10_000), (data.Train.Count, data.Test.Count));
+        Assert.Equal(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"], data.Classes);
+        Assert.Equal(Enumerable.Range(0, 50_000), data.Train.Select(image => image.Index));
+        for (int file = 0; file < 5; file++)
+            AssertIsRecord(data.Train[10_000 * file + 123], file, 123);
+        AssertIsRecord(data.Test[199], file: 5, record: 199);
+    }
+
+    [Fact]
+    public void The_planes_of_a_record_are_red_green_and_blue_row_by_row()
+    {
+        FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 0);
+        using (FileStream file = File.OpenWrite(_folder["test_batch.bin"]))
+        {
+            file.Write([9, .. Enumerable.Repeat((byte)10, 1024), .. Enumerable.Repeat((byte)20, 1024), .. Enumerable.Repeat((byte)30, 1024)]);
+            file.Position = 1 + 32 * 2 + 5;
+            file.WriteByte(99);
+        }
+
+        LabeledImage image = Cifar10Reader.Read(_folder.Path, 1, 1).Test[0];
+
+        Assert.Equal((9, "truck", 32, 32), (image.Label, image.LabelName, image.Width, image.Height));
+        // Channel, row, column.
+        Assert.Equal((10, 20, 30), (image.GetPixels()[0], image.GetPixels()[1024], image.GetPixels()[2048]));
+        Assert.Equal(99, image.GetPixels()[(0 * 32 + 2) * 32 + 5]);
+    }
+
+    [Fact]
+    public void The_first_images_of_each_split_can_be_taken_alone()
+    {
+        ImageDataset data = Cifar10Reader.Read(fake.Folder, trainCount: 10_150, testCount: 3);
+
+        Assert.Equal((10_150, 3), (data.Train.Count, data.Test.Count));
+        AssertIsRecord(data.Train[10_149], file: 1, record: 149);
+        AssertIsRecord(data.Test[2], file: 5, record: 2);
+    }
+
+    [Fact]
+    public void The_folder_may_hold_the_folder_of_the_archive()
+    {
+        FakeCifar10.WriteFolder(_folder["cifar-10-batches-bin"], noisyRecords: 2);
+
+        AssertIsRecord(Cifar10Reader.Read(_folder.Path, 2, 2).Train[1], file: 0, record: 1);
+    }
+
+    [Theory]
+    [InlineData("data_batch_3.bin", FakeCifar10.FileLength - 1)]
+    [InlineData("test_batch.bin", FakeCifar10.FileLength + 1)]
+    [InlineData("data_batch_1.bin", 0)]
+    public void A_file_of_another_length_is_refused(string name, int length)
+    {
+        FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 1);
+        using (FileStream file = File.OpenWrite(_folder[name]))
+            file.SetLength(length);
+
+        EngineException error = AssertError("BatchFileWrongSize", () => Cifar10Reader.Read(_folder.Path, 1, 1));
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_label_that_does_not_exist_is_refused_by_file_and_record()
+    {
+        FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 3);
+        using (FileStream file = File.OpenWrite(_folder["data_batch_2.bin"]))
+        {
+            file.Position = 2 * FakeCifar10.RecordLength;
+            file.WriteByte(200);
+        }
+
+        EngineException error = AssertError("LabelOutOfRange", () => Cifar10Reader.Read(_folder.Path, 10_003, 1));
+        Assert.Contains("Record 2 of 'data_batch_2.bin' has the label 200", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("data_batch_1.bin")]
+    [InlineData("test_batch.bin")]
+    public void A_missing_file_is_named(string name)
+    {
+        FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 1);
+        File.Delete(_folder[name]);
+
+        EngineException error = AssertError("BatchFileMissing", () => Cifar10Reader.Read(_folder.Path, 1, 1));
+        Assert.Contains($"'{name}'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_without_any_of_the_files_is_refused() =>
+        AssertError("BatchFileMissing", () => Cifar10Reader.Read(_folder.Path));
+
+    [Fact]
+    public void A_path_that_does_not_exist_is_refused() =>
+        AssertError("DatasetNotFound", () => Cifar10Reader.Read(_folder["nothing"]));
+
+    [Fact]
+    public void A_folder_in_the_place_of_a_file_cannot_be_read()
+    {
+        FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 1);
+        File.Delete(_folder["data_batch_2.bin"]);
+        Directory.CreateDirectory(_folder["data_batch_2.bin"]);
+
+        AssertError("BatchFileUnreadable", () => Cifar10Reader.Read(_folder.Path, 1, 1));
+    }
+
+    [Fact]
+    public void A_file_without_permission_cannot_be_read()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "root may read every file");
+        FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 1);
+        File.SetUnixFileMode(_folder["data_batch_2.bin"], UnixFileMode.None);
+
+        AssertError("BatchFileUnreadable", () => Cifar10Reader.Read(_folder.Path, 1, 1));
+    }
+
+    [Fact]
+    public void An_archive_reads_like_the_folder()
+    {
+        ImageDataset data = Cifar10Reader.Read(fake.Archive, trainCount: 50_000, testCount: 200);
+
+        Assert.Equal((50_000, 200), (data.Train.Count, data.Test.Count));
+        for (int file = 0; file < 5; file++)
+            AssertIsRecord(data.Train[10_000 * file + 199], file, 199);
+        AssertIsRecord(data.Test[199], file: 5, record: 199);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(5_000)]
+    [InlineData(1_000_000)]
+    [InlineData(-9)] // within the checksum at the end
+    public void A_truncated_archive_is_refused(int length)
+    {
+        byte[] archive = File.ReadAllBytes(fake.Archive);
+        string path = _folder.Write("truncated.tar.gz", archive.AsSpan(0, length < 0 ? archive.Length + length : length));
+
+        AssertError("CorruptArchive", () => Cifar10Reader.Read(path));
+    }
+
+    [Theory]
+    [InlineData(3_000)] // pixels of the first file
+    [InlineData(600_000)]
+    [InlineData(-5)] // the checksum at the end
+    public void An_archive_with_a_flipped_bit_is_refused(int at)
+    {
+        byte[] archive = File.ReadAllBytes(fake.Archive);
+        archive[at < 0 ? archive.Length + at : at] ^= 0x10;
+
+        AssertError("CorruptArchive", () => Cifar10Reader.Read(_folder.Write("flipped.tar.gz", archive)));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Garbage_is_no_archive(bool compressed)
+    {
+        byte[] garbage = new byte[10_000];
+        new Random(1).NextBytes(garbage);
+        using (Stream file = File.Create(_folder["garbage.tar.gz"]))
+        using (Stream target = compressed ? new GZipStream(file, CompressionLevel.Fastest) : file)
+            target.Write(garbage);
+
+        AssertError("CorruptArchive", () => Cifar10Reader.Read(_folder["garbage.tar.gz"]));
+    }
+
+    [Fact]
+    public void A_missing_member_of_an_archive_is_named()
+    {
+        string path = fake.WriteArchive(_folder["short.tar.gz"], FakeCifar10.FileNames.Take(5).Select(name => (name, name)));
+
+        EngineException error = AssertError("BatchFileMissing", () => Cifar10Reader.Read(path));
+        Assert.Contains("'test_batch.bin'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_member_of_another_length_is_refused()
+    {
+        WriteArchive(new PaxTarEntry(TarEntryType.RegularFile, "data_batch_1.bin") { DataStream = new MemoryStream(new byte[100]) });
+
+        AssertError("BatchFileWrongSize", () => Cifar10Reader.Read(_folder["own.tar.gz"]));
+    }
+
+    [Theory]
+    [InlineData("padding")]
+    [InlineData("data_batch_1.bin")]
+    public void An_archive_that_unpacks_to_far_too_much_is_refused_without_keeping_it(string name)
+    {
+        using FileStream zeros = File.Create(_folder["zeros"]);
+        zeros.SetLength(500_000_000);
+        WriteArchive(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = zeros });
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        EngineException error = Assert.Throws<EngineException>(() => Cifar10Reader.Read(_folder["own.tar.gz"]));
+
+        Assert.Contains(error.ErrorId, new[] { "CorruptArchive", "BatchFileWrongSize" });
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 5_000_000);
+    }
+
+    [Fact]
+    public void A_link_in_the_place_of_a_file_is_not_followed()
+    {
+        WriteArchive([.. FakeCifar10.FileNames.Select(name =>
+            new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = Path.Combine(fake.Folder, name) })]);
+
+        AssertError("BatchFileMissing", () => Cifar10Reader.Read(_folder["own.tar.gz"]));
+    }
+
+    private void WriteArchive(params ReadOnlySpan<TarEntry> entries)
+    {
+        using TarWriter tar = new(new GZipStream(File.Create(_folder["own.tar.gz"]), CompressionLevel.Fastest));
+        foreach (TarEntry entry in entries)
+            tar.WriteEntry(entry);
+    }
+
+    private static void AssertIsRecord(LabeledImage image, int file, int record)
+    {
+        int label = FakeCifar10.Label(file, record);
+        Assert.Equal((label, Cifar10Reader.Classes[label], (file < 5 ? 10_000 * file : 0) + record), (image.Label, image.LabelName, image.Index));
+        Assert.Equal(FakeCifar10.Pixels(file, record), image.GetPixels());
+    }
+}
