@@ -1,7 +1,5 @@
-using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using System.Security;
 
 namespace Cifar10Ps.Host;
 
@@ -9,7 +7,7 @@ namespace Cifar10Ps.Host;
 /// Results go to the output stream; errors, warnings, verbose and debug messages to the error stream, so that a
 /// redirected output holds results alone. Only a terminal gets escape sequences.
 /// </summary>
-internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
+internal sealed partial class ConsoleUserInterface : PSHostUserInterface, IDisposable
 {
     private readonly Screen _screen = new();
     private readonly CancellationToken _stopping;
@@ -62,92 +60,13 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
 
     public override void WriteDebugLine(string message) => WriteMessage(FormatStyle.Debug, $"DEBUG: {message}");
 
-    public override void WriteProgress(long sourceId, ProgressRecord record) =>
-        _screen.Update(progress => progress.Update(sourceId, record));
+    public override void WriteProgress(long sourceId, ProgressRecord record) => _screen.ShowProgress(sourceId, record);
 
     public void PauseProgress() => _screen.Pause();
 
     public void ResumeProgress() => _screen.Resume();
 
     public void Dispose() => _screen.Dispose();
-
-    public override string ReadLine() => Ask(() => Console.ReadLine() ?? "");
-
-    public override SecureString ReadLineAsSecureString() => Ask(() =>
-    {
-        var secret = new SecureString();
-        while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
-        {
-            if (key.Key != ConsoleKey.Backspace)
-                secret.AppendChar(key.KeyChar);
-            else if (secret.Length > 0)
-                secret.RemoveAt(secret.Length - 1);
-        }
-
-        Console.WriteLine();
-        return secret;
-    });
-
-    public override Dictionary<string, PSObject> Prompt(
-        string caption, string message, Collection<FieldDescription> descriptions)
-    {
-        WriteHeading(caption, message);
-        var answers = new Dictionary<string, PSObject>();
-        foreach (var field in descriptions)
-        {
-            WriteQuestion($"{field.Name}: ");
-            answers[field.Name] = field.ParameterTypeFullName == typeof(SecureString).FullName
-                ? PSObject.AsPSObject(ReadLineAsSecureString())
-                : PSObject.AsPSObject(ReadLine());
-        }
-
-        return answers;
-    }
-
-    /// <summary>Choices are answered by their hot key, the letter after the ampersand of the label, or by the whole label.</summary>
-    public override int PromptForChoice(
-        string caption, string message, Collection<ChoiceDescription> choices, int defaultChoice)
-    {
-        WriteHeading(caption, message);
-        var labels = choices.Select(choice => choice.Label.Replace("&", "", StringComparison.Ordinal)).ToList();
-        var keys = choices.Select(choice => choice.Label.Split('&') is [_, [var key, ..]] ? $"{char.ToUpperInvariant(key)}" : "").ToList();
-        var question = string.Concat(keys.Zip(labels, (key, label) => $"[{key}] {label}  ")) + "[?] Help";
-        if (defaultChoice >= 0)
-            question += $" (default is \"{keys[defaultChoice]}\")";
-
-        while (true)
-        {
-            WriteQuestion(question + ": ");
-            var answer = ReadLine().Trim();
-            if (answer.Length == 0 && defaultChoice >= 0)
-                return defaultChoice;
-            if (answer == "?")
-                Write(string.Concat(choices.Zip(keys, (choice, key) => $"{key} - {choice.HelpMessage}{Environment.NewLine}")));
-            var chosen = keys.Concat(labels).ToList()
-                .FindIndex(name => name.Length > 0 && name.Equals(answer, StringComparison.OrdinalIgnoreCase));
-            if (chosen >= 0)
-                return chosen % choices.Count;
-        }
-    }
-
-    public override PSCredential PromptForCredential(
-        string caption, string message, string userName, string targetName) =>
-        PromptForCredential(caption, message, userName, targetName, default, default);
-
-    public override PSCredential PromptForCredential(
-        string caption, string message, string userName, string targetName,
-        PSCredentialTypes allowedCredentialTypes, PSCredentialUIOptions options)
-    {
-        WriteHeading(caption, message);
-        if (string.IsNullOrEmpty(userName))
-        {
-            WriteQuestion("User: ");
-            userName = ReadLine();
-        }
-
-        WriteQuestion($"Password for user {userName}: ");
-        return new(userName, ReadLineAsSecureString());
-    }
 
     private static string Colored(ConsoleColor foreground, ConsoleColor background, string value)
     {
@@ -169,46 +88,4 @@ internal sealed class ConsoleUserInterface : PSHostUserInterface, IDisposable
     /// <summary>Escape sequences stay for a terminal, or where a script insists on them.</summary>
     private static string Rendered(string text, bool forTerminal) =>
         GetOutputString(text, forTerminal || PSStyle.Instance.OutputRendering == OutputRendering.Ansi);
-
-    private void WriteHeading(string caption, string message)
-    {
-        RequireUser();
-        foreach (var line in new[] { caption, message }.Where(line => !string.IsNullOrEmpty(line)))
-            _screen.WriteError(line + Environment.NewLine);
-    }
-
-    /// <summary>Questions go to the error stream too: nobody sees them in a redirected output.</summary>
-    private void WriteQuestion(string question) => _screen.WriteError(question);
-
-    private static void RequireUser()
-    {
-        if (Console.IsInputRedirected)
-        {
-            throw new PSInvalidOperationException(
-                "This needs an answer from the user, but the input is not a terminal. Give the missing values as parameters; "
-                + "-Confirm:$false answers all confirmations.");
-        }
-    }
-
-    private T Ask<T>(Func<T> read)
-    {
-        RequireUser();
-        _screen.Pause();
-        try
-        {
-            // Reading cannot be interrupted, but it can be left behind.
-            var answer = Task.Run(read);
-            answer.Wait(_stopping);
-            return answer.Result;
-        }
-        catch (OperationCanceledException)
-        {
-            WriteQuestion(Environment.NewLine);
-            throw new PipelineStoppedException();
-        }
-        finally
-        {
-            _screen.Resume();
-        }
-    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Management.Automation;
 
 namespace Cifar10Ps.Host;
 
@@ -27,14 +28,14 @@ internal sealed class Screen : IDisposable
 
     public void WriteError(string text) => Write(Console.Error, Terminal.Error, text);
 
-    /// <summary>Changes what the progress shows; the screen follows at its own pace.</summary>
-    public void Update(Action<ProgressBar> change)
+    /// <summary>Takes note of a record; the screen follows at its own pace.</summary>
+    public void ShowProgress(long source, ProgressRecord record)
     {
         if (!Terminal.Error)
             return;
         lock (_gate)
         {
-            change(_progress);
+            _progress.Update(source, record);
             if (!_drawIsDue)
                 DrawAfter(RedrawInterval - Stopwatch.GetElapsedTime(_lastDraw));
         }

@@ -16,7 +16,8 @@ internal sealed class ScriptArguments
         Arguments are given as to pwsh -File: value, -Name value, -Name:value, -Switch, -Switch:$false.
 
         The exit code is that of the script's exit statement; otherwise 0, or 1 if there was any error,
-        64 if this command line was not understood, 130 after Ctrl+C, 143 after SIGTERM.
+        64 if this command line was not understood. Ctrl+C stops the script and lets it clean up (130; SIGTERM: 143);
+        a second one ends the process at once.
         """;
 
     private ScriptArguments(string script, bool isFile, ReadOnlySpan<string> rest)
