@@ -3,13 +3,13 @@ using SkiaSharp;
 namespace Cifar10Ps;
 
 /// <summary>Reads a picture file (PNG, JPEG, BMP, WebP, GIF) as the bytes of a network's input.</summary>
-public static class ImageFile
+internal static class ImageFile
 {
     // A picture of this size takes 400 MB while it is decoded.
     private const long PixelLimit = 100_000_000;
 
     /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
-    /// <exception cref="EngineException"><c>ImageNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
         new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height));
 
@@ -21,7 +21,7 @@ public static class ImageFile
     /// <param name="width">Wanted width in pixels.</param>
     /// <param name="height">Wanted height in pixels.</param>
     /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
-    /// <exception cref="EngineException"><c>ImageNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     internal static byte[] Read(string path, int width, int height)
     {
         try
@@ -40,7 +40,7 @@ public static class ImageFile
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new EngineException("ImageNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
+            throw new EngineException("FileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -26,7 +26,7 @@ public static partial class ModelFile
     /// <param name="preprocessing">For a file that does not tell how pictures become input; null: as the file says.</param>
     /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
     /// <exception cref="EngineException">
-    /// <c>ModelFileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
+    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
     /// </exception>
     public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, IReadOnlyList<string>? classes = null)
     {
@@ -69,6 +69,7 @@ public static partial class ModelFile
             throw new InvalidDataException("its architecture is none of a ResNet-20");
 
         StateDict weights = new();
+        HashSet<string> used = [];
         foreach (TensorShape tensor in architecture.Tensors())
         {
             string? name = NamesOf(tensor.Name).FirstOrDefault(file.Tensors.ContainsKey);
@@ -78,7 +79,13 @@ public static partial class ModelFile
             if (!shape.SequenceEqual(tensor.Shape))
                 throw new InvalidDataException($"the tensor '{name}' is [{string.Join(", ", shape)}], not [{string.Join(", ", tensor.Shape)}]");
             weights[tensor.Name] = values;
+            used.Add(name);
         }
+
+        // A network with more in it would give other answers than this one.
+        string? stranger = file.Tensors.Keys.FirstOrDefault(name => !used.Contains(name) && !name.StartsWith(Checkpoint.MomentPrefix, StringComparison.Ordinal));
+        if (stranger is not null)
+            throw new InvalidDataException($"a {architecture.Name} has no tensor '{stranger}'");
 
         classes ??= file.Metadata.TryGetValue(ClassesKey, out json) ? Parse<string[]>(json)
             : architecture.ClassCount == Cifar10Reader.Classes.Count ? Cifar10Reader.Classes

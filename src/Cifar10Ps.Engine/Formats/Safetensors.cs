@@ -25,8 +25,8 @@ internal sealed class Safetensors
     /// <summary>What the file says about itself.</summary>
     public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Reads a file with tensors of type F64, F32, F16 or BF16; all become float.</summary>
-    /// <exception cref="EngineException"><c>ModelFileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
+    /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
     public static Safetensors Read(string path)
     {
         try
@@ -40,7 +40,7 @@ internal sealed class Safetensors
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new EngineException("ModelFileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
+            throw new EngineException("FileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -114,7 +114,7 @@ internal sealed class Safetensors
                 if (entry.NameEquals(MetadataKey))
                     foreach (JsonProperty pair in entry.Value.EnumerateObject())
                         file.Metadata[pair.Name] = pair.Value.GetString() ?? "";
-                else if (!file.Tensors.TryAdd(entry.Name, ReadTensor(entry, values)))
+                else if (ReadTensor(entry, values) is { } tensor && !file.Tensors.TryAdd(entry.Name, tensor))
                     throw Invalid($"it has two tensors '{entry.Name}'");
             }
 
@@ -126,15 +126,16 @@ internal sealed class Safetensors
         }
     }
 
-    private static (int[] Shape, float[] Values) ReadTensor(JsonProperty entry, ReadOnlySpan<byte> values)
+    private static (int[] Shape, float[] Values)? ReadTensor(JsonProperty entry, ReadOnlySpan<byte> values)
     {
         string type = entry.Value.GetProperty("dtype").GetString() ?? "";
         int size = type switch
         {
-            "F64" => 8,
-            "F32" => 4,
-            "F16" or "BF16" => 2,
-            _ => throw Invalid($"tensor '{entry.Name}' has the type '{type}'; F64, F32, F16 and BF16 can be read"),
+            "F64" or "I64" or "U64" => 8,
+            "F32" or "I32" or "U32" => 4,
+            "F16" or "BF16" or "I16" or "U16" => 2,
+            "I8" or "U8" or "BOOL" => 1,
+            _ => throw Invalid($"tensor '{entry.Name}' has the type '{type}', which is unknown"),
         };
         int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(s => s.GetInt32())];
         long[] place = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
@@ -148,7 +149,7 @@ internal sealed class Safetensors
 
         if (place.Length != 2 || place[0] < 0 || place[1] > values.Length || place[1] - place[0] != count * size)
             throw Invalid($"tensor '{entry.Name}' claims values outside the file, or other than its shape needs");
-        return (shape, Convert(type, values.Slice((int)place[0], (int)(count * size))));
+        return type.Contains('F') ? (shape, Convert(type, values.Slice((int)place[0], (int)(count * size)))) : null;
     }
 
     private static float[] Convert(string type, ReadOnlySpan<byte> bytes) => type switch

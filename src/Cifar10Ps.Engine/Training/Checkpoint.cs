@@ -8,7 +8,10 @@ namespace Cifar10Ps;
 /// </summary>
 internal sealed class Checkpoint
 {
-    private const string StateKey = "training_state", MomentPrefix = "optimizer.";
+    /// <summary>What the names of the moments start with.</summary>
+    public const string MomentPrefix = "optimizer.";
+
+    private const string StateKey = "training_state";
 
     /// <summary>The model.</summary>
     public required ImageClassifier Model { get; init; }

@@ -10,16 +10,19 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed partial class OutputDirectory
 {
-    private const string Latest = "checkpoint-latest.safetensors", Best = "checkpoint-best.safetensors";
+    private const string Latest = "checkpoint-latest.safetensors", Best = "checkpoint-best.safetensors", Model = "model.safetensors", Log = "log";
     private readonly int _keepCheckpoints;
+    private readonly bool _replace;
 
     /// <summary>An output directory.</summary>
     /// <param name="path">The folder; created when it is first written to.</param>
     /// <param name="keepCheckpoints">How many of the last epochs keep a checkpoint of their own.</param>
-    public OutputDirectory(string path, int keepCheckpoints)
+    /// <param name="replace">Whether what an earlier run left is removed when the run begins.</param>
+    public OutputDirectory(string path, int keepCheckpoints, bool replace)
     {
         Path = path;
         _keepCheckpoints = keepCheckpoints;
+        _replace = replace;
     }
 
     /// <summary>The folder.</summary>
@@ -28,8 +31,8 @@ public sealed partial class OutputDirectory
     /// <summary>The newest checkpoint: after every epoch, and where a run was stopped.</summary>
     public string LatestCheckpoint => System.IO.Path.Combine(Path, Latest);
 
-    /// <summary>Whether a run has left a checkpoint here.</summary>
-    public bool HasRun => File.Exists(LatestCheckpoint);
+    /// <summary>Whether a run has left something here.</summary>
+    public bool HasRun => OwnFiles().Any(File.Exists);
 
     /// <summary>The checkpoint that a path means: the file itself, or the newest one of an output directory.</summary>
     /// <exception cref="EngineException"><c>CheckpointNotFound</c>.</exception>
@@ -45,15 +48,23 @@ public sealed partial class OutputDirectory
     internal void CheckWritable()
     {
         string probe = System.IO.Path.Combine(Path, $"probe-{Environment.ProcessId}");
-        AtomicFile.Write(probe, _ => { });
-        File.Delete(probe);
+        try
+        {
+            AtomicFile.Write(probe, _ => { });
+        }
+        catch (EngineException e)
+        {
+            throw new EngineException(e.ErrorId, e.Kind, $"The output directory '{Path}' cannot be written to: {e.InnerException!.Message}", e.InnerException);
+        }
+
+        Remove(probe);
     }
 
-    /// <summary>Removes what an earlier run left, so that its files are not mistaken for this run's.</summary>
-    internal void Clear()
+    /// <summary>Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's.</summary>
+    internal void Begin()
     {
-        foreach (string file in EpochCheckpoints().Select(c => c.File).Append(LatestCheckpoint).Append(System.IO.Path.Combine(Path, Best)))
-            File.Delete(file);
+        foreach (string file in _replace ? OwnFiles().ToArray() : [])
+            Remove(file);
     }
 
     /// <summary>Keeps a run that was stopped within an epoch.</summary>
@@ -72,11 +83,26 @@ public sealed partial class OutputDirectory
         WriteLog(history);
         foreach ((string file, int epoch) in EpochCheckpoints())
             if (epoch <= report.Epoch - _keepCheckpoints)
-                File.Delete(file);
+                Remove(file);
     }
 
     /// <summary>Keeps the finished model.</summary>
-    internal void SaveModel(ImageClassifier model) => ModelFile.Save(model, System.IO.Path.Combine(Path, "model.safetensors"));
+    internal void SaveModel(ImageClassifier model) => ModelFile.Save(model, System.IO.Path.Combine(Path, Model));
+
+    private static void Remove(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A file too many is no reason to end a run.
+        }
+    }
+
+    private IEnumerable<string> OwnFiles() =>
+        new[] { Latest, Best, Model, Log }.Select(name => System.IO.Path.Combine(Path, name)).Concat(EpochCheckpoints().Select(c => c.File));
 
     private IEnumerable<(string File, int Epoch)> EpochCheckpoints()
     {
@@ -97,7 +123,7 @@ public sealed partial class OutputDirectory
             ["iteration"] = report.Step,
             ["elapsed_time"] = report.Elapsed.TotalSeconds,
         });
-        AtomicFile.Write(System.IO.Path.Combine(Path, "log"), stream => JsonSerializer.Serialize(stream, entries, LogFormat));
+        AtomicFile.Write(System.IO.Path.Combine(Path, Log), stream => JsonSerializer.Serialize(stream, entries, LogFormat));
     }
 
     private static readonly JsonSerializerOptions LogFormat = new() { WriteIndented = true, IndentSize = 4 };

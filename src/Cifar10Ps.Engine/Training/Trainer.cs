@@ -115,8 +115,7 @@ public sealed class Trainer
         using ShardedBatch batch = new(pool, _model, weights, Options);
         weights.Load(_model.Weights);
         LoadMoments(optimizer);
-        if (_moments is null)
-            Output?.Clear();
+        Output?.Begin();
         bool isWhole = true;
         try
         {
@@ -156,7 +155,7 @@ public sealed class Trainer
             (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch);
             if (!double.IsFinite(lossSum))
                 throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
-                    $"The loss is no longer a number in epoch {epoch}, step {_state.Step + 1}. Lower -LearningRate, or take another recipe; the last checkpoint is from before.");
+                    $"The loss is no longer a number in epoch {epoch}, step {_state.Step + 1}. Lower -LearningRate, or take another recipe. Checkpoints of earlier epochs are untouched.");
             optimizer.Step(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
 
             _state.Step++;

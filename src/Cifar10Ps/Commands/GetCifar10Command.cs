@@ -54,7 +54,7 @@ public sealed class GetCifar10Command : EngineCommand
         if (Environment.GetEnvironmentVariable("CIFAR10PS_DATA") is { Length: > 0 } folder)
         {
             WriteVerbose($"Reading '{folder}', which CIFAR10PS_DATA names.");
-            return folder;
+            return ToFilePath(folder);
         }
 
         Cifar10Cache cache = Cifar10Cache.OfUser();

@@ -7,7 +7,7 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(Prediction))]
 public sealed class InvokeInferenceCommand : EngineCommand
 {
-    private const string ImageSet = "Image", PathSet = "Path", LiteralPathSet = "LiteralPath";
+    private const string ImageSet = "Image", DatasetSet = "Dataset", PathSet = "Path", LiteralPathSet = "LiteralPath";
     private readonly List<(LabeledImage Image, string? Path)> _waiting = [];
     private Predictor? _predictor;
 
@@ -20,6 +20,12 @@ public sealed class InvokeInferenceCommand : EngineCommand
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
     [ValidateNotNull]
     public LabeledImage[] Image { get; set; } = [];
+
+    /// <summary>A split, or a data set, which means its test split.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
+    [SplitTransformation]
+    [ValidateNotNull]
+    public ImageSplit? Dataset { get; set; }
 
     /// <summary>Picture files (PNG, JPEG, BMP, WebP, GIF); wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = PathSet)]
@@ -49,9 +55,9 @@ public sealed class InvokeInferenceCommand : EngineCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        if (ParameterSetName == ImageSet)
+        if (ParameterSetName is ImageSet or DatasetSet)
         {
-            foreach (LabeledImage image in Image)
+            foreach (LabeledImage image in Dataset ?? (IEnumerable<LabeledImage>)Image)
                 Add(image, null);
             return;
         }

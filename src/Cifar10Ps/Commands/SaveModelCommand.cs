@@ -12,6 +12,7 @@ public sealed class SaveModelCommand : EngineCommand
     /// <summary>The file; a wildcard must mean one existing file.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
     public string? Path { get; set; }
 
     /// <summary>The file, taken as it is.</summary>

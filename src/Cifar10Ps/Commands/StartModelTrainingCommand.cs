@@ -96,7 +96,7 @@ public sealed class StartModelTrainingCommand : EngineCommand
     [ValidateRange(0, 100_000)]
     public int KeepCheckpoints { get; set; } = 3;
 
-    /// <summary>Starts anew in an output directory that holds another run, whose checkpoints are removed.</summary>
+    /// <summary>Starts in an output directory that holds another run, whose files are removed.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -167,10 +167,10 @@ public sealed class StartModelTrainingCommand : EngineCommand
         string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToFilePath(OutputDirectory));
         if (folder is null)
             return null;
-        OutputDirectory output = new(folder, KeepCheckpoints);
+        OutputDirectory output = new(folder, KeepCheckpoints, replace: folder != resumed);
         if (output.HasRun && folder != resumed && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
-                $"'{folder}' holds the checkpoints of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force.");
+                $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force.");
         return output;
     }
 }
