@@ -7,19 +7,30 @@ namespace Cifar10Ps;
 /// <summary>What happens when the module is imported and removed.</summary>
 public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssemblyCleanup
 {
+    private static readonly Lock Gate = new();
+    private static int _imports;
+
+    // Once for the process, and for good: objects of the engine outlive the module.
+    static ModuleLifetime() => AssemblyLoadContext.Default.Resolving += EngineLoadContext.Resolve;
+
     /// <summary>Lets the engine be found, and its types be named in scripts: <c>[Cifar10Ps.EpochReport]</c>.</summary>
     public void OnImport()
     {
-        AssemblyLoadContext.Default.Resolving -= EngineLoadContext.Resolve;
-        AssemblyLoadContext.Default.Resolving += EngineLoadContext.Resolve;
-        ForEachEngineType("Add", type => [type.FullName!, type]);
+        lock (Gate)
+        {
+            if (_imports++ == 0)
+                ForEachEngineType("Add", type => [type.FullName!, type]);
+        }
     }
 
-    /// <summary>Takes the names back.</summary>
+    /// <summary>Takes the names back, unless another session of the process has the module too.</summary>
     public void OnRemove(PSModuleInfo psModuleInfo)
     {
-        ForEachEngineType("Remove", type => [type.FullName!]);
-        AssemblyLoadContext.Default.Resolving -= EngineLoadContext.Resolve;
+        lock (Gate)
+        {
+            if (--_imports == 0)
+                ForEachEngineType("Remove", type => [type.FullName!]);
+        }
     }
 
     private static void ForEachEngineType(string method, Func<Type, object[]> arguments)

@@ -123,7 +123,14 @@ internal static class RealData
 /// <summary>What many tests ask for.</summary>
 internal static class TestSupport
 {
-    /// <summary>Ten classes, sixteen channels and so on, with values in every tensor that nothing could be mistaken for: no zeros, no ones.</summary>
+    /// <summary>Readies libtorch for a test that uses it itself: on this thread alone, since threads that spin slow down the tests beside it.</summary>
+    public static void UseTorch()
+    {
+        NativeBackend.Load();
+        TorchSharp.torch.set_num_threads(1);
+    }
+
+    /// <summary>A classifier in which no tensor is all zeros or ones, as those of a new one are.</summary>
     public static ImageClassifier RandomModel(Shortcut shortcut = Shortcut.Projection, int seed = 1, int classes = 10)
     {
         ImageClassifier model = ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(classes), shortcut, seed);
@@ -138,6 +145,62 @@ internal static class TestSupport
         return model;
     }
 
+    /// <summary>
+    /// A classifier of six classes whose logits are known for images of one colour with red, green and blue from 0 to 1:
+    /// 10 red, 10 green, 10 blue, 1, 1/2 and 0. The first convolution passes the colours on, the blocks add nothing.
+    /// </summary>
+    public static ImageClassifier ColourModel()
+    {
+        ResNetArchitecture architecture = new(20, Shortcut.ZeroPad, 6, BatchNormEpsilon: 1e-12);
+        StateDict weights = new();
+        foreach (TensorShape tensor in architecture.Tensors())
+        {
+            weights[tensor.Name] = new float[tensor.Length];
+            if (tensor.Name.EndsWith("running_var", StringComparison.Ordinal) || tensor.Name == "bn1.weight")
+                weights[tensor.Name].AsSpan().Fill(1);
+        }
+
+        for (int colour = 0; colour < 3; colour++)
+        {
+            // Channel, colour, and the middle of 3 x 3.
+            weights["conv1.weight"][colour * 27 + colour * 9 + 4] = 1;
+            // Two paddings put 8 and 16 channels before them.
+            weights["fc.weight"][colour * 64 + 24 + colour] = 10;
+        }
+
+        weights["fc.bias"] = [0, 0, 0, 1, 0.5f, 0];
+        return new ImageClassifier(architecture, ImageClassifier.PlaceholderClasses(6), Preprocessing.None, weights);
+    }
+
+    /// <summary>Data for runs of four steps an epoch, of which the last is smaller, and of two portions of validation.</summary>
+    public static ImageDataset TinyData { get; } = SmallImages(120, 140, side: 16);
+
+    /// <summary>Every second (fourth …) pixel of synthetic images: a step takes a quarter (a sixteenth …) of the time.</summary>
+    public static ImageDataset SmallImages(int trainCount, int testCount, int side)
+    {
+        ImageDataset data = SyntheticImages.Create(trainCount, testCount);
+        return new ImageDataset(data.Name, data.Source, data.Classes, [.. data.Train.Select(Shrink)], [.. data.Test.Select(Shrink)]);
+
+        LabeledImage Shrink(LabeledImage image) => new(image.Index, image.Label, image.LabelName, side, side,
+            image.GetPixels().Where((_, i) => i % 32 % (32 / side) == 0 && i / 32 % (32 / side) == 0).ToArray());
+    }
+
+    public static TrainingOptions TinyOptions(OptimizerKind optimizer = OptimizerKind.Sgd, int epochs = 2) =>
+        Recipes.Options(Recipe.Fast, optimizer) with { Epochs = epochs, BatchSize = 32, Seed = 3 };
+
+    public static ImageClassifier NewModel(int seed = 1) => ImageClassifier.NewResNet20(SyntheticImages.Classes, Shortcut.Projection, seed);
+
+    /// <summary>A new run of a new model on two workers.</summary>
+    public static Trainer NewRun(TrainingOptions options, OutputDirectory? output = null, ImageDataset? data = null) =>
+        Trainer.Start(NewModel(), data ?? TinyData, options, output, threads: 2);
+
+    public static EpochReport[] RunToEnd(this Trainer trainer, Action<TrainingProgress>? progress = null, CancellationToken cancellation = default) =>
+        [.. trainer.Run(progress, cancellation)];
+
+    /// <summary>Reports without what depends on the clock.</summary>
+    public static IEnumerable<EpochReport> Timeless(IEnumerable<EpochReport> reports) =>
+        reports.Select(report => report with { ImagesPerSecond = 0, Elapsed = TimeSpan.Zero });
+
     /// <summary>An image of one colour.</summary>
     public static LabeledImage Solid(int index, int label, byte red, byte green, byte blue, int side = 32)
     {
@@ -151,6 +214,35 @@ internal static class TestSupport
     /// <summary>Equal for two models only if every weight and statistic is, to the last bit.</summary>
     public static string Fingerprint(ImageClassifier model) =>
         Convert.ToHexString(SHA256.HashData([.. model.Weights.Names.SelectMany(name => MemoryMarshal.AsBytes<float>(model.Weights[name]).ToArray())]));
+
+    /// <summary>A few bytes of a file's head changed, added or gone; numbers rather become other numbers. Sometimes the end is missing.</summary>
+    public static byte[] Damage(ReadOnlySpan<byte> file, int headLength, Random random)
+    {
+        List<byte> bytes = [.. file];
+        for (int change = random.Next(1, 4); change > 0; change--)
+        {
+            int at = random.Next(headLength);
+            int digit = bytes.FindIndex(at, b => char.IsAsciiDigit((char)b));
+            switch (random.Next(6))
+            {
+                case 0: bytes[at] = (byte)random.Next(256); break;
+                case 1: bytes[at] ^= (byte)(1 << random.Next(8)); break;
+                case 2: bytes.RemoveRange(at, Math.Min(random.Next(1, 9), bytes.Count - at)); break;
+                case 3: bytes.InsertRange(at, Enumerable.Repeat(bytes[random.Next(headLength)], random.Next(1, 9))); break;
+                case 4: bytes.RemoveRange(at, random.Next(4) == 0 ? bytes.Count - at : 0); break;
+                default:
+                    if (digit >= 0)
+                        bytes[digit] = (byte)"0123456789-.e"[random.Next(13)];
+                    break;
+            }
+
+            headLength = Math.Min(headLength, bytes.Count);
+            if (headLength == 0)
+                break;
+        }
+
+        return [.. bytes];
+    }
 
     /// <summary>Asserts that an action fails with an error of the engine's own, by its id.</summary>
     public static EngineException AssertError(string errorId, Action action)

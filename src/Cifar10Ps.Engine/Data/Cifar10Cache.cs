@@ -138,7 +138,7 @@ public sealed class Cifar10Cache
             {
                 silence.CancelAfter(Patience);
                 // Waited for here, so that progress is told on the caller's thread.
-                int read = body.ReadAsync(buffer, silence.Token).AsTask().GetAwaiter().GetResult();
+                int read = ReadPart(body, buffer, silence.Token);
                 if (read == 0)
                     break;
                 have += read;
@@ -155,7 +155,7 @@ public sealed class Cifar10Cache
         {
             throw Failed($"no answer for {Patience.TotalSeconds} seconds", null);
         }
-        catch (Exception e) when (e is HttpRequestException or HttpIOException)
+        catch (HttpRequestException e)
         {
             throw Failed(e.Message, e);
         }
@@ -163,6 +163,19 @@ public sealed class Cifar10Cache
         EngineException Failed(string why, Exception? cause) =>
             new("DownloadFailed", ErrorKind.ResourceUnavailable,
                 $"{address} could not be downloaded: {why.TrimEnd('.')}. Try again later, name a mirror with -Uri, use files that you have with -Path, or try -Synthetic.", cause);
+    }
+
+    private static int ReadPart(Stream body, byte[] buffer, CancellationToken cancellation)
+    {
+        try
+        {
+            return body.ReadAsync(buffer, cancellation).AsTask().GetAwaiter().GetResult();
+        }
+        catch (IOException e)
+        {
+            // Of the connection, not of the disk.
+            throw new HttpRequestException(e.Message, e);
+        }
     }
 
     [SuppressMessage("Security", "CA5351", Justification = "The published checksums are MD5; they guard against damage.")]

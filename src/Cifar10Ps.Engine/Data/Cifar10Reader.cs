@@ -27,7 +27,7 @@ public static class Cifar10Reader
     private const long ArchiveLimit = 400_000_000;
 
     /// <summary>Class names, in the order of the labels.</summary>
-    public static IReadOnlyList<string> Classes { get; } =
+    public static string[] Classes { get; } =
         ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
     /// <summary>The six files, training files first.</summary>
@@ -71,7 +71,7 @@ public static class Cifar10Reader
             using GZipStream unpacked = new(file, CompressionMode.Decompress);
             using LimitedStream limited = new(unpacked, ArchiveLimit);
             using TarReader tar = new(limited);
-            while (files.Count < FileNames.Count && tar.GetNextEntry() is { } entry)
+            while (tar.GetNextEntry() is { } entry)
             {
                 // Only the last part of the name counts, and nothing is written: no path can lead anywhere.
                 string name = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
@@ -82,8 +82,11 @@ public static class Cifar10Reader
                 entry.DataStream.ReadExactly(content);
                 files[name] = content;
             }
+
+            // The checksum of the whole is at its end.
+            limited.CopyTo(Stream.Null);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or NotSupportedException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException)
         {
             throw new EngineException("CorruptArchive", ErrorKind.InvalidData,
                 $"'{path}' is not a whole .tar.gz archive: {e.Message} Download it again.", e);
@@ -144,9 +147,9 @@ public static class Cifar10Reader
         for (int i = 0; i < images.Length; i++)
         {
             int label = content[i * RecordLength];
-            if (label >= Classes.Count)
+            if (label >= Classes.Length)
                 throw new EngineException("LabelOutOfRange", ErrorKind.InvalidData,
-                    $"Record {i} of '{name}' has the label {label}; labels go from 0 to {Classes.Count - 1}. The file is damaged: download it again.");
+                    $"Record {i} of '{name}' has the label {label}; labels go from 0 to {Classes.Length - 1}. The file is damaged: download it again.");
             images[i] = new LabeledImage(firstIndex + i, label, Classes[label], Side, Side,
                 content.AsMemory(i * RecordLength + 1, RecordLength - 1));
         }

@@ -3,7 +3,7 @@ namespace Cifar10Ps;
 /// <summary>A data set for image classification: images to learn from, images to be tested on, and the class names.</summary>
 public sealed class ImageDataset
 {
-    internal ImageDataset(string name, string source, IReadOnlyList<string> classes, IList<LabeledImage> train, IList<LabeledImage> test)
+    internal ImageDataset(string name, string source, string[] classes, IList<LabeledImage> train, IList<LabeledImage> test)
     {
         Name = name;
         Source = source;
@@ -22,7 +22,7 @@ public sealed class ImageDataset
     public ImageSplit Test { get; }
 
     /// <summary>Class names, in the order of the labels.</summary>
-    public IReadOnlyList<string> Classes { get; }
+    public string[] Classes { get; }
 
     /// <summary>Where it came from: a folder, an archive, or <c>synthetic</c>.</summary>
     public string Source { get; }

@@ -5,7 +5,7 @@ namespace Cifar10Ps;
 /// <summary>The training or the test part of a data set: a read-only list of images of one size.</summary>
 public sealed class ImageSplit : ReadOnlyCollection<LabeledImage>
 {
-    internal ImageSplit(string name, IReadOnlyList<string> classes, IList<LabeledImage> images)
+    internal ImageSplit(string name, string[] classes, IList<LabeledImage> images)
         : base(images)
     {
         Name = name;
@@ -16,7 +16,7 @@ public sealed class ImageSplit : ReadOnlyCollection<LabeledImage>
     public string Name { get; }
 
     /// <summary>Class names, in the order of the labels.</summary>
-    public IReadOnlyList<string> Classes { get; }
+    public string[] Classes { get; }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name}: {Count} images";

@@ -15,10 +15,10 @@ public sealed record Preprocessing
     /// <param name="height">Height of the input in pixels.</param>
     /// <exception cref="EngineException"><c>InvalidPreprocessing</c>.</exception>
     [JsonConstructor]
-    public Preprocessing(IReadOnlyList<double> mean, IReadOnlyList<double> standardDeviation, int width = 32, int height = 32)
+    public Preprocessing(double[] mean, double[] standardDeviation, int width = 32, int height = 32)
     {
-        bool valid = mean is { Count: 3 } && mean.All(double.IsFinite)
-            && standardDeviation is { Count: 3 } && standardDeviation.All(v => double.IsFinite(v) && v > 0)
+        bool valid = mean is { Length: 3 } && mean.All(double.IsFinite)
+            && standardDeviation is { Length: 3 } && standardDeviation.All(v => double.IsFinite(v) && v > 0)
             && width is >= 8 and <= 1024 && height is >= 8 and <= 1024;
         if (!valid)
             throw new EngineException("InvalidPreprocessing", ErrorKind.InvalidArgument,
@@ -33,10 +33,10 @@ public sealed record Preprocessing
     public static Preprocessing None { get; } = new([0, 0, 0], [1, 1, 1]);
 
     /// <summary>Mean of red, green, blue, in units of the value range [0, 1].</summary>
-    public IReadOnlyList<double> Mean { get; }
+    public double[] Mean { get; }
 
     /// <summary>Standard deviation of red, green, blue, in the same units.</summary>
-    public IReadOnlyList<double> StandardDeviation { get; }
+    public double[] StandardDeviation { get; }
 
     /// <summary>Width of the input in pixels.</summary>
     public int Width { get; }

@@ -16,7 +16,7 @@ public static class SyntheticImages
     private const int Seed = 10;
 
     /// <summary>Class names, in the order of the labels.</summary>
-    public static IReadOnlyList<string> Classes { get; } =
+    public static string[] Classes { get; } =
         ["disc", "ring", "square", "triangle", "cross", "horizontal stripes", "vertical stripes", "diagonal stripes", "checkerboard", "dots"];
 
     /// <summary>Draws the data set.</summary>
@@ -30,7 +30,7 @@ public static class SyntheticImages
         LabeledImage[] images = new LabeledImage[count];
         for (int i = 0; i < count; i++)
         {
-            int label = i % Classes.Count;
+            int label = i % Classes.Length;
             images[i] = new LabeledImage(i, label, Classes[label], Side, Side,
                 Draw(label, new RandomSequence(Seed, RandomPurpose.Drawing, split, i)));
         }

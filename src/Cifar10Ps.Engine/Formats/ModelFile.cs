@@ -28,7 +28,7 @@ public static partial class ModelFile
     /// <exception cref="EngineException">
     /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
     /// </exception>
-    public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, IReadOnlyList<string>? classes = null)
+    public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null)
     {
         Safetensors file = Safetensors.Read(path);
         try
@@ -60,7 +60,7 @@ public static partial class ModelFile
 
     /// <summary>Builds the classifier that a file holds.</summary>
     /// <exception cref="InvalidDataException">It holds none.</exception>
-    internal static ImageClassifier Take(Safetensors file, Preprocessing? preprocessing = null, IReadOnlyList<string>? classes = null)
+    internal static ImageClassifier Take(Safetensors file, Preprocessing? preprocessing = null, string[]? classes = null)
     {
         ResNetArchitecture architecture = file.Metadata.TryGetValue(ArchitectureKey, out string? json)
             ? Parse<ResNetArchitecture>(json) : Recognise(file);
@@ -88,11 +88,11 @@ public static partial class ModelFile
             throw new InvalidDataException($"a {architecture.Name} has no tensor '{stranger}'");
 
         classes ??= file.Metadata.TryGetValue(ClassesKey, out json) ? Parse<string[]>(json)
-            : architecture.ClassCount == Cifar10Reader.Classes.Count ? Cifar10Reader.Classes
+            : architecture.ClassCount == Cifar10Reader.Classes.Length ? Cifar10Reader.Classes
             : ImageClassifier.PlaceholderClasses(architecture.ClassCount);
         ImageClassifier.CheckClasses(classes);
-        if (classes.Count != architecture.ClassCount)
-            throw new InvalidDataException($"it tells {architecture.ClassCount} classes apart, but {classes.Count} names are given");
+        if (classes.Length != architecture.ClassCount)
+            throw new InvalidDataException($"it tells {architecture.ClassCount} classes apart, but {classes.Length} names are given");
         preprocessing ??= file.Metadata.TryGetValue(PreprocessingKey, out json) ? Parse<Preprocessing>(json) : ForeignPreprocessing(file);
         return new ImageClassifier(architecture, classes, preprocessing, weights)
         {
@@ -108,12 +108,13 @@ public static partial class ModelFile
     /// <summary>Reads off the tensors of a foreign file what network they belong to.</summary>
     private static ResNetArchitecture Recognise(Safetensors file)
     {
-        string classifier = NamesOf("fc.weight").FirstOrDefault(file.Tensors.ContainsKey)
-            ?? throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight'");
+        string? classifier = NamesOf("fc.weight").FirstOrDefault(file.Tensors.ContainsKey);
+        if (classifier is null || file.Tensors[classifier].Shape is not [int classes, _])
+            throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight' with a row for each class");
         Shortcut shortcut = file.Tensors.ContainsKey("layer2.0.downsample.0.weight") ? Shortcut.Projection : Shortcut.ZeroPad;
         double epsilon = file.Metadata.TryGetValue("bn_eps", out string? text) && double.TryParse(text, CultureInfo.InvariantCulture, out double value)
             ? value : ResNetArchitecture.DefaultBatchNormEpsilon;
-        return new ResNetArchitecture(20, shortcut, file.Tensors[classifier].Shape[0], epsilon);
+        return new ResNetArchitecture(20, shortcut, classes, epsilon);
     }
 
     /// <summary>Understands the formula that converted files carry: <c>input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225]</c>.</summary>

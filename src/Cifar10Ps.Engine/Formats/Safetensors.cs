@@ -107,6 +107,7 @@ internal sealed class Safetensors
         try
         {
             Safetensors file = new();
+            long used = 0;
             Utf8JsonReader reader = new(content.Slice(8, (int)headerLength));
             using JsonDocument header = JsonDocument.ParseValue(ref reader);
             foreach (JsonProperty entry in header.RootElement.EnumerateObject())
@@ -114,7 +115,7 @@ internal sealed class Safetensors
                 if (entry.NameEquals(MetadataKey))
                     foreach (JsonProperty pair in entry.Value.EnumerateObject())
                         file.Metadata[pair.Name] = pair.Value.GetString() ?? "";
-                else if (ReadTensor(entry, values) is { } tensor && !file.Tensors.TryAdd(entry.Name, tensor))
+                else if (ReadTensor(entry, values, ref used) is { } tensor && !file.Tensors.TryAdd(entry.Name, tensor))
                     throw Invalid($"it has two tensors '{entry.Name}'");
             }
 
@@ -126,7 +127,7 @@ internal sealed class Safetensors
         }
     }
 
-    private static (int[] Shape, float[] Values)? ReadTensor(JsonProperty entry, ReadOnlySpan<byte> values)
+    private static (int[] Shape, float[] Values)? ReadTensor(JsonProperty entry, ReadOnlySpan<byte> values, ref long used)
     {
         string type = entry.Value.GetProperty("dtype").GetString() ?? "";
         int size = type switch
@@ -149,6 +150,8 @@ internal sealed class Safetensors
 
         if (place.Length != 2 || place[0] < 0 || place[1] > values.Length || place[1] - place[0] != count * size)
             throw Invalid($"tensor '{entry.Name}' claims values outside the file, or other than its shape needs");
+        if ((used += count * size) > values.Length)
+            throw Invalid($"tensor '{entry.Name}' shares its values with another");
         return type.Contains('F') ? (shape, Convert(type, values.Slice((int)place[0], (int)(count * size)))) : null;
     }
 

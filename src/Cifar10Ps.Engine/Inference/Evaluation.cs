@@ -3,7 +3,7 @@ namespace Cifar10Ps;
 /// <summary>How well a classifier does on images whose truth is known; every image counts the same.</summary>
 public sealed class Evaluation
 {
-    private Evaluation(IReadOnlyList<string> classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
+    private Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
     {
         Count = count;
         Loss = loss;
@@ -38,20 +38,20 @@ public sealed class Evaluation
     /// <param name="progress">Called after each portion with the number of images done.</param>
     /// <param name="cancellation">Ends the evaluation after the current portion.</param>
     /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
-    public static Evaluation Run(Predictor predictor, IReadOnlyList<string> classes, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation)
+    public static Evaluation Run(Predictor predictor, string[] classes, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation)
     {
         if (images.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate. Pipe a split such as $cifar.Test, or give -Dataset.");
-        int[][] confusion = [.. classes.Select(_ => new int[classes.Count])];
+        int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
         double loss = 0;
         int correct = 0, amongFive = 0;
         for (int start = 0; start < images.Count; start += predictor.BatchSize)
         {
             cancellation.ThrowIfCancellationRequested();
             LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
-            if (portion.FirstOrDefault(image => image.Label >= classes.Count) is { } stranger)
+            if (portion.FirstOrDefault(image => image.Label >= classes.Length) is { } stranger)
                 throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,
-                    $"The image {stranger} has the label {stranger.Label}, but the model tells {classes.Count} classes apart. Use a model for this data set.");
+                    $"The image {stranger} has the label {stranger.Label}, but the model tells {classes.Length} classes apart. Use a model for this data set.");
             float[][] logits = predictor.Logits(portion);
             for (int i = 0; i < portion.Length; i++)
             {

@@ -51,7 +51,7 @@ public sealed class Predictor : IDisposable
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
             Tensor output = _network.Forward(pixels.permute(0, 3, 1, 2)).contiguous();
             Span<float> values = MemoryMarshal.Cast<byte, float>(output.bytes);
-            int classes = _model.Classes.Count;
+            int classes = _model.Classes.Length;
             for (int i = 0; i < count; i++)
                 logits[start + i] = values.Slice(i * classes, classes).ToArray();
         });

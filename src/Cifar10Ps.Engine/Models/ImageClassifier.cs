@@ -7,7 +7,7 @@ namespace Cifar10Ps;
 public sealed class ImageClassifier
 {
     /// <summary>Creates a classifier around weights.</summary>
-    internal ImageClassifier(ResNetArchitecture architecture, IReadOnlyList<string> classes, Preprocessing preprocessing, StateDict weights)
+    internal ImageClassifier(ResNetArchitecture architecture, string[] classes, Preprocessing preprocessing, StateDict weights)
     {
         Architecture = architecture;
         Classes = classes;
@@ -20,10 +20,10 @@ public sealed class ImageClassifier
     /// <param name="shortcut">What the blocks add.</param>
     /// <param name="seed">Seed of the initial weights.</param>
     /// <exception cref="EngineException"><c>InvalidClasses</c>.</exception>
-    public static ImageClassifier NewResNet20(IReadOnlyList<string> classes, Shortcut shortcut, int seed)
+    public static ImageClassifier NewResNet20(string[] classes, Shortcut shortcut, int seed)
     {
         CheckClasses(classes);
-        ResNetArchitecture architecture = new(20, shortcut, classes.Count);
+        ResNetArchitecture architecture = new(20, shortcut, classes.Length);
         return new ImageClassifier(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed };
     }
 
@@ -34,7 +34,7 @@ public sealed class ImageClassifier
     public ResNetArchitecture Architecture { get; internal set; }
 
     /// <summary>Class names, in the order of the outputs.</summary>
-    public IReadOnlyList<string> Classes { get; internal set; }
+    public string[] Classes { get; internal set; }
 
     /// <summary>How pictures become input.</summary>
     public Preprocessing Preprocessing { get; internal set; }
@@ -49,13 +49,13 @@ public sealed class ImageClassifier
     internal int Seed { get; set; }
 
     /// <summary>Whether the class names were made up from a count, and may be replaced by those of the data.</summary>
-    internal bool HasPlaceholderClasses => Classes.SequenceEqual(PlaceholderClasses(Classes.Count));
+    internal bool HasPlaceholderClasses => Classes.SequenceEqual(PlaceholderClasses(Classes.Length));
 
     /// <summary>All values, by name.</summary>
     internal StateDict Weights { get; set; }
 
     /// <summary>Names for a number of classes that nobody has named: <c>class 0</c>, <c>class 1</c> …</summary>
-    public static IReadOnlyList<string> PlaceholderClasses(int count) => [.. Enumerable.Range(0, count).Select(i => $"class {i}")];
+    public static string[] PlaceholderClasses(int count) => [.. Enumerable.Range(0, count).Select(i => $"class {i}")];
 
     /// <summary>Becomes another classifier of the same kind of network.</summary>
     internal void TakeOver(ImageClassifier other)
@@ -69,13 +69,13 @@ public sealed class ImageClassifier
     }
 
     /// <summary>Refuses class names that cannot be told apart.</summary>
-    internal static void CheckClasses(IReadOnlyList<string> classes)
+    internal static void CheckClasses(string[] classes)
     {
-        if (classes.Count is < 2 or > ResNetArchitecture.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Distinct(StringComparer.Ordinal).Count() < classes.Count)
+        if (classes.Length is < 2 or > ResNetArchitecture.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Distinct(StringComparer.Ordinal).Count() < classes.Length)
             throw new EngineException("InvalidClasses", ErrorKind.InvalidArgument,
                 $"A classifier needs 2 to {ResNetArchitecture.MaximumClassCount} classes, each with a name of its own.");
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name} ({Classes.Count} classes)";
+    public override string ToString() => $"{Name} ({Classes.Length} classes)";
 }

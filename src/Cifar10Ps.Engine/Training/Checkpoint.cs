@@ -73,8 +73,8 @@ internal sealed class Checkpoint
     private static void Check(TrainingState state)
     {
         TrainingOptions options = state.Options;
-        bool valid = options.Epochs > 0 && options.BatchSize > 0 && state.TrainCount > 0 && state.Step >= 0
-            && state.EpochImages >= 0 && state.EpochImages <= state.TrainCount && state.History.Count <= options.Epochs
+        bool valid = options.Epochs is > 0 and <= TrainingOptions.MaximumEpochs && options.BatchSize is > 0 and <= TrainingOptions.MaximumBatchSize && state.TrainCount > 0 && state.Step >= 0
+            && state.EpochImages >= 0 && state.EpochImages <= state.TrainCount && state.History.Count <= options.Epochs && state.History.All(report => report is not null)
             && double.IsFinite(options.LearningRate) && Enum.IsDefined(options.Optimizer) && Enum.IsDefined(options.Schedule)
             && Enum.IsDefined(options.Augmentation) && Enum.IsDefined(options.Recipe);
         if (!valid)

@@ -14,7 +14,7 @@ public sealed class Trainer
     private readonly ImageDataset _data;
     private readonly TrainingState _state;
     private readonly IReadOnlyDictionary<string, StateDict>? _moments;
-    private bool _isWithinStep;
+    private bool _isUnsound;
 
     private Trainer(ImageClassifier model, ImageDataset data, TrainingState state, IReadOnlyDictionary<string, StateDict>? moments)
     {
@@ -29,9 +29,6 @@ public sealed class Trainer
 
     /// <summary>Number of workers; it does not change the result.</summary>
     public int Threads { get; init; } = WorkerPool.DefaultCount;
-
-    /// <summary>Whether <see cref="Run"/> was left within an epoch and <see cref="Output"/> has the state of that moment.</summary>
-    public bool IsInterruptionSaved { get; private set; }
 
     private TrainingOptions Options => _state.Options;
 
@@ -150,19 +147,18 @@ public sealed class Trainer
         {
             cancellation.ThrowIfCancellationRequested();
             long start = Stopwatch.GetTimestamp();
-            _isWithinStep = true;
+            _isUnsound = true;
             LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(Options.BatchSize).Select(i => _data.Train[i])];
             (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch);
             if (!double.IsFinite(lossSum))
-                throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
-                    $"The loss is no longer a number in epoch {epoch}, step {_state.Step + 1}. Lower -LearningRate, or take another recipe. Checkpoints of earlier epochs are untouched.");
+                throw Diverged();
             optimizer.Step(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
 
             _state.Step++;
             _state.EpochImages += images.Length;
             _state.LossSum += lossSum;
             _state.Correct += correct;
-            _isWithinStep = false;
+            _isUnsound = false;
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             _state.EpochSeconds += seconds;
             _state.ElapsedSeconds += seconds;
@@ -173,10 +169,18 @@ public sealed class Trainer
     private EpochReport Validate(NetworkWeights weights, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
+        StateDict before = _model.Weights;
         _model.Weights = weights.Store();
         using Predictor predictor = new(_model, Threads);
         Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _data.Test,
             done => progress?.Invoke(ProgressNow(done, _data.Test.Count, isValidating: true)), cancellation);
+        if (!double.IsFinite(evaluation.Loss))
+        {
+            _isUnsound = true;
+            _model.Weights = before;
+            throw Diverged();
+        }
+
         _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
         return new EpochReport
         {
@@ -192,20 +196,22 @@ public sealed class Trainer
         };
     }
 
+    private EngineException Diverged() => new("TrainingDiverged", ErrorKind.InvalidArgument,
+        $"The loss is no longer a number in epoch {_state.Epoch}, after {_state.Step} steps. Lower -LearningRate, or take another recipe. Checkpoints of earlier epochs are untouched.");
+
     private TrainingProgress ProgressNow(int done, int total, bool isValidating) =>
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
             (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds);
 
-    /// <summary>Keeps the state of a run that is left within an epoch, unless it was left within a step.</summary>
+    /// <summary>Keeps the state of a run that is left within an epoch, unless it was left within a step, or has diverged.</summary>
     private void KeepInterrupted(NetworkWeights weights, Optimizer optimizer)
     {
-        if (_isWithinStep)
+        if (_isUnsound)
             return;
         _model.Weights = weights.Store();
         if (Output is null || _state.Step == 0)
             return;
         Output.SaveInterrupted(ToCheckpoint(optimizer));
-        IsInterruptionSaved = true;
     }
 
     private Checkpoint ToCheckpoint(Optimizer optimizer) => new()
@@ -241,8 +247,8 @@ public sealed class Trainer
 
     private static void CheckClassCount(ImageClassifier model, ImageDataset data)
     {
-        if (model.Classes.Count != data.Classes.Count)
+        if (model.Classes.Length != data.Classes.Length)
             throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,
-                $"The model tells {model.Classes.Count} classes apart, but the data set has {data.Classes.Count}. Make the model with New-ResNet20 -Classes $data.Classes.");
+                $"The model tells {model.Classes.Length} classes apart, but the data set has {data.Classes.Length}. Make the model with New-ResNet20 -Classes $data.Classes.");
     }
 }

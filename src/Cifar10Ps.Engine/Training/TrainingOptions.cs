@@ -3,6 +3,12 @@ namespace Cifar10Ps;
 /// <summary>What a training run does; together with the data and the model's initial weights it decides every bit of the result.</summary>
 public sealed record TrainingOptions
 {
+    /// <summary>Largest number of epochs.</summary>
+    public const int MaximumEpochs = 100_000;
+
+    /// <summary>Largest batch.</summary>
+    public const int MaximumBatchSize = 65_536;
+
     /// <summary>The preset that the others came from; it also prepares an untrained model.</summary>
     public required Recipe Recipe { get; init; }
 

@@ -25,7 +25,7 @@ public sealed class NewResNet20Command : EngineCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        IReadOnlyList<string> names = Classes;
+        string[] names = Classes;
         if (Classes is [string only] && int.TryParse(only, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int count))
             names = ImageClassifier.PlaceholderClasses(Math.Clamp(count, 0, ResNetArchitecture.MaximumClassCount + 1));
         WriteObject(ImageClassifier.NewResNet20(names, Shortcut, Seed));

@@ -31,12 +31,12 @@ public sealed class StartModelTrainingCommand : EngineCommand
 
     /// <summary>Number of passes over the training images.</summary>
     [Parameter]
-    [ValidateRange(1, 100_000)]
+    [ValidateRange(1, TrainingOptions.MaximumEpochs)]
     public int Epochs { get; set; }
 
     /// <summary>Images of one optimizer step.</summary>
     [Parameter]
-    [ValidateRange(1, 65_536)]
+    [ValidateRange(1, TrainingOptions.MaximumBatchSize)]
     public int BatchSize { get; set; }
 
     /// <summary>The update rule.</summary>
@@ -122,8 +122,8 @@ public sealed class StartModelTrainingCommand : EngineCommand
         finally
         {
             // A pipeline that is being stopped takes no warnings any more; its host still does.
-            if (trainer.IsInterruptionSaved)
-                Host.UI?.WriteWarningLine($"Training was stopped. Go on with -ResumeFrom '{output!.LatestCheckpoint}'.");
+            if (StopToken.IsCancellationRequested && !trainer.IsComplete && output is not null && File.Exists(output.LatestCheckpoint))
+                Host.UI?.WriteWarningLine($"Training was stopped. Go on with -ResumeFrom '{output.LatestCheckpoint}'.");
         }
     }
 

@@ -1,0 +1,307 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFixture<CheckpointTests.WholeRuns>, IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public enum Interruption
+    {
+        BetweenEpochs,
+        WithinAnEpoch,
+        DuringValidation,
+        ByAnExceptionAfterTheLastStep,
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(OptimizerKind.Sgd, Interruption.BetweenEpochs)]
+    [InlineData(OptimizerKind.Sgd, Interruption.WithinAnEpoch)]
+    [InlineData(OptimizerKind.Sgd, Interruption.DuringValidation)]
+    [InlineData(OptimizerKind.Sgd, Interruption.ByAnExceptionAfterTheLastStep)]
+    [InlineData(OptimizerKind.Adam, Interruption.BetweenEpochs)]
+    [InlineData(OptimizerKind.Adam, Interruption.WithinAnEpoch)]
+    [InlineData(OptimizerKind.Adam, Interruption.DuringValidation)]
+    public void A_run_that_was_stopped_and_resumed_is_the_uninterrupted_one_to_the_last_bit(OptimizerKind optimizer, Interruption stop)
+    {
+        OutputDirectory output = Output();
+        using CancellationTokenSource cancellation = new();
+        List<EpochReport> reports = [];
+        Trainer first = NewRun(TinyOptions(optimizer, epochs: 4), output);
+
+        Exception? end = Record.Exception(() =>
+        {
+            foreach (EpochReport report in first.Run(StopInTheThirdEpoch, cancellation.Token))
+            {
+                reports.Add(report);
+                if (stop == Interruption.BetweenEpochs && report.Epoch == 2)
+                    break;
+            }
+        });
+        Assert.Equal(
+            stop switch { Interruption.BetweenEpochs => null, Interruption.ByAnExceptionAfterTheLastStep => typeof(TimeoutException), _ => typeof(OperationCanceledException) },
+            end?.GetType());
+        Assert.Equal(2, reports.Count);
+
+        // Into a new object, or into one that is there: found by its folder, or named.
+        ImageClassifier? model = stop == Interruption.BetweenEpochs ? NewModel(seed: 77) : null;
+        Trainer second = Trainer.Resume(stop == Interruption.BetweenEpochs ? output.Path : output.LatestCheckpoint, model, TinyData, options => options, output, threads: 2);
+        reports.AddRange(second.RunToEnd());
+
+        (EpochReport[] expectedReports, string expectedWeights, string expectedLog) = whole.Of(optimizer);
+        Assert.Equal(expectedReports, Timeless(reports));
+        Assert.Equal(expectedWeights, Fingerprint(model ?? second.Model));
+        Assert.Equal(expectedLog, TimelessLog(output));
+        Assert.Equal(4, second.Model.TrainedEpochs);
+        Assert.Equal(reports.OrderBy(report => report.Elapsed), reports);
+
+        void StopInTheThirdEpoch(TrainingProgress progress)
+        {
+            switch (stop, progress)
+            {
+                case (Interruption.WithinAnEpoch, { Epoch: 3, IsValidating: false, Done: 64 }):
+                case (Interruption.DuringValidation, { Epoch: 3, IsValidating: true, Done: 128 }):
+                    cancellation.Cancel();
+                    break;
+                case (Interruption.ByAnExceptionAfterTheLastStep, { Epoch: 3, IsValidating: false, Done: 120 }):
+                    throw new TimeoutException();
+            }
+        }
+    }
+
+    [Fact]
+    public void A_run_may_be_stopped_at_every_step()
+    {
+        OutputDirectory output = Output();
+        Trainer trainer = NewRun(TinyOptions(epochs: 4), output);
+        for (int stops = 1; !trainer.IsComplete; stops++)
+        {
+            using CancellationTokenSource cancellation = new();
+            Assert.Throws<OperationCanceledException>(() => trainer.RunToEnd(_ => cancellation.Cancel(), cancellation.Token));
+            Assert.InRange(stops, 1, 16);
+            // The last stop of an epoch is within its validation.
+            if (stops % 4 == 0)
+                Assert.Single(Resume(options => options).Run().Take(1));
+            trainer = Resume(options => options);
+        }
+
+        Assert.Equal(whole.Of(OptimizerKind.Sgd).Weights, Fingerprint(trainer.Model));
+
+        Trainer Resume(Func<TrainingOptions, TrainingOptions> change) => Trainer.Resume(output.Path, null, TinyData, change, output, threads: 2);
+    }
+
+    [Fact]
+    public void A_finished_run_has_nothing_left_to_do_unless_it_gets_more_epochs()
+    {
+        string path = MakeCheckpoint();
+
+        Trainer finished = Trainer.Resume(path, null, TinyData, options => options);
+        Trainer longer = Trainer.Resume(path, null, TinyData, options => options with { Epochs = 2 }, threads: 2);
+
+        Assert.True(finished.IsComplete);
+        Assert.Empty(finished.RunToEnd());
+        Assert.Equal(2, Assert.Single(longer.RunToEnd()).Epoch);
+        Assert.Equal(2, longer.Model.TrainedEpochs);
+    }
+
+    [Fact]
+    public void A_checkpoint_is_a_model_file_too()
+    {
+        Trainer trainer = NewRun(TinyOptions(epochs: 1), Output());
+        Assert.Single(trainer.RunToEnd());
+
+        ImageClassifier model = ModelFile.Load(trainer.Output!.LatestCheckpoint);
+
+        Assert.Equal(Fingerprint(trainer.Model), Fingerprint(model));
+        Assert.Equal(1, model.TrainedEpochs);
+        Assert.Equal(TinyData.Classes, model.Classes);
+    }
+
+    [Fact]
+    public void No_option_but_the_number_of_epochs_may_change()
+    {
+        string path = MakeCheckpoint();
+        (string Name, Func<TrainingOptions, TrainingOptions> Change)[] changes =
+        [
+            (nameof(TrainingOptions.Recipe), o => o with { Recipe = Recipe.Original }),
+            (nameof(TrainingOptions.BatchSize), o => o with { BatchSize = 16 }),
+            (nameof(TrainingOptions.Optimizer), o => o with { Optimizer = OptimizerKind.Adam }),
+            (nameof(TrainingOptions.LearningRate), o => o with { LearningRate = 0.2 }),
+            (nameof(TrainingOptions.Momentum), o => o with { Momentum = 0.8 }),
+            (nameof(TrainingOptions.WeightDecay), o => o with { WeightDecay = 0 }),
+            (nameof(TrainingOptions.Schedule), o => o with { Schedule = Schedule.Cosine }),
+            (nameof(TrainingOptions.Augmentation), o => o with { Augmentation = Augmentation.None }),
+            (nameof(TrainingOptions.LabelSmoothing), o => o with { LabelSmoothing = 0.1 }),
+            (nameof(TrainingOptions.Seed), o => o with { Seed = 4 }),
+        ];
+
+        Assert.All(changes, change =>
+            Assert.Contains(change.Name, AssertError("CheckpointMismatch", () => Trainer.Resume(path, null, TinyData, change.Change)).Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_checkpoint_of_another_run_is_refused()
+    {
+        string path = MakeCheckpoint();
+
+        AssertError("CheckpointMismatch", () => Trainer.Resume(path, null, SmallImages(119, 10, side: 16), o => o));
+        AssertError("CheckpointMismatch", () => Trainer.Resume(path, RandomModel(Shortcut.ZeroPad), TinyData, o => o));
+        AssertError("ClassCountMismatch", () => Trainer.Resume(path, null, new ImageDataset("", "", ["a", "b"], TinyData.Train, TinyData.Test), o => o));
+    }
+
+    [Fact]
+    public void A_missing_checkpoint_is_reported()
+    {
+        AssertError("CheckpointNotFound", () => Trainer.Resume(_folder["nothing"], null, TinyData, o => o));
+        AssertError("CheckpointNotFound", () => Trainer.Resume(_folder.Path, null, TinyData, o => o));
+    }
+
+    [Fact]
+    public void A_model_file_is_no_checkpoint()
+    {
+        ModelFile.Save(NewModel(), _folder["model.safetensors"]);
+
+        AssertError("InvalidCheckpoint", () => Trainer.Resume(_folder["model.safetensors"], null, TinyData, o => o));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1_000)]
+    [InlineData(1_000_000)]
+    public void A_truncated_checkpoint_is_refused(int length)
+    {
+        string path = MakeCheckpoint();
+        using (FileStream file = File.OpenWrite(path))
+            file.SetLength(length);
+
+        AssertError("InvalidSafetensors", () => Trainer.Resume(path, null, TinyData, o => o));
+    }
+
+    [Theory]
+    [InlineData("optimizer.momentum.conv1.weight")]
+    [InlineData("bn1.running_mean")]
+    public void A_checkpoint_without_one_of_its_tensors_is_refused(string tensor)
+    {
+        string path = MakeCheckpoint();
+        Safetensors file = Safetensors.Read(path);
+        file.Tensors.Remove(tensor);
+        file.Write(path);
+
+        Assert.Contains(tensor, AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "null")]
+    [InlineData("", "[]")]
+    [InlineData("", "{}")]
+    [InlineData("options", "null")]
+    [InlineData("options.epochs", "0")]
+    [InlineData("options.epochs", "null")]
+    [InlineData("options.batchSize", "-1")]
+    [InlineData("options.batchSize", "2147483647")]
+    [InlineData("options.optimizer", "\"Magic\"")]
+    [InlineData("options.optimizer", "77")]
+    [InlineData("options.schedule", "77")]
+    [InlineData("options.learningRate", "1e999")]
+    [InlineData("options.learningRate", "\"NaN\"")]
+    [InlineData("trainCount", "-120")]
+    [InlineData("step", "-1")]
+    [InlineData("epochImages", "121")]
+    [InlineData("epochImages", "-1")]
+    [InlineData("history", "null")]
+    [InlineData("history", "[null]")]
+    [InlineData("history", "[{}]")]
+    public void A_state_that_makes_no_sense_is_refused(string where, string value)
+    {
+        string path = MakeCheckpoint();
+        Safetensors file = Safetensors.Read(path);
+        JsonNode? changed = JsonNode.Parse(value), state = JsonNode.Parse(file.Metadata["training_state"]);
+        switch (where.Split('.'))
+        {
+            case [""]: state = changed; break;
+            case [string key]: state![key] = changed; break;
+            case [string outer, string key]: state![outer]![key] = changed; break;
+        }
+
+        file.Metadata["training_state"] = state?.ToJsonString() ?? "null";
+        file.Write(path);
+
+        AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o));
+    }
+
+    [Fact]
+    public void Whatever_is_damaged_a_checkpoint_is_loaded_or_refused()
+    {
+        byte[] content = File.ReadAllBytes(MakeCheckpoint());
+        Random random = new(1);
+
+        for (int i = 0; i < 150; i++)
+        {
+            // The metadata and the first tensors.
+            _folder.Write("damaged", Damage(content, 2_000, random));
+            Exception? error = Record.Exception(() => Checkpoint.Load(_folder["damaged"]));
+            Assert.True(error is null or EngineException, $"change {i}: {error}");
+        }
+    }
+
+    [Fact]
+    public void A_run_that_diverges_leaves_the_latest_checkpoint_as_it_was()
+    {
+        // A momentum that is out of hand shows in the step after the next.
+        string path = MakeCheckpoint();
+        Safetensors file = Safetensors.Read(path);
+        file.Tensors["optimizer.momentum.conv1.weight"].Values.AsSpan().Fill(float.MaxValue);
+        file.Write(path);
+        byte[] before = File.ReadAllBytes(path);
+        Trainer trainer = Trainer.Resume(path, null, TinyData, options => options with { Epochs = 2 }, Output(), threads: 2);
+
+        AssertError("TrainingDiverged", () => trainer.RunToEnd());
+
+        Assert.Equal(before, File.ReadAllBytes(path));
+    }
+
+    private OutputDirectory Output() => new(_folder["output"], keepCheckpoints: 3, replace: false);
+
+    /// <summary>The newest checkpoint of a run of one epoch, which is finished.</summary>
+    private string MakeCheckpoint()
+    {
+        OutputDirectory output = Output();
+        Directory.CreateDirectory(output.Path);
+        File.WriteAllBytes(output.LatestCheckpoint, whole.OfOneEpoch);
+        return output.LatestCheckpoint;
+    }
+
+    private static string TimelessLog(OutputDirectory output)
+    {
+        JsonArray log = JsonNode.Parse(File.ReadAllText(Path.Combine(output.Path, "log")))!.AsArray();
+        foreach (JsonNode? epoch in log)
+            Assert.True(epoch!.AsObject().Remove("elapsed_time"));
+        return log.ToJsonString();
+    }
+
+    /// <summary>Runs that nobody stopped: computed once.</summary>
+    public sealed class WholeRuns
+    {
+        private readonly ConcurrentDictionary<OptimizerKind, Lazy<(EpochReport[], string, string)>> _runs = [];
+        private readonly Lazy<byte[]> _ofOneEpoch = new(() =>
+        {
+            using TemporaryFolder folder = new();
+            OutputDirectory output = new(folder.Path, keepCheckpoints: 0, replace: false);
+            Assert.Single(NewRun(TinyOptions(epochs: 1), output).RunToEnd());
+            return File.ReadAllBytes(output.LatestCheckpoint);
+        });
+
+        public byte[] OfOneEpoch => _ofOneEpoch.Value;
+
+        public (EpochReport[] Reports, string Weights, string Log) Of(OptimizerKind optimizer) => _runs.GetOrAdd(optimizer, kind => new(() =>
+        {
+            using TemporaryFolder folder = new();
+            Trainer trainer = NewRun(TinyOptions(kind, epochs: 4), new OutputDirectory(folder.Path, keepCheckpoints: 3, replace: false));
+            return ([.. Timeless(trainer.RunToEnd())], Fingerprint(trainer.Model), TimelessLog(trainer.Output!));
+        })).Value;
+    }
+}

@@ -1,0 +1,97 @@
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public class EvaluationTests
+{
+    /// <summary>Logits of red, green and black images.</summary>
+    private static readonly double[] OfRed = [10, 0, 0, 1, 0.5, 0], OfGreen = [0, 10, 0, 1, 0.5, 0], OfBlack = [0, 0, 0, 1, 0.5, 0];
+
+    [Fact]
+    public void Figures_are_those_computed_by_hand()
+    {
+        LabeledImage[] images =
+        [
+            Red(0), Red(0), Red(0), Red(0), Green(0), // one of five zeros is taken for a one
+            Green(1), Green(1), Black(1), // one of three ones is taken for a three
+            Red(2), // the truth comes fifth: after 0, 3, 4 and, of equals, 1
+            Black(3),
+            Red(5), // the truth comes last
+        ];
+
+        Evaluation evaluation = Evaluate(images);
+
+        Assert.Equal(11, evaluation.Count);
+        Assert.Equal(7 / 11.0, evaluation.Accuracy, 1e-12);
+        Assert.Equal(10 / 11.0, evaluation.Top5Accuracy, 1e-12);
+        Assert.Equal(
+            [[4, 1, 0, 0, 0, 0], [0, 2, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]],
+            evaluation.ConfusionMatrix);
+        AssertClass(0, count: 5, precision: 4 / 6.0, recall: 4 / 5.0, f1: 8 / 11.0);
+        AssertClass(1, count: 3, precision: 2 / 3.0, recall: 2 / 3.0, f1: 2 / 3.0);
+        AssertClass(2, count: 1, precision: 0, recall: 0, f1: 0);
+        AssertClass(3, count: 1, precision: 1 / 2.0, recall: 1, f1: 2 / 3.0);
+        AssertClass(4, count: 0, precision: 0, recall: 0, f1: 0);
+        double loss = 4 * Loss(OfRed, 0) + Loss(OfGreen, 0) + 2 * Loss(OfGreen, 1) + Loss(OfBlack, 1) + Loss(OfRed, 2) + Loss(OfBlack, 3) + Loss(OfRed, 5);
+        Assert.Equal(loss / 11, evaluation.Loss, 1e-5);
+
+        void AssertClass(int label, int count, double precision, double recall, double f1)
+        {
+            ClassEvaluation found = evaluation.Classes[label];
+            Assert.Equal(($"class {label}", count), (found.Class, found.Count));
+            Assert.Equal(precision, found.Precision, 1e-12);
+            Assert.Equal(recall, found.Recall, 1e-12);
+            Assert.Equal(f1, found.F1, 1e-12);
+        }
+    }
+
+    [Fact]
+    public void Every_image_counts_the_same_wherever_the_portions_end()
+    {
+        List<int> progress = [];
+
+        // Portions of 64, 64 and 2: a mean of means would count the last image 32 times.
+        Evaluation evaluation = Evaluate([.. Enumerable.Repeat(Red(0), 129), Red(1)], progress.Add);
+
+        Assert.Equal((129 * Loss(OfRed, 0) + Loss(OfRed, 1)) / 130, evaluation.Loss, 1e-5);
+        Assert.Equal(129 / 130.0, evaluation.Accuracy, 1e-12);
+        Assert.Equal([64, 128, 130], progress);
+    }
+
+    [Fact]
+    public void A_label_that_the_model_does_not_know_is_refused() =>
+        AssertError("ClassCountMismatch", () => Evaluate([Red(0), Red(6)]));
+
+    [Fact]
+    public void There_must_be_an_image() => AssertError("NoImages", () => Evaluate([]));
+
+    [Fact]
+    public void Cancelling_ends_an_evaluation_after_the_portion()
+    {
+        using CancellationTokenSource cancellation = new();
+        int portions = 0;
+
+        Assert.Throws<OperationCanceledException>(() => Evaluate([.. Enumerable.Repeat(Red(0), 130)], _ =>
+        {
+            portions++;
+            cancellation.Cancel();
+        }, cancellation.Token));
+
+        Assert.Equal(1, portions);
+    }
+
+    private static Evaluation Evaluate(LabeledImage[] images, Action<int>? progress = null, CancellationToken cancellation = default)
+    {
+        ImageClassifier model = ColourModel();
+        using Predictor predictor = new(model, threads: 1);
+        return Evaluation.Run(predictor, model.Classes, images, progress, cancellation);
+    }
+
+    private static double Loss(double[] logits, int label) => Math.Log(logits.Sum(Math.Exp)) - logits[label];
+
+    private static LabeledImage Red(int label) => Solid(0, label, 255, 0, 0);
+
+    private static LabeledImage Green(int label) => Solid(0, label, 0, 255, 0);
+
+    private static LabeledImage Black(int label) => Solid(0, label, 0, 0, 0);
+}

@@ -1,0 +1,220 @@
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class ModelFileTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(Shortcut.Projection)]
+    [InlineData(Shortcut.ZeroPad)]
+    [InlineData(Shortcut.ProjectionOnly)]
+    public void A_loaded_model_is_the_saved_one(Shortcut shortcut)
+    {
+        ImageClassifier model = RandomModel(shortcut, classes: 3);
+        model.Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 };
+        model.Classes = ["Katze", "犬", "a \"quoted\" name"];
+        model.Preprocessing = new Preprocessing([0.1, 1 / 3.0, 0.485], [0.2, 0.25, 1 / 7.0], width: 40, height: 24);
+        model.TrainedEpochs = 12;
+        LabeledImage image = new(0, 0, "", 40, 24, FakeCifar10.Pixels(0, 0).AsMemory(0, 3 * 40 * 24));
+
+        ModelFile.Save(model, _folder["model.safetensors"]);
+        ImageClassifier loaded = ModelFile.Load(_folder["model.safetensors"]);
+
+        Assert.Equal(model.Architecture, loaded.Architecture);
+        Assert.Equal(model.Classes, loaded.Classes);
+        Assert.Equal(model.Preprocessing.Mean, loaded.Preprocessing.Mean);
+        Assert.Equal(model.Preprocessing.StandardDeviation, loaded.Preprocessing.StandardDeviation);
+        Assert.Equal((40, 24, 12), (loaded.Preprocessing.Width, loaded.Preprocessing.Height, loaded.TrainedEpochs));
+        using Predictor before = new(model, threads: 1), after = new(loaded, threads: 1);
+        Assert.Equal(before.Logits([image]), after.Logits([image]));
+    }
+
+    [Fact]
+    public void An_untrained_model_stays_one()
+    {
+        ImageClassifier model = ImageClassifier.NewResNet20(Cifar10Reader.Classes, Shortcut.Projection, seed: 9);
+
+        ModelFile.Save(model, _folder["model"]);
+        ImageClassifier loaded = ModelFile.Load(_folder["model"]);
+
+        Assert.Equal((0, 9), (loaded.TrainedEpochs, loaded.Seed));
+        Assert.Equal(Fingerprint(model), Fingerprint(loaded));
+    }
+
+    [Theory]
+    [InlineData(Shortcut.Projection)]
+    [InlineData(Shortcut.ZeroPad)]
+    public void A_file_from_elsewhere_is_recognised_by_its_tensors(Shortcut shortcut)
+    {
+        ImageClassifier model = RandomModel(shortcut);
+        Change(model, file =>
+        {
+            file.Metadata.Clear();
+            file.Metadata["preprocess"] = "input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225], NCHW";
+            file.Metadata["bn_eps"] = "0.001";
+            // Some call the classifier so.
+            foreach (string part in new[] { "weight", "bias" })
+                if (file.Tensors.Remove("fc." + part, out var tensor))
+                    file.Tensors["linear." + part] = tensor;
+        });
+
+        ImageClassifier loaded = ModelFile.Load(_folder["model"]);
+
+        Assert.Equal(new ResNetArchitecture(20, shortcut, 10, 0.001), loaded.Architecture);
+        Assert.Equal(Fingerprint(model), Fingerprint(loaded));
+        Assert.Equal([0.485, 0.456, 0.406], loaded.Preprocessing.Mean);
+        Assert.Equal([0.229, 0.224, 0.225], loaded.Preprocessing.StandardDeviation);
+        Assert.Equal(Cifar10Reader.Classes, loaded.Classes);
+        Assert.True(loaded.TrainedEpochs > 0, "Its weights are worth keeping.");
+    }
+
+    [Fact]
+    public void A_file_that_does_not_tell_its_preprocessing_needs_it_given()
+    {
+        Change(RandomModel(classes: 4), file => file.Metadata.Clear());
+        Preprocessing given = new([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]);
+
+        EngineException error = AssertError("PreprocessingUnknown", () => ModelFile.Load(_folder["model"]));
+        Assert.Contains(_folder["model"], error.Message, StringComparison.Ordinal);
+        Assert.Equal(given, ModelFile.Load(_folder["model"], given).Preprocessing);
+        Assert.Equal(["class 0", "class 1", "class 2", "class 3"], ModelFile.Load(_folder["model"], given).Classes);
+        Assert.Equal(["a", "b", "c", "d"], ModelFile.Load(_folder["model"], given, ["a", "b", "c", "d"]).Classes);
+        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"], given, ["a", "b", "c"]));
+    }
+
+    [Theory]
+    [InlineData("layer2.0.downsample.0.weight")]
+    [InlineData("bn1.running_var")]
+    [InlineData("fc.bias")]
+    public void A_missing_tensor_is_named(string name)
+    {
+        Change(RandomModel(), file => file.Tensors.Remove(name));
+
+        Assert.Contains($"'{name}' is missing", AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tensor_of_another_shape_is_named_with_both_shapes()
+    {
+        Change(RandomModel(), file => file.Tensors["layer3.1.conv2.weight"] = ([64, 64, 1, 1], new float[64 * 64]));
+
+        Assert.Contains("'layer3.1.conv2.weight' is [64, 64, 1, 1], not [64, 64, 3, 3]",
+            AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tensor_that_the_network_has_no_use_for_is_named()
+    {
+        Change(RandomModel(Shortcut.ZeroPad), file => file.Tensors["layer1.3.conv1.weight"] = ([1], [0]));
+
+        Assert.Contains("'layer1.3.conv1.weight'", AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(new int[0])]
+    [InlineData(new[] { 0, 64 })]
+    [InlineData(new[] { 1, 64 })]
+    [InlineData(new[] { 10_001, 64 })]
+    [InlineData(new[] { 640 })]
+    public void A_classifier_of_no_use_in_a_file_from_elsewhere_is_refused(int[] shape)
+    {
+        Change(RandomModel(), file =>
+        {
+            file.Metadata.Clear();
+            file.Tensors["fc.weight"] = (shape, new float[shape.Aggregate(1, (product, size) => product * size)]);
+        });
+
+        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"], Preprocessing.None));
+    }
+
+    [Fact]
+    public void A_file_of_another_kind_of_network_is_refused()
+    {
+        new Safetensors { Tensors = { ["encoder.weight"] = ([2], [1, 2]) } }.Write(_folder["model"]);
+
+        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"]));
+    }
+
+    [Theory]
+    [InlineData("architecture", "null")]
+    [InlineData("architecture", "[]")]
+    [InlineData("architecture", "{}")]
+    [InlineData("architecture", "no json")]
+    [InlineData("architecture", """{"depth":9e9,"shortcut":"Projection","classCount":10,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":2000000000,"shortcut":"Projection","classCount":10,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":-20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Other","classCount":10,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":77,"classCount":10,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":-1,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":2147483647,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":9,"batchNormEpsilon":1e-5}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":0}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":-1}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":1e999}""")]
+    [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":"NaN"}""")]
+    [InlineData("classes", "null")]
+    [InlineData("classes", "{}")]
+    [InlineData("classes", """["a","b"]""")]
+    [InlineData("classes", """[null,null,null,null,null,null,null,null,null,null]""")]
+    [InlineData("classes", """["a","a","c","d","e","f","g","h","i","j"]""")]
+    [InlineData("preprocessing", "null")]
+    [InlineData("preprocessing", "{}")]
+    [InlineData("preprocessing", """{"mean":null,"standardDeviation":[1,1,1],"width":32,"height":32}""")]
+    [InlineData("preprocessing", """{"mean":[0,0,0],"standardDeviation":[1,0,1],"width":32,"height":32}""")]
+    [InlineData("preprocessing", """{"mean":[0,0],"standardDeviation":[1,1,1],"width":32,"height":32}""")]
+    [InlineData("preprocessing", """{"mean":[1e999,0,0],"standardDeviation":[1,1,1],"width":32,"height":32}""")]
+    [InlineData("preprocessing", """{"mean":["NaN",0,0],"standardDeviation":[1,1,1],"width":32,"height":32}""")]
+    [InlineData("preprocessing", """{"mean":[0,0,0],"standardDeviation":[1,1,1],"width":2000000000,"height":32}""")]
+    [InlineData("preprocessing", """{"mean":[0,0,0],"standardDeviation":[1,1,1],"width":-32,"height":32}""")]
+    public void Metadata_that_make_no_sense_are_refused(string key, string value)
+    {
+        Change(RandomModel(), file => file.Metadata[key] = value);
+
+        Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"]));
+    }
+
+    [Theory]
+    [InlineData("preprocess", "input = (rgb/255 - [.485,.456]) / [.229,.224,.225]")]
+    [InlineData("preprocess", "input = (rgb/255 - [a,b,c]) / [0,0,0]")]
+    [InlineData("bn_eps", "-1")]
+    [InlineData("bn_eps", "NaN")]
+    public void Metadata_from_elsewhere_that_make_no_sense_are_refused(string key, string value)
+    {
+        Change(RandomModel(), file =>
+        {
+            file.Metadata.Clear();
+            file.Metadata[key] = value;
+        });
+
+        Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"], key == "preprocess" ? null : Preprocessing.None));
+    }
+
+    [Fact]
+    public void Whatever_is_damaged_a_model_is_loaded_or_refused()
+    {
+        ModelFile.Save(RandomModel(classes: 2), _folder["model"]);
+        byte[] content = File.ReadAllBytes(_folder["model"]);
+        Random random = new(1);
+
+        for (int i = 0; i < 200; i++)
+        {
+            // The metadata and the first tensors.
+            _folder.Write("damaged", Damage(content, 1_000, random));
+            Exception? error = Record.Exception(() => ModelFile.Load(_folder["damaged"]));
+            Assert.True(error is null or EngineException, $"change {i}: {error}");
+        }
+    }
+
+    /// <summary>Saves a model and changes the file.</summary>
+    private void Change(ImageClassifier model, Action<Safetensors> change)
+    {
+        Safetensors file = new();
+        ModelFile.Put(model, file);
+        change(file);
+        file.Write(_folder["model"]);
+    }
+}

@@ -1,0 +1,135 @@
+using System.Text.Json;
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class OutputDirectoryTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_finished_run_leaves_checkpoints_the_log_and_the_model()
+    {
+        Trainer trainer = NewRun(TinyOptions(epochs: 3), Output(keep: 2));
+
+        EpochReport[] reports = trainer.RunToEnd();
+
+        Assert.Equal(
+            ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors", "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
+            Names());
+        Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("model.safetensors"))));
+        Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("checkpoint-latest.safetensors"))));
+        Assert.Equal(2, ModelFile.Load(File("checkpoint-epoch-0002.safetensors")).TrainedEpochs);
+
+        using JsonDocument log = JsonDocument.Parse(System.IO.File.ReadAllText(File("log")));
+        foreach ((EpochReport report, JsonElement entry) in reports.Zip(log.RootElement.EnumerateArray()))
+        {
+            // The keys of Chainer's LogReport.
+            Assert.Equal(new Dictionary<string, double>
+            {
+                ["main/loss"] = report.Loss,
+                ["main/accuracy"] = report.Accuracy,
+                ["validation/main/loss"] = report.ValidationLoss,
+                ["validation/main/accuracy"] = report.ValidationAccuracy,
+                ["epoch"] = report.Epoch,
+                ["iteration"] = report.Step,
+                ["elapsed_time"] = report.Elapsed.TotalSeconds,
+            }, entry.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetDouble()));
+        }
+
+        Assert.Equal(3, log.RootElement.GetArrayLength());
+    }
+
+    [Fact]
+    public void The_checkpoint_of_an_epoch_is_there_when_its_report_comes()
+    {
+        OutputDirectory output = Output();
+
+        foreach (EpochReport report in NewRun(TinyOptions(), output).Run())
+            Assert.Equal(report.Epoch, ModelFile.Load(output.LatestCheckpoint).TrainedEpochs);
+    }
+
+    [Fact]
+    public void The_best_checkpoint_is_that_of_the_first_epoch_with_the_best_validation_accuracy()
+    {
+        SaveEpochs(Output(), 0.3, 0.5, 0.4, 0.5, 0.2);
+
+        Assert.Equal(2, Checkpoint.Load(File("checkpoint-best.safetensors")).State.History.Count);
+        Assert.Equal(5, Checkpoint.Load(File("checkpoint-latest.safetensors")).State.History.Count);
+    }
+
+    [Theory]
+    [InlineData(0, "")]
+    [InlineData(1, "0004")]
+    [InlineData(3, "0002 0003 0004")]
+    [InlineData(100_000, "0001 0002 0003 0004")]
+    public void The_last_epochs_keep_checkpoints_of_their_own(int keep, string epochs)
+    {
+        SaveEpochs(Output(keep), 0.1, 0.2, 0.3, 0.4);
+
+        Assert.Equal(epochs, string.Join(' ', Names().Where(n => n.StartsWith("checkpoint-epoch-", StringComparison.Ordinal)).Select(n => n[17..21])));
+    }
+
+    [Fact]
+    public void A_new_run_replaces_what_an_earlier_one_left_and_nothing_else()
+    {
+        SaveEpochs(Output(), 0.1, 0.2, 0.3);
+        Directory.CreateDirectory(File("folder"));
+        System.IO.File.WriteAllText(File("notes.txt"), "mine");
+        System.IO.File.WriteAllText(File("checkpoint-epoch-mine.safetensors"), "mine");
+        System.IO.File.WriteAllText(File("model.safetensors"), "old");
+        Assert.True(Output().HasRun);
+
+        // Stopped before anything new is there.
+        Assert.Throws<OperationCanceledException>(() => NewRun(TinyOptions(), Output(replace: true)).RunToEnd(cancellation: new CancellationToken(true)));
+
+        Assert.Equal(["checkpoint-epoch-mine.safetensors", "folder", "notes.txt"], Names());
+        Assert.False(Output().HasRun);
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_written_is_refused_before_the_first_step()
+    {
+        _folder.Write("output", []);
+        bool stepped = false;
+
+        AssertError("FileNotWritable", () => NewRun(TinyOptions(), new OutputDirectory(File("below"), 3, replace: false)).RunToEnd(_ => stepped = true));
+
+        Assert.False(stepped);
+    }
+
+    [Fact]
+    public void The_writing_test_leaves_nothing()
+    {
+        Output().CheckWritable();
+
+        Assert.Empty(Names());
+    }
+
+    /// <summary>What a run would write after epochs with these validation accuracies.</summary>
+    private static void SaveEpochs(OutputDirectory output, params double[] accuracies)
+    {
+        ImageClassifier model = RandomModel();
+        TrainingState state = new() { Options = TinyOptions(epochs: 10), TrainCount = 120 };
+        StateDict momentum = new();
+        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
+            momentum[tensor.Name] = new float[tensor.Length];
+        foreach (double accuracy in accuracies)
+        {
+            state.History.Add(new EpochReport
+            {
+                Epoch = state.Epoch, Step = 0, Loss = 1, Accuracy = 0.5, ValidationLoss = 1, ValidationAccuracy = accuracy,
+                LearningRate = 0.1, ImagesPerSecond = 1, Elapsed = TimeSpan.Zero,
+            });
+            output.SaveEpoch(new Checkpoint { Model = model, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } });
+        }
+    }
+
+    private OutputDirectory Output(int keep = 3, bool replace = false) => new(_folder["output"], keep, replace);
+
+    private string File(string name) => Path.Combine(_folder["output"], name);
+
+    private IEnumerable<string> Names() => Directory.GetFileSystemEntries(_folder["output"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+}

@@ -1,0 +1,99 @@
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public class PredictorTests
+{
+    [Fact]
+    public void Logits_are_those_of_the_network()
+    {
+        using Predictor predictor = new(ColourModel(), threads: 2);
+
+        Assert.Equal([[10f, 0, 0, 1, 0.5f, 0], [2f, 4, 6, 1, 0.5f, 0]], predictor.Logits([Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)]), (one, other) =>
+            one.Zip(other).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(64)]
+    [InlineData(65)]
+    [InlineData(200)]
+    public void Any_number_of_images_is_answered_in_order(int count)
+    {
+        using Predictor predictor = new(ColourModel(), threads: 2);
+        LabeledImage[] images = [.. Enumerable.Range(0, count).Select(i => Solid(i, 0, (byte)i, 0, 0))];
+
+        float[][] logits = predictor.Logits(images);
+
+        Assert.Equal(count, logits.Length);
+        for (int i = 0; i < count; i++)
+            Assert.Equal(10 * i / 255.0, logits[i][0], 1e-5);
+    }
+
+    [Fact]
+    public void The_number_of_workers_does_not_change_a_bit()
+    {
+        ImageClassifier model = RandomModel();
+        ImageSplit images = SyntheticImages.Create(150, 1).Train;
+        using Predictor one = new(model, threads: 1), three = new(model, threads: 3);
+
+        Assert.Equal(one.Logits(images), three.Logits(images));
+    }
+
+    [Fact]
+    public void The_company_of_other_images_does_not_change_an_answer()
+    {
+        ImageSplit images = SyntheticImages.Create(70, 1).Train;
+        using Predictor predictor = new(RandomModel(), threads: 2);
+
+        float[] together = predictor.Logits(images)[66], alone = predictor.Logits([images[66]])[0];
+
+        Assert.All(together.Zip(alone), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void An_image_of_another_size_is_refused_and_the_predictor_goes_on()
+    {
+        using Predictor predictor = new(ColourModel(), threads: 2);
+
+        AssertError("ImageSizeMismatch", () => predictor.Logits([Solid(0, 0, 1, 2, 3), Solid(1, 0, 1, 2, 3, side: 28)]));
+
+        Assert.Single(predictor.Logits([Solid(0, 0, 1, 2, 3)]));
+    }
+
+    [Fact]
+    public void A_prediction_lists_the_best_classes_with_their_probabilities()
+    {
+        ImageClassifier model = ColourModel();
+
+        Prediction prediction = new(model, [1, 3, -2, 2, 3, 0], top: 4, Solid(17, label: 4, 0, 0, 0), path: null);
+
+        double sum = new double[] { 1, 3, -2, 2, 3, 0 }.Sum(Math.Exp);
+        // Of equals the first class comes first.
+        Assert.Equal([1, 4, 3, 0], prediction.Top.Select(t => t.ClassIndex));
+        Assert.Equal([1, 2, 3, 4], prediction.Top.Select(t => t.Rank));
+        Assert.Equal(["class 1", "class 4", "class 3", "class 0"], prediction.Top.Select(t => t.Class));
+        Assert.All(prediction.Top, t => Assert.Equal(Math.Exp(prediction.Logits[t.ClassIndex]) / sum, t.Probability, 1e-6));
+        Assert.Equal(("class 1", prediction.Top[0].Probability), (prediction.Class, prediction.Confidence));
+        Assert.Equal((17, 4, "class 4", false), (prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
+        Assert.True(new Prediction(model, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0), null).IsCorrect);
+    }
+
+    [Fact]
+    public void The_prediction_of_a_file_has_a_path_and_no_truth()
+    {
+        Prediction prediction = new(ColourModel(), [0, 0, 0, 0, 1, 0], top: 9, image: null, path: "cat.png");
+
+        Assert.Equal(("cat.png", null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
+        Assert.Equal(6, prediction.Top.Length);
+    }
+
+    [Fact]
+    public void Probabilities_of_huge_logits_are_numbers()
+    {
+        Prediction prediction = new(ColourModel(), [1e30f, -1e30f, 1e30f, 500, -500, 0], top: 6, image: null, path: null);
+
+        Assert.Equal([0.5f, 0.5f, 0, 0, 0, 0], prediction.Top.Select(t => t.Probability));
+    }
+}

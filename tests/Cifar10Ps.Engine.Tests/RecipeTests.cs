@@ -1,0 +1,81 @@
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public class RecipeTests
+{
+    [Fact]
+    public void The_original_recipe_is_that_of_the_Chainer_program()
+    {
+        TrainingOptions options = Recipes.Options(Recipe.Original);
+        ImageClassifier model = NewModel();
+
+        Trainer.Start(model, TinyData, options);
+
+        Assert.Equal((OptimizerKind.Adam, 1e-3, 0.9, 0.0), (options.Optimizer, options.LearningRate, options.Momentum, options.WeightDecay));
+        Assert.Equal((Schedule.Constant, Augmentation.None, 128, 10), (options.Schedule, options.Augmentation, options.BatchSize, options.Epochs));
+        Assert.Equal(2e-5, model.Architecture.BatchNormEpsilon);
+        Assert.Equal([0.0, 0, 0], model.Preprocessing.Mean);
+        Assert.Equal([1.0, 1, 1], model.Preprocessing.StandardDeviation);
+        // LeCun: the deviation of a 3 x 3 convolution of 64 channels is 1/24, and there is no bias.
+        Assert.Equal(1 / 24.0, Math.Sqrt(model.Weights["layer3.2.conv2.weight"].Average(v => v * v)), 1e-3);
+        Assert.All(model.Weights["fc.bias"], v => Assert.Equal(0, v));
+    }
+
+    [Fact]
+    public void The_fast_recipe_measures_the_training_images()
+    {
+        ImageClassifier model = NewModel();
+
+        Trainer.Start(model, TinyData, Recipes.Options(Recipe.Fast));
+
+        double[] red = [.. TinyData.Train.SelectMany(image => image.GetPixels().Take(image.Width * image.Height)).Select(v => v / 255.0)];
+        Assert.Equal(red.Average(), model.Preprocessing.Mean[0], 1e-9);
+        Assert.Equal(Math.Sqrt(red.Average(v => v * v) - red.Average() * red.Average()), model.Preprocessing.StandardDeviation[0], 1e-9);
+        Assert.Equal(1e-5, model.Architecture.BatchNormEpsilon);
+        // He, by fan-out.
+        Assert.Equal(Math.Sqrt(2) / 24, Math.Sqrt(model.Weights["layer3.2.conv2.weight"].Average(v => v * v)), 1e-3);
+    }
+
+    [Theory]
+    [InlineData(Recipe.Fast)]
+    [InlineData(Recipe.Original)]
+    public void A_trained_model_keeps_its_weights_its_preprocessing_and_its_classes(Recipe recipe)
+    {
+        ImageClassifier model = RandomModel();
+        model.TrainedEpochs = 1;
+        model.Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]);
+        (string weights, Preprocessing preprocessing, ResNetArchitecture architecture) = (Fingerprint(model), model.Preprocessing, model.Architecture);
+
+        Trainer.Start(model, TinyData, Recipes.Options(recipe));
+
+        Assert.Equal((weights, preprocessing, architecture), (Fingerprint(model), model.Preprocessing, model.Architecture));
+        Assert.Equal("class 0", model.Classes[0]);
+    }
+
+    [Fact]
+    public void An_untrained_model_takes_the_class_names_of_the_data_unless_it_has_names()
+    {
+        ImageClassifier unnamed = ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(10), Shortcut.Projection, 1);
+        ImageClassifier named = ImageClassifier.NewResNet20(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], Shortcut.Projection, 1);
+
+        Trainer.Start(unnamed, TinyData, TinyOptions());
+        Trainer.Start(named, TinyData, TinyOptions());
+
+        Assert.Equal(TinyData.Classes, unnamed.Classes);
+        Assert.Equal("7", named.Classes[7]);
+    }
+
+    [Theory]
+    [InlineData(Recipe.Fast, OptimizerKind.Sgd, 0.3, 5e-4)]
+    [InlineData(Recipe.Fast, OptimizerKind.Adam, 3e-3, 0)]
+    [InlineData(Recipe.Fast, OptimizerKind.AdamW, 3e-3, 0.05)]
+    [InlineData(Recipe.Original, OptimizerKind.Sgd, 0.1, 0)]
+    [InlineData(Recipe.Original, OptimizerKind.AdamW, 1e-3, 0)]
+    public void Another_optimizer_comes_with_a_rate_and_a_decay_that_suit_it(Recipe recipe, OptimizerKind optimizer, double learningRate, double weightDecay)
+    {
+        TrainingOptions options = Recipes.Options(recipe, optimizer);
+
+        Assert.Equal((optimizer, learningRate, weightDecay), (options.Optimizer, options.LearningRate, options.WeightDecay));
+    }
+}

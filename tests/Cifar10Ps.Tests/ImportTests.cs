@@ -1,0 +1,120 @@
+namespace Cifar10Ps.Tests;
+
+public sealed class ImportTests
+{
+    [Fact]
+    public void The_module_exports_its_cmdlets_and_nothing_else_and_PowerShell_likes_their_names()
+    {
+        using Session session = new("$module = Import-Module Cifar10Ps -PassThru");
+
+        string[] names = [.. session.Run("$module.ExportedCommands.Values | ForEach-Object Name").Select(name => (string)name).Order(StringComparer.Ordinal)];
+
+        Assert.Equal(["Get-Cifar10", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
+        Assert.Empty(session.Host.Warnings);
+    }
+
+    [Fact]
+    public void Every_cmdlet_says_what_it_returns()
+    {
+        using Session session = new();
+
+        Assert.All(session.Run("Get-Command -Module Cifar10Ps"), command =>
+            Assert.All((IEnumerable<dynamic>)command.OutputType, type => Assert.StartsWith("Cifar10Ps.", (string)type.Type.FullName)));
+        Assert.Equal(0, session.Value<int>("@(Get-Command -Module Cifar10Ps | Where-Object { !$_.OutputType.Count }).Count"));
+    }
+
+    [Fact]
+    public void Every_cmdlet_and_every_parameter_has_help_with_examples()
+    {
+        Assert.SkipUnless(File.Exists(Path.Combine(TestEnvironment.Module, "en-US", "Cifar10Ps.dll-Help.xml")), "there is no help file yet");
+        using Session session = new();
+
+        Assert.Empty(session.Run("""
+            foreach ($command in Get-Command -Module Cifar10Ps) {
+                $help = Get-Help $command.Name -Full
+                if ($help.Synopsis.Contains('[<CommonParameters>]') -or !$help.description -or !$help.examples.example) { $command.Name }
+                foreach ($parameter in $command.ParameterSets.Parameters) {
+                    $name = $parameter.Name
+                    if ($name -in [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters) { continue }
+                    if (!($help.parameters.parameter | Where-Object name -eq $name).description.Text) { "$($command.Name) -$name" }
+                }
+            }
+            """));
+        Assert.Contains("Cifar10Ps", session.Value<string>("Get-Help about_Cifar10Ps"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Libtorch_is_loaded_when_it_is_needed_and_not_before()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "looks into /proc");
+        const string IsLoaded = "[IO.File]::ReadAllText('/proc/self/maps').Contains('libtorch_cpu')";
+
+        (_, string[] output, string messages) = HostProcess.Run($"{Session.Setup}; {IsLoaded}; $data | Measure-Model $model | Out-Null; {IsLoaded}");
+
+        Assert.Equal("", messages);
+        Assert.Equal(["False", "True"], output);
+    }
+
+    [Theory]
+    [InlineData("Import-Module Cifar10Ps -Force")]
+    [InlineData("Remove-Module Cifar10Ps; Import-Module Cifar10Ps")]
+    public void Objects_from_before_another_import_are_still_accepted(string again)
+    {
+        using Session session = new();
+        session.Run("$old = $data.Test[0] | Invoke-Inference $model");
+
+        session.Run(again);
+
+        Assert.Equal(session.Value<double>("$old.Confidence"), session.Value<double>("($data.Test[0] | Invoke-Inference $model).Confidence"));
+        Assert.True(session.Value<bool>("$old -is [Cifar10Ps.Prediction]"));
+    }
+
+    [Fact]
+    public void Removing_the_module_in_one_session_leaves_the_other_sessions_alone()
+    {
+        (_, string[] output, string messages) = HostProcess.Run($"""
+            {Session.Setup}
+            $null = [powershell]::Create([initialsessionstate]::CreateDefault2()).AddScript('Import-Module Cifar10Ps; Remove-Module Cifar10Ps').Invoke()
+            ($data.Test[0] | Invoke-Inference $model).Index
+            [Cifar10Ps.Prediction].FullName
+            """);
+
+        Assert.Equal("", messages);
+        Assert.Equal(["0", "Cifar10Ps.Prediction"], output);
+    }
+
+    [Fact]
+    public void Types_have_names_in_scripts_as_long_as_the_module_is_imported()
+    {
+        // PowerShell itself remembers the types that it has looked up, so each is asked for once.
+        (_, string[] output, string messages) = HostProcess.Run("""
+            Import-Module Cifar10Ps
+            "imported: $('Cifar10Ps.EpochReport' -as [type])"
+            Remove-Module Cifar10Ps
+            "removed: $('Cifar10Ps.Prediction' -as [type])"
+            Import-Module Cifar10Ps
+            "again: $('Cifar10Ps.Prediction' -as [type])"
+            """);
+
+        Assert.Equal("", messages);
+        Assert.Equal(["imported: Cifar10Ps.EpochReport", "removed: ", "again: Cifar10Ps.Prediction"], output);
+    }
+
+    [Theory]
+    [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32", @"Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy +Rate +Images/s +Elapsed\n[- ]+\n +1 +\S+ +[\d.]+ % +\S+ +[\d.]+ % +\S+ +\d+ 00:\d\d:\d\d")]
+    [InlineData("$data.Test[3] | Invoke-Inference $model", @"Image +Truth +Guess +Confidence +Next guesses\n[- ]+\n3 +triangle +\w.* +[\d.]+ % +\w.* [\d.]+ %, \w.* [\d.]+ %")]
+    [InlineData("($data.Test[3] | Invoke-Inference $model).Top", @"Rank +Class +Probability\n[- ]+\n +1 +\w.* +[\d.]+ %\n +2 +\w.* +[\d.]+ %\n")]
+    [InlineData("$data | Measure-Model $model", @"Count +: 32\nLoss +: \d+\.\d{4}\nAccuracy +: [\d.]+ %\nTop5Accuracy +: [\d.]+ %\nClasses +: +Precision +Recall +F1 +Count\n +class 0 +[\d.]+ % +[\d.]+ % +[\d.]+ % +4\n")]
+    [InlineData("($data | Measure-Model $model).Classes", @"Class +Count +Precision +Recall +F1\n[- ]+\nclass 0 +4 +[\d.]+ % +[\d.]+ % +[\d.]+ %\n")]
+    [InlineData("$model", @"Name +: ResNet-20\nClasses +: 10: class 0, class 1[^:]*\nShortcut +: Projection\nParameters +: 272,474\nInput +: 32 x 32, mean 0\.0000 0\.0000 0\.0000, standard deviation[^:]*\nTrainedEpochs +: 0")]
+    [InlineData("$data", @"Name +: Synthetic\nTrain +: 64 images\nTest +: 32 images\nClasses +: disc, ring[^:]*\nSource +: synthetic")]
+    [InlineData("$data.Test[1]", @"Index +Label +LabelName +Size\n[- ]+\n +1 +1 +ring +32 x 32")]
+    public void Every_kind_of_object_has_a_view(string script, string view)
+    {
+        using Session session = new();
+
+        session.Run($"{script} | Out-Default");
+
+        Assert.Matches(view, string.Join('\n', session.Host.Text.Split('\n').Select(line => line.TrimEnd())));
+    }
+}

@@ -1,0 +1,138 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<ResumeTests.WholeRun>, IDisposable
+{
+    private const string Train = "$data | Start-ModelTraining (New-ResNet20 -Seed 5) -Epochs 3 -BatchSize 12 -OutputDirectory result";
+    private readonly Session _session = new();
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public void A_run_that_is_stopped_within_an_epoch_says_how_to_go_on_and_goes_on_to_the_same_bits()
+    {
+        Outcome stopped = _session.RunAndStop(Train, step => step.Activity == 2);
+
+        AssertSaysHowToGoOn();
+        AssertGoesOn(stopped.Output.Length + 1);
+    }
+
+    [Fact]
+    public void A_run_that_is_stopped_between_two_epochs_says_how_to_go_on_and_goes_on_to_the_same_bits()
+    {
+        _session.RunAndStop($"{Train} | ForEach-Object {{ $stop.Invoke(); while ($true) {{ }} }}");
+
+        AssertSaysHowToGoOn();
+        AssertGoesOn(2);
+    }
+
+    [Fact]
+    public void A_run_whose_pipeline_is_left_goes_on_to_the_same_bits()
+    {
+        _session.Run($"foreach ($once in 1) {{ {Train} | ForEach-Object {{ if ($_.Epoch -eq 2) {{ break }} }} }}");
+
+        AssertGoesOn(3);
+    }
+
+    [Fact]
+    public void A_run_goes_on_from_an_older_checkpoint_in_another_folder_and_with_another_model_object()
+    {
+        _session["whole"] = whole.Folder;
+
+        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model -ResumeFrom $whole/checkpoint-epoch-0001.safetensors -OutputDirectory result");
+
+        Assert.Equal([2, 3], reports.Select(report => (int)report.Epoch));
+        Assert.Equal(3, _session.Value<int>("$model.TrainedEpochs"));
+        AssertSameModel();
+    }
+
+    [Fact]
+    public void A_checkpoint_is_a_model_file_too()
+    {
+        _session["whole"] = whole.Folder;
+
+        Assert.Equal(3, _session.Value<int>("(Import-Model $whole/checkpoint-latest.safetensors).TrainedEpochs"));
+    }
+
+    [Fact]
+    public void A_complete_run_warns_and_more_epochs_continue_it()
+    {
+        _session["whole"] = whole.Folder;
+
+        Assert.Empty(_session.Run("Start-ModelTraining -Dataset $data -ResumeFrom $whole -OutputDirectory result"));
+        Assert.Contains("complete", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+
+        Assert.Equal([4], _session.Run("Start-ModelTraining -Dataset $data -ResumeFrom $whole -Epochs 4 -OutputDirectory more").Select(report => (int)report.Epoch));
+    }
+
+    [Fact]
+    public void Another_run_is_replaced_by_force_only()
+    {
+        foreach (string file in Directory.EnumerateFiles(whole.Folder))
+            File.Copy(file, Path.Combine(Directory.CreateDirectory(_session.Folder["result"]).FullName, Path.GetFileName(file)));
+
+        ErrorRecord error = _session.Fail(Train);
+
+        Assert.Equal("OutputDirectoryInUse", error.Id);
+        Assert.Matches("-ResumeFrom '.*result'.*-Force", error.ToString());
+        AssertSameModel();
+        Assert.Equal([1], _session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory result -Force").Select(report => (int)report.Epoch));
+        // Nothing of the other run is left to be mistaken for this one's.
+        Assert.DoesNotContain(_session.Folder["result", "checkpoint-epoch-0003.safetensors"], Directory.EnumerateFiles(_session.Folder["result"]));
+        Assert.Equal(1, _session.Value<int>("(Import-Model result/model.safetensors).TrainedEpochs"));
+    }
+
+    [Theory]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole -LearningRate 0.01", "CheckpointMismatch")]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole -BatchSize 32 -Epochs 5", "CheckpointMismatch")]
+    [InlineData("Start-ModelTraining -Dataset (Get-Cifar10 -Synthetic -TrainCount 65) -ResumeFrom $whole -Epochs 5", "CheckpointMismatch")]
+    [InlineData("$data | Start-ModelTraining (New-ResNet20 -Shortcut ZeroPad) -ResumeFrom $whole -Epochs 5", "CheckpointMismatch")]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole/model.safetensors", "InvalidCheckpoint")]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole/log", "InvalidSafetensors")]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $pwd", "CheckpointNotFound")]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole/nothing", "CheckpointNotFound")]
+    [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole -OutputDirectory file/result", "FileNotWritable")]
+    [InlineData("$data | Start-ModelTraining $model @quick -OutputDirectory file", "FileNotWritable")]
+    [InlineData("$data | Start-ModelTraining $model @quick -OutputDirectory file/result", "FileNotWritable")]
+    public void What_cannot_go_on_is_refused_before_it_starts(string script, string id)
+    {
+        _session["whole"] = whole.Folder;
+        File.WriteAllText(_session.Folder["file"], "precious");
+
+        Assert.Equal(id, _session.Fail(script).Id);
+
+        Assert.Equal(0, _session.Value<int>("$model.TrainedEpochs"));
+        Assert.Equal("precious", File.ReadAllText(_session.Folder["file"]));
+        Assert.Empty(_session.Host.Progress);
+    }
+
+    private void AssertSaysHowToGoOn() => Assert.Matches(
+        $"stopped.*-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'", Assert.Single(_session.Host.Warnings));
+
+    private void AssertGoesOn(int epoch)
+    {
+        Assert.True(File.Exists(_session.Folder["result", "checkpoint-latest.safetensors"]));
+        Assert.False(File.Exists(_session.Folder["result", "model.safetensors"]));
+
+        dynamic[] reports = _session.Run("Start-ModelTraining -Dataset $data -ResumeFrom result");
+
+        Assert.Equal(Enumerable.Range(epoch, 4 - epoch), reports.Select(report => (int)report.Epoch));
+        AssertSameModel();
+    }
+
+    private void AssertSameModel() =>
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole.Folder, "model.safetensors")), File.ReadAllBytes(_session.Folder["result", "model.safetensors"]));
+
+    /// <summary>A run that was never interrupted.</summary>
+    public sealed class WholeRun : IDisposable
+    {
+        private readonly Session _session = new();
+
+        public WholeRun() => _session.Run(Train);
+
+        public string Folder => _session.Folder["result"];
+
+        public void Dispose() => _session.Dispose();
+    }
+}

@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+
+namespace Cifar10Ps.Tests;
+
+/// <summary>What a script left: its output, unwrapped, and its non-terminating errors.</summary>
+internal sealed record Outcome(dynamic[] Output, ErrorRecord[] Errors);
+
+/// <summary>
+/// A PowerShell session with the assembled module, at a folder of its own. Unless told otherwise it holds <c>$data</c>,
+/// <c>$model</c> and <c>$quick</c>, the options of a short run.
+/// </summary>
+internal sealed class Session : IDisposable
+{
+    public const string Setup = """
+        Import-Module Cifar10Ps
+        $data = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32
+        $model = New-ResNet20 -Seed 1
+        $quick = @{ Epochs = 2; BatchSize = 32 }
+        """;
+
+    private static readonly string? SystemModules = Environment.GetEnvironmentVariable("PSModulePath");
+    private readonly Dictionary<string, string?> _environment = [];
+    private readonly Runspace _runspace;
+
+    public Session(string setup = Setup, string culture = "")
+    {
+        Host = new RecordingHost(CultureInfo.GetCultureInfo(culture));
+        _runspace = RunspaceFactory.CreateRunspace(Host, InitialSessionState.CreateDefault2());
+        _runspace.Open();
+        // After Open, which puts the system's folders first.
+        Environment.SetEnvironmentVariable("PSModulePath", Path.GetDirectoryName(TestEnvironment.Module) + Path.PathSeparator + SystemModules);
+        _runspace.SessionStateProxy.Path.SetLocation(Folder.Path);
+        Run(setup);
+    }
+
+    public RecordingHost Host { get; }
+
+    /// <summary>The location of the session.</summary>
+    public TemporaryFolder Folder { get; } = new();
+
+    /// <summary>A variable of the session.</summary>
+    public object? this[string variable] { set => _runspace.SessionStateProxy.SetVariable(variable, value); }
+
+    /// <summary>Sets an environment variable for the life of the session.</summary>
+    public void SetEnvironment(string name, string? value)
+    {
+        _environment.TryAdd(name, Environment.GetEnvironmentVariable(name));
+        Environment.SetEnvironmentVariable(name, value);
+    }
+
+    /// <summary>Runs a script that must give no error.</summary>
+    public dynamic[] Run(string script)
+    {
+        Outcome outcome = Try(script);
+        Assert.True(outcome.Errors is [], $"{script}{Environment.NewLine}{string.Join(Environment.NewLine, outcome.Errors.AsEnumerable())}");
+        return outcome.Output;
+    }
+
+    /// <summary>Runs a script that must give one value.</summary>
+    public T Value<T>(string script) => LanguagePrimitives.ConvertTo<T>(Assert.Single(Run(script)));
+
+    /// <summary>Runs a script.</summary>
+    public Outcome Try(string script)
+    {
+        using PowerShell shell = PowerShell.Create(_runspace).AddScript(script);
+        return Invoke(shell);
+    }
+
+    /// <summary>Runs a script that must end in one terminating error, with no output and no other error, and returns it.</summary>
+    public ErrorRecord Fail(string script)
+    {
+        Outcome outcome = Try($"try {{ {script} }} catch {{ $_ }}");
+        Assert.Empty(outcome.Errors);
+        return Assert.IsType<ErrorRecord>(Assert.Single(outcome.Output));
+    }
+
+    /// <summary>
+    /// Runs a script and stops it, as Ctrl+C would: at the first progress record that fulfils a condition, or where the
+    /// script calls <c>$stop.Invoke()</c>.
+    /// </summary>
+    public Outcome RunAndStop(string script, Func<ProgressStep, bool>? when = null)
+    {
+        using PowerShell shell = PowerShell.Create(_runspace).AddScript(script);
+        Task? stopping = null;
+        this["stop"] = (Action)Stop;
+        Host.OnProgress = step =>
+        {
+            if (when?.Invoke(step) == true)
+                Stop();
+        };
+        try
+        {
+            return Invoke(shell);
+        }
+        finally
+        {
+            Host.OnProgress = null;
+            Assert.NotNull(stopping);
+            Assert.True(stopping.Wait(TimeSpan.FromSeconds(30)), "it does not stop");
+            Assert.Equal(PSInvocationState.Stopped, shell.InvocationStateInfo.State);
+        }
+
+        void Stop()
+        {
+            stopping ??= Task.Run(shell.Stop);
+            SpinWait.SpinUntil(() => shell.InvocationStateInfo.State != PSInvocationState.Running);
+        }
+    }
+
+    public void Dispose()
+    {
+        _runspace.Dispose();
+        Folder.Dispose();
+        foreach ((string name, string? value) in _environment)
+            Environment.SetEnvironmentVariable(name, value);
+    }
+
+    private static Outcome Invoke(PowerShell shell)
+    {
+        using PSDataCollection<PSObject> output = [];
+        try
+        {
+            shell.Invoke(null, output);
+        }
+        catch (PipelineStoppedException) when (shell.InvocationStateInfo.State == PSInvocationState.Stopped)
+        {
+            // As asked.
+        }
+
+        return new Outcome([.. output.Select(item => item?.BaseObject!)], [.. shell.Streams.Error]);
+    }
+}
+
+internal static class ErrorRecordExtensions
+{
+    extension(ErrorRecord error)
+    {
+        /// <summary>The part of the error's id that does not depend on the cmdlet.</summary>
+        public string Id => error.FullyQualifiedErrorId.Split(',')[0];
+    }
+}

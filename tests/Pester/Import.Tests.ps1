@@ -1,0 +1,102 @@
+BeforeAll { . $PSScriptRoot/Setup.ps1 }
+
+Describe 'Import' {
+    It 'brings these commands and no others' {
+        (Get-Command -Module Cifar10Ps).Name | Sort-Object | Should -Be @(
+            'Get-Cifar10', 'Import-Model', 'Invoke-Inference', 'Measure-Model', 'New-ResNet20', 'Save-Model', 'Start-ModelTraining')
+    }
+
+    It 'uses approved verbs and says what each command returns' {
+        foreach ($command in Get-Command -Module Cifar10Ps) {
+            $command.Verb | Should -BeIn (Get-Verb).Verb
+            $command.OutputType.Name | Should -BeLike 'Cifar10Ps.*'
+        }
+    }
+
+    It 'has a valid manifest' {
+        (Test-ModuleManifest $modulePath/Cifar10Ps.psd1).PowerShellVersion | Should -Be '7.6'
+    }
+
+    It 'loads libtorch when it is needed, not before' -Skip:(!$IsLinux) {
+        $isLoaded = "(Get-Content /proc/self/maps -Raw).Contains('libtorch_cpu')"
+        Invoke-Pwsh "New-ResNet20 | Out-Null; $isLoaded; (Get-Cifar10 -Synthetic).Test[0] | Invoke-Inference (New-ResNet20) | Out-Null; $isLoaded" |
+            Should -Be 'False', 'True'
+    }
+
+    It 'accepts objects from before <_>' -ForEach 'Import-Module -Force', 'Remove-Module' {
+        if ($_ -eq 'Remove-Module') { Remove-Module Cifar10Ps }
+        Import-Module $modulePath -Force
+        $data.Test[0] | Invoke-Inference $model | Should -BeOfType ([Cifar10Ps.Prediction])
+    }
+
+    It 'takes the names of its types along when it is removed' {
+        Invoke-Pwsh "[Cifar10Ps.EpochReport].Name; Remove-Module Cifar10Ps; `$null -eq ('Cifar10Ps.Prediction' -as [type])" | Should -Be 'EpochReport', 'True'
+    }
+
+    It 'stays whole when another runspace removes it' {
+        Invoke-Pwsh @"
+            `$data = Get-Cifar10 -Synthetic
+            `$model = New-ResNet20
+            Start-ThreadJob { Import-Module '$modulePath'; Remove-Module Cifar10Ps } | Wait-Job | Remove-Job
+            (`$data.Test[0] | Invoke-Inference `$model).Index
+"@ | Should -Be '0'
+    }
+}
+
+Describe 'Jobs' {
+    It 'trains in a thread job and gives live objects' {
+        $job = Start-ThreadJob { Import-Module $using:modulePath; $using:data | Start-ModelTraining $using:model -Epochs 1 -BatchSize 32 }
+        Receive-Job $job -Wait -AutoRemoveJob | Should -BeOfType ([Cifar10Ps.EpochReport])
+    }
+
+    It 'trains in a background job whose reports come back as data' {
+        $job = Start-Job { Import-Module $using:modulePath; Get-Cifar10 -Synthetic -TrainCount 32 -TestCount 16 | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 }
+        $report = Receive-Job $job -Wait -AutoRemoveJob
+        $report.Epoch | Should -Be 1
+        $report.ValidationAccuracy | Should -BeOfType ([double])
+    }
+
+    It 'lets several runspaces use one model at a time' {
+        $classes = 1..4 | ForEach-Object -Parallel { Import-Module $using:modulePath; ($using:data).Test | Invoke-Inference $using:model | ForEach-Object Class } -ThrottleLimit 4
+        $classes.Count | Should -Be 128
+        $classes | Sort-Object -Unique | Should -Be @($data.Test | Invoke-Inference $model | ForEach-Object Class | Sort-Object -Unique)
+    }
+}
+
+Describe 'A module without a whole libtorch' -Skip:(!$IsLinux) {
+    It 'fails clearly where it is needed, <what>, and works elsewhere' -ForEach @(
+        @{ what = 'missing' }
+        @{ what = 'cut off' }
+    ) {
+        # Links need the same file system.
+        $copy = "$modulePath/../../Cifar10Ps-$([guid]::NewGuid())"
+        try {
+            & cp -a --link $modulePath $copy
+            Remove-Item $copy/dependencies/libtorch_cpu.so
+            if ($what -eq 'cut off') { [IO.File]::WriteAllBytes("$copy/dependencies/libtorch_cpu.so", [byte[]]::new(1000)) }
+            pwsh -NoProfile -NonInteractive -Command @"
+                Import-Module '$copy/Cifar10Ps.psd1'
+                foreach (`$i in 1, 2) {
+                    try { Get-Cifar10 -Synthetic | Start-ModelTraining (New-ResNet20) } catch { `$_.FullyQualifiedErrorId.Split(',')[0] }
+                }
+                "`$(New-ResNet20) after `$(`$Error.Count) errors"
+"@ | Should -Be 'NativeBackendNotLoaded', 'NativeBackendNotLoaded', 'ResNet-20 (10 classes) after 2 errors'
+        } finally {
+            Remove-Item $copy -Recurse
+        }
+    }
+}
+
+Describe 'Views' {
+    It 'shows <script> as a table or list' -ForEach @(
+        @{ script = { $data | Start-ModelTraining $model @quick }; view = 'Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy +Rate +Images/s +Elapsed\r?\n.*\r?\n +1 .*%.*%.*00:00:\d\d\r?\n +2 ' }
+        @{ script = { $data.Test[3] | Invoke-Inference $model }; view = 'Image +Truth +Guess +Confidence +Next guesses\r?\n.*\r?\n3 +triangle .* %.* %, ' }
+        @{ script = { ($data.Test[3] | Invoke-Inference $model).Top }; view = 'Rank +Class +Probability\r?\n.*\r?\n +1 .* [\d.,]+ ?%' }
+        @{ script = { $data | Measure-Model $model }; view = 'Accuracy +: [\d.,]+ ?%[^:]*Top5Accuracy[^:]*: [^:]*Classes +: +Precision +Recall +F1 +Count' }
+        @{ script = { $model }; view = 'Name +: ResNet-20[^:]*: 10: [^:]*: Projection[^:]*: 272.474' }
+        @{ script = { $data }; view = 'Name +: Synthetic[^:]*: 64 images[^:]*: 32 images' }
+        @{ script = { $data.Test[1] }; view = 'Index +Label +LabelName +Size\r?\n.*\r?\n +1 +1 +ring +32 x 32' }
+    ) {
+        & $script | Out-String -Width 120 | Should -Match $view
+    }
+}
