@@ -22,6 +22,8 @@ internal sealed class WorkerPool : IDisposable
     public WorkerPool(int count)
     {
         NativeBackend.Load();
+        // For the caller too, who adds up what the workers computed.
+        torch.set_num_threads(1);
         Count = count;
         for (int i = 0; i < count; i++)
         {
