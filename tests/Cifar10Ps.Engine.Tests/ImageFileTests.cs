@@ -41,7 +41,10 @@ public sealed class ImageFileTests : IDisposable
         // Eight columns become one; the two in its middle are white.
         using SKBitmap picture = Draw(256, 256, (x, _) => x % 8 is 3 or 4 ? SKColors.White : SKColors.Black);
 
-        Assert.All(ImageFile.Read(Save(picture, SKEncodedImageFormat.Png), 32, 32), value => Assert.InRange(value, 255 / 4 - 10, 255 / 4 + 10));
+        byte[] pixels = ImageFile.Read(Save(picture, SKEncodedImageFormat.Png), 32, 32);
+
+        Assert.InRange(pixels.Min(), 255 / 4 - 10, 255 / 4 + 10);
+        Assert.InRange(pixels.Max(), 255 / 4 - 10, 255 / 4 + 10);
     }
 
     [Theory]
@@ -109,7 +112,7 @@ public sealed class ImageFileTests : IDisposable
         using SKBitmap picture = new(new SKImageInfo(32, 32, SKColorType.Gray8));
         picture.Erase(new SKColor(77, 77, 77));
 
-        Assert.All(ImageFile.Read(Save(picture, SKEncodedImageFormat.Png), 32, 32), value => Assert.Equal(77, value));
+        Assert.Equal([77], ImageFile.Read(Save(picture, SKEncodedImageFormat.Png), 32, 32).Distinct());
     }
 
     [Theory]

@@ -21,7 +21,7 @@ public class WorkerPoolTests
                 Interlocked.Increment(ref done[item]);
             });
 
-        Assert.All(done, count => Assert.Equal(3, count));
+        Assert.Equal(Enumerable.Repeat(3, items), done);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public class WorkerPoolTests
 
         int[] again = new int[100];
         pool.Run(100, (_, item) => Interlocked.Increment(ref again[item]));
-        Assert.All(again, count => Assert.Equal(1, count));
+        Assert.Equal(Enumerable.Repeat(1, 100), again);
     }
 
     [Fact]

@@ -61,23 +61,23 @@ internal sealed class Optimizer : IDisposable
         using DisposeScope scope = NewDisposeScope();
         Tensor decayed = _parameters.narrow(0, 0, _decayedLength);
         if (_weightDecay > 0 && _kind == OptimizerKind.AdamW)
-            decayed.mul_(1 - learningRate * _weightDecay);
+            decayed.MultiplyBy(1 - learningRate * _weightDecay);
         else if (_weightDecay > 0)
-            gradients.narrow(0, 0, _decayedLength).add_(decayed, alpha: _weightDecay);
+            gradients.narrow(0, 0, _decayedLength).AddScaled(decayed, _weightDecay);
 
         if (_kind == OptimizerKind.Sgd)
         {
             Tensor momentum = Moments["momentum"];
-            momentum.mul_(_momentum).add_(gradients);
-            _parameters.add_(gradients.add_(momentum, alpha: _momentum), alpha: -learningRate);
+            momentum.MultiplyBy(_momentum).add_(gradients);
+            _parameters.AddScaled(gradients.AddScaled(momentum, _momentum), -learningRate);
         }
         else
         {
             Tensor mean = Moments["exp_avg"], square = Moments["exp_avg_sq"];
-            mean.mul_(_momentum).add_(gradients, alpha: 1 - _momentum);
-            square.mul_(Beta2).addcmul_(gradients, gradients, 1 - Beta2);
-            Tensor deviation = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(Beta2, step))).add_(Epsilon);
-            _parameters.addcdiv_(mean, deviation, -learningRate / (1 - Math.Pow(_momentum, step)));
+            mean.MultiplyBy(_momentum).AddScaled(gradients, 1 - _momentum);
+            square.MultiplyBy(Beta2).AddProduct(gradients, gradients, 1 - Beta2);
+            Tensor deviation = square.sqrt().DivideBy(Math.Sqrt(1 - Math.Pow(Beta2, step))).AddNumber(Epsilon);
+            _parameters.AddQuotient(mean, deviation, -learningRate / (1 - Math.Pow(_momentum, step)));
         }
     }
 

@@ -78,7 +78,7 @@ internal sealed class ShardedBatch : IDisposable
             statistics.add_(_statistics[shard]);
         }
 
-        _master.Statistics.mul_(1 - StatisticsMomentum).add_(statistics, alpha: StatisticsMomentum / shards);
+        _master.Statistics.MultiplyBy(1 - StatisticsMomentum).AddScaled(statistics, StatisticsMomentum / shards);
         return (gradients, losses.Sum(), correct.Sum());
 
         // Shards of a batch that cannot be cut evenly differ by one image at most.
@@ -117,13 +117,14 @@ internal sealed class ShardedBatch : IDisposable
 
         Tensor logits = _networks[worker].Forward(pixels.permute(0, 3, 1, 2));
         Tensor loss = nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: _options.LabelSmoothing);
-        IList<Tensor> gradients = autograd.grad([loss / images.Count], [.. _replicas[worker].LearnedViews]);
+        using Scalar batchSize = images.Count;
+        IList<Tensor> gradients = autograd.grad([loss / batchSize], [.. _replicas[worker].LearnedViews]);
         using (no_grad())
         {
             for (int i = 0; i < gradients.Count; i++)
                 _gradientViews[shard][i].copy_(gradients[i]);
             _statistics[shard].copy_(_replicas[worker].Statistics);
-            return (loss.item<float>(), (int)logits.argmax(1).eq(labels).sum().item<long>());
+            return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
         }
     }
 }

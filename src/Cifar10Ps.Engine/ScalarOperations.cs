@@ -1,0 +1,53 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// In-place arithmetic with a number. TorchSharp turns a number into an object whose finaliser may free it while libtorch
+/// still reads it; here it is held until the operation is done.
+/// </summary>
+internal static class ScalarOperations
+{
+    /// <summary>target · factor.</summary>
+    public static Tensor MultiplyBy(this Tensor target, double factor)
+    {
+        using Scalar held = factor;
+        return target.mul_(held);
+    }
+
+    /// <summary>target / divisor.</summary>
+    public static Tensor DivideBy(this Tensor target, double divisor)
+    {
+        using Scalar held = divisor;
+        return target.div_(held);
+    }
+
+    /// <summary>target + number.</summary>
+    public static Tensor AddNumber(this Tensor target, double number)
+    {
+        using Scalar held = number;
+        return target.add_(held);
+    }
+
+    /// <summary>target + values · factor.</summary>
+    public static Tensor AddScaled(this Tensor target, Tensor values, double factor)
+    {
+        using Scalar held = factor;
+        return target.add_(values, held);
+    }
+
+    /// <summary>target + a · b · factor.</summary>
+    public static Tensor AddProduct(this Tensor target, Tensor a, Tensor b, double factor)
+    {
+        using Scalar held = factor;
+        return target.addcmul_(a, b, held);
+    }
+
+    /// <summary>target + a / b · factor.</summary>
+    public static Tensor AddQuotient(this Tensor target, Tensor a, Tensor b, double factor)
+    {
+        using Scalar held = factor;
+        return target.addcdiv_(a, b, held);
+    }
+}
