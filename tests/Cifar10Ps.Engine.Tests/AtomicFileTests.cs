@@ -40,6 +40,17 @@ public sealed class AtomicFileTests : IDisposable
         });
     }
 
+    [Fact]
+    public void Who_is_reading_the_old_content_reads_it_to_its_end()
+    {
+        using FileStream reader = new(_folder.Write("file", "old"u8), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+        AtomicFile.Write(_folder["file"], stream => stream.Write("new"u8));
+
+        Assert.Equal("old", new StreamReader(reader).ReadToEnd());
+        Assert.Equal("new", File.ReadAllText(_folder["file"]));
+    }
+
     [Theory]
     [InlineData(typeof(IOException), typeof(EngineException))]
     [InlineData(typeof(InvalidOperationException), typeof(InvalidOperationException))]

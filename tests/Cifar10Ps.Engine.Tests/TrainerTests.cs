@@ -37,6 +37,22 @@ public class TrainerTests
     }
 
     [Fact]
+    public void Every_epoch_has_another_order()
+    {
+        // Nothing is learned, so that a batch of the same images would have the same loss.
+        TrainingOptions options = TinyOptions(epochs: 3) with { Augmentation = Augmentation.None, Schedule = Schedule.Constant, LearningRate = 1e-30, WeightDecay = 0 };
+        List<double> lossesOfFirstBatch = [];
+
+        NewRun(options).RunToEnd(progress =>
+        {
+            if (progress is { IsValidating: false, Done: 32 })
+                lossesOfFirstBatch.Add(progress.Loss);
+        });
+
+        Assert.Equal(3, lossesOfFirstBatch.Distinct().Count());
+    }
+
+    [Fact]
     public void Reports_and_progress_tell_where_a_run_stands()
     {
         TrainingOptions options = TinyOptions();
