@@ -12,21 +12,19 @@ public sealed class Predictor : IDisposable
 
     private readonly ImageClassifier _model;
     private readonly WorkerPool _pool;
-    private readonly NetworkWeights _weights;
-    private readonly ResNet _network;
+    private readonly FoldedResNet _network;
     private readonly BatchBuilder _builder;
 
     /// <summary>Takes a copy of a classifier's weights.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
+    /// <param name="precision">Precision of convolutions and activations.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
-    public Predictor(ImageClassifier model, int? threads = null)
+    public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto)
     {
         _model = model;
         _pool = new WorkerPool(threads ?? WorkerPool.DefaultCount);
-        _weights = new NetworkWeights(model.Architecture);
-        _weights.Load(model.Weights);
-        _network = new ResNet(model.Architecture, _weights, training: false);
+        _network = new FoldedResNet(model.Architecture, model.Weights, Precisions.Resolve(precision).ToScalarType());
         _builder = new BatchBuilder(model.Preprocessing);
     }
 
@@ -73,6 +71,6 @@ public sealed class Predictor : IDisposable
     public void Dispose()
     {
         _pool.Dispose();
-        _weights.Dispose();
+        _network.Dispose();
     }
 }

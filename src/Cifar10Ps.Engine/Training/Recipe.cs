@@ -43,6 +43,7 @@ public static class Recipes
             Schedule = fast ? Schedule.OneCycle : Schedule.Constant,
             Augmentation = fast ? Augmentation.Standard : Augmentation.None,
             LabelSmoothing = 0,
+            Precision = Precision.Auto,
             Seed = 0,
         };
     }

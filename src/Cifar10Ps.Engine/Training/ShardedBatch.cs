@@ -23,11 +23,10 @@ internal sealed class ShardedBatch : IDisposable
     private readonly NetworkWeights _master;
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
-    private readonly NetworkWeights[] _replicas;
-    private readonly ResNet[] _networks;
+    private readonly Replica[] _replicas;
     private readonly int _width, _height;
-    private readonly Tensor[] _gradients, _statistics;
-    private readonly Tensor[][] _gradientViews;
+    private readonly GradientViews[] _gradients;
+    private readonly Tensor[] _statistics;
 
     /// <summary>Makes room for the largest batch.</summary>
     /// <param name="pool">Who computes.</param>
@@ -41,15 +40,12 @@ internal sealed class ShardedBatch : IDisposable
         _options = options;
         _builder = new BatchBuilder(model.Preprocessing);
         (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
-        _replicas = [.. Enumerable.Range(0, pool.Count).Select(_ => new NetworkWeights(model.Architecture, master.Learned))];
-        foreach (NetworkWeights replica in _replicas)
-            replica.RequireGradients();
-        _networks = [.. _replicas.Select(replica => new ResNet(model.Architecture, replica, training: true))];
+        Precision precision = Precisions.Resolve(options.Precision);
+        _replicas = [.. Enumerable.Range(0, pool.Count).Select(_ => Replica.Create(model, master, precision, options.LabelSmoothing))];
 
         int shards = ShardCount(options.BatchSize);
-        _gradients = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Learned))];
+        _gradients = [.. Enumerable.Range(0, shards).Select(_ => new GradientViews(model.Architecture, master))];
         _statistics = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Statistics))];
-        _gradientViews = [.. _gradients.Select(gradient => NetworkWeights.LearnedViewsOf(model.Architecture, gradient).Select(v => v.View).ToArray())];
     }
 
     /// <summary>
@@ -71,10 +67,10 @@ internal sealed class ShardedBatch : IDisposable
         });
 
         using IDisposable noGradients = no_grad();
-        Tensor gradients = _gradients[0], statistics = _statistics[0];
+        Tensor gradients = _gradients[0].Flat, statistics = _statistics[0];
         for (int shard = 1; shard < shards; shard++)
         {
-            gradients.add_(_gradients[shard]);
+            gradients.add_(_gradients[shard].Flat);
             statistics.add_(_statistics[shard]);
         }
 
@@ -88,12 +84,8 @@ internal sealed class ShardedBatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Tensor view in _gradientViews.SelectMany(views => views))
-            view.Dispose();
-        foreach (Tensor buffer in _gradients.Concat(_statistics))
-            buffer.Dispose();
-        foreach (NetworkWeights replica in _replicas)
-            replica.Dispose();
+        foreach (IDisposable part in _gradients.Concat<IDisposable>(_statistics).Concat(_replicas))
+            part.Dispose();
     }
 
     private static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
@@ -115,16 +107,9 @@ internal sealed class ShardedBatch : IDisposable
             truth[i] = image.Label;
         }
 
-        Tensor logits = _networks[worker].Forward(pixels.permute(0, 3, 1, 2));
-        Tensor loss = nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: _options.LabelSmoothing);
-        using Scalar batchSize = images.Count;
-        IList<Tensor> gradients = autograd.grad([loss / batchSize], [.. _replicas[worker].LearnedViews]);
+        (double, int) outcome = _replicas[worker].Compute(pixels.permute(0, 3, 1, 2), labels, images.Count, _gradients[shard]);
         using (no_grad())
-        {
-            for (int i = 0; i < gradients.Count; i++)
-                _gradientViews[shard][i].copy_(gradients[i]);
-            _statistics[shard].copy_(_replicas[worker].Statistics);
-            return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
-        }
+            _statistics[shard].copy_(_replicas[worker].Weights.Statistics);
+        return outcome;
     }
 }

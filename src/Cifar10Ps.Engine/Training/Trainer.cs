@@ -45,7 +45,7 @@ public sealed class Trainer
     {
         CheckClassCount(model, data);
         Recipes.Prepare(model, options.Recipe, data.Train);
-        return new Trainer(model, data, new TrainingState { Options = options, TrainCount = data.Train.Count }, null)
+        return new Trainer(model, data, new TrainingState { Options = options with { Precision = Precisions.Resolve(options.Precision) }, TrainCount = data.Train.Count }, null)
         {
             Output = output,
             Threads = threads ?? WorkerPool.DefaultCount,
@@ -67,6 +67,8 @@ public sealed class Trainer
         Checkpoint checkpoint = Checkpoint.Load(OutputDirectory.FindCheckpoint(path));
         CheckClassCount(checkpoint.Model, data);
         TrainingOptions saved = checkpoint.State.Options, wanted = change(saved);
+        if (wanted.Precision == Precision.Auto)
+            wanted = wanted with { Precision = saved.Precision };
         if (wanted with { Epochs = saved.Epochs } != saved)
             throw Mismatch($"it has {Differences(saved, wanted)}; only the number of epochs may change");
         if (checkpoint.State.TrainCount != data.Train.Count)

@@ -39,6 +39,9 @@ public sealed record TrainingOptions
     /// <summary>Share of the target that is spread over all classes, 0 to below 1.</summary>
     public required double LabelSmoothing { get; init; }
 
+    /// <summary>Precision of convolutions and activations; a checkpoint holds what <see cref="Precision.Auto"/> meant where its run began.</summary>
+    public required Precision Precision { get; init; }
+
     /// <summary>Seed of shuffling and augmentation.</summary>
     public required int Seed { get; init; }
 }

@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// A convolution with its batch norm, and what follows it: libtorch convolves, everything else is fused. Forward and backward
+/// are explicit: libtorch records the convolution alone.
+/// </summary>
+/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+internal sealed unsafe class ConvolutionNorm<TElement>
+    where TElement : struct, IElement
+{
+    private const int Period = NormKernels<TElement>.Period;
+
+    private readonly string _convolution, _norm;
+    private readonly NetworkWeights _weights;
+    private readonly Tensor _weight;
+    private readonly int _stride, _channels;
+    private readonly double _epsilon;
+    private readonly double[] _mean, _deviation;
+    private Tensor _input = null!, _y = null!;
+
+    /// <summary>Creates the layer.</summary>
+    /// <param name="convolution">Name of the convolution in the state dict, without <c>.weight</c>.</param>
+    /// <param name="norm">Name of its batch norm.</param>
+    /// <param name="weights">Parameters and running statistics of batch norm; forward leaves the statistics of its images here.</param>
+    /// <param name="weight">The convolution's weight in the type of the activations, as a leaf.</param>
+    /// <param name="stride">Step of the convolution in pixels.</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    public ConvolutionNorm(string convolution, string norm, NetworkWeights weights, Tensor weight, int stride, double epsilon)
+    {
+        _convolution = convolution;
+        _norm = norm;
+        _weights = weights;
+        _weight = weight;
+        _stride = stride;
+        _epsilon = epsilon;
+        _channels = (int)weight.shape[0];
+        _mean = new double[_channels];
+        _deviation = new double[_channels];
+    }
+
+    /// <summary>Output of the last forward pass.</summary>
+    public Tensor Output { get; private set; } = null!;
+
+    /// <summary>Convolves and normalises with the statistics of these images.</summary>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
+    /// <param name="shortcut">What is added after the norm, of the output's shape; null: nothing.</param>
+    /// <param name="activate">Whether ReLU follows.</param>
+    /// <returns>The output, a leaf that requires a gradient.</returns>
+    public Tensor Forward(Tensor input, Tensor? shortcut, bool activate)
+    {
+        _input = input;
+        long padding = _weight.shape[2] / 2;
+        using (enable_grad())
+            _y = nn.functional.conv2d(input, _weight, null, strides: [_stride, _stride], padding: [padding, padding]);
+        byte* y = ActivationMemory.Of(_y);
+        nint length = (nint)_y.numel();
+        double count = (double)length / _channels;
+
+        double* sums = stackalloc double[Period], squares = stackalloc double[Period];
+        Clear(sums, squares);
+        NormKernels<TElement>.Moments(y, length, sums, squares);
+        Span<float> gamma = Values(_weights, ".weight"), beta = Values(_weights, ".bias"), means = Values(_weights, ".running_mean"), variances = Values(_weights, ".running_var");
+        float* scale = stackalloc float[Period], offset = stackalloc float[Period];
+        for (int c = 0; c < _channels; c++)
+        {
+            double mean = Fold(sums, c) / count, variance = Math.Max(Fold(squares, c) / count - mean * mean, 0);
+            means[c] = (float)mean;
+            variances[c] = (float)(variance * count / Math.Max(count - 1, 1));
+            (_mean[c], _deviation[c]) = (mean, Math.Sqrt(variance + _epsilon));
+            Spread(scale, c, gamma[c] / _deviation[c]);
+            Spread(offset, c, beta[c] - mean * gamma[c] / _deviation[c]);
+        }
+
+        Output = ActivationMemory.Like(_y);
+        NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length, scale, offset, activate);
+        return Output.requires_grad_(true);
+    }
+
+    /// <summary>Back through the layer.</summary>
+    /// <param name="gradient">Gradient of the output; becomes the gradient before ReLU, which is the shortcut's.</param>
+    /// <param name="more">A second gradient of the output, to be added; null: none.</param>
+    /// <param name="activated">Whether ReLU followed.</param>
+    /// <param name="gradients">Takes the gradients of the layer's parameters.</param>
+    /// <param name="keepGradient">Whether <paramref name="gradient"/> is needed afterwards.</param>
+    /// <returns>Gradient of the input; null if none is wanted.</returns>
+    public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, GradientViews gradients, bool keepGradient)
+    {
+        byte* y = ActivationMemory.Of(_y), g = ActivationMemory.Of(gradient);
+        nint length = (nint)_y.numel();
+        double count = (double)length / _channels;
+
+        double* sums = stackalloc double[Period], products = stackalloc double[Period];
+        Clear(sums, products);
+        NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more), activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
+        Span<float> gamma = Values(_weights, ".weight"), gammaGradient = gradients.Values(_norm + ".weight"), betaGradient = gradients.Values(_norm + ".bias");
+        float* p = stackalloc float[Period], q = stackalloc float[Period], r = stackalloc float[Period];
+        for (int c = 0; c < _channels; c++)
+        {
+            double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];
+            (betaGradient[c], gammaGradient[c]) = ((float)sum, (float)product);
+            double ofInput = -scale * product / (_deviation[c] * count);
+            Spread(p, c, scale);
+            Spread(q, c, ofInput);
+            Spread(r, c, -scale * sum / count - ofInput * _mean[c]);
+        }
+
+        using Tensor? fresh = keepGradient ? ActivationMemory.Like(_y) : null;
+        Tensor result = fresh ?? gradient;
+        NormKernels<TElement>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
+
+        bool wantsInput = _input.requires_grad;
+        IList<Tensor> found = autograd.grad([_y], wantsInput ? [_weight, _input] : [_weight], [result]);
+        gradients[_convolution + ".weight"].copy_(found[0]);
+        return wantsInput ? ActivationMemory.ChannelsLast(found[1]) : null;
+    }
+
+    private Span<float> Values(NetworkWeights weights, string suffix) => MemoryMarshal.Cast<byte, float>(weights[_norm + suffix].bytes);
+
+    private static void Clear(double* a, double* b)
+    {
+        new Span<double>(a, Period).Clear();
+        new Span<double>(b, Period).Clear();
+    }
+
+    private double Fold(double* sums, int channel)
+    {
+        double sum = 0;
+        for (int i = channel; i < Period; i += _channels)
+            sum += sums[i];
+        return sum;
+    }
+
+    private void Spread(float* values, int channel, double value)
+    {
+        for (int i = channel; i < Period; i += _channels)
+            values[i] = (float)value;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Diagnostics;
+
+namespace Cifar10Ps.Benchmarks;
+
+/// <summary>The lines of the table.</summary>
+internal static class Table
+{
+    public const string PlainTraining = "training: plain loop", PlainInference = "inference: plain loop";
+    public const string PeerTraining = "training: PyTorch bf16, tuned", PeerInference = "inference: PyTorch bf16, tuned";
+
+    public static readonly Row[] Rows =
+    [
+        new(PlainTraining, "images/s", Peer: PeerTraining),
+        new("training: fp32", "images/s", PlainTraining, PeerTraining),
+        new("training: bf16", "images/s", PlainTraining, PeerTraining),
+        new(PeerTraining, "images/s", PlainTraining, Script: ["training"]),
+        new("training: bf16, busy neighbours", "images/s", PlainTraining),
+        new(PlainInference, "images/s", Peer: PeerInference),
+        new("inference: fp32", "images/s", PlainInference, PeerInference),
+        new("inference: bf16", "images/s", PlainInference, PeerInference),
+        new(PeerInference, "images/s", PlainInference, Script: ["inference"]),
+        new("single image: fp32", "ms"),
+        new("single image: bf16", "ms"),
+        new("single image: PyTorch bf16, tuned", "ms", Script: ["single"]),
+        new("input path, one core", "µs an image"),
+        new("training bf16: resident memory", "MB"),
+        new("model: save", "ms"),
+        new("model: load", "ms"),
+    ];
+}
+
+/// <summary>What each line measures.</summary>
+internal static class Measurements
+{
+    private const int BatchSize = 128, Steps = 24, WarmUp = 6;
+
+    public static double Run(string name) => name switch
+    {
+        Table.PlainTraining => PlainLoop.Training(BatchSize, WarmUp, Steps),
+        Table.PlainInference => PlainLoop.Inference(BatchSize, WarmUp, 3 * Steps),
+        "training: fp32" => Training(Precision.Float32),
+        "training: bf16" => Training(Precision.BFloat16),
+        "training: bf16, busy neighbours" => BesideNeighbours(() => Training(Precision.BFloat16)),
+        "inference: fp32" => Inference(Precision.Float32),
+        "inference: bf16" => Inference(Precision.BFloat16),
+        "single image: fp32" => SingleImage(Precision.Float32),
+        "single image: bf16" => SingleImage(Precision.BFloat16),
+        "input path, one core" => InputPath(),
+        "training bf16: resident memory" => ResidentMemory(),
+        "model: save" => Files().Save,
+        "model: load" => Files().Load,
+        _ => throw new ArgumentException($"There is no measurement '{name}'.", nameof(name)),
+    };
+
+    private static double Training(Precision precision)
+    {
+        ImageDataset data = SyntheticImages.Create((WarmUp + Steps) * BatchSize, 128);
+        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
+        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Epochs = 1, Precision = precision });
+        long start = 0;
+        double seconds = 0;
+        _ = trainer.Run(progress =>
+        {
+            if (progress is { IsValidating: false } && progress.Done == WarmUp * BatchSize)
+                start = Stopwatch.GetTimestamp();
+            if (progress is { IsValidating: false } && progress.Done == progress.Total)
+                seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }).Count();
+        return Steps * BatchSize / seconds;
+    }
+
+    private static double Inference(Precision precision)
+    {
+        ImageSplit images = SyntheticImages.Create(2_048, 10).Train;
+        ImageClassifier model = ImageClassifier.NewResNet20(images.Classes, Shortcut.Projection, seed: 0);
+        using Predictor predictor = new(model, precision: precision);
+        _ = predictor.Logits(images);
+        long start = Stopwatch.GetTimestamp();
+        const int Repeats = 4;
+        for (int i = 0; i < Repeats; i++)
+            _ = predictor.Logits(images);
+        return Repeats * images.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static double SingleImage(Precision precision)
+    {
+        ImageSplit images = SyntheticImages.Create(10, 10).Train;
+        ImageClassifier model = ImageClassifier.NewResNet20(images.Classes, Shortcut.Projection, seed: 0);
+        using Predictor predictor = new(model, precision: precision);
+        return MedianMilliseconds(300, () => predictor.Logits([images[0]]));
+    }
+
+    private static double InputPath()
+    {
+        ImageSplit images = SyntheticImages.Create(1_024, 10).Train;
+        BatchBuilder builder = new(Preprocessing.Measure(images));
+        float[] target = new float[builder.ImageLength];
+        return MedianMilliseconds(50, () =>
+        {
+            foreach (LabeledImage image in images)
+                builder.WriteAugmented(image, target, seed: 0, epoch: 1);
+        }) * 1_000 / images.Count;
+    }
+
+    private static double ResidentMemory()
+    {
+        ImageDataset data = SyntheticImages.Create(50_000, 10_000);
+        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
+        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Epochs = 1, Precision = Precision.BFloat16 });
+        using CancellationTokenSource enough = new();
+        try
+        {
+            _ = trainer.Run(progress =>
+            {
+                if (progress.Done >= 40 * BatchSize)
+                    enough.Cancel();
+            }, enough.Token).Count();
+        }
+        catch (OperationCanceledException)
+        {
+            // Forty steps tell.
+        }
+
+        return Environment.WorkingSet / 1e6;
+    }
+
+    private static (double Save, double Load) Files()
+    {
+        ImageClassifier model = ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(10), Shortcut.Projection, seed: 0);
+        string path = Path.Combine(Directory.CreateTempSubdirectory().FullName, "model.safetensors");
+        double save = MedianMilliseconds(50, () => ModelFile.Save(model, path)), load = MedianMilliseconds(50, () => ModelFile.Load(path));
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+        return (save, load);
+    }
+
+    /// <summary>Measures while one other thread of another process keeps each processor busy.</summary>
+    private static double BesideNeighbours(Func<double> measure)
+    {
+        Process[] neighbours = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ =>
+            Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "while :; do :; done"]))!)];
+        try
+        {
+            return measure();
+        }
+        finally
+        {
+            foreach (Process neighbour in neighbours)
+            {
+                neighbour.Kill();
+                neighbour.Dispose();
+            }
+        }
+    }
+
+    private static double MedianMilliseconds(int repeats, Action action)
+    {
+        action();
+        double[] times = new double[repeats];
+        for (int i = 0; i < repeats; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            action();
+            times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+
+        return times.Order().ElementAt(repeats / 2);
+    }
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Globalization;
+using Cifar10Ps.Benchmarks;
+
+// Every measurement is a process of its own, so that none inherits another's memory, threads or settings; the rounds are interleaved.
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["measure", string name])
+{
+    Console.WriteLine(Measurements.Run(name).ToString("R", CultureInfo.InvariantCulture));
+    return 0;
+}
+
+const int Rounds = 3;
+string filter = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "";
+Row[] rows = [.. Table.Rows.Where(row => row.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+Console.WriteLine(Machine.Describe());
+Dictionary<Row, List<double>> results = rows.ToDictionary(row => row, _ => new List<double>());
+for (int round = 0; round < Rounds; round++)
+{
+    foreach (Row row in rows)
+    {
+        if (Child.Measure(row) is { } value)
+            results[row].Add(value);
+        Console.Error.WriteLine($"round {round + 1} of {Rounds}: {row.Name} {results[row].LastOrDefault():G5} {row.Unit}");
+    }
+}
+
+Console.WriteLine();
+Console.WriteLine("| measurement | median | range | unit | against the plain loop | against PyTorch |");
+Console.WriteLine("|---|---|---|---|---|---|");
+foreach (Row row in rows)
+{
+    List<double> values = results[row];
+    if (values.Count == 0)
+        continue;
+    Console.WriteLine($"| {row.Name} | {Median(row):G4} | {values.Min():G4} to {values.Max():G4} | {row.Unit} | {Ratio(row, row.Plain)} | {Ratio(row, row.Peer)} |");
+}
+
+return 0;
+
+double Median(Row row) => results[row].Order().ElementAt(results[row].Count / 2);
+
+string Ratio(Row row, string? other) =>
+    rows.FirstOrDefault(r => r.Name == other) is { } reference && results[reference].Count > 0 && reference != row
+        ? (Median(row) / Median(reference)).ToString("F2", CultureInfo.InvariantCulture)
+        : "";
+
+namespace Cifar10Ps.Benchmarks
+{
+    /// <summary>A line of the table.</summary>
+    /// <param name="Name">What is measured.</param>
+    /// <param name="Unit">Unit of the value.</param>
+    /// <param name="Plain">The row of the plain loop that does the same.</param>
+    /// <param name="Peer">PyTorch's row that does the same.</param>
+    /// <param name="Script">Arguments of the Python script that measures it; null: this program does.</param>
+    internal sealed record Row(string Name, string Unit, string? Plain = null, string? Peer = null, string[]? Script = null);
+
+    /// <summary>The machine that the figures belong to.</summary>
+    internal static class Machine
+    {
+        public static string Describe()
+        {
+            string processor = File.Exists("/proc/cpuinfo")
+                ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? ""
+                : "";
+            return $"{System.Runtime.InteropServices.RuntimeInformation.OSDescription}, {Environment.ProcessorCount} processors ({processor}), "
+                + $"bf16 in hardware: {(Precisions.HasFastBFloat16 ? "yes" : "no")}, .NET {Environment.Version}, {DateTime.Now:yyyy-MM-dd HH:mm}";
+        }
+    }
+
+    /// <summary>Runs one measurement in a process of its own.</summary>
+    internal static class Child
+    {
+        /// <returns>The value; null where what it needs is not installed.</returns>
+        public static double? Measure(Row row)
+        {
+            ProcessStartInfo start = row.Script is null
+                ? new(Environment.ProcessPath!, ["measure", row.Name])
+                : new("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "peer.py"), .. row.Script]);
+            start.RedirectStandardOutput = true;
+            start.RedirectStandardError = row.Script is not null;
+            if (row.Script is not null && !File.Exists(start.FileName))
+                return null;
+            using Process process = Process.Start(start)!;
+            string output = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0 ? double.Parse(output.Trim().Split('\n')[^1], CultureInfo.InvariantCulture) : null;
+        }
+    }
+}
