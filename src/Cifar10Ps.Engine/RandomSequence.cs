@@ -69,9 +69,15 @@ public enum RandomPurpose
     /// <summary>Order of the training images; a: epoch.</summary>
     Shuffle = 2,
 
-    /// <summary>Crop and flip; a: epoch, b: index of the image.</summary>
+    /// <summary>Crop; a: epoch, b: index of the image.</summary>
     Augmentation = 3,
 
     /// <summary>Synthetic images; a: split, b: index of the image.</summary>
     Drawing = 4,
+
+    /// <summary>In which epochs an image is flipped; b: index of the image.</summary>
+    Flip = 5,
+
+    /// <summary>Images held out for validation; a: number of images.</summary>
+    HoldOut = 6,
 }

@@ -7,7 +7,7 @@ public class PredictorTests
     [Fact]
     public void Logits_are_those_of_the_network()
     {
-        using Predictor predictor = new(ColourModel(), threads: 2);
+        using Predictor predictor = new(ColourModel(), threads: 2, Precision.Float32);
 
         Assert.Equal([[10f, 0, 0, 1, 0.5f, 0], [2f, 4, 6, 1, 0.5f, 0]], predictor.Logits([Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)]), (one, other) =>
             one.Zip(other).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5));
@@ -21,7 +21,7 @@ public class PredictorTests
     [InlineData(200)]
     public void Any_number_of_images_is_answered_in_order(int count)
     {
-        using Predictor predictor = new(ColourModel(), threads: 2);
+        using Predictor predictor = new(ColourModel(), threads: 2, Precision.Float32);
         LabeledImage[] images = [.. Enumerable.Range(0, count).Select(i => Solid(i, 0, (byte)i, 0, 0))];
 
         float[][] logits = predictor.Logits(images);
@@ -36,7 +36,7 @@ public class PredictorTests
     {
         ImageClassifier model = RandomModel();
         ImageSplit images = SyntheticImages.Create(150, 1).Train;
-        using Predictor one = new(model, threads: 1), three = new(model, threads: 3);
+        using Predictor one = new(model, threads: 1, Precision.Float32), three = new(model, threads: 3, Precision.Float32);
 
         Assert.Equal(one.Logits(images), three.Logits(images));
     }
@@ -45,7 +45,7 @@ public class PredictorTests
     public void The_company_of_other_images_does_not_change_an_answer()
     {
         ImageSplit images = SyntheticImages.Create(70, 1).Train;
-        using Predictor predictor = new(RandomModel(), threads: 2);
+        using Predictor predictor = new(RandomModel(), threads: 2, Precision.Float32);
 
         float[] together = predictor.Logits(images)[66], alone = predictor.Logits([images[66]])[0];
 
@@ -55,7 +55,7 @@ public class PredictorTests
     [Fact]
     public void An_image_of_another_size_is_refused_and_the_predictor_goes_on()
     {
-        using Predictor predictor = new(ColourModel(), threads: 2);
+        using Predictor predictor = new(ColourModel(), threads: 2, Precision.Float32);
 
         AssertError("ImageSizeMismatch", () => predictor.Logits([Solid(0, 0, 1, 2, 3), Solid(1, 0, 1, 2, 3, side: 28)]));
 

@@ -34,7 +34,7 @@ public class ReferenceTests
         float[][] expected = reference.GetProperty("logits").Deserialize<float[][]>()!;
         ImageSplit test = Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: 16).Test;
         Assert.Equal(reference.GetProperty("labels").Deserialize<int[]>()!, test.Select(image => image.Label));
-        using Predictor predictor = new(ModelFile.Load(RealData.Weights("resnet20-projection.safetensors")));
+        using Predictor predictor = new(ModelFile.Load(RealData.Weights("resnet20-projection.safetensors")), precision: Precision.Float32);
 
         float[][] logits = predictor.Logits(test);
 
@@ -45,7 +45,7 @@ public class ReferenceTests
     public void Published_weights_reach_their_published_accuracy()
     {
         ImageClassifier model = ModelFile.Load(RealData.Weights("resnet20-projection.safetensors"));
-        using Predictor predictor = new(model);
+        using Predictor predictor = new(model, precision: Precision.Float32);
 
         Evaluation evaluation = Evaluation.Run(predictor, model.Classes, Cifar10Reader.Read(RealData.Folder, trainCount: 1).Test, null, TestContext.Current.CancellationToken);
 

@@ -151,9 +151,14 @@ public sealed class InferenceTests : IDisposable
         _session.SetEnvironment("CIFAR10PS_DATA", TestEnvironment.RealData);
         _session["weights"] = Path.Combine(TestEnvironment.RealData, "..", "weights", "resnet20-projection.safetensors");
 
-        dynamic evaluation = _session.Run("Get-Cifar10 -TrainCount 1 | Measure-Model (Import-Model $weights)")[0];
+        dynamic evaluation = Measure("Float32");
 
         Assert.Equal(10_000, (int)evaluation.Count);
         Assert.Equal(0.9001, (double)evaluation.Accuracy);
+        Assert.Equal(0.9001, (double)Measure("BFloat16").Accuracy, 0.002);
+        Assert.InRange((double)Measure("Float32 -Augment").Accuracy, 0.902, 0.92);
+
+        dynamic Measure(string precision) =>
+            _session.Run($"Get-Cifar10 -TrainCount 1 | Measure-Model (Import-Model $weights) -Precision {precision}")[0];
     }
 }

@@ -6,7 +6,7 @@ public enum Augmentation
     /// <summary>Every image as it is.</summary>
     None,
 
-    /// <summary>A random crop of the image padded by 4 reflected pixels, and a horizontal flip with probability one half.</summary>
+    /// <summary>A random crop of the image padded by 4 reflected pixels, and a horizontal flip in every second epoch, from the first or from the second on.</summary>
     Standard,
 }
 
@@ -33,12 +33,14 @@ internal sealed class BatchBuilder(Preprocessing preprocessing)
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     /// <param name="seed">Seed of the run.</param>
     /// <param name="epoch">Epoch, from 1.</param>
+    /// <remarks>Both orientations are seen equally often: K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.</remarks>
     public void WriteAugmented(LabeledImage image, Span<float> target, int seed, int epoch)
     {
         RandomSequence random = new(seed, RandomPurpose.Augmentation, epoch, image.Index);
         int dx = random.NextBelow(2 * Padding + 1) - Padding;
         int dy = random.NextBelow(2 * Padding + 1) - Padding;
-        Write(image, target, dx, dy, flip: random.NextBelow(2) == 1);
+        int flips = new RandomSequence(seed, RandomPurpose.Flip, 0, image.Index).NextBelow(2) + epoch;
+        Write(image, target, dx, dy, flip: flips % 2 == 1);
     }
 
     private void Write(LabeledImage image, Span<float> target, int dx, int dy, bool flip)

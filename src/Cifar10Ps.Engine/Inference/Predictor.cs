@@ -14,14 +14,17 @@ public sealed class Predictor : IDisposable
     private readonly WorkerPool _pool;
     private readonly FoldedResNet _network;
     private readonly BatchBuilder _builder;
+    private readonly bool _augment;
 
     /// <summary>Takes a copy of a classifier's weights.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
     /// <param name="precision">Precision of convolutions and activations.</param>
+    /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
-    public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto)
+    public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
     {
+        _augment = augment;
         _model = model;
         _pool = new WorkerPool(threads ?? WorkerPool.DefaultCount);
         _network = new FoldedResNet(model.Architecture, model.Weights, Precisions.Resolve(precision).ToScalarType());
@@ -47,7 +50,9 @@ public sealed class Predictor : IDisposable
             Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
             for (int i = 0; i < count; i++)
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
-            Tensor output = _network.Forward(pixels.permute(0, 3, 1, 2)).contiguous();
+            Tensor output = _network.Forward(pixels.permute(0, 3, 1, 2));
+            if (_augment)
+                output = output.add_(_network.Forward(pixels.flip(2).permute(0, 3, 1, 2))).MultiplyBy(0.5);
             Span<float> values = MemoryMarshal.Cast<byte, float>(output.bytes);
             int classes = _model.Classes.Length;
             for (int i = 0; i < count; i++)

@@ -76,7 +76,8 @@ internal sealed class Checkpoint
         bool valid = options.Epochs is > 0 and <= TrainingOptions.MaximumEpochs && options.BatchSize is > 0 and <= TrainingOptions.MaximumBatchSize && state.TrainCount > 0 && state.Step >= 0
             && state.EpochImages >= 0 && state.EpochImages <= state.TrainCount && state.History.Count <= options.Epochs && state.History.All(report => report is not null)
             && double.IsFinite(options.LearningRate) && Enum.IsDefined(options.Optimizer) && Enum.IsDefined(options.Schedule)
-            && Enum.IsDefined(options.Augmentation) && Enum.IsDefined(options.Recipe) && options.Precision is Precision.Float32 or Precision.BFloat16;
+            && Enum.IsDefined(options.Augmentation) && Enum.IsDefined(options.Recipe) && Enum.IsDefined(options.Precision)
+            && options.ValidationCount >= 0 && options.ValidationCount < state.TrainCount;
         if (!valid)
             throw new InvalidDataException("its state contradicts itself");
     }

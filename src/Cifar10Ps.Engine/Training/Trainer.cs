@@ -11,17 +11,17 @@ namespace Cifar10Ps;
 public sealed class Trainer
 {
     private readonly ImageClassifier _model;
-    private readonly ImageDataset _data;
     private readonly TrainingState _state;
     private readonly IReadOnlyDictionary<string, StateDict>? _moments;
+    private readonly IReadOnlyList<LabeledImage> _train, _validation;
     private bool _isUnsound;
 
     private Trainer(ImageClassifier model, ImageDataset data, TrainingState state, IReadOnlyDictionary<string, StateDict>? moments)
     {
         _model = model;
-        _data = data;
         _state = state;
         _moments = moments;
+        (_train, _validation) = Parts(data, state.Options.ValidationCount);
     }
 
     /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
@@ -32,7 +32,7 @@ public sealed class Trainer
 
     private TrainingOptions Options => _state.Options;
 
-    private int StepsPerEpoch => (_data.Train.Count + Options.BatchSize - 1) / Options.BatchSize;
+    private int StepsPerEpoch => (_train.Count + Options.BatchSize - 1) / Options.BatchSize;
 
     /// <summary>A new run.</summary>
     /// <param name="model">The model; trained in place, epoch by epoch. See <see cref="Recipe"/> for what happens to an untrained one.</param>
@@ -142,7 +142,7 @@ public sealed class Trainer
 
     private void TrainEpoch(NetworkWeights weights, Optimizer optimizer, ShardedBatch batch, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        int epoch = _state.Epoch, count = _data.Train.Count;
+        int epoch = _state.Epoch, count = _train.Count;
         int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(count);
         long totalSteps = (long)StepsPerEpoch * Options.Epochs;
         while (_state.EpochImages < count)
@@ -150,7 +150,7 @@ public sealed class Trainer
             cancellation.ThrowIfCancellationRequested();
             long start = Stopwatch.GetTimestamp();
             _isUnsound = true;
-            LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(Options.BatchSize).Select(i => _data.Train[i])];
+            LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(Options.BatchSize).Select(i => _train[i])];
             (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch);
             if (!double.IsFinite(lossSum))
                 throw Diverged();
@@ -173,9 +173,9 @@ public sealed class Trainer
         long start = Stopwatch.GetTimestamp();
         StateDict before = _model.Weights;
         _model.Weights = weights.Store();
-        using Predictor predictor = new(_model, Threads);
-        Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _data.Test,
-            done => progress?.Invoke(ProgressNow(done, _data.Test.Count, isValidating: true)), cancellation);
+        using Predictor predictor = new(_model, Threads, Options.Precision);
+        Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _validation,
+            done => progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true)), cancellation);
         if (!double.IsFinite(evaluation.Loss))
         {
             _isUnsound = true;
@@ -246,6 +246,19 @@ public sealed class Trainer
         string.Join(", ", typeof(TrainingOptions).GetProperties()
             .Where(option => option.Name != nameof(TrainingOptions.Epochs) && !Equals(option.GetValue(saved), option.GetValue(wanted)))
             .Select(option => $"{option.Name} {option.GetValue(saved)} instead of {option.GetValue(wanted)}"));
+
+    /// <summary>What to train and what to validate on. Which images are held out depends on their number alone.</summary>
+    private static (IReadOnlyList<LabeledImage> Train, IReadOnlyList<LabeledImage> Validation) Parts(ImageDataset data, int count)
+    {
+        if (count == 0)
+            return (data.Train, data.Test);
+        ImageSplit train = data.Train;
+        if (count >= train.Count)
+            throw new EngineException("NoImages", ErrorKind.InvalidArgument,
+                $"Of {train.Count} training images {count} cannot be held out: none would be left to train on. Lower -ValidationCount.");
+        int[] order = new RandomSequence(0, RandomPurpose.HoldOut, train.Count).NextPermutation(train.Count);
+        return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
+    }
 
     private static void CheckClassCount(ImageClassifier model, ImageDataset data)
     {

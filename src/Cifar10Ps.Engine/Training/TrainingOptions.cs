@@ -42,6 +42,9 @@ public sealed record TrainingOptions
     /// <summary>Precision of convolutions and activations; a checkpoint holds what <see cref="Precision.Auto"/> meant where its run began.</summary>
     public required Precision Precision { get; init; }
 
+    /// <summary>Training images that are held out and validated on instead of the test split, the same ones for every seed; 0: none.</summary>
+    public required int ValidationCount { get; init; }
+
     /// <summary>Seed of shuffling and augmentation.</summary>
     public required int Seed { get; init; }
 }

@@ -44,13 +44,17 @@ public sealed class InvokeInferenceCommand : EngineCommand
     [ValidateRange(1, ResNetArchitecture.MaximumClassCount)]
     public int Top { get; set; } = 5;
 
+    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
+    [Parameter]
+    public Precision Precision { get; set; }
+
     /// <summary>Number of worker threads.</summary>
     [Parameter]
     [ValidateRange(1, 1024)]
     public int? Threads { get; set; }
 
     /// <inheritdoc/>
-    protected override void OnBegin() => _predictor = new Predictor(Model, Threads);
+    protected override void OnBegin() => _predictor = new Predictor(Model, Threads, Precision);
 
     /// <inheritdoc/>
     protected override void OnProcess()

@@ -26,6 +26,14 @@ public sealed class MeasureModelCommand : EngineCommand
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
 
+    /// <summary>Averages the logits of each image and its mirror image.</summary>
+    [Parameter]
+    public SwitchParameter Augment { get; set; }
+
+    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
+    [Parameter]
+    public Precision Precision { get; set; }
+
     /// <summary>Number of worker threads.</summary>
     [Parameter]
     [ValidateRange(1, 1024)]
@@ -38,7 +46,7 @@ public sealed class MeasureModelCommand : EngineCommand
     protected override void OnEnd()
     {
         using ProgressReporter progress = new(this);
-        using Predictor predictor = new(Model, Threads);
+        using Predictor predictor = new(Model, Threads, Precision, Augment);
         WriteObject(Evaluation.Run(predictor, Model.Classes, _images, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Measuring {Model.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]), StopToken));
     }

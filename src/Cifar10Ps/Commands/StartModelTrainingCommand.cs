@@ -71,6 +71,15 @@ public sealed class StartModelTrainingCommand : EngineCommand
     [ValidateRange(0.0, 0.99)]
     public double LabelSmoothing { get; set; }
 
+    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
+    [Parameter]
+    public Precision Precision { get; set; }
+
+    /// <summary>Training images to hold out and validate on, instead of the test split.</summary>
+    [Parameter]
+    [ValidateRange(0, int.MaxValue)]
+    public int ValidationCount { get; set; }
+
     /// <summary>Seed of shuffling and augmentation.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
@@ -154,6 +163,8 @@ public sealed class StartModelTrainingCommand : EngineCommand
             Schedule = Bound(nameof(Schedule), Schedule, options.Schedule),
             Augmentation = Bound(nameof(Augmentation), Augmentation, options.Augmentation),
             LabelSmoothing = Bound(nameof(LabelSmoothing), LabelSmoothing, options.LabelSmoothing),
+            Precision = Bound(nameof(Precision), Precision, options.Precision),
+            ValidationCount = Bound(nameof(ValidationCount), ValidationCount, options.ValidationCount),
             Seed = Bound(nameof(Seed), Seed, options.Seed),
         };
 
