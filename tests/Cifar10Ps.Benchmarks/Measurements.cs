@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Management.Automation;
+using System.Reflection;
 
 namespace Cifar10Ps.Benchmarks;
 
@@ -7,6 +9,8 @@ internal static class Table
 {
     public const string PlainTraining = "training: plain loop", PlainInference = "inference: plain loop";
     public const string PeerTraining = "training: PyTorch bf16, tuned", PeerInference = "inference: PyTorch bf16, tuned";
+
+    public const string BareRun = "whole run: bare engine";
 
     public static readonly Row[] Rows =
     [
@@ -22,6 +26,9 @@ internal static class Table
         new("single image: fp32", "ms"),
         new("single image: bf16", "ms"),
         new("single image: PyTorch bf16, tuned", "ms", Script: ["single"]),
+        new(BareRun, "images/s"),
+        new("whole run: Start-ModelTraining, progress on", "images/s", BareRun),
+        new("whole run: Start-ModelTraining, progress off", "images/s", BareRun),
         new("input path, one core", "µs an image"),
         new("training bf16: resident memory", "MB"),
         new("model: save", "ms"),
@@ -45,6 +52,9 @@ internal static class Measurements
         "inference: bf16" => Inference(Precision.BFloat16),
         "single image: fp32" => SingleImage(Precision.Float32),
         "single image: bf16" => SingleImage(Precision.BFloat16),
+        Table.BareRun => BareRun(),
+        "whole run: Start-ModelTraining, progress on" => CmdletRun("Continue"),
+        "whole run: Start-ModelTraining, progress off" => CmdletRun("SilentlyContinue"),
         "input path, one core" => InputPath(),
         "training bf16: resident memory" => ResidentMemory(),
         "model: save" => Files().Save,
@@ -88,6 +98,35 @@ internal static class Measurements
         ImageClassifier model = ImageClassifier.NewResNet20(images.Classes, Shortcut.Projection, seed: 0);
         using Predictor predictor = new(model, precision: precision);
         return MedianMilliseconds(300, () => predictor.Logits([images[0]]));
+    }
+
+    /// <summary>Two epochs with their validation, from the data in memory to the last report.</summary>
+    private static double BareRun()
+    {
+        ImageDataset data = SyntheticImages.Create(4_000, 200);
+        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
+        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = 3 });
+        long start = 0;
+        foreach (EpochReport report in trainer.Run(_ => { }))
+            start = report.Epoch == 1 ? Stopwatch.GetTimestamp() : start;
+        return 2 * data.Train.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>The same through PowerShell.</summary>
+    private static double CmdletRun(string progressPreference)
+    {
+        string folder = typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "ModuleDirectory").Value!;
+        using PowerShell shell = PowerShell.Create();
+        shell.AddScript($$"""
+            $ProgressPreference = '{{progressPreference}}'
+            Import-Module '{{folder}}'
+            $data = Get-Cifar10 -Synthetic -TrainCount 4000 -TestCount 200
+            $clock = $null
+            $data | Start-ModelTraining -Model (New-ResNet20) -Epochs 3 | ForEach-Object { if ($_.Epoch -eq 1) { $clock = [Diagnostics.Stopwatch]::StartNew() } }
+            2 * 4000 / $clock.Elapsed.TotalSeconds
+            """);
+        double perSecond = (double)shell.Invoke()[0].BaseObject;
+        return shell.HadErrors ? throw shell.Streams.Error[0].Exception : perSecond;
     }
 
     private static double InputPath()

@@ -77,6 +77,9 @@ namespace Cifar10Ps.Benchmarks
             ProcessStartInfo start = row.Script is null
                 ? new(Environment.ProcessPath!, ["measure", row.Name])
                 : new("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "peer.py"), .. row.Script]);
+            // glibc's settings that PyTorch's guides recommend; ours makes its own.
+            if (row.Script is not null)
+                (start.Environment["MALLOC_TRIM_THRESHOLD_"], start.Environment["MALLOC_MMAP_THRESHOLD_"], start.Environment["MALLOC_TOP_PAD_"]) = ("2147483647", "1073741824", "268435456");
             start.RedirectStandardOutput = true;
             start.RedirectStandardError = row.Script is not null;
             if (row.Script is not null && !File.Exists(start.FileName))

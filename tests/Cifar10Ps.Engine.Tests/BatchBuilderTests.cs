@@ -37,6 +37,21 @@ public class BatchBuilderTests
     }
 
     [Fact]
+    public void An_image_is_flipped_in_every_second_epoch()
+    {
+        Dictionary<string, bool> isFlipped = [];
+        for (int top = 0; top <= 8; top++)
+            for (int left = 0; left <= 8; left++)
+                foreach (bool flip in new[] { false, true })
+                    isFlipped.Add(CropOfPadded(top, left, flip), flip);
+        LabeledImage[] images = [.. Enumerable.Range(0, 20).Select(index => new LabeledImage(index, 3, "", 32, 32, Noise.GetPixels()))];
+
+        Assert.All(images, image => Assert.All(Enumerable.Range(1, 4), epoch =>
+            Assert.NotEqual(isFlipped[Augmented(image, 1, epoch)], isFlipped[Augmented(image, 1, epoch + 1)])));
+        Assert.Equal(2, images.Select(image => isFlipped[Augmented(image, 1, 1)]).Distinct().Count());
+    }
+
+    [Fact]
     public void Augmentation_depends_on_seed_epoch_and_index_alone()
     {
         Assert.Equal(Augmented(Noise, 1, 1), Augmented(Noise, 1, 1));

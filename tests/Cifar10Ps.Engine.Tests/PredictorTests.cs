@@ -42,6 +42,19 @@ public class PredictorTests
     }
 
     [Fact]
+    public void An_augmented_answer_is_the_mean_over_the_image_and_its_mirror_image()
+    {
+        ImageClassifier model = RandomModel();
+        LabeledImage image = SyntheticImages.Create(1, 1).Train[0];
+        byte[] mirrored = [.. image.GetPixels().Chunk(image.Width).SelectMany(row => row.Reverse())];
+        using Predictor plain = new(model, threads: 1, Precision.Float32), augmented = new(model, threads: 1, Precision.Float32, augment: true);
+
+        float[][] both = plain.Logits([image, new LabeledImage(0, 0, "", image.Width, image.Height, mirrored)]);
+
+        Assert.All(augmented.Logits([image])[0].Zip(both[0], both[1]), l => Assert.Equal((l.Second + l.Third) / 2, l.First, 1e-4f));
+    }
+
+    [Fact]
     public void The_company_of_other_images_does_not_change_an_answer()
     {
         ImageSplit images = SyntheticImages.Create(70, 1).Train;

@@ -107,6 +107,27 @@ public class TrainerTests
     }
 
     [Fact]
+    public void Held_out_images_are_validated_on_and_not_trained_on()
+    {
+        int trained = 0, validated = 0;
+
+        NewRun(TinyOptions(epochs: 1) with { ValidationCount = 30 }).RunToEnd(progress => (trained, validated) = progress.IsValidating ? (trained, progress.Total) : (progress.Total, validated));
+
+        Assert.Equal((TinyData.Train.Count - 30, 30), (trained, validated));
+        AssertError("NoImages", () => NewRun(TinyOptions() with { ValidationCount = TinyData.Train.Count }));
+    }
+
+    [Fact]
+    public void Single_precision_and_bf16_learn_alike()
+    {
+        EpochReport single = NewRun(TinyOptions() with { Precision = Precision.Float32 }).RunToEnd()[^1];
+        EpochReport brain = NewRun(TinyOptions() with { Precision = Precision.BFloat16 }).RunToEnd()[^1];
+
+        Assert.NotEqual(single.Loss, brain.Loss);
+        Assert.Equal(single.Loss, brain.Loss, 0.05 * single.Loss);
+    }
+
+    [Fact]
     public void Cancelling_before_the_first_step_trains_nothing()
     {
         Trainer trainer = NewRun(TinyOptions());
