@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
 using System.Reflection;
 
 namespace Cifar10Ps.Benchmarks;
@@ -116,7 +117,7 @@ internal static class Measurements
     private static double CmdletRun(string progressPreference)
     {
         string folder = typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "ModuleDirectory").Value!;
-        using PowerShell shell = PowerShell.Create();
+        using PowerShell shell = PowerShell.Create(InitialSessionState.CreateDefault2());
         shell.AddScript($$"""
             $ProgressPreference = '{{progressPreference}}'
             Import-Module '{{folder}}'
