@@ -187,9 +187,9 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     public void A_checkpoint_without_one_of_its_tensors_is_refused(string tensor)
     {
         string path = MakeCheckpoint();
-        Safetensors file = Safetensors.Read(path);
+        TensorFile file = Safetensors.Read(path);
         file.Tensors.Remove(tensor);
-        file.Write(path);
+        Safetensors.Write(file, path);
 
         Assert.Contains(tensor, AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o)).Message, StringComparison.Ordinal);
     }
@@ -218,7 +218,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     public void A_state_that_makes_no_sense_is_refused(string where, string value)
     {
         string path = MakeCheckpoint();
-        Safetensors file = Safetensors.Read(path);
+        TensorFile file = Safetensors.Read(path);
         JsonNode? changed = JsonNode.Parse(value), state = JsonNode.Parse(file.Metadata["training_state"]);
         switch (where.Split('.'))
         {
@@ -228,7 +228,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
         }
 
         file.Metadata["training_state"] = state?.ToJsonString() ?? "null";
-        file.Write(path);
+        Safetensors.Write(file, path);
 
         AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o));
     }
@@ -253,9 +253,9 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     {
         // A momentum that is out of hand shows in the step after the next.
         string path = MakeCheckpoint();
-        Safetensors file = Safetensors.Read(path);
+        TensorFile file = Safetensors.Read(path);
         file.Tensors["optimizer.momentum.conv1.weight"].Values.AsSpan().Fill(float.MaxValue);
-        file.Write(path);
+        Safetensors.Write(file, path);
         byte[] before = File.ReadAllBytes(path);
         Trainer trainer = Trainer.Resume(path, null, TinyData, options => options with { Epochs = 2 }, Output(), threads: 2);
 

@@ -134,7 +134,7 @@ public sealed class ModelFileTests : IDisposable
     [Fact]
     public void A_file_of_another_kind_of_network_is_refused()
     {
-        new Safetensors { Tensors = { ["encoder.weight"] = ([2], [1, 2]) } }.Write(_folder["model"]);
+        Safetensors.Write(new TensorFile { Tensors = { ["encoder.weight"] = ([2], [1, 2]) } }, _folder["model"]);
 
         AssertError("InvalidModel", () => ModelFile.Load(_folder["model"]));
     }
@@ -210,11 +210,11 @@ public sealed class ModelFileTests : IDisposable
     }
 
     /// <summary>Saves a model and changes the file.</summary>
-    private void Change(ImageClassifier model, Action<Safetensors> change)
+    private void Change(ImageClassifier model, Action<TensorFile> change)
     {
-        Safetensors file = new();
+        TensorFile file = new();
         ModelFile.Put(model, file);
         change(file);
-        file.Write(_folder["model"]);
+        Safetensors.Write(file, _folder["model"]);
     }
 }

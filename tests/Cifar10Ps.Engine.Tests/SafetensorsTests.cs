@@ -14,10 +14,10 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void What_is_written_is_read_to_the_last_bit()
     {
-        Safetensors file = Example();
-        file.Write(_folder["file"]);
+        TensorFile file = Example();
+        Safetensors.Write(file, _folder["file"]);
 
-        Safetensors read = Safetensors.Read(_folder["file"]);
+        TensorFile read = Safetensors.Read(_folder["file"]);
 
         Assert.Equal(file.Metadata, read.Metadata);
         Assert.Equal(file.Tensors.Keys, read.Tensors.Keys);
@@ -31,7 +31,7 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void The_layout_is_that_of_the_specification()
     {
-        Example().Write(_folder["file"]);
+        Safetensors.Write(Example(), _folder["file"]);
         byte[] content = File.ReadAllBytes(_folder["file"]);
 
         int headerLength = (int)BinaryPrimitives.ReadUInt64LittleEndian(content);
@@ -63,7 +63,7 @@ public sealed class SafetensorsTests : IDisposable
     {
         for (int length = 0; length < 8; length++)
         {
-            new Safetensors { Metadata = { ["key"] = new string('x', length) } }.Write(_folder["file"]);
+            Safetensors.Write(new TensorFile { Metadata = { ["key"] = new string('x', length) } }, _folder["file"]);
             Assert.Equal(0, new FileInfo(_folder["file"]).Length % 8);
         }
     }
@@ -75,7 +75,7 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("F32", new byte[] { 0, 0, 0x80, 0x3f }, new[] { 1f })]
     public void Other_types_become_single_precision(string type, byte[] values, float[] expected)
     {
-        Safetensors file = Safetensors.Parse(Content($$$"""{"t":{"dtype":"{{{type}}}","shape":[{{{expected.Length}}}],"data_offsets":[0,{{{values.Length}}}]}}""", values));
+        TensorFile file = Safetensors.Parse(Content($$$"""{"t":{"dtype":"{{{type}}}","shape":[{{{expected.Length}}}],"data_offsets":[0,{{{values.Length}}}]}}""", values));
 
         Assert.Equal(Bits(expected), Bits(file.Tensors["t"].Values));
     }
@@ -144,7 +144,7 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void A_file_cut_anywhere_is_refused()
     {
-        Example().Write(_folder["file"]);
+        Safetensors.Write(Example(), _folder["file"]);
         byte[] content = File.ReadAllBytes(_folder["file"]);
 
         for (int length = 0; length < content.Length; length++)
@@ -154,7 +154,7 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Whatever_is_damaged_a_file_is_read_or_refused()
     {
-        Example().Write(_folder["file"]);
+        Safetensors.Write(Example(), _folder["file"]);
         byte[] content = File.ReadAllBytes(_folder["file"]);
         Random random = new(1);
 
@@ -189,7 +189,7 @@ public sealed class SafetensorsTests : IDisposable
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
     }
 
-    private static Safetensors Example() => new()
+    private static TensorFile Example() => new()
     {
         Metadata = { ["format"] = "pt", ["key"] = "ü \" \\ \n" },
         Tensors =

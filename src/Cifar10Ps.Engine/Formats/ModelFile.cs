@@ -16,9 +16,9 @@ public static partial class ModelFile
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     public static void Save(ImageClassifier model, string path)
     {
-        Safetensors file = new();
+        TensorFile file = new();
         Put(model, file);
-        file.Write(path);
+        Safetensors.Write(file, path);
     }
 
     /// <summary>Reads a classifier that this module wrote, or a ResNet with PyTorch's names from elsewhere.</summary>
@@ -30,7 +30,7 @@ public static partial class ModelFile
     /// </exception>
     public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null)
     {
-        Safetensors file = Safetensors.Read(path);
+        TensorFile file = Safetensors.Read(path);
         try
         {
             return Take(file, preprocessing, classes);
@@ -46,7 +46,7 @@ public static partial class ModelFile
     }
 
     /// <summary>Adds a classifier's tensors and metadata to a file.</summary>
-    internal static void Put(ImageClassifier model, Safetensors file)
+    internal static void Put(ImageClassifier model, TensorFile file)
     {
         file.Metadata["format"] = "pt";
         file.Metadata[ArchitectureKey] = JsonSerializer.Serialize(model.Architecture, Json.Options);
@@ -60,7 +60,7 @@ public static partial class ModelFile
 
     /// <summary>Builds the classifier that a file holds.</summary>
     /// <exception cref="InvalidDataException">It holds none.</exception>
-    internal static ImageClassifier Take(Safetensors file, Preprocessing? preprocessing = null, string[]? classes = null)
+    internal static ImageClassifier Take(TensorFile file, Preprocessing? preprocessing = null, string[]? classes = null)
     {
         ResNetArchitecture architecture = file.Metadata.TryGetValue(ArchitectureKey, out string? json)
             ? Parse<ResNetArchitecture>(json) : Recognise(file);
@@ -106,7 +106,7 @@ public static partial class ModelFile
     }
 
     /// <summary>Reads off the tensors of a foreign file what network they belong to.</summary>
-    private static ResNetArchitecture Recognise(Safetensors file)
+    private static ResNetArchitecture Recognise(TensorFile file)
     {
         string? classifier = NamesOf("fc.weight").FirstOrDefault(file.Tensors.ContainsKey);
         if (classifier is null || file.Tensors[classifier].Shape is not [int classes, _])
@@ -118,7 +118,7 @@ public static partial class ModelFile
     }
 
     /// <summary>Understands the formula that converted files carry: <c>input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225]</c>.</summary>
-    private static Preprocessing ForeignPreprocessing(Safetensors file)
+    private static Preprocessing ForeignPreprocessing(TensorFile file)
     {
         Match formula = Formula().Match(file.Metadata.GetValueOrDefault("preprocess", ""));
         if (!formula.Success)

@@ -9,42 +9,20 @@ namespace Cifar10Ps;
 /// place, then the values. Nothing in such a file is ever run.
 /// </summary>
 /// <remarks>Format: <c>https://github.com/huggingface/safetensors#format</c>.</remarks>
-internal sealed class Safetensors
+internal static class Safetensors
 {
     private const string MetadataKey = "__metadata__";
 
     // The reference implementation's own limit.
     private const long HeaderLimit = 100_000_000;
 
-    /// <summary>Largest file that is read: networks of this module have a few megabytes.</summary>
-    private const long FileLimit = 1L << 30;
-
-    /// <summary>The tensors, in the order of the file.</summary>
-    public Dictionary<string, (int[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
-
-    /// <summary>What the file says about itself.</summary>
-    public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
-
     /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
-    public static Safetensors Read(string path)
+    public static TensorFile Read(string path)
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
-            if (stream.Length > FileLimit)
-                throw Invalid($"it has {stream.Length:N0} bytes, more than any model here");
-            byte[] content = new byte[stream.Length];
-            stream.ReadExactly(content);
-            return Parse(content);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new EngineException("FileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new EngineException("ModelFileUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
+            return Parse(TensorFile.ReadBytes(path));
         }
         catch (InvalidDataException e)
         {
@@ -54,18 +32,18 @@ internal sealed class Safetensors
 
     /// <summary>Writes a file, all tensors as F32.</summary>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
-    public void Write(string path) => AtomicFile.Write(path, stream =>
+    public static void Write(TensorFile file, string path) => AtomicFile.Write(path, stream =>
     {
         using MemoryStream header = new();
         using (Utf8JsonWriter json = new(header))
         {
             json.WriteStartObject();
             json.WriteStartObject(MetadataKey);
-            foreach ((string key, string value) in Metadata)
+            foreach ((string key, string value) in file.Metadata)
                 json.WriteString(key, value);
             json.WriteEndObject();
             long offset = 0;
-            foreach ((string name, (int[] shape, float[] values)) in Tensors)
+            foreach ((string name, (int[] shape, float[] values)) in file.Tensors)
             {
                 json.WriteStartObject(name);
                 json.WriteString("dtype", "F32");
@@ -90,13 +68,13 @@ internal sealed class Safetensors
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         header.WriteTo(stream);
-        foreach ((_, (_, float[] values)) in Tensors)
+        foreach ((_, (_, float[] values)) in file.Tensors)
             stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
     });
 
     /// <summary>Parses the bytes of a file.</summary>
     /// <exception cref="InvalidDataException">They are no safetensors file; the message says why.</exception>
-    internal static Safetensors Parse(ReadOnlySpan<byte> content)
+    internal static TensorFile Parse(ReadOnlySpan<byte> content)
     {
         if (content.Length < 8)
             throw Invalid("it is shorter than its own length field");
@@ -106,7 +84,7 @@ internal sealed class Safetensors
         ReadOnlySpan<byte> values = content[(8 + (int)headerLength)..];
         try
         {
-            Safetensors file = new();
+            TensorFile file = new();
             long used = 0;
             Utf8JsonReader reader = new(content.Slice(8, (int)headerLength));
             using JsonDocument header = JsonDocument.ParseValue(ref reader);

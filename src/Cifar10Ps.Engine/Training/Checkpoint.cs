@@ -26,20 +26,20 @@ internal sealed class Checkpoint
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     public void Save(string path)
     {
-        Safetensors file = new();
+        TensorFile file = new();
         ModelFile.Put(Model, file);
         file.Metadata[StateKey] = JsonSerializer.Serialize(State, Json.Options);
         foreach ((string moment, StateDict values) in Moments)
             foreach (TensorShape tensor in NetworkWeights.LearnedTensors(Model.Architecture))
                 file.Tensors[$"{MomentPrefix}{moment}.{tensor.Name}"] = (tensor.Shape, values[tensor.Name]);
-        file.Write(path);
+        Safetensors.Write(file, path);
     }
 
     /// <summary>Reads a checkpoint.</summary>
     /// <exception cref="EngineException"><c>InvalidCheckpoint</c>, and those of <see cref="ModelFile.Load"/>.</exception>
     public static Checkpoint Load(string path)
     {
-        Safetensors file = Safetensors.Read(path);
+        TensorFile file = Safetensors.Read(path);
         try
         {
             if (!file.Metadata.TryGetValue(StateKey, out string? json))
@@ -56,7 +56,7 @@ internal sealed class Checkpoint
         }
     }
 
-    private static StateDict ReadMoment(Safetensors file, ImageClassifier model, string moment)
+    private static StateDict ReadMoment(TensorFile file, ImageClassifier model, string moment)
     {
         StateDict values = new();
         foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))

@@ -1,0 +1,38 @@
+namespace Cifar10Ps;
+
+/// <summary>What a file of any format holds: tensors by name, and texts by key.</summary>
+internal sealed class TensorFile
+{
+    /// <summary>Largest file that is read: networks of this module have a few megabytes.</summary>
+    public const long SizeLimit = 1L << 30;
+
+    /// <summary>The tensors, in the order of the file; values in PyTorch's order (row-major, last dimension fastest).</summary>
+    public Dictionary<string, (int[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What the file says about itself.</summary>
+    public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The bytes of a file.</summary>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>.</exception>
+    /// <exception cref="InvalidDataException">It is too large.</exception>
+    public static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            if (stream.Length > SizeLimit)
+                throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any model here");
+            byte[] content = new byte[stream.Length];
+            stream.ReadExactly(content);
+            return content;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new EngineException("FileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EngineException("ModelFileUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
+}
