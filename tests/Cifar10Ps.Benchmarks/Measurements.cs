@@ -40,7 +40,7 @@ internal static class Table
 /// <summary>What each line measures.</summary>
 internal static class Measurements
 {
-    private const int BatchSize = 128, Steps = 24, WarmUp = 6;
+    private const int BatchSize = 128, Steps = 24, WarmUp = 6, RunImages = 6_000, RunEpochs = 5;
 
     public static double Run(string name) => name switch
     {
@@ -101,16 +101,20 @@ internal static class Measurements
         return MedianMilliseconds(300, () => predictor.Logits([images[0]]));
     }
 
-    /// <summary>Two epochs with their validation, from the data in memory to the last report.</summary>
+    /// <summary>Epochs with their validation, from the report of the first to that of the last.</summary>
     private static double BareRun()
     {
-        ImageDataset data = SyntheticImages.Create(4_000, 200);
+        ImageDataset data = SyntheticImages.Create(RunImages, 200);
         ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
-        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = 3 });
-        long start = 0;
+        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = RunEpochs });
+        Stopwatch clock = new();
         foreach (EpochReport report in trainer.Run(_ => { }))
-            start = report.Epoch == 1 ? Stopwatch.GetTimestamp() : start;
-        return 2 * data.Train.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        {
+            if (report.Epoch == 1)
+                clock.Start();
+        }
+
+        return (RunEpochs - 1) * RunImages / clock.Elapsed.TotalSeconds;
     }
 
     /// <summary>The same through PowerShell.</summary>
@@ -121,10 +125,12 @@ internal static class Measurements
         shell.AddScript($$"""
             $ProgressPreference = '{{progressPreference}}'
             Import-Module '{{folder}}'
-            $data = Get-Cifar10 -Synthetic -TrainCount 4000 -TestCount 200
-            $clock = $null
-            $data | Start-ModelTraining -Model (New-ResNet20) -Epochs 3 | ForEach-Object { if ($_.Epoch -eq 1) { $clock = [Diagnostics.Stopwatch]::StartNew() } }
-            2 * 4000 / $clock.Elapsed.TotalSeconds
+            $data = Get-Cifar10 -Synthetic -TrainCount {{RunImages}} -TestCount 200
+            $clock = [Diagnostics.Stopwatch]::new()
+            $data | Start-ModelTraining -Model (New-ResNet20) -Epochs {{RunEpochs}} | ForEach-Object {
+                if ($_.Epoch -eq 1) { $clock.Start() } elseif ($_.Epoch -eq {{RunEpochs}}) { $clock.Stop() }
+            }
+            {{(RunEpochs - 1) * RunImages}} / $clock.Elapsed.TotalSeconds
             """);
         double perSecond = (double)shell.Invoke()[0].BaseObject;
         return shell.HadErrors ? throw shell.Streams.Error[0].Exception : perSecond;
