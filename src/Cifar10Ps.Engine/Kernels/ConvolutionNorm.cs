@@ -19,7 +19,9 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     private readonly int _stride, _channels;
     private readonly double _epsilon;
     private readonly double[] _mean, _deviation;
+    private readonly float[] _scale = new float[Period], _offset = new float[Period];
     private Tensor _input = null!, _y = null!;
+    private bool _addsShortcut;
 
     /// <summary>Creates the layer.</summary>
     /// <param name="convolution">Name of the convolution in the state dict, without <c>.weight</c>.</param>
@@ -51,7 +53,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <returns>The output, a leaf that requires a gradient.</returns>
     public Tensor Forward(Tensor input, Tensor? shortcut, bool activate)
     {
-        _input = input;
+        (_input, _addsShortcut) = (input, shortcut is not null);
         long padding = _weight.shape[2] / 2;
         using (enable_grad())
             _y = nn.functional.conv2d(input, _weight, null, strides: [_stride, _stride], padding: [padding, padding]);
@@ -63,19 +65,22 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         Clear(sums, squares);
         NormKernels<TElement>.Moments(y, length, sums, squares);
         Span<float> gamma = Values(_weights, ".weight"), beta = Values(_weights, ".bias"), means = Values(_weights, ".running_mean"), variances = Values(_weights, ".running_var");
-        float* scale = stackalloc float[Period], offset = stackalloc float[Period];
-        for (int c = 0; c < _channels; c++)
+        fixed (float* scale = _scale, offset = _offset)
         {
-            double mean = Fold(sums, c) / count, variance = Math.Max(Fold(squares, c) / count - mean * mean, 0);
-            means[c] = (float)mean;
-            variances[c] = (float)(variance * count / Math.Max(count - 1, 1));
-            (_mean[c], _deviation[c]) = (mean, Math.Sqrt(variance + _epsilon));
-            Spread(scale, c, gamma[c] / _deviation[c]);
-            Spread(offset, c, beta[c] - mean * gamma[c] / _deviation[c]);
+            for (int c = 0; c < _channels; c++)
+            {
+                double mean = Fold(sums, c) / count, variance = Math.Max(Fold(squares, c) / count - mean * mean, 0);
+                means[c] = (float)mean;
+                variances[c] = (float)(variance * count / Math.Max(count - 1, 1));
+                (_mean[c], _deviation[c]) = (mean, Math.Sqrt(variance + _epsilon));
+                Spread(scale, c, gamma[c] / _deviation[c]);
+                Spread(offset, c, beta[c] - mean * gamma[c] / _deviation[c]);
+            }
+
+            Output = ActivationMemory.Like(_y);
+            NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length, scale, offset, activate);
         }
 
-        Output = ActivationMemory.Like(_y);
-        NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length, scale, offset, activate);
         return Output.requires_grad_(true);
     }
 
@@ -90,13 +95,35 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     {
         byte* y = ActivationMemory.Of(_y), g = ActivationMemory.Of(gradient);
         nint length = (nint)_y.numel();
-        double count = (double)length / _channels;
-
+        bool fromInput = activated && more is null && !_addsShortcut && !keepGradient;
+        float* p = stackalloc float[Period], q = stackalloc float[Period], r = stackalloc float[Period];
         double* sums = stackalloc double[Period], products = stackalloc double[Period];
         Clear(sums, products);
-        NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more), activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
+        using Tensor? fresh = keepGradient ? ActivationMemory.Like(_y) : null;
+        Tensor result = fresh ?? gradient;
+        fixed (float* scale = _scale, offset = _offset)
+        {
+            if (fromInput)
+                NormKernels<TElement>.SumsThroughRelu(g, y, length, scale, offset, sums, products);
+            else
+                NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more), activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
+            FindGradients(sums, products, (double)length / _channels, gradients, p, q, r);
+            if (fromInput)
+                NormKernels<TElement>.NormalizeBackwardThroughRelu(g, y, length, scale, offset, p, q, r);
+            else
+                NormKernels<TElement>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
+        }
+
+        bool wantsInput = _input.requires_grad;
+        IList<Tensor> found = autograd.grad([_y], wantsInput ? [_weight, _input] : [_weight], [result]);
+        gradients[_convolution + ".weight"].copy_(found[0]);
+        return wantsInput ? ActivationMemory.ChannelsLast(found[1]) : null;
+    }
+
+    /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement}.NormalizeBackward"/>.</summary>
+    private void FindGradients(double* sums, double* products, double count, GradientViews gradients, float* p, float* q, float* r)
+    {
         Span<float> gamma = Values(_weights, ".weight"), gammaGradient = gradients.Values(_norm + ".weight"), betaGradient = gradients.Values(_norm + ".bias");
-        float* p = stackalloc float[Period], q = stackalloc float[Period], r = stackalloc float[Period];
         for (int c = 0; c < _channels; c++)
         {
             double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];
@@ -106,15 +133,6 @@ internal sealed unsafe class ConvolutionNorm<TElement>
             Spread(q, c, ofInput);
             Spread(r, c, -scale * sum / count - ofInput * _mean[c]);
         }
-
-        using Tensor? fresh = keepGradient ? ActivationMemory.Like(_y) : null;
-        Tensor result = fresh ?? gradient;
-        NormKernels<TElement>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
-
-        bool wantsInput = _input.requires_grad;
-        IList<Tensor> found = autograd.grad([_y], wantsInput ? [_weight, _input] : [_weight], [result]);
-        gradients[_convolution + ".weight"].copy_(found[0]);
-        return wantsInput ? ActivationMemory.ChannelsLast(found[1]) : null;
     }
 
     private Span<float> Values(NetworkWeights weights, string suffix) => MemoryMarshal.Cast<byte, float>(weights[_norm + suffix].bytes);

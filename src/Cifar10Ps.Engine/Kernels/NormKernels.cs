@@ -113,10 +113,10 @@ internal static unsafe class NormKernels<TElement>
 
                 if (output != null)
                 {
-                    g0 = Vector512.ConditionalSelect(Vector512.GreaterThan(TElement.Load(output, i), Vector512<float>.Zero), g0, Vector512<float>.Zero);
-                    g1 = Vector512.ConditionalSelect(Vector512.GreaterThan(TElement.Load(output, i + 16), Vector512<float>.Zero), g1, Vector512<float>.Zero);
-                    g2 = Vector512.ConditionalSelect(Vector512.GreaterThan(TElement.Load(output, i + 32), Vector512<float>.Zero), g2, Vector512<float>.Zero);
-                    g3 = Vector512.ConditionalSelect(Vector512.GreaterThan(TElement.Load(output, i + 48), Vector512<float>.Zero), g3, Vector512<float>.Zero);
+                    g0 = WherePositive(TElement.Load(output, i), g0);
+                    g1 = WherePositive(TElement.Load(output, i + 16), g1);
+                    g2 = WherePositive(TElement.Load(output, i + 32), g2);
+                    g3 = WherePositive(TElement.Load(output, i + 48), g3);
                     TElement.Store(gradient, i, g0, g1);
                     TElement.Store(gradient, i + 32, g2, g3);
                 }
@@ -133,6 +133,79 @@ internal static unsafe class NormKernels<TElement>
 
             AddTo(sums, s0, s1, s2, s3);
             AddTo(products, p0, p1, p2, p3);
+        }
+    }
+
+    /// <summary>
+    /// The sums that batch norm's gradients need, where ReLU follows batch norm at once: which outputs were above zero is computed
+    /// again from the input, which is cheaper than to read them and to write the gradient before ReLU.
+    /// </summary>
+    /// <param name="gradient">Gradient of ReLU's output.</param>
+    /// <param name="y">Input of batch norm.</param>
+    /// <param name="length">Number of values.</param>
+    /// <param name="scale"><see cref="Period"/> factors that <see cref="Normalize"/> took.</param>
+    /// <param name="offset"><see cref="Period"/> terms that <see cref="Normalize"/> took.</param>
+    /// <param name="sums">Takes <see cref="Period"/> sums of the gradient before ReLU.</param>
+    /// <param name="products">Takes <see cref="Period"/> sums of this gradient times input.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void SumsThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset, double* sums, double* products)
+    {
+        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32), a3 = Vector512.Load(scale + 48);
+        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32), b3 = Vector512.Load(offset + 48);
+        for (nint start = 0; start < length; start += SumBlock)
+        {
+            nint end = Math.Min(start + SumBlock, length);
+            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+            for (nint i = start; i < end; i += Period)
+            {
+                Vector512<float> y0 = TElement.Load(y, i), y1 = TElement.Load(y, i + 16), y2 = TElement.Load(y, i + 32), y3 = TElement.Load(y, i + 48);
+                Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.Load(gradient, i));
+                Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.Load(gradient, i + 16));
+                Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.Load(gradient, i + 32));
+                Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.Load(gradient, i + 48));
+                s0 += g0;
+                s1 += g1;
+                s2 += g2;
+                s3 += g3;
+                p0 = Vector512.FusedMultiplyAdd(g0, y0, p0);
+                p1 = Vector512.FusedMultiplyAdd(g1, y1, p1);
+                p2 = Vector512.FusedMultiplyAdd(g2, y2, p2);
+                p3 = Vector512.FusedMultiplyAdd(g3, y3, p3);
+            }
+
+            AddTo(sums, s0, s1, s2, s3);
+            AddTo(products, p0, p1, p2, p3);
+        }
+    }
+
+    /// <summary>result = p · gradient before ReLU + q · y + r: back through batch norm and the ReLU that follows it.</summary>
+    /// <param name="gradient">Gradient of ReLU's output; becomes the gradient of batch norm's input.</param>
+    /// <param name="y">Input of batch norm.</param>
+    /// <param name="length">Number of values.</param>
+    /// <param name="scale"><see cref="Period"/> factors that <see cref="Normalize"/> took.</param>
+    /// <param name="offset"><see cref="Period"/> terms that <see cref="Normalize"/> took.</param>
+    /// <param name="p"><see cref="Period"/> factors of the gradient.</param>
+    /// <param name="q"><see cref="Period"/> factors of the input.</param>
+    /// <param name="r"><see cref="Period"/> terms.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset, float* p, float* q, float* r)
+    {
+        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32), a3 = Vector512.Load(scale + 48);
+        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32), b3 = Vector512.Load(offset + 48);
+        Vector512<float> p0 = Vector512.Load(p), p1 = Vector512.Load(p + 16), p2 = Vector512.Load(p + 32), p3 = Vector512.Load(p + 48);
+        Vector512<float> q0 = Vector512.Load(q), q1 = Vector512.Load(q + 16), q2 = Vector512.Load(q + 32), q3 = Vector512.Load(q + 48);
+        Vector512<float> r0 = Vector512.Load(r), r1 = Vector512.Load(r + 16), r2 = Vector512.Load(r + 32), r3 = Vector512.Load(r + 48);
+        for (nint i = 0; i < length; i += Period)
+        {
+            Vector512<float> y0 = TElement.Load(y, i), y1 = TElement.Load(y, i + 16), y2 = TElement.Load(y, i + 32), y3 = TElement.Load(y, i + 48);
+            Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.Load(gradient, i));
+            Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.Load(gradient, i + 16));
+            TElement.Store(gradient, i,
+                Vector512.FusedMultiplyAdd(p0, g0, Vector512.FusedMultiplyAdd(q0, y0, r0)), Vector512.FusedMultiplyAdd(p1, g1, Vector512.FusedMultiplyAdd(q1, y1, r1)));
+            Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.Load(gradient, i + 32));
+            Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.Load(gradient, i + 48));
+            TElement.Store(gradient, i + 32,
+                Vector512.FusedMultiplyAdd(p2, g2, Vector512.FusedMultiplyAdd(q2, y2, r2)), Vector512.FusedMultiplyAdd(p3, g3, Vector512.FusedMultiplyAdd(q3, y3, r3)));
         }
     }
 
@@ -160,6 +233,10 @@ internal static unsafe class NormKernels<TElement>
                 Vector512.FusedMultiplyAdd(p3, TElement.Load(gradient, i + 48), Vector512.FusedMultiplyAdd(q3, TElement.Load(y, i + 48), r3)));
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> WherePositive(Vector512<float> condition, Vector512<float> values) =>
+        Vector512.ConditionalSelect(Vector512.GreaterThan(condition, Vector512<float>.Zero), values, Vector512<float>.Zero);
 
     private static void AddTo(double* sums, Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3)
     {
