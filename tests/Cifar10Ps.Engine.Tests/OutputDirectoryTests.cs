@@ -27,7 +27,7 @@ public sealed class OutputDirectoryTests : IDisposable
         foreach ((EpochReport report, JsonElement entry) in reports.Zip(log.RootElement.EnumerateArray()))
         {
             // The keys of Chainer's LogReport.
-            Assert.Equal(new Dictionary<string, double>
+            Assert.Equal(new Dictionary<string, double?>
             {
                 ["main/loss"] = report.Loss,
                 ["main/accuracy"] = report.Accuracy,
@@ -36,7 +36,7 @@ public sealed class OutputDirectoryTests : IDisposable
                 ["epoch"] = report.Epoch,
                 ["iteration"] = report.Step,
                 ["elapsed_time"] = report.Elapsed.TotalSeconds,
-            }, entry.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetDouble()));
+            }, entry.EnumerateObject().ToDictionary(p => p.Name, p => (double?)p.Value.GetDouble()));
         }
 
         Assert.Equal(3, log.RootElement.GetArrayLength());

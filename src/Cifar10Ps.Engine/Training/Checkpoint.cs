@@ -77,7 +77,7 @@ internal sealed class Checkpoint
             && state.EpochImages >= 0 && state.EpochImages <= state.TrainCount && state.History.Count <= options.Epochs && state.History.All(report => report is not null)
             && double.IsFinite(options.LearningRate) && Enum.IsDefined(options.Optimizer) && Enum.IsDefined(options.Schedule)
             && Enum.IsDefined(options.Augmentation) && Enum.IsDefined(options.Recipe) && Enum.IsDefined(options.Precision)
-            && options.ValidationCount >= 0 && options.ValidationCount < state.TrainCount;
+            && options.ValidationCount >= 0 && options.ValidationCount < state.TrainCount && options.StepLimit >= 0;
         if (!valid)
             throw new InvalidDataException("its state contradicts itself");
     }

@@ -15,11 +15,11 @@ public sealed record EpochReport
     /// <summary>Share of the training images guessed right when their turn came, 0 to 1.</summary>
     public required double Accuracy { get; init; }
 
-    /// <summary>Mean cross-entropy on the test images after the epoch, in nats.</summary>
-    public required double ValidationLoss { get; init; }
+    /// <summary>Mean cross-entropy on the test images after the epoch, in nats; null for an epoch without validation.</summary>
+    public required double? ValidationLoss { get; init; }
 
-    /// <summary>Share of the test images guessed right after the epoch, 0 to 1.</summary>
-    public required double ValidationAccuracy { get; init; }
+    /// <summary>Share of the test images guessed right after the epoch, 0 to 1; null for an epoch without validation.</summary>
+    public required double? ValidationAccuracy { get; init; }
 
     /// <summary>Learning rate of the epoch's last step.</summary>
     public required double LearningRate { get; init; }

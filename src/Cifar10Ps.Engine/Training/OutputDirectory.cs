@@ -77,7 +77,7 @@ public sealed partial class OutputDirectory
         EpochReport report = history[^1];
         if (_keepCheckpoints > 0)
             checkpoint.Save(System.IO.Path.Combine(Path, $"checkpoint-epoch-{report.Epoch:0000}.safetensors"));
-        if (history.SkipLast(1).All(earlier => earlier.ValidationAccuracy < report.ValidationAccuracy))
+        if (report.ValidationAccuracy is double accuracy && history.SkipLast(1).All(earlier => !(earlier.ValidationAccuracy >= accuracy)))
             checkpoint.Save(System.IO.Path.Combine(Path, Best));
         checkpoint.Save(LatestCheckpoint);
         WriteLog(history);
@@ -113,7 +113,7 @@ public sealed partial class OutputDirectory
 
     private void WriteLog(List<EpochReport> history)
     {
-        var entries = history.Select(report => new Dictionary<string, object>
+        var entries = history.Select(report => new Dictionary<string, object?>
         {
             ["main/loss"] = report.Loss,
             ["main/accuracy"] = report.Accuracy,

@@ -30,9 +30,30 @@ public sealed class Trainer
     /// <summary>Number of workers; it does not change the result.</summary>
     public int Threads { get; init; } = WorkerPool.DefaultCount;
 
+    /// <summary>Validates after every so many epochs, and after the last one.</summary>
+    public int EvaluateEvery { get; set; } = 1;
+
+    /// <summary>Ends the run after so many validations in a row without a better accuracy; 0: never.</summary>
+    public int EarlyStoppingPatience { get; set; }
+
+    /// <summary>Ends the run after this time, within a step, as if it had been stopped by hand; null: never.</summary>
+    public TimeSpan? MaxDuration { get; set; }
+
+    /// <summary>Why the run ended before its last epoch by itself; null: it did not.</summary>
+    public string? StopReason { get; private set; }
+
     private TrainingOptions Options => _state.Options;
 
-    private int StepsPerEpoch => (_train.Count + Options.BatchSize - 1) / Options.BatchSize;
+    private int StepsPerEpoch
+    {
+        get
+        {
+            int steps = (_train.Count + Options.BatchSize - 1) / Options.BatchSize;
+            return Options.StepLimit > 0 ? Math.Min(steps, Options.StepLimit) : steps;
+        }
+    }
+
+    private int ImagesPerEpoch => (int)Math.Min(_train.Count, (long)StepsPerEpoch * Options.BatchSize);
 
     /// <summary>A new run.</summary>
     /// <param name="model">The model; trained in place, epoch by epoch. See <see cref="Recipe"/> for what happens to an untrained one.</param>
@@ -116,19 +137,22 @@ public sealed class Trainer
         LoadMoments(optimizer);
         Output?.Begin();
         bool isWhole = true;
+        long start = Stopwatch.GetTimestamp();
         try
         {
-            while (!IsComplete)
+            while (!IsComplete && StopReason is null)
             {
                 isWhole = false;
-                TrainEpoch(weights, optimizer, batch, progress, cancellation);
-                EpochReport report = Validate(weights, progress, cancellation);
+                if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
+                    yield break;
+                EpochReport report = Report(Validate(weights, progress, cancellation));
                 _state.History.Add(report);
                 (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
                 _model.TrainedEpochs++;
                 Output?.SaveEpoch(ToCheckpoint(optimizer));
                 isWhole = true;
                 yield return report;
+                StopReason = EarlyStop();
             }
 
             Output?.SaveModel(_model);
@@ -140,17 +164,26 @@ public sealed class Trainer
         }
     }
 
-    private void TrainEpoch(NetworkWeights weights, Optimizer optimizer, ShardedBatch batch, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    /// <summary>Trains what is left of an epoch.</summary>
+    /// <returns>Whether it is done; if not, the time is up.</returns>
+    private bool TrainEpoch(NetworkWeights weights, Optimizer optimizer, ShardedBatch batch, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        int epoch = _state.Epoch, count = _train.Count;
-        int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(count);
+        int epoch = _state.Epoch, count = ImagesPerEpoch;
+        int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(_train.Count);
         long totalSteps = (long)StepsPerEpoch * Options.Epochs;
         while (_state.EpochImages < count)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (Stopwatch.GetElapsedTime(runStart) > MaxDuration)
+            {
+                StopReason = $"The time given is up, in epoch {epoch}.";
+                return false;
+            }
+
             long start = Stopwatch.GetTimestamp();
             _isUnsound = true;
-            LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(Options.BatchSize).Select(i => _train[i])];
+            int size = Math.Min(Options.BatchSize, count - _state.EpochImages);
+            LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(size).Select(i => _train[i])];
             (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch);
             if (!double.IsFinite(lossSum))
                 throw Diverged();
@@ -166,13 +199,19 @@ public sealed class Trainer
             _state.ElapsedSeconds += seconds;
             progress?.Invoke(ProgressNow(_state.EpochImages, count, isValidating: false));
         }
+
+        return true;
     }
 
-    private EpochReport Validate(NetworkWeights weights, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    /// <summary>Evaluates the weights as they are now, which become the model's.</summary>
+    /// <returns>The evaluation; null where none is due.</returns>
+    private Evaluation? Validate(NetworkWeights weights, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
         StateDict before = _model.Weights;
         _model.Weights = weights.Store();
+        if (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs)
+            return null;
         using Predictor predictor = new(_model, Threads, Options.Precision);
         Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _validation,
             done => progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true)), cancellation);
@@ -184,18 +223,30 @@ public sealed class Trainer
         }
 
         _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return new EpochReport
-        {
-            Epoch = _state.Epoch,
-            Step = _state.Step,
-            Loss = _state.LossSum / _state.EpochImages,
-            Accuracy = (double)_state.Correct / _state.EpochImages,
-            ValidationLoss = evaluation.Loss,
-            ValidationAccuracy = evaluation.Accuracy,
-            LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)StepsPerEpoch * Options.Epochs),
-            ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
-            Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
-        };
+        return evaluation;
+    }
+
+    private EpochReport Report(Evaluation? evaluation) => new()
+    {
+        Epoch = _state.Epoch,
+        Step = _state.Step,
+        Loss = _state.LossSum / _state.EpochImages,
+        Accuracy = (double)_state.Correct / _state.EpochImages,
+        ValidationLoss = evaluation?.Loss,
+        ValidationAccuracy = evaluation?.Accuracy,
+        LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)StepsPerEpoch * Options.Epochs),
+        ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
+        Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
+    };
+
+    /// <summary>The reason to stop after the epochs so far, if there is one.</summary>
+    private string? EarlyStop()
+    {
+        double[] accuracies = [.. _state.History.Select(report => report.ValidationAccuracy).OfType<double>()];
+        int sinceBest = accuracies.Length - 1 - Array.IndexOf(accuracies, accuracies.DefaultIfEmpty().Max());
+        return EarlyStoppingPatience > 0 && accuracies.Length > 0 && sinceBest >= EarlyStoppingPatience && !IsComplete
+            ? $"No better validation accuracy than {accuracies.Max():P2} in the last {sinceBest} validations: stopped after epoch {_state.History.Count}."
+            : null;
     }
 
     private EngineException Diverged() => new("TrainingDiverged", ErrorKind.InvalidArgument,

@@ -45,6 +45,9 @@ public sealed record TrainingOptions
     /// <summary>Training images that are held out and validated on instead of the test split, the same ones for every seed; 0: none.</summary>
     public required int ValidationCount { get; init; }
 
+    /// <summary>Most steps of an epoch, to try a run out; 0: all that the images give.</summary>
+    public int StepLimit { get; init; }
+
     /// <summary>Seed of shuffling and augmentation.</summary>
     public required int Seed { get; init; }
 }
