@@ -12,10 +12,12 @@
     CompatiblePSEditions   = @('Core')
     FormatsToProcess       = @('Cifar10Ps.Format.ps1xml')
     CmdletsToExport        = @(
+        'Export-Model'
         'Get-Cifar10'
         'Import-Model'
         'Invoke-Inference'
         'Measure-Model'
+        'New-ResNet'
         'New-ResNet20'
         'Save-Model'
         'Start-ModelTraining'

@@ -150,6 +150,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
         AssertError("CheckpointMismatch", () => Trainer.Resume(path, null, SmallImages(119, 10, side: 16), o => o));
         AssertError("CheckpointMismatch", () => Trainer.Resume(path, RandomModel(Shortcut.ZeroPad), TinyData, o => o));
+        AssertError("CheckpointMismatch", () => Trainer.Resume(path, ImageClassifier.NewResNet(32, SyntheticImages.Classes, Shortcut.Projection, 1), TinyData, o => o));
         AssertError("ClassCountMismatch", () => Trainer.Resume(path, null, new ImageDataset("", "", ["a", "b"], TinyData.Train, TinyData.Test), o => o));
     }
 

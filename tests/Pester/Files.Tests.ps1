@@ -50,7 +50,7 @@ Describe 'Save-Model and Import-Model' {
 
         $models = 'bad', 'missing', 'good' | ForEach-Object { "$_.safetensors" } | Import-Model -ErrorAction SilentlyContinue -ErrorVariable errors
         @($models).Count | Should -Be 1
-        $errors.FullyQualifiedErrorId | Should -Be 'InvalidSafetensors,Cifar10Ps.Commands.ImportModelCommand', 'FileNotFound,Cifar10Ps.Commands.ImportModelCommand'
+        $errors.FullyQualifiedErrorId | Should -Be 'UnknownModelFormat,Cifar10Ps.Commands.ImportModelCommand', 'FileNotFound,Cifar10Ps.Commands.ImportModelCommand'
     }
 
     It 'refuse <id>' -ForEach @(

@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps;
 
 /// <summary>
-/// A classifier as a safetensors file: PyTorch's names for the tensors; shape of the network, class names and
-/// preprocessing as JSON in the metadata.
+/// A classifier as a file: PyTorch's names for the tensors; shape of the network, class names and preprocessing as JSON
+/// in the metadata. The module's own format is safetensors.
 /// </summary>
 public static partial class ModelFile
 {
@@ -21,19 +21,37 @@ public static partial class ModelFile
         Safetensors.Write(file, path);
     }
 
-    /// <summary>Reads a classifier that this module wrote, or a ResNet with PyTorch's names from elsewhere.</summary>
+    /// <summary>Writes a classifier in a format that other programs read.</summary>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    public static void Export(ImageClassifier model, string path, ModelFormat format)
+    {
+        TensorFile file = new();
+        Put(model, file);
+        switch (format)
+        {
+            case ModelFormat.Safetensors: Safetensors.Write(file, path); break;
+            case ModelFormat.PyTorch: TorchFile.Write(file, path); break;
+            default: throw new NotSupportedException($"Models cannot be written as {format} yet.");
+        }
+    }
+
+    /// <summary>Reads a classifier that this module wrote, or a ResNet from elsewhere: a safetensors file, or a state dict of PyTorch.</summary>
     /// <param name="path">The file.</param>
     /// <param name="preprocessing">For a file that does not tell how pictures become input; null: as the file says.</param>
     /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
+    /// <param name="tell">Takes a sentence about what was found; null: nobody asks.</param>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
+    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
+    /// <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
     /// </exception>
-    public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null)
+    public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null, Action<string>? tell = null)
     {
-        TensorFile file = Safetensors.Read(path);
         try
         {
-            return Take(file, preprocessing, classes);
+            (ModelFormat format, TensorFile file) = ModelFormats.Read(path);
+            ImageClassifier model = Take(file, preprocessing, classes);
+            tell?.Invoke($"'{path}' is a file of format {format} with a {model.Name}, shortcuts {model.Architecture.Shortcut}, for {model.Classes.Length} classes. {Skipped(file)}");
+            return model;
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException)
         {
@@ -64,26 +82,24 @@ public static partial class ModelFile
     {
         ResNetArchitecture architecture = file.Metadata.TryGetValue(ArchitectureKey, out string? json)
             ? Parse<ResNetArchitecture>(json) : Recognise(file);
-        if (architecture.Depth != 20 || architecture.ClassCount is < 2 or > ResNetArchitecture.MaximumClassCount
+        if (!architecture.HasKnownDepth || architecture.ClassCount is < 2 or > ResNetArchitecture.MaximumClassCount
             || !Enum.IsDefined(architecture.Shortcut) || architecture.BatchNormEpsilon is not (> 0 and < 1))
-            throw new InvalidDataException("its architecture is none of a ResNet-20");
+            throw new InvalidDataException($"its architecture is none of a ResNet with 6n + 2 layers, {ResNetArchitecture.MaximumDepth} at most");
 
         StateDict weights = new();
-        HashSet<string> used = [];
+        Dictionary<string, string> names = TensorNames.Of(file);
         foreach (TensorShape tensor in architecture.Tensors())
         {
-            string? name = NamesOf(tensor.Name).FirstOrDefault(file.Tensors.ContainsKey);
-            if (name is null)
+            if (!names.Remove(tensor.Name, out string? name))
                 throw new InvalidDataException($"the tensor '{tensor.Name}' is missing");
             (int[] shape, float[] values) = file.Tensors[name];
             if (!shape.SequenceEqual(tensor.Shape))
                 throw new InvalidDataException($"the tensor '{name}' is [{string.Join(", ", shape)}], not [{string.Join(", ", tensor.Shape)}]");
             weights[tensor.Name] = values;
-            used.Add(name);
         }
 
         // A network with more in it would give other answers than this one.
-        string? stranger = file.Tensors.Keys.FirstOrDefault(name => !used.Contains(name) && !name.StartsWith(Checkpoint.MomentPrefix, StringComparison.Ordinal));
+        string? stranger = names.Values.FirstOrDefault(name => !name.StartsWith(Checkpoint.MomentPrefix, StringComparison.Ordinal));
         if (stranger is not null)
             throw new InvalidDataException($"a {architecture.Name} has no tensor '{stranger}'");
 
@@ -108,13 +124,15 @@ public static partial class ModelFile
     /// <summary>Reads off the tensors of a foreign file what network they belong to.</summary>
     private static ResNetArchitecture Recognise(TensorFile file)
     {
-        string? classifier = NamesOf("fc.weight").FirstOrDefault(file.Tensors.ContainsKey);
-        if (classifier is null || file.Tensors[classifier].Shape is not [int classes, _])
+        Dictionary<string, string> names = TensorNames.Of(file);
+        if (!names.TryGetValue("fc.weight", out string? classifier) || file.Tensors[classifier].Shape is not [int classes, _])
             throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight' with a row for each class");
-        Shortcut shortcut = file.Tensors.ContainsKey("layer2.0.downsample.0.weight") ? Shortcut.Projection : Shortcut.ZeroPad;
+        int blocks = Enumerable.Range(0, ResNetArchitecture.MaximumDepth).TakeWhile(block => names.ContainsKey($"layer1.{block}.conv1.weight")).Count();
+        // Whether the other blocks add the identity cannot be seen.
+        Shortcut shortcut = names.ContainsKey("layer2.0.downsample.0.weight") ? Shortcut.Projection : Shortcut.ZeroPad;
         double epsilon = file.Metadata.TryGetValue("bn_eps", out string? text) && double.TryParse(text, CultureInfo.InvariantCulture, out double value)
             ? value : ResNetArchitecture.DefaultBatchNormEpsilon;
-        return new ResNetArchitecture(20, shortcut, classes, epsilon);
+        return new ResNetArchitecture(6 * blocks + 2, shortcut, classes, epsilon);
     }
 
     /// <summary>Understands the formula that converted files carry: <c>input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225]</c>.</summary>
@@ -133,8 +151,12 @@ public static partial class ModelFile
     private static T Parse<T>(string json) =>
         JsonSerializer.Deserialize<T>(json, Json.Options) ?? throw new InvalidDataException("its metadata are empty");
 
-    private static string[] NamesOf(string name) =>
-        name.StartsWith("fc.", StringComparison.Ordinal) ? [name, "linear." + name[3..]] : [name];
+    private static string Skipped(TensorFile file) => file.Skipped switch
+    {
+        [] => "All of it was read.",
+        [string only] => $"'{only}' was left out.",
+        [string first, ..] => $"'{first}' and {file.Skipped.Count - 1} more were left out.",
+    };
 
     [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]
     private static partial Regex Formula();

@@ -16,6 +16,9 @@ internal static class Safetensors
     // The reference implementation's own limit.
     private const long HeaderLimit = 100_000_000;
 
+    /// <summary>Whether bytes begin like a safetensors file: the header follows its length and is an object.</summary>
+    public static bool IsSafetensors(ReadOnlySpan<byte> content) => content.Length > 8 && content[8] == (byte)'{';
+
     /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
     public static TensorFile Read(string path)
@@ -93,7 +96,9 @@ internal static class Safetensors
                 if (entry.NameEquals(MetadataKey))
                     foreach (JsonProperty pair in entry.Value.EnumerateObject())
                         file.Metadata[pair.Name] = pair.Value.GetString() ?? "";
-                else if (ReadTensor(entry, values, ref used) is { } tensor && !file.Tensors.TryAdd(entry.Name, tensor))
+                else if (ReadTensor(entry, values, ref used) is not { } tensor)
+                    file.Skipped.Add(entry.Name);
+                else if (!file.Tensors.TryAdd(entry.Name, tensor))
                     throw Invalid($"it has two tensors '{entry.Name}'");
             }
 
@@ -108,14 +113,9 @@ internal static class Safetensors
     private static (int[] Shape, float[] Values)? ReadTensor(JsonProperty entry, ReadOnlySpan<byte> values, ref long used)
     {
         string type = entry.Value.GetProperty("dtype").GetString() ?? "";
-        int size = type switch
-        {
-            "F64" or "I64" or "U64" => 8,
-            "F32" or "I32" or "U32" => 4,
-            "F16" or "BF16" or "I16" or "U16" => 2,
-            "I8" or "U8" or "BOOL" => 1,
-            _ => throw Invalid($"tensor '{entry.Name}' has the type '{type}', which is unknown"),
-        };
+        int size = ElementType.SizeOf(type);
+        if (size == 0)
+            throw Invalid($"tensor '{entry.Name}' has the type '{type}', which is unknown");
         int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(s => s.GetInt32())];
         long[] place = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
         // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
@@ -130,17 +130,8 @@ internal static class Safetensors
             throw Invalid($"tensor '{entry.Name}' claims values outside the file, or other than its shape needs");
         if ((used += count * size) > values.Length)
             throw Invalid($"tensor '{entry.Name}' shares its values with another");
-        return type.Contains('F') ? (shape, Convert(type, values.Slice((int)place[0], (int)(count * size)))) : null;
+        return ElementType.IsFloat(type) ? (shape, ElementType.ToSingles(type, values.Slice((int)place[0], (int)(count * size)))) : null;
     }
-
-    private static float[] Convert(string type, ReadOnlySpan<byte> bytes) => type switch
-    {
-        "F64" => [.. MemoryMarshal.Cast<byte, double>(bytes).ToArray().Select(v => (float)v)],
-        "F16" => [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(v => (float)v)],
-        // The upper half of a float.
-        "BF16" => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(v => BitConverter.UInt32BitsToSingle((uint)v << 16))],
-        _ => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
-    };
 
     private static InvalidDataException Invalid(string why) => new(why);
 }

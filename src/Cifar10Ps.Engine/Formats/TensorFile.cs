@@ -12,6 +12,9 @@ internal sealed class TensorFile
     /// <summary>What the file says about itself.</summary>
     public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Names of what else the file has and no network needs: step counters, a training program's notes.</summary>
+    public List<string> Skipped { get; } = [];
+
     /// <summary>The bytes of a file.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>.</exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>

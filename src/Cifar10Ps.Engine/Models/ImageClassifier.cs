@@ -20,10 +20,21 @@ public sealed class ImageClassifier
     /// <param name="shortcut">What the blocks add.</param>
     /// <param name="seed">Seed of the initial weights.</param>
     /// <exception cref="EngineException"><c>InvalidClasses</c>.</exception>
-    public static ImageClassifier NewResNet20(string[] classes, Shortcut shortcut, int seed)
+    public static ImageClassifier NewResNet20(string[] classes, Shortcut shortcut, int seed) => NewResNet(20, classes, shortcut, seed);
+
+    /// <summary>Creates an untrained ResNet like <see cref="NewResNet20"/>, of another depth.</summary>
+    /// <param name="depth">Number of weighted layers: 6n + 2, at most 110.</param>
+    /// <param name="classes">Class names: at least two, all different.</param>
+    /// <param name="shortcut">What the blocks add.</param>
+    /// <param name="seed">Seed of the initial weights.</param>
+    /// <exception cref="EngineException"><c>InvalidClasses</c>, <c>InvalidDepth</c>.</exception>
+    public static ImageClassifier NewResNet(int depth, string[] classes, Shortcut shortcut, int seed)
     {
         CheckClasses(classes);
-        ResNetArchitecture architecture = new(20, shortcut, classes.Length);
+        ResNetArchitecture architecture = new(depth, shortcut, classes.Length);
+        if (!architecture.HasKnownDepth)
+            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
+                $"There is no ResNet with {depth} layers: give 6n + 2, {ResNetArchitecture.MaximumDepth} at most.");
         return new ImageClassifier(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed };
     }
 

@@ -32,9 +32,16 @@ public sealed record ResNetArchitecture(int Depth, Shortcut Shortcut, int ClassC
     /// <summary>Largest number of classes.</summary>
     public const int MaximumClassCount = 10_000;
 
+    /// <summary>Largest depth: that of the paper's largest network with these stages.</summary>
+    internal const int MaximumDepth = 110;
+
     /// <summary><c>ResNet-20</c>.</summary>
     [JsonIgnore]
     public string Name => $"ResNet-{Depth}";
+
+    /// <summary>Whether there is a network of this depth.</summary>
+    [JsonIgnore]
+    internal bool HasKnownDepth => Depth is > 2 and <= MaximumDepth && Depth % 6 == 2;
 
     /// <summary>Residual blocks of each stage.</summary>
     [JsonIgnore]

@@ -96,6 +96,8 @@ public sealed class Trainer
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
         if (model is not null && model.Architecture.Shortcut != checkpoint.Model.Architecture.Shortcut)
             throw Mismatch($"its network has {checkpoint.Model.Architecture.Shortcut} shortcuts, the model has {model.Architecture.Shortcut}");
+        if (model is not null && model.Architecture.Depth != checkpoint.Model.Architecture.Depth)
+            throw Mismatch($"its network is a {checkpoint.Model.Name}, the model is a {model.Name}");
         if (model is null)
             model = checkpoint.Model;
         else

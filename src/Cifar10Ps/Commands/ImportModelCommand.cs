@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Reads models from safetensors files: this module's own, or ResNets with PyTorch's names from elsewhere.</summary>
+/// <summary>Reads models from files, whose format is told by their content: this module's own, or ResNets from elsewhere.</summary>
 [Cmdlet(VerbsData.Import, "Model", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageClassifier))]
 public sealed class ImportModelCommand : EngineCommand
@@ -47,7 +47,7 @@ public sealed class ImportModelCommand : EngineCommand
         {
             try
             {
-                WriteObject(ModelFile.Load(file, preprocessing, Classes));
+                WriteObject(ModelFile.Load(file, preprocessing, Classes, WriteVerbose));
             }
             catch (EngineException e)
             {

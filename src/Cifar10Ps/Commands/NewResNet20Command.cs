@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
@@ -6,28 +5,8 @@ namespace Cifar10Ps.Commands;
 /// <summary>Makes an untrained ResNet-20.</summary>
 [Cmdlet(VerbsCommon.New, "ResNet20")]
 [OutputType(typeof(ImageClassifier))]
-public sealed class NewResNet20Command : EngineCommand
+public sealed class NewResNet20Command : NewNetworkCommand
 {
-    /// <summary>The class names, or their number; without names the model takes those of the data that it is trained on.</summary>
-    [Parameter(Position = 0)]
-    [ValidateNotNullOrEmpty]
-    public string[] Classes { get; set; } = ["10"];
-
-    /// <summary>What the residual blocks add.</summary>
-    [Parameter]
-    public Shortcut Shortcut { get; set; }
-
-    /// <summary>Seed of the initial weights.</summary>
-    [Parameter]
-    [ValidateRange(0, int.MaxValue)]
-    public int Seed { get; set; }
-
     /// <inheritdoc/>
-    protected override void OnProcess()
-    {
-        string[] names = Classes;
-        if (Classes is [string only] && int.TryParse(only, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int count))
-            names = ImageClassifier.PlaceholderClasses(Math.Clamp(count, 0, ResNetArchitecture.MaximumClassCount + 1));
-        WriteObject(ImageClassifier.NewResNet20(names, Shortcut, Seed));
-    }
+    private protected override int Layers => 20;
 }

@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+
+namespace Cifar10Ps;
+
+/// <summary>How the values of a tensor lie in a file: <c>F32</c>, <c>BF16</c>, <c>I64</c> …, as safetensors calls them.</summary>
+internal static class ElementType
+{
+    /// <summary>Bytes of a value; 0 for a type that is unknown.</summary>
+    public static int SizeOf(string type) => type switch
+    {
+        "F64" or "I64" or "U64" => 8,
+        "F32" or "I32" or "U32" => 4,
+        "F16" or "BF16" or "I16" or "U16" => 2,
+        "I8" or "U8" or "BOOL" => 1,
+        _ => 0,
+    };
+
+    /// <summary>Whether the values have fractions: weights have, step counters have none.</summary>
+    public static bool IsFloat(string type) => type.Contains('F', StringComparison.Ordinal);
+
+    /// <summary>Values of a type with fractions in single precision.</summary>
+    public static float[] ToSingles(string type, ReadOnlySpan<byte> bytes) => type switch
+    {
+        "F64" => [.. MemoryMarshal.Cast<byte, double>(bytes).ToArray().Select(v => (float)v)],
+        "F16" => [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(v => (float)v)],
+        // The upper half of a float.
+        "BF16" => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(v => BitConverter.UInt32BitsToSingle((uint)v << 16))],
+        _ => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
+    };
+}

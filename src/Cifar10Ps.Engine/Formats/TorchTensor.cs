@@ -1,0 +1,82 @@
+namespace Cifar10Ps;
+
+/// <summary>The type of the values in a storage.</summary>
+/// <param name="Name">As <see cref="ElementType"/> has it.</param>
+internal sealed record TorchType(string Name)
+{
+    /// <summary>Bytes of a value.</summary>
+    public int Size => ElementType.SizeOf(Name);
+}
+
+/// <summary>A storage: a run of values that tensors are cut from.</summary>
+/// <param name="Type">The type of its values.</param>
+/// <param name="Key">Where they are in the file.</param>
+/// <param name="Start">Which of those values is its first.</param>
+internal sealed record TorchStorage(TorchType Type, string Key, long Start);
+
+/// <summary>A tensor as a pickle tells of it: which values of a storage it has, not yet the values.</summary>
+/// <param name="Storage">The storage.</param>
+/// <param name="Offset">Its first value in the storage.</param>
+/// <param name="Size">Sizes of its dimensions.</param>
+/// <param name="Stride">For each dimension: how far apart neighbours are in the storage.</param>
+internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size, long[] Stride)
+{
+    private const int DimensionLimit = 64;
+
+    /// <summary>The tensor that <c>torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)</c> makes.</summary>
+    /// <exception cref="InvalidDataException">The arguments make none.</exception>
+    public static TorchTensor Rebuild(object?[] arguments)
+    {
+        if (arguments is not [TorchStorage storage, long and >= 0 and long offset, object?[] size, object?[] stride, ..]
+            || size.Length != stride.Length || size.Length > DimensionLimit
+            || size.Any(s => s is not (long and >= 0 and <= int.MaxValue)) || stride.Any(s => s is not (long and >= 0)))
+            throw new InvalidDataException("the pickle makes a tensor of what is none");
+        return new TorchTensor(storage, offset, [.. size.Select(s => (int)(long)s!)], [.. stride.Select(s => (long)s!)]);
+    }
+
+    /// <summary>Number of values, or any number above the limit if they are more than that.</summary>
+    public long Count(long limit)
+    {
+        long count = 1;
+        foreach (int size in Size)
+            count = Math.Min(count * size, limit + 1);
+        return count;
+    }
+
+    /// <summary>The values in row-major order.</summary>
+    /// <param name="storage">The bytes of the whole storage.</param>
+    /// <param name="count">Their number.</param>
+    /// <param name="isBigEndian">Whether the bytes of a value come highest first.</param>
+    /// <exception cref="InvalidDataException">They lie outside the storage.</exception>
+    public float[] Gather(ReadOnlySpan<byte> storage, int count, bool isBigEndian)
+    {
+        int size = Storage.Type.Size;
+        Int128 last = (Int128)Storage.Start + Offset;
+        for (int d = 0; d < Size.Length; d++)
+            last += (Int128)(Size[d] - 1) * Stride[d];
+        if (count > 0 && last >= storage.Length / size)
+            throw new InvalidDataException("its values lie outside their storage");
+
+        byte[] values = new byte[count * size];
+        int[] index = new int[Size.Length];
+        long position = Storage.Start + Offset;
+        for (int i = 0; i < count; i++)
+        {
+            Span<byte> value = values.AsSpan(i * size, size);
+            storage.Slice((int)position * size, size).CopyTo(value);
+            if (isBigEndian)
+                value.Reverse();
+            // As an odometer counts: the last dimension first, and the one before it where that is through.
+            for (int d = Size.Length - 1; d >= 0; d--)
+            {
+                position += Stride[d];
+                if (++index[d] < Size[d])
+                    break;
+                position -= index[d] * Stride[d];
+                index[d] = 0;
+            }
+        }
+
+        return ElementType.ToSingles(Storage.Type.Name, values);
+    }
+}

@@ -1,0 +1,24 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Writes a model in a format that other programs read.</summary>
+[Cmdlet(VerbsData.Export, "Model", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(ImageClassifier))]
+public sealed class ExportModelCommand : ModelWriterCommand
+{
+    /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>
+    [Parameter]
+    public ModelFormat? Format { get; set; }
+
+    /// <inheritdoc/>
+    protected override string Question => "Export model";
+
+    /// <inheritdoc/>
+    protected override Action Prepare(string file)
+    {
+        ModelFormat format = Format ?? ModelFormats.OfName(file) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
+            $"The name of '{file}' does not end like one of a format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. Name it so, or give -Format.");
+        return () => ModelFile.Export(Model, file, format);
+    }
+}

@@ -1,0 +1,17 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Makes an untrained ResNet of one of the depths of He et al.</summary>
+[Cmdlet(VerbsCommon.New, "ResNet")]
+[OutputType(typeof(ImageClassifier))]
+public sealed class NewResNetCommand : NewNetworkCommand
+{
+    /// <summary>Number of layers that have weights.</summary>
+    [Parameter]
+    [ValidateSet("20", "32", "44", "56", "110")]
+    public int Depth { get; set; } = 20;
+
+    /// <inheritdoc/>
+    private protected override int Layers => Depth;
+}

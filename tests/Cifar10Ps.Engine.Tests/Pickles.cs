@@ -1,0 +1,133 @@
+using System.IO.Compression;
+using System.Numerics;
+using System.Text;
+
+namespace Cifar10Ps.Tests;
+
+/// <summary>Makes pickles and PyTorch files for tests, also such as PyTorch would never write.</summary>
+internal static class Pickles
+{
+    /// <summary>Hostile pickles: what each wants of Python, or part of how it goes about it, and its bytes.</summary>
+    public static IReadOnlyList<(string Wants, byte[] Content)> Hostile { get; } =
+    [
+        ("os.system", Bytes("\x80\x02" + "cos\nsystem\nX\x02\0\0\0id\x85R.")),
+        ("posix.system", Bytes("\x80\x02" + "cposix\nsystem\nX\x02\0\0\0id\x85R.")),
+        ("os.system", Bytes("\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.")),
+        ("builtins.eval", Bytes("\x80\x04\x8c\x08" + "builtins\x8c\x04" + "eval\x93\x8c\x03" + "1+1\x85R.")),
+        ("__builtin__.eval", Bytes("\x80\x02" + "c__builtin__\neval\nX\x01\0\0\0" + "1\x85R.")),
+        ("builtins.getattr", Bytes("\x80\x02" + "cbuiltins\ngetattr\n.")),
+        ("subprocess.Popen", Bytes("\x80\x02" + "csubprocess\nPopen\n)\x81.")),
+        ("torch.load", Bytes("\x80\x02" + "ctorch\nload\n.")),
+        ("torch._utils.os.system", Bytes("\x80\x04\x8c\x0ctorch._utils\x8c\x09os.system\x93.")),
+        ("os?[2J.system", Bytes("\x80\x02" + "cos\u001b[2J\nsystem\n.")),
+        ("0x69", Bytes("\x80\x02(X\x02\0\0\0idios\nsystem\n.")),
+        ("0x6f", Bytes("\x80\x02(No.")),
+        ("no function", Bytes("\x80\x02X\x09\0\0\0os.system)R.")),
+        ("other than text", Bytes("\x80\x04KaKb\x93.")),
+    ];
+
+    /// <summary>A pickle from text, a byte for each character.</summary>
+    public static byte[] Bytes(string pickle) => Encoding.Latin1.GetBytes(pickle);
+
+    /// <summary>An object as a pickle: texts, whole numbers, null, lists, tuples (arrays), dictionaries, <see cref="Tensor"/> and raw instructions (bytes).</summary>
+    public static byte[] Of(object? value)
+    {
+        List<byte> pickle = [0x80, 2];
+        Put(value, pickle);
+        return [.. pickle, (byte)'.'];
+    }
+
+    /// <summary>A tensor cut from a storage.</summary>
+    public static Tensor Cut(string type, string key, long offset, long[] size, long[] stride, object?[]? view = null) => new(type, key, offset, size, stride, view);
+
+    /// <summary>A file of the format since PyTorch 1.6.</summary>
+    public static byte[] Archive(byte[] pickle, IEnumerable<(string Key, byte[] Values)> storages, string? order = null, CompressionLevel level = CompressionLevel.NoCompression)
+    {
+        using MemoryStream content = new();
+        using (ZipArchive zip = new(content, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            Add("data.pkl", pickle);
+            foreach ((string key, byte[] values) in storages)
+                Add("data/" + key, values);
+            if (order is not null)
+                Add("byteorder", Encoding.ASCII.GetBytes(order));
+
+            void Add(string name, byte[] bytes)
+            {
+                using Stream entry = zip.CreateEntry("anything/" + name, level).Open();
+                entry.Write(bytes);
+            }
+        }
+
+        return content.ToArray();
+    }
+
+    /// <summary>A file of the format before PyTorch 1.6.</summary>
+    public static byte[] Legacy(byte[] pickle, IEnumerable<(string Key, int Count, byte[] Values)> storages)
+    {
+        List<byte> content = [.. Bytes("\x80\x02\x8a\x0a"), .. BigInteger.Parse("119547037146038801333356", null).ToByteArray(), (byte)'.'];
+        content.AddRange(Of(1001));
+        content.AddRange(Of(new Dictionary<object, object?> { ["protocol_version"] = 1001, ["little_endian"] = Bytes("\x88") }));
+        content.AddRange(pickle);
+        content.AddRange(Of(storages.Select(s => (object?)s.Key).ToList()));
+        foreach ((_, int count, byte[] values) in storages)
+        {
+            content.AddRange(BitConverter.GetBytes((long)count));
+            content.AddRange(values);
+        }
+
+        return [.. content];
+    }
+
+    /// <summary>The bytes of numbers in single precision.</summary>
+    public static byte[] Singles(params float[] values) => [.. values.SelectMany(BitConverter.GetBytes)];
+
+    private static void Put(object? value, List<byte> pickle)
+    {
+        switch (value)
+        {
+            case null: pickle.Add((byte)'N'); break;
+            case byte[] raw: pickle.AddRange(raw); break;
+            case string text:
+                byte[] bytes = Encoding.UTF8.GetBytes(text);
+                pickle.Add((byte)'X');
+                pickle.AddRange(BitConverter.GetBytes(bytes.Length));
+                pickle.AddRange(bytes);
+                break;
+            case int or long:
+                pickle.AddRange([0x8a, 8]);
+                pickle.AddRange(BitConverter.GetBytes(Convert.ToInt64(value, null)));
+                break;
+            case object?[] tuple: PutAll('(', tuple, 't'); break;
+            case List<object?> list:
+                pickle.Add((byte)']');
+                PutAll('(', list, 'e');
+                break;
+            case Dictionary<object, object?> map:
+                pickle.Add((byte)'}');
+                PutAll('(', map.SelectMany(pair => new[] { pair.Key, pair.Value }), 'u');
+                break;
+            case Tensor tensor:
+                object?[] id = ["storage", Bytes($"ctorch\n{tensor.Type}Storage\n"), tensor.Key, "cpu", 1];
+                pickle.AddRange(Bytes("ctorch._utils\n_rebuild_tensor_v2\n("));
+                Put(tensor.View is null ? id : [.. id, tensor.View], pickle);
+                pickle.Add((byte)'Q');
+                Put(tensor.Offset, pickle);
+                Put(tensor.Size.Select(s => (object?)s).ToArray(), pickle);
+                Put(tensor.Stride.Select(s => (object?)s).ToArray(), pickle);
+                pickle.AddRange(Bytes("\x89" + "ccollections\nOrderedDict\n)RtR"));
+                break;
+            default: throw new ArgumentException($"{value}", nameof(value));
+        }
+
+        void PutAll(char before, IEnumerable<object?> items, char after)
+        {
+            pickle.Add((byte)before);
+            foreach (object? item in items)
+                Put(item, pickle);
+            pickle.Add((byte)after);
+        }
+    }
+
+    public sealed record Tensor(string Type, string Key, long Offset, long[] Size, long[] Stride, object?[]? View);
+}

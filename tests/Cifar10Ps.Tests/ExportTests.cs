@@ -1,0 +1,77 @@
+namespace Cifar10Ps.Tests;
+
+public sealed class ExportTests : IDisposable
+{
+    private readonly Session _session = new();
+
+    public void Dispose() => _session.Dispose();
+
+    [Theory]
+    [InlineData("a.pth", "")]
+    [InlineData("b.PT", "")]
+    [InlineData("c.th", "-Format PyTorch")]
+    [InlineData("d", "-Format PyTorch")]
+    [InlineData("e.safetensors", "")]
+    public void A_model_comes_back_as_it_was_exported(string file, string format)
+    {
+        _session.Run($"$model | Export-Model {file} {format}; $model | Save-Model expected; Import-Model {file} | Save-Model actual");
+
+        Assert.Equal(File.ReadAllBytes(_session.Folder["expected"]), File.ReadAllBytes(_session.Folder["actual"]));
+    }
+
+    [Fact]
+    public void The_format_is_that_of_the_parameter_before_that_of_the_name()
+    {
+        _session.Run("$model | Export-Model a.safetensors -Format PyTorch; $model | Export-Model b.pth");
+
+        Assert.Equal(File.ReadAllBytes(_session.Folder["b.pth"]), File.ReadAllBytes(_session.Folder["a.safetensors"]));
+    }
+
+    [Fact]
+    public void Import_says_what_it_found()
+    {
+        _session.Run("New-ResNet cat, dog -Depth 32 | Export-Model a.bin -Format PyTorch; $null = Import-Model a.bin -Verbose");
+
+        string told = Assert.Single(_session.Host.Verbose, line => line.Contains("a.bin", StringComparison.Ordinal));
+        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes"], part => Assert.Contains(part, told, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Files_are_replaced_by_force_only_and_WhatIf_writes_nothing()
+    {
+        File.WriteAllText(_session.Folder["a.pth"], "precious");
+
+        Assert.Equal("FileExists", _session.Fail("$model | Export-Model a.pth").Id);
+        Assert.Empty(_session.Run("$model | Export-Model b.pth -PassThru -WhatIf"));
+        Assert.Equal("precious", File.ReadAllText(_session.Folder["a.pth"]));
+        Assert.Single(Directory.EnumerateFileSystemEntries(_session.Folder.Path));
+
+        Assert.True(_session.Value<bool>("[object]::ReferenceEquals($model, ($model | Export-Model a.pth -Force -PassThru))"));
+        _session.Run("Import-Model a.pth");
+    }
+
+    [Theory]
+    [InlineData("Export-Model model.bin $model", "UnknownModelFormat")]
+    [InlineData("Export-Model model.pth $model -Format Word", "CannotConvertArgumentNoMessage")]
+    [InlineData("Export-Model Env:model.pth $model", "NotAFileSystemPath")]
+    [InlineData("Export-Model '?.pth' $model", "AmbiguousPath")]
+    [InlineData("New-ResNet -Depth 18", "ParameterArgumentValidationError")]
+    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+
+    [Fact]
+    public void A_hostile_pickle_is_refused_by_name_and_the_next_file_is_imported()
+    {
+        File.WriteAllBytes(_session.Folder["1.pth"], [0x80, 2, .. "cos\nsystem\n."u8]);
+        _session.Run("$model | Export-Model 2.pth");
+
+        Outcome outcome = _session.Try("Import-Model *.pth");
+
+        Assert.Equal("InvalidTorchFile", Assert.Single(outcome.Errors).Id);
+        Assert.Contains("os.system", outcome.Errors[0].Exception.Message, StringComparison.Ordinal);
+        Assert.Single(outcome.Output);
+    }
+
+    [Fact]
+    public void Networks_have_the_depth_that_is_asked_for() =>
+        Assert.Equal([20, 32, 110], _session.Run("New-ResNet; New-ResNet -Depth 32; New-ResNet 2 -Depth 110").Select(model => (int)model.Architecture.Depth));
+}
