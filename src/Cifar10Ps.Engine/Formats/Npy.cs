@@ -24,7 +24,7 @@ internal sealed class Npy
         _header = header;
         _values = values;
         // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
-        long count = 1, size = SizeOf(header.Type);
+        long count = header.Shape.Contains(0) ? 0 : 1, size = SizeOf(header.Type);
         foreach (int length in header.Shape)
         {
             if ((count *= length) > values.Length)
