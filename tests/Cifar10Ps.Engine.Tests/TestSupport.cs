@@ -112,9 +112,14 @@ internal static class RealData
     }
 
     /// <summary>A file of the folder <c>weights</c> beside the data.</summary>
-    public static string Weights(string name)
+    public static string Weights(string name) => Beside("weights", name);
+
+    /// <summary>A file that the original Chainer program wrote.</summary>
+    public static string Chainer(string name) => Beside("chainer", name);
+
+    private static string Beside(string folder, string name)
     {
-        string path = Path.GetFullPath(Path.Combine(Folder, "../weights", name));
+        string path = Path.GetFullPath(Path.Combine(Folder, "..", folder, name));
         Assert.SkipUnless(File.Exists(path), $"needs {path}");
         return path;
     }

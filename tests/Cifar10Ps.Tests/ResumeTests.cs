@@ -107,6 +107,29 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         Assert.Empty(_session.Host.Progress);
     }
 
+    [Fact]
+    public void A_run_of_the_original_program_goes_on_from_its_snapshot_and_leaves_its_folder_alone()
+    {
+        string chainer = Path.GetFullPath(Path.Combine(TestEnvironment.RealData, "..", "chainer"));
+        Assert.SkipUnless(File.Exists(Path.Combine(chainer, "snapshot_iter_66")), $"needs {chainer}");
+        string[] before = Directory.GetFiles(chainer);
+        _session["snapshot"] = Path.Combine(chainer, "snapshot_iter_66");
+        _session["folder"] = TestEnvironment.RealData;
+        _session.Run("$cifar = Get-Cifar10 -Path $folder -TrainCount 8400 -TestCount 20");
+
+        Assert.Equal("CheckpointMismatch", _session.Fail("$data | Start-ModelTraining -ResumeFrom $snapshot").Id);
+        Assert.Empty(_session.Run("$cifar | Start-ModelTraining -ResumeFrom $snapshot -Epochs 1"));
+        Assert.Contains("complete", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        _session.RunAndStop("$cifar | Start-ModelTraining -ResumeFrom $snapshot -OutputDirectory result", step => step.Activity == 2);
+
+        // Stopped within the second epoch of the ten that the original runs, if nobody says otherwise.
+        string latest = _session.Folder["result", "checkpoint-latest.safetensors"];
+        Assert.Contains(_session.Host.Warnings, warning => warning.Contains(latest, StringComparison.Ordinal));
+        Assert.Equal(1, _session.Value<int>("(Import-Model result/checkpoint-latest.safetensors).TrainedEpochs"));
+        Assert.Equal("ProjectionOnly", _session.Value<string>("(Import-Model result/checkpoint-latest.safetensors).Architecture.Shortcut"));
+        Assert.Equal(before, Directory.GetFiles(chainer));
+    }
+
     private void AssertSaysHowToGoOn() => Assert.Matches(
         $"stopped.*-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'", Assert.Single(_session.Host.Warnings));
 

@@ -10,7 +10,8 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    private const string ArchitectureKey = "architecture", ClassesKey = "classes", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", SeedKey = "seed";
+    internal const string ArchitectureKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs";
+    private const string ClassesKey = "classes", SeedKey = "seed";
 
     /// <summary>Writes a classifier.</summary>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>

@@ -11,7 +11,8 @@ internal sealed class Checkpoint
     /// <summary>What the names of the moments start with.</summary>
     public const string MomentPrefix = "optimizer.";
 
-    private const string StateKey = "training_state";
+    /// <summary>The key of the state in the metadata.</summary>
+    public const string StateKey = "training_state";
 
     /// <summary>The model.</summary>
     public required ImageClassifier Model { get; init; }
@@ -35,11 +36,11 @@ internal sealed class Checkpoint
         Safetensors.Write(file, path);
     }
 
-    /// <summary>Reads a checkpoint.</summary>
+    /// <summary>Reads a checkpoint, or a snapshot of the original Chainer program.</summary>
     /// <exception cref="EngineException"><c>InvalidCheckpoint</c>, and those of <see cref="ModelFile.Load"/>.</exception>
     public static Checkpoint Load(string path)
     {
-        TensorFile file = Safetensors.Read(path);
+        TensorFile file = ChainerSnapshot.IsSnapshot(path) ? ChainerSnapshot.Read(path) : Safetensors.Read(path);
         try
         {
             if (!file.Metadata.TryGetValue(StateKey, out string? json))

@@ -43,6 +43,11 @@ public sealed partial class OutputDirectory
             $"There is no checkpoint '{file}'. Name a checkpoint file, or the output directory of a run.");
     }
 
+    /// <summary>The output directory that a checkpoint is of; null for a snapshot, whose folder stays as Chainer left it.</summary>
+    /// <param name="checkpoint">A checkpoint file.</param>
+    public static string? OfRun(string checkpoint) =>
+        ChainerSnapshot.IsSnapshot(checkpoint) ? null : System.IO.Path.GetDirectoryName(checkpoint);
+
     /// <summary>Fails now, not after hours, when the folder cannot be written to.</summary>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     internal void CheckWritable()

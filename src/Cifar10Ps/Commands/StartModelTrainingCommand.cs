@@ -20,7 +20,7 @@ public sealed class StartModelTrainingCommand : EngineCommand
     [ValidateNotNull]
     public ImageClassifier? Model { get; set; }
 
-    /// <summary>A checkpoint, or the output directory of a run: goes on where that run stopped.</summary>
+    /// <summary>A checkpoint, the output directory of a run, or a snapshot of the original Chainer program: goes on where that run stopped.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ResumeSet)]
     [ValidateNotNullOrEmpty]
     public string? ResumeFrom { get; set; }
@@ -174,7 +174,7 @@ public sealed class StartModelTrainingCommand : EngineCommand
     /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
     {
-        string? resumed = ResumeFrom is null ? null : Path.GetDirectoryName(Cifar10Ps.OutputDirectory.FindCheckpoint(ToFilePath(ResumeFrom)));
+        string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(Cifar10Ps.OutputDirectory.FindCheckpoint(ToFilePath(ResumeFrom)));
         string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToFilePath(OutputDirectory));
         if (folder is null)
             return null;

@@ -1,0 +1,133 @@
+using System.Text.Json;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// A run of the original Chainer program at rest (<c>snapshot_iter_N</c>), read as the checkpoint that this module would
+/// have left in its place: weights, Adam's moments, steps and the log.
+/// </summary>
+/// <remarks>
+/// What it does not hold is as the original had it: Adam at 1e-3, in fp32. The next epoch is shuffled as all runs of this module
+/// are; the few of its images that Chainer's last batch took in advance are seen once more, and an epoch that was under way
+/// begins anew. Chainer adds Adam's epsilon before the bias correction of the second moment, this module and PyTorch after it,
+/// which differs only where gradients are as small as 1e-8.
+/// </remarks>
+internal static class ChainerSnapshot
+{
+    private const string Iterator = "updater/iterator:main/", Moments = "updater/optimizer:main/predictor/";
+
+    /// <summary>Whether a file begins like a snapshot.</summary>
+    public static bool IsSnapshot(string path)
+    {
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            // The name of the first array is at the beginning.
+            Span<byte> start = stackalloc byte[1024];
+            return Npz.IsNpz(start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Reads a snapshot.</summary>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
+    public static TensorFile Read(string path)
+    {
+        try
+        {
+            return Parse(TensorFile.ReadBytes(path));
+        }
+        catch (InvalidDataException e)
+        {
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no snapshot to go on from: {e.Message}.", e);
+        }
+    }
+
+    /// <summary>Parses the bytes of a snapshot.</summary>
+    /// <exception cref="InvalidDataException">They are none of the original program.</exception>
+    internal static TensorFile Parse(byte[] content)
+    {
+        Dictionary<string, Npy> arrays = Npz.Parse(content);
+        if (!arrays.ContainsKey("updater/iteration"))
+            throw new InvalidDataException("it is a model without the state of a run");
+        TensorFile file = ChainerFile.Parse(arrays, out _);
+        TrainingState state = ReadState(arrays);
+        foreach (string tensor in file.Tensors.Keys.Where(name => !new TensorShape(name, []).IsStatistic).ToArray())
+        {
+            string name = Moments + ChainerFile.NameOf(tensor);
+            // Bias correction counts the steps of the whole run.
+            if (Integer(arrays, name + "/t") != state.Step)
+                throw new InvalidDataException($"'{name}' has taken another number of steps than the run");
+            foreach ((string moment, string part) in Optimizer.MomentNames(OptimizerKind.Adam).Zip(["/m", "/v"]))
+                file.Tensors[$"{Checkpoint.MomentPrefix}{moment}.{tensor}"] = ChainerFile.TakeTensor(arrays, name + part);
+        }
+
+        file.Metadata[ModelFile.EpochsKey] = $"{state.History.Count}";
+        file.Metadata[Checkpoint.StateKey] = JsonSerializer.Serialize(state, Json.Options);
+        return file;
+    }
+
+    private static TrainingState ReadState(Dictionary<string, Npy> arrays)
+    {
+        int count = ChainerFile.Take(arrays, Iterator + "order", order => order.Shape is [int length] ? length : throw new InvalidDataException("it is no list"));
+        long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"), position = Integer(arrays, Iterator + "current_position");
+        TrainingOptions options = Recipes.Options(Recipe.Original) with { Precision = Precision.Float32 };
+        List<EpochReport> history = ReadLog(ChainerFile.Take(arrays, "extensions/LogReport/_log", log => log.ToText()), count, options.LearningRate);
+        if (history.Count != epochs || position < 0 || position > count)
+            throw new InvalidDataException($"its log tells of {history.Count} epochs, its iterator of {epochs}");
+
+        // All of Chainer's batches are whole: the last one of an epoch takes images of the next.
+        long seen = epochs * count + position;
+        bool isKnown = step > 0 && seen % step == 0 && seen / step is > 0 and <= TrainingOptions.MaximumBatchSize;
+        return new TrainingState
+        {
+            Options = options with
+            {
+                Epochs = Math.Max(options.Epochs, history.Count),
+                BatchSize = isKnown ? (int)(seen / step) : options.BatchSize,
+            },
+            TrainCount = count,
+            Step = step,
+            ElapsedSeconds = history.LastOrDefault()?.Elapsed.TotalSeconds ?? 0,
+            History = history,
+        };
+    }
+
+    private static List<EpochReport> ReadLog(string json, int imageCount, double learningRate)
+    {
+        try
+        {
+            List<EpochReport> history = [];
+            foreach (Dictionary<string, double> line in JsonSerializer.Deserialize<Dictionary<string, double>[]>(json, Json.Options) ?? [])
+            {
+                TimeSpan elapsed = TimeSpan.FromSeconds(line["elapsed_time"]), before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
+                history.Add(new EpochReport
+                {
+                    Epoch = checked((int)line["epoch"]),
+                    Step = checked((long)line["iteration"]),
+                    Loss = line["main/loss"],
+                    Accuracy = line["main/accuracy"],
+                    ValidationLoss = line["validation/main/loss"],
+                    ValidationAccuracy = line["validation/main/accuracy"],
+                    LearningRate = learningRate,
+                    // Chainer's clock does not tell training and validation apart.
+                    ImagesPerSecond = elapsed > before ? imageCount / (elapsed - before).TotalSeconds : 0,
+                    Elapsed = elapsed,
+                });
+                if (history[^1].Epoch != history.Count || line.Values.Any(value => !double.IsFinite(value)))
+                    throw new InvalidDataException("its log has not one line for each epoch");
+            }
+
+            return history;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or NullReferenceException or OverflowException or ArgumentException)
+        {
+            throw new InvalidDataException($"its log cannot be understood ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+
+    private static long Integer(Dictionary<string, Npy> arrays, string name) => ChainerFile.Take(arrays, name, array => array.ToInteger());
+}
