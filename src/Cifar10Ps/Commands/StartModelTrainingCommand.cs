@@ -5,14 +5,9 @@ namespace Cifar10Ps.Commands;
 /// <summary>Trains a model and writes a report for each epoch as it ends.</summary>
 [Cmdlet(VerbsLifecycle.Start, "ModelTraining", DefaultParameterSetName = NewSet, SupportsShouldProcess = true)]
 [OutputType(typeof(EpochReport))]
-public sealed class StartModelTrainingCommand : EngineCommand
+public sealed class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
-
-    /// <summary>The data: trained on Train, validated on Test.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNull]
-    public ImageDataset Dataset { get; set; } = null!;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = NewSet)]
@@ -25,75 +20,24 @@ public sealed class StartModelTrainingCommand : EngineCommand
     [ValidateNotNullOrEmpty]
     public string? ResumeFrom { get; set; }
 
-    /// <summary>The preset that the other options start from.</summary>
-    [Parameter]
-    public Recipe Recipe { get; set; }
-
     /// <summary>Number of passes over the training images.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
     public int Epochs { get; set; }
-
-    /// <summary>Images of one optimizer step.</summary>
-    [Parameter]
-    [ValidateRange(1, TrainingOptions.MaximumBatchSize)]
-    public int BatchSize { get; set; }
-
-    /// <summary>The update rule.</summary>
-    [Parameter]
-    public OptimizerKind Optimizer { get; set; }
 
     /// <summary>Peak learning rate.</summary>
     [Parameter]
     [ValidateRange(1e-12, 1e6)]
     public double LearningRate { get; set; }
 
-    /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW.</summary>
-    [Parameter]
-    [ValidateRange(0.0, 0.9999)]
-    public double Momentum { get; set; }
-
-    /// <summary>Weight decay of convolutions and classifier.</summary>
-    [Parameter]
-    [ValidateRange(0.0, 10.0)]
-    public double WeightDecay { get; set; }
-
     /// <summary>How the learning rate changes over the run.</summary>
     [Parameter]
     public Schedule Schedule { get; set; }
-
-    /// <summary>How training images are varied.</summary>
-    [Parameter]
-    public Augmentation Augmentation { get; set; }
-
-    /// <summary>Share of the target that is spread over all classes.</summary>
-    [Parameter]
-    [ValidateRange(0.0, 0.99)]
-    public double LabelSmoothing { get; set; }
-
-    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
-    [Parameter]
-    public Precision Precision { get; set; }
 
     /// <summary>Training images to hold out and validate on, instead of the test split.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
     public int ValidationCount { get; set; }
-
-    /// <summary>Seed of shuffling and augmentation.</summary>
-    [Parameter]
-    [ValidateRange(0, int.MaxValue)]
-    public int Seed { get; set; }
-
-    /// <summary>Number of worker threads; it does not change the result.</summary>
-    [Parameter]
-    [ValidateRange(1, 1024)]
-    public int? Threads { get; set; }
-
-    /// <summary>Where to compute: the module ships libtorch for the processor.</summary>
-    [Parameter]
-    [ValidateSet("Cpu")]
-    public string Device { get; set; } = "Cpu";
 
     /// <summary>Folder for checkpoints, the log and the finished model.</summary>
     [Parameter]
@@ -118,7 +62,7 @@ public sealed class StartModelTrainingCommand : EngineCommand
             return;
 
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Model!, Dataset, Change(Recipes.Options(Recipe, IsBound(nameof(Optimizer)) ? Optimizer : null)), output, Threads)
+            ? Trainer.Start(Model!, Dataset, Options(), output, Threads)
             : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads);
         if (trainer.IsComplete)
             WriteWarning("The run is complete already. To train on, give more -Epochs.");
@@ -146,30 +90,14 @@ public sealed class StartModelTrainingCommand : EngineCommand
         yield return ProgressReporter.Record(2, $"Epoch {at.Epoch}", status, at.Done, at.Total, at.IsValidating ? null : at.EpochTimeLeft, parent: 1);
     }
 
-    private bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
-
-    /// <summary>The options with everything that the user gave.</summary>
-    private TrainingOptions Change(TrainingOptions options)
+    /// <inheritdoc/>
+    private protected override TrainingOptions Change(TrainingOptions options) => base.Change(options) with
     {
-        return options with
-        {
-            Recipe = Bound(nameof(Recipe), Recipe, options.Recipe),
-            Epochs = Bound(nameof(Epochs), Epochs, options.Epochs),
-            BatchSize = Bound(nameof(BatchSize), BatchSize, options.BatchSize),
-            Optimizer = Bound(nameof(Optimizer), Optimizer, options.Optimizer),
-            LearningRate = Bound(nameof(LearningRate), LearningRate, options.LearningRate),
-            Momentum = Bound(nameof(Momentum), Momentum, options.Momentum),
-            WeightDecay = Bound(nameof(WeightDecay), WeightDecay, options.WeightDecay),
-            Schedule = Bound(nameof(Schedule), Schedule, options.Schedule),
-            Augmentation = Bound(nameof(Augmentation), Augmentation, options.Augmentation),
-            LabelSmoothing = Bound(nameof(LabelSmoothing), LabelSmoothing, options.LabelSmoothing),
-            Precision = Bound(nameof(Precision), Precision, options.Precision),
-            ValidationCount = Bound(nameof(ValidationCount), ValidationCount, options.ValidationCount),
-            Seed = Bound(nameof(Seed), Seed, options.Seed),
-        };
-
-        T Bound<T>(string parameter, T given, T otherwise) => IsBound(parameter) ? given : otherwise;
-    }
+        Epochs = Bound(nameof(Epochs), Epochs, options.Epochs),
+        LearningRate = Bound(nameof(LearningRate), LearningRate, options.LearningRate),
+        Schedule = Bound(nameof(Schedule), Schedule, options.Schedule),
+        ValidationCount = Bound(nameof(ValidationCount), ValidationCount, options.ValidationCount),
+    };
 
     /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
