@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>What the build does with the native libraries that the module ships.</summary>
+/// <summary>What the build does for the module beside compiling: its native libraries and its help.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -17,9 +17,17 @@ internal static class Program
                 case ["inventory", string list, .. string[] libraries]:
                     Replace(list, Encoding.UTF8.GetBytes(string.Concat(libraries.Select(l => $"{Path.GetFileName(l)} {new FileInfo(l).Length}\n"))));
                     return 0;
+                case ["help", string assembly, string references, string folder, string destination]:
+                    Replace(destination, MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
+                    return 0;
                 default:
-                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>...");
+                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | help <assembly> <list of references> <folder> <destination>");
             }
+        }
+        catch (InvalidHelpException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
@@ -33,7 +41,8 @@ internal static class Program
     private static void Relax(string source, string destination)
     {
         byte[] expected = File.ReadAllBytes(source);
-        Replace(destination, VersionNeed.Relax(expected, out int flagsAt));
+        // 0755, as libraries have, whatever the package's file and the umask say.
+        Replace(destination, VersionNeed.Relax(expected, out int flagsAt), (UnixFileMode)0b111_101_101);
         // Done and checked by the build: the two bytes of the flags, and no other, are not the source's.
         (expected[flagsAt], expected[flagsAt + 1]) = ((byte)VersionNeed.Weak, 0);
         if (File.ReadAllBytes(destination).SequenceEqual(expected))
@@ -43,15 +52,14 @@ internal static class Program
     }
 
     /// <summary>Writes beside and renames: never half a file, and never into a file that a link shares.</summary>
-    private static void Replace(string path, byte[] content)
+    private static void Replace(string path, byte[] content, UnixFileMode mode = (UnixFileMode)0b110_100_100)
     {
         string beside = $"{path}.{Environment.ProcessId}.tmp";
         try
         {
             File.WriteAllBytes(beside, content);
-            // 0755, as libraries have, whatever the package's file and the umask say.
             if (!OperatingSystem.IsWindows())
-                File.SetUnixFileMode(beside, (UnixFileMode)0b111_101_101);
+                File.SetUnixFileMode(beside, mode);
             File.Move(beside, path, overwrite: true);
         }
         finally
