@@ -13,7 +13,9 @@
     FormatsToProcess       = @('Cifar10Ps.Format.ps1xml')
     CmdletsToExport        = @(
         'Export-Model'
+        'Export-ModelGraph'
         'Get-Cifar10'
+        'Get-ModelSummary'
         'Import-Model'
         'Invoke-Inference'
         'Measure-Model'

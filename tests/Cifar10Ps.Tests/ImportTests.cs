@@ -9,7 +9,7 @@ public sealed class ImportTests
 
         string[] names = [.. session.Run("$module.ExportedCommands.Values | ForEach-Object Name").Select(name => (string)name).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["Export-Model", "Get-Cifar10", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
+        Assert.Equal(["Export-Model", "Export-ModelGraph", "Get-Cifar10", "Get-ModelSummary", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
         Assert.Empty(session.Host.Warnings);
     }
 

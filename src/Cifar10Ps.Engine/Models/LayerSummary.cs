@@ -1,0 +1,60 @@
+using System.Globalization;
+
+namespace Cifar10Ps;
+
+/// <summary>What a layer of a model takes and gives; the figures are those of one image.</summary>
+public sealed record LayerSummary
+{
+    private LayerSummary(ModelSummary model, NetworkLayer layer)
+    {
+        Model = model;
+        Name = layer.Name;
+        Kind = layer.Kind;
+        OutputShape = string.Join(" x ", layer.OutputShape);
+        Parameters = layer.ParameterCount;
+        MultiplyAdds = layer.MultiplyAdds;
+        ActivationMemory = layer.OutputLength * sizeof(float);
+    }
+
+    /// <summary>The figures of the whole model.</summary>
+    public ModelSummary Model { get; }
+
+    /// <summary>Name, which the names of its tensors in the model file start with.</summary>
+    public string Name { get; }
+
+    /// <summary>What it does.</summary>
+    public LayerKind Kind { get; }
+
+    /// <summary>Sizes of its output: channels, height, width; or channels alone. <c>16 x 32 x 32</c>.</summary>
+    public string OutputShape { get; }
+
+    /// <summary>Number of learned values.</summary>
+    public int Parameters { get; }
+
+    /// <summary>Multiplications, each with its addition: those of convolutions and the classifier.</summary>
+    public long MultiplyAdds { get; }
+
+    /// <summary>Bytes of its output in single precision.</summary>
+    public long ActivationMemory { get; }
+
+    /// <summary>The layers of a model in the order of its forward pass.</summary>
+    public static IReadOnlyList<LayerSummary> Of(ImageClassifier model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        IReadOnlyList<NetworkLayer> layers = NetworkLayer.Of(model.Architecture, model.Preprocessing.Height, model.Preprocessing.Width);
+        ModelSummary whole = new(model.Name, layers.Sum(layer => layer.ParameterCount), layers.Sum(layer => layer.MultiplyAdds), sizeof(float) * layers.Sum(layer => layer.OutputLength));
+        return [.. layers.Select(layer => new LayerSummary(whole, layer))];
+    }
+}
+
+/// <summary>The figures of a model for one image.</summary>
+/// <param name="Name"><c>ResNet-20</c>.</param>
+/// <param name="Parameters">Number of learned values.</param>
+/// <param name="MultiplyAdds">Multiplications, each with its addition: those of convolutions and the classifier.</param>
+/// <param name="ActivationMemory">Bytes of the outputs of all layers in single precision.</param>
+public sealed record ModelSummary(string Name, int Parameters, long MultiplyAdds, long ActivationMemory)
+{
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture,
+        $"{Name}: {Parameters:N0} parameters, {MultiplyAdds / 1e6:N1} million multiply-adds, {ActivationMemory / 1048576.0:N1} MB of activations");
+}
