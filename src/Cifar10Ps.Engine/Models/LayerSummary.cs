@@ -56,5 +56,5 @@ public sealed record ModelSummary(string Name, int Parameters, long MultiplyAdds
 {
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.CurrentCulture,
-        $"{Name}: {Parameters:N0} parameters, {MultiplyAdds / 1e6:N1} million multiply-adds, {ActivationMemory / 1048576.0:N1} MB of activations");
+        $"{Name}: {Parameters:N0} parameters, {MultiplyAdds / 1e6:N1} M mult-adds, {ActivationMemory / 1048576.0:N1} MB an image");
 }
