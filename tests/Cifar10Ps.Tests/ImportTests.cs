@@ -24,26 +24,6 @@ public sealed class ImportTests
     }
 
     [Fact]
-    public void Every_cmdlet_and_every_parameter_has_help_with_examples()
-    {
-        Assert.SkipUnless(File.Exists(Path.Combine(TestEnvironment.Module, "en-US", "Cifar10Ps.dll-Help.xml")), "there is no help file yet");
-        using Session session = new();
-
-        Assert.Empty(session.Run("""
-            foreach ($command in Get-Command -Module Cifar10Ps) {
-                $help = Get-Help $command.Name -Full
-                if ($help.Synopsis.Contains('[<CommonParameters>]') -or !$help.description -or !$help.examples.example) { $command.Name }
-                foreach ($parameter in $command.ParameterSets.Parameters) {
-                    $name = $parameter.Name
-                    if ($name -in [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters) { continue }
-                    if (!($help.parameters.parameter | Where-Object name -eq $name).description.Text) { "$($command.Name) -$name" }
-                }
-            }
-            """));
-        Assert.Contains("Cifar10Ps", session.Value<string>("Get-Help about_Cifar10Ps"), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void Libtorch_is_loaded_when_it_is_needed_and_not_before()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "looks into /proc");

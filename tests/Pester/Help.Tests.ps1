@@ -1,10 +1,21 @@
 BeforeDiscovery {
     . $PSScriptRoot/Setup.ps1
     $commands = Get-Command -Module Cifar10Ps
-    $hasHelp = Test-Path $modulePath/en-US/Cifar10Ps.dll-Help.xml
+    $topics = Get-ChildItem $modulePath/en-US/about_*.help.txt | ForEach-Object { $_.Name -replace '\.help\.txt$' }
+    # An example that says in its title what it needs is not run, only read.
+    $examples = foreach ($command in $commands) {
+        foreach ($example in (Get-Help $command.Name -Full).Examples.Example) {
+            @{
+                Cmdlet = $command.Name
+                Title  = $example.Title.Trim(' -')
+                Code   = $example.Code
+                Runs   = $example.Title -notmatch '\(needs .*\) ---$'
+            }
+        }
+    }
 }
 
-Describe 'Help of <_.Name>' -Skip:(!$hasHelp) -ForEach $commands {
+Describe 'Help of <_.Name>' -ForEach $commands {
     BeforeAll { $help = Get-Help $_.Name -Full }
 
     It 'says what it does, at length, with examples' {
@@ -14,30 +25,49 @@ Describe 'Help of <_.Name>' -Skip:(!$hasHelp) -ForEach $commands {
         $help.Examples.Example.Code | Should -Match $_.Name
     }
 
-    It 'has examples that parse, with parameters that exist' {
-        foreach ($code in $help.Examples.Example.Code) {
-            $errors = $null
-            $script = [Management.Automation.Language.Parser]::ParseInput($code, [ref] $null, [ref] $errors)
-            $errors | Should -BeNullOrEmpty
-            foreach ($use in $script.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
-                $command = Get-Command $use.GetCommandName() -ErrorAction Stop
-                $use.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] } | ForEach-Object {
-                    { $null = $command.ResolveParameter($_.ParameterName) } | Should -Not -Throw -Because $code
-                }
-            }
-        }
-    }
-
     It 'describes every parameter' {
         $common = [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters
         foreach ($name in $_.Parameters.Keys | Where-Object { $_ -notin $common }) {
             ($help.Parameters.Parameter | Where-Object Name -eq $name).Description.Text | Should -Not -BeNullOrEmpty -Because "-$name needs a description"
         }
     }
+
+    It 'leads to help that exists' {
+        foreach ($link in $help.RelatedLinks.NavigationLink.LinkText -notmatch '://') {
+            $exists = $link -like 'about_*' ? (Test-Path "$((Get-Module Cifar10Ps).ModuleBase)/en-US/$link.help.txt") : (Get-Command $link -ErrorAction Ignore)
+            $exists | Should -BeTrue -Because "there should be help of $link"
+        }
+    }
 }
 
-Describe 'about_Cifar10Ps' -Skip:(!$hasHelp) {
-    It 'is found' {
-        Get-Help about_Cifar10Ps | Out-String | Should -Match 'Cifar10Ps'
+Describe 'Example of <Cmdlet>' -ForEach $examples {
+    It '<Title>: parses, with parameters that exist, and fits 80 columns' {
+        $errors = $null
+        $script = [Management.Automation.Language.Parser]::ParseInput($Code, [ref] $null, [ref] $errors)
+        $errors | Should -BeNullOrEmpty
+        foreach ($use in $script.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
+            $name = $use.GetCommandName()
+            # A call of a script or a variable has no command that could be looked at.
+            if (!$name -or $name -match '[\\/]') { continue }
+            $command = Get-Command $name -ErrorAction Stop
+            $use.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] -and $command.Parameters } | ForEach-Object {
+                { $null = $command.ResolveParameter($_.ParameterName) } | Should -Not -Throw -Because $Code
+            }
+        }
+        # Get-Help indents by four.
+        $Code -split '\n' | Where-Object Length -gt 76 | Should -BeNullOrEmpty
+    }
+
+    It '<Title>: runs as it stands' -Skip:(!$Runs) {
+        Push-Location (New-Item -ItemType Directory -Path "TestDrive:/$([guid]::NewGuid().ToString('n'))").FullName
+        $ErrorActionPreference = 'Stop'
+        try { $null = & ([scriptblock]::Create($Code)) | Out-String } finally { Pop-Location }
+    }
+}
+
+Describe '<_>' -ForEach $topics {
+    It 'is found, and fits 80 columns' {
+        Get-Help $_ | Out-String | Should -Match $_
+        Get-Content "$((Get-Module Cifar10Ps).ModuleBase)/en-US/$_.help.txt" -ErrorAction Stop | Where-Object Length -gt 80 | Should -BeNullOrEmpty
     }
 }

@@ -1,0 +1,118 @@
+using Cifar10Ps.Build;
+
+namespace Cifar10Ps.Tests;
+
+/// <summary>The help, and what the build says of help files that do not fit the cmdlets.</summary>
+/// <remarks>The examples are run in tests/Pester/Help.Tests.ps1: many need more commands than the engine here has.</remarks>
+public sealed class HelpTests
+{
+    private static readonly CompiledCmdlet[] Cmdlets = CompiledCmdlet.ReadAll(Path.Combine(TestEnvironment.Module, "Cifar10Ps.dll"),
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator), .. Directory.GetFiles(Path.Combine(TestEnvironment.Module, "dependencies"), "*.dll")]);
+
+    [Fact]
+    public void Every_cmdlet_and_every_parameter_has_help_with_examples()
+    {
+        using Session session = new();
+
+        Assert.Empty(session.Run("""
+            foreach ($command in Get-Command -Module Cifar10Ps) {
+                $help = Get-Help $command.Name -Full
+                if ($help.Synopsis.Contains('[<CommonParameters>]') -or !$help.description -or !$help.examples.example) { $command.Name }
+                foreach ($parameter in $command.ParameterSets.Parameters) {
+                    $name = $parameter.Name
+                    if ($name -in [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters) { continue }
+                    if (!($help.parameters.parameter | Where-Object name -eq $name).description.Text) { "$($command.Name) -$name" }
+                }
+            }
+            """));
+        Assert.Contains("Cifar10Ps", session.Value<string>("Get-Help about_Cifar10Ps"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_syntax_in_the_help_is_that_which_PowerShell_itself_finds()
+    {
+        using Session session = new();
+        const string Lines = """
+            $common = [Management.Automation.PSCmdlet]::CommonParameters
+            foreach ($command in Get-Command -Module Cifar10Ps) {
+                $items = @((Get-Help $command.Name -Full).syntax.syntaxItem)
+                foreach ($set in $command.ParameterSets) {
+                    $syntax = foreach ($p in $set.Parameters) {
+                        if ($p.Name -in $common) { continue }
+                        $sources = @(if ($p.ValueFromPipeline) { 'ByValue' }; if ($p.ValueFromPipelineByPropertyName) { 'ByPropertyName' }) -join ', '
+                        $pipeline = if ($sources) { "True ($sources)" } else { 'False' }
+                        $position = if ($p.Position -ge 0) { $p.Position } else { 'named' }
+                        "$($p.Name) $("$($p.IsMandatory)".ToLowerInvariant()) $position $pipeline $(if ($p.Aliases.Count) { $p.Aliases -join ', ' } else { 'none' })"
+                    }
+                    "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] $syntax)))"
+                }
+            }
+            'help'
+            foreach ($command in Get-Command -Module Cifar10Ps) {
+                foreach ($item in (Get-Help $command.Name -Full).syntax.syntaxItem) {
+                    $syntax = foreach ($p in $item.parameter) { "$($p.name) $($p.required) $($p.position) $($p.pipelineInput) $($p.aliases)" }
+                    "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] $syntax)))"
+                }
+            }
+            """;
+
+        string[] lines = [.. session.Run(Lines).Select(line => (string)line)];
+
+        int half = Array.IndexOf(lines, "help");
+        Assert.True(half > 9);
+        Assert.Equal(lines[..half].Order(StringComparer.Ordinal), lines[(half + 1)..].Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("name=\"Force\"", "name=\"Farce\"", "Save-Model: -Force has no description.")]
+    [InlineData("name=\"Force\"", "name=\"Farce\"", "Save-Model: -Farce is described, but is no parameter.")]
+    [InlineData("name=\"Path\"", "name=\"Force\"", "Save-Model: -Force is described more than once.")]
+    [InlineData("input", "note", "Save-Model: it takes pipeline input, and <input> does not tell of it.")]
+    [InlineData("type=\"Cifar10Ps.ImageClassifier\"", "type=\"Thing\"", "Save-Model: no <output> tells of Cifar10Ps.ImageClassifier.")]
+    [InlineData("example", "note", "Save-Model: it has fewer than 2 examples.")]
+    [InlineData("<code>", "<code> </code><code>", "Save-Model: the example 'Save and read again' lacks its title, its code or its text.")]
+    [InlineData("link>", "lnk>", "Save-Model: <lnk> is none of ")]
+    [InlineData("</synopsis>", "", "Save-Model: The 'synopsis' start tag")]
+    [InlineData("cmdlet=\"Save-Model\"", "cmdlet=\"Load-Model\"", "Save-Model: the attribute 'cmdlet' does not have the name of the file.")]
+    public void A_mistake_in_a_help_file_fails_the_build_with_the_name_of_the_cmdlet(string was, string becomes, string expected)
+    {
+        using TemporaryFolder folder = CopyHelp();
+        string file = folder["Save-Model.xml"];
+        File.WriteAllText(file, File.ReadAllText(file).Replace(was, becomes, StringComparison.Ordinal));
+
+        var error = Assert.Throws<InvalidHelpException>(() => CmdletHelp.ReadAll(folder.Path, Cmdlets));
+
+        // The form by which MSBuild knows an error and its file.
+        Assert.Contains(error.Message.Split(Environment.NewLine), line =>
+            line.StartsWith(file, StringComparison.Ordinal) && line.Contains($": error: {expected}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_cmdlet_without_a_help_file_and_a_help_file_without_a_cmdlet_fail_the_build()
+    {
+        using TemporaryFolder folder = CopyHelp();
+        File.Move(folder["Save-Model.xml"], folder["Lose-Model.xml"]);
+
+        var error = Assert.Throws<InvalidHelpException>(() => CmdletHelp.ReadAll(folder.Path, Cmdlets));
+
+        Assert.Equal([$"{folder["Save-Model.xml"]}: error: Save-Model has no help file.", $"{folder["Lose-Model.xml"]}: error: Lose-Model has a help file, but is no cmdlet."],
+            error.Message.Split(Environment.NewLine));
+    }
+
+    [Fact]
+    public void Code_loses_the_margin_that_it_has_in_the_file_and_keeps_its_own()
+    {
+        var example = System.Xml.Linq.XElement.Parse("<example title=\"T\" needs=\"the network\"><code>\n    foreach ($i in 1..2) {\n        $i\n\n    }\n  </code></example>");
+
+        Assert.Equal("foreach ($i in 1..2) {\n    $i\n\n}", CmdletHelp.Code(example));
+        Assert.Equal("T (needs the network)", CmdletHelp.Title(example));
+    }
+
+    private static TemporaryFolder CopyHelp()
+    {
+        TemporaryFolder folder = new();
+        foreach (string file in Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps", "Help")))
+            File.Copy(file, folder[Path.GetFileName(file)]);
+        return folder;
+    }
+}
