@@ -27,11 +27,13 @@ internal abstract class Replica : IDisposable
     {
         // Kernels take 64 values at a time; the last stage has a sixteenth of the pixels.
         bool fits = model.Preprocessing.Width % 4 == 0 && model.Preprocessing.Height % 4 == 0;
-        if (!fits || !Vector512.IsHardwareAccelerated || !Avx512BW.IsSupported)
-            return new PlainReplica(model.Architecture, master, precision, labelSmoothing);
-        return precision == Precision.BFloat16
-            ? new FusedReplica<BFloat16Element>(model.Architecture, master, precision, labelSmoothing)
-            : new FusedReplica<Float32Element>(model.Architecture, master, precision, labelSmoothing);
+        return precision switch
+        {
+            Precision.BFloat16 when fits && Avx512BW.IsSupported => new FusedReplica<BFloat16Element>(model.Architecture, master, precision, labelSmoothing),
+            // Where there are no 512-bit vectors, the compiler makes two of 256 bits of each.
+            Precision.Float32 when fits && Vector256.IsHardwareAccelerated => new FusedReplica<Float32Element>(model.Architecture, master, precision, labelSmoothing),
+            _ => new PlainReplica(model.Architecture, master, precision, labelSmoothing),
+        };
     }
 
     /// <summary>The values; after <see cref="Compute"/>, the running statistics are those of its images.</summary>
