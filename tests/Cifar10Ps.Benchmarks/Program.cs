@@ -11,14 +11,17 @@ if (args is ["measure", string name])
 }
 
 const int Rounds = 3;
+bool isFull = args.Contains("--full");
 string filter = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "";
-Row[] rows = [.. Table.Rows.Where(row => row.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+Row[] rows = [.. Table.Rows.Where(row => row.Name.Contains(filter, StringComparison.OrdinalIgnoreCase) && (isFull || !row.IsLong))];
 Console.WriteLine(Machine.Describe());
 Dictionary<Row, List<double>> results = rows.ToDictionary(row => row, _ => new List<double>());
 for (int round = 0; round < Rounds; round++)
 {
     foreach (Row row in rows)
     {
+        if (row.IsLong && round > 0)
+            continue;
         if (Child.Measure(row) is { } value)
             results[row].Add(value);
         Console.Error.WriteLine($"round {round + 1} of {Rounds}: {row.Name} {results[row].LastOrDefault():G5} {row.Unit}");
@@ -36,6 +39,8 @@ foreach (Row row in rows)
     Console.WriteLine($"| {row.Name} | {Median(row):G4} | {values.Min():G4} to {values.Max():G4} | {row.Unit} | {Ratio(row, row.Plain)} | {Ratio(row, row.Peer)} |");
 }
 
+if (isFull)
+    TimeToAccuracy.Run();
 return 0;
 
 double Median(Row row) => results[row].Order().ElementAt(results[row].Count / 2);
@@ -53,7 +58,8 @@ namespace Cifar10Ps.Benchmarks
     /// <param name="Plain">The row of the plain loop that does the same.</param>
     /// <param name="Peer">PyTorch's row that does the same.</param>
     /// <param name="Script">Arguments of the Python script that measures it; null: this program does.</param>
-    internal sealed record Row(string Name, string Unit, string? Plain = null, string? Peer = null, string[]? Script = null);
+    /// <param name="IsLong">Whether it takes minutes, and is measured once, with <c>--full</c>.</param>
+    internal sealed record Row(string Name, string Unit, string? Plain = null, string? Peer = null, string[]? Script = null, bool IsLong = false);
 
     /// <summary>The machine that the figures belong to.</summary>
     internal static class Machine
