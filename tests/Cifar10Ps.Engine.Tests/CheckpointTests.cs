@@ -26,6 +26,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     [InlineData(OptimizerKind.Adam, Interruption.BetweenEpochs)]
     [InlineData(OptimizerKind.Adam, Interruption.WithinAnEpoch)]
     [InlineData(OptimizerKind.Adam, Interruption.DuringValidation)]
+    [InlineData(OptimizerKind.Muon, Interruption.WithinAnEpoch)]
     public void A_run_that_was_stopped_and_resumed_is_the_uninterrupted_one_to_the_last_bit(OptimizerKind optimizer, Interruption stop)
     {
         OutputDirectory output = Output();

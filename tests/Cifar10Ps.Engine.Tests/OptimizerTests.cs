@@ -21,7 +21,8 @@ public class OptimizerTests
         ImageClassifier model = RandomModel();
         using NetworkWeights weights = new(model.Architecture);
         weights.Load(model.Weights);
-        using Optimizer ours = new(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights);
+        using WorkerPool pool = new(2);
+        using Optimizer ours = new(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights, pool);
 
         TensorShape[] learned = [.. NetworkWeights.LearnedTensors(model.Architecture)];
         Parameter[] parameters = [.. learned.Select(t => nn.Parameter(weights[t.Name].detach().clone()))];
@@ -53,6 +54,52 @@ public class OptimizerTests
             Assert.NotEqual(model.Weights[tensor.Name][0], weights[tensor.Name].flatten()[0].item<float>());
         }
     }
+
+    /// <summary>The nearest orthogonal matrix to U S Vᵀ is U Vᵀ.</summary>
+    [Fact]
+    public void Muon_takes_convolutions_of_fixed_norm_a_step_along_the_nearest_orthogonal_matrix_to_their_momentum()
+    {
+        UseTorch();
+        using DisposeScope scope = NewDisposeScope();
+        const double LearningRate = 0.1, Momentum = 0.5;
+        ImageClassifier model = RandomModel();
+        using NetworkWeights weights = new(model.Architecture), before = new(model.Architecture);
+        weights.Load(model.Weights);
+        before.Load(model.Weights);
+        using WorkerPool pool = new(2);
+        using Optimizer optimizer = new(Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { Momentum = Momentum }, weights, pool);
+        Tensor gradients = torch.randn(weights.Learned.numel(), generator: new Generator(1));
+        Tensor original = gradients.clone();
+
+        optimizer.Step(gradients, LearningRate, step: 1);
+
+        TensorShape[] convolutions = [.. NetworkWeights.LearnedTensors(model.Architecture).Where(t => t.Shape.Length == 4)];
+        Assert.Equal(21, convolutions.Length);
+        Dictionary<string, Tensor> gradientOf = NetworkWeights.LearnedViewsOf(model.Architecture, original).ToDictionary(pair => pair.Tensor.Name, pair => pair.View);
+        foreach (string name in convolutions.Select(t => t.Name))
+        {
+            Tensor old = before[name].flatten(1);
+            Tensor taken = (old / old.norm() * Math.Sqrt(old.shape[0]) - weights[name].flatten(1)) / LearningRate;
+            (Tensor u, _, Tensor v) = linalg.svd(gradientOf[name].flatten(1), fullMatrices: false);
+            Tensor stretch = u.t().mm(taken).mm(v.t());
+            Assert.True(allclose(stretch, stretch.diag().diag(), rtol: 0, atol: 5e-3), name);
+            Assert.InRange(stretch.diag().min().item<float>(), 0.3f, 1.3f);
+            Assert.InRange(stretch.diag().max().item<float>(), 0.6f, 1.3f);
+        }
+
+        // Nesterov's first step is 1 + momentum times the gradient.
+        Tensor bias = (before["fc.bias"] - weights["fc.bias"]) / gradientOf["fc.bias"];
+        Assert.True(allclose(bias, full_like(bias, LearningRate * (1 + Momentum)), rtol: 1e-3));
+    }
+
+    [Fact]
+    public void Muon_gives_the_same_bits_for_any_number_of_workers() =>
+        Assert.Single(new[] { 1, 2, 3 }.Select(threads =>
+        {
+            Trainer trainer = Trainer.Start(NewModel(), TinyData, TinyOptions(OptimizerKind.Muon, epochs: 1), threads: threads);
+            trainer.RunToEnd();
+            return Fingerprint(trainer.Model);
+        }).Distinct());
 
     private static optim.Optimizer Their(OptimizerKind kind, IEnumerable<Parameter> parameters, double weightDecay) => kind switch
     {

@@ -14,6 +14,9 @@ public enum OptimizerKind
 
     /// <summary>Adam with decoupled weight decay.</summary>
     AdamW,
+
+    /// <summary>Muon for convolutions, stochastic gradient descent with Nesterov momentum for everything else.</summary>
+    Muon,
 }
 
 /// <summary>
@@ -31,17 +34,20 @@ internal sealed class Optimizer : IDisposable
     private readonly double _momentum, _weightDecay;
     private readonly int _decayedLength;
     private readonly Tensor _parameters;
+    private readonly Muon? _muon;
 
     /// <summary>Creates the rule with its moments at zero.</summary>
     /// <param name="options">Kind, momentum and weight decay.</param>
     /// <param name="weights">What is to be optimised.</param>
-    public Optimizer(TrainingOptions options, NetworkWeights weights)
+    /// <param name="pool">Who helps.</param>
+    public Optimizer(TrainingOptions options, NetworkWeights weights, WorkerPool pool)
     {
         _kind = options.Optimizer;
         _momentum = options.Momentum;
         _weightDecay = options.WeightDecay;
         _decayedLength = weights.DecayedLength;
         _parameters = weights.Learned;
+        _muon = _kind == OptimizerKind.Muon ? new Muon(weights, pool) : null;
         Moments = MomentNames(_kind).ToDictionary(name => name, _ => zeros_like(_parameters).DetachFromDisposeScope());
     }
 
@@ -49,7 +55,7 @@ internal sealed class Optimizer : IDisposable
     public IReadOnlyDictionary<string, Tensor> Moments { get; }
 
     /// <summary>Names of a rule's moments.</summary>
-    public static string[] MomentNames(OptimizerKind kind) => kind == OptimizerKind.Sgd ? ["momentum"] : ["exp_avg", "exp_avg_sq"];
+    public static string[] MomentNames(OptimizerKind kind) => kind is OptimizerKind.Sgd or OptimizerKind.Muon ? ["momentum"] : ["exp_avg", "exp_avg_sq"];
 
     /// <summary>Changes the parameters.</summary>
     /// <param name="gradients">Mean gradients of the batch; overwritten.</param>
@@ -59,17 +65,21 @@ internal sealed class Optimizer : IDisposable
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor decayed = _parameters.narrow(0, 0, _decayedLength);
+        // Of the weights, those that are decayed come first, and of these the convolutions.
+        long start = _muon?.Length ?? 0;
+        Tensor decayed = _parameters.narrow(0, start, _decayedLength - start);
         if (_weightDecay > 0 && _kind == OptimizerKind.AdamW)
             decayed.MultiplyBy(1 - learningRate * _weightDecay);
         else if (_weightDecay > 0)
-            gradients.narrow(0, 0, _decayedLength).AddScaled(decayed, _weightDecay);
+            gradients.narrow(0, start, _decayedLength - start).AddScaled(decayed, _weightDecay);
 
-        if (_kind == OptimizerKind.Sgd)
+        if (_kind is OptimizerKind.Sgd or OptimizerKind.Muon)
         {
             Tensor momentum = Moments["momentum"];
             momentum.MultiplyBy(_momentum).add_(gradients);
-            _parameters.AddScaled(gradients.AddScaled(momentum, _momentum), -learningRate);
+            gradients.AddScaled(momentum, _momentum);
+            _muon?.Step(_parameters, gradients, learningRate);
+            From(_parameters).AddScaled(From(gradients), -learningRate);
         }
         else
         {
@@ -79,6 +89,8 @@ internal sealed class Optimizer : IDisposable
             Tensor deviation = square.sqrt().DivideBy(Math.Sqrt(1 - Math.Pow(Beta2, step))).AddNumber(Epsilon);
             _parameters.AddQuotient(mean, deviation, -learningRate / (1 - Math.Pow(_momentum, step)));
         }
+
+        Tensor From(Tensor values) => values.narrow(0, start, values.numel() - start);
     }
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ public enum Schedule
     /// <summary>From the peak down to zero along a cosine.</summary>
     Cosine,
 
+    /// <summary>Up from 1/25 of the peak over the first 10 % of the steps, then down to zero, both in a straight line.</summary>
+    Linear,
+
     /// <summary>The peak; a tenth of it from half of the steps, a hundredth from three quarters.</summary>
     Step,
 
@@ -23,7 +26,7 @@ public enum Schedule
 /// </remarks>
 internal static class LearningRates
 {
-    private const double WarmUp = 0.3, StartDivisor = 25;
+    private const double WarmUp = 0.3, LinearWarmUp = 0.1, StartDivisor = 25;
 
     /// <summary>Learning rate of a step.</summary>
     /// <param name="schedule">The schedule.</param>
@@ -38,6 +41,8 @@ internal static class LearningRates
             Schedule.OneCycle when done < WarmUp => Anneal(peak / StartDivisor, peak, done / WarmUp),
             Schedule.OneCycle => Anneal(peak, 0, (done - WarmUp) / (1 - WarmUp)),
             Schedule.Cosine => Anneal(peak, 0, done),
+            Schedule.Linear when done < LinearWarmUp => double.Lerp(peak / StartDivisor, peak, done / LinearWarmUp),
+            Schedule.Linear => peak * (1 - done) / (1 - LinearWarmUp),
             Schedule.Step => done < 0.5 ? peak : done < 0.75 ? peak / 10 : peak / 100,
             _ => peak,
         };

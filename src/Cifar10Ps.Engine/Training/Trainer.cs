@@ -133,7 +133,7 @@ public sealed class Trainer
         Output?.CheckWritable();
         using WorkerPool pool = new(Threads);
         using NetworkWeights weights = new(_model.Architecture);
-        using Optimizer optimizer = new(Options, weights);
+        using Optimizer optimizer = new(Options, weights, pool);
         using ShardedBatch batch = new(pool, _model, weights, Options);
         weights.Load(_model.Weights);
         LoadMoments(optimizer);
