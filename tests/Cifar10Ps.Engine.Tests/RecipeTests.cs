@@ -67,6 +67,7 @@ public class RecipeTests
     }
 
     [Theory]
+    [InlineData(Recipe.Fast, OptimizerKind.Muon, 0.05, 5e-4)]
     [InlineData(Recipe.Fast, OptimizerKind.Sgd, 0.3, 5e-4)]
     [InlineData(Recipe.Fast, OptimizerKind.Adam, 3e-3, 0)]
     [InlineData(Recipe.Fast, OptimizerKind.AdamW, 3e-3, 0.05)]

@@ -6,7 +6,7 @@ public enum Augmentation
     /// <summary>Every image as it is.</summary>
     None,
 
-    /// <summary>A random crop of the image padded by 4 reflected pixels, and a horizontal flip in every second epoch, from the first or from the second on.</summary>
+    /// <summary>A random crop of the image padded by 2 reflected pixels, and a horizontal flip in every second epoch, from the first or from the second on.</summary>
     Standard,
 }
 
@@ -16,7 +16,7 @@ public enum Augmentation
 /// </summary>
 internal sealed class BatchBuilder(Preprocessing preprocessing)
 {
-    private const int Padding = 4;
+    private const int Padding = 2;
     private readonly float[] _table = preprocessing.LookupTable();
     private readonly int _width = preprocessing.Width, _height = preprocessing.Height;
 

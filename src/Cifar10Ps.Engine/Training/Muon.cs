@@ -5,7 +5,7 @@ namespace Cifar10Ps;
 
 /// <summary>
 /// Muon's step of the convolutions: a layer's weights are one matrix [output, rest], and its step is the nearest matrix
-/// to the momentum whose singular values are all about one, so that every direction is learned equally fast.
+/// to the momentum (Nesterov's) whose singular values are all about one, so that every direction is learned equally fast.
 /// </summary>
 /// <remarks>
 /// K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. As in K. Jordan's
@@ -14,6 +14,8 @@ namespace Cifar10Ps;
 /// </remarks>
 internal sealed class Muon
 {
+    private const double Momentum = 0.6;
+
     /// <summary>Steps of the iteration; three are enough for singular values between about 0.6 and 1.2.</summary>
     private const int Iterations = 3;
 
@@ -38,16 +40,20 @@ internal sealed class Muon
 
     /// <summary>Changes the convolutions.</summary>
     /// <param name="parameters">All learned values, flat.</param>
-    /// <param name="updates">Momentum, laid out alike; overwritten.</param>
+    /// <param name="gradients">Their gradients, laid out alike; overwritten.</param>
+    /// <param name="momenta">Their momenta, laid out alike.</param>
     /// <param name="learningRate">Size of the step, against weights of norm √output.</param>
-    public void Step(Tensor parameters, Tensor updates, double learningRate) => _pool.Run(_matrices.Length, (_, item) =>
+    public void Step(Tensor parameters, Tensor gradients, Tensor momenta, double learningRate) => _pool.Run(_matrices.Length, (_, item) =>
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
         (long offset, long rows, long columns) = _matrices[item];
-        Tensor weights = parameters.narrow(0, offset, rows * columns).view(rows, columns);
-        Tensor update = Orthogonalize(updates.narrow(0, offset, rows * columns).view(rows, columns));
+        Tensor weights = Matrix(parameters), gradient = Matrix(gradients), momentum = Matrix(momenta);
+        momentum.MultiplyBy(Momentum).add_(gradient);
+        Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
         weights.div_(weights.norm().AddNumber(1e-12)).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
+
+        Tensor Matrix(Tensor all) => all.narrow(0, offset, rows * columns).view(rows, columns);
     });
 
     /// <summary>A matrix with the same singular vectors and singular values of about one, by Newton and Schulz's iteration.</summary>

@@ -29,6 +29,9 @@ public enum OptimizerKind
 /// </remarks>
 internal sealed class Optimizer : IDisposable
 {
+    /// <summary>Learning rate of what Muon leaves to gradient descent, in parts of Muon's.</summary>
+    private const double DescentFactor = 2;
+
     private const double Beta2 = 0.999, Epsilon = 1e-8;
     private readonly OptimizerKind _kind;
     private readonly double _momentum, _weightDecay;
@@ -67,19 +70,18 @@ internal sealed class Optimizer : IDisposable
         using DisposeScope scope = NewDisposeScope();
         // Of the weights, those that are decayed come first, and of these the convolutions.
         long start = _muon?.Length ?? 0;
-        Tensor decayed = _parameters.narrow(0, start, _decayedLength - start);
+        Tensor decayed = From(_parameters).narrow(0, 0, _decayedLength - start);
         if (_weightDecay > 0 && _kind == OptimizerKind.AdamW)
             decayed.MultiplyBy(1 - learningRate * _weightDecay);
         else if (_weightDecay > 0)
-            gradients.narrow(0, start, _decayedLength - start).AddScaled(decayed, _weightDecay);
+            From(gradients).narrow(0, 0, _decayedLength - start).AddScaled(decayed, _weightDecay);
 
         if (_kind is OptimizerKind.Sgd or OptimizerKind.Muon)
         {
-            Tensor momentum = Moments["momentum"];
-            momentum.MultiplyBy(_momentum).add_(gradients);
-            gradients.AddScaled(momentum, _momentum);
-            _muon?.Step(_parameters, gradients, learningRate);
-            From(_parameters).AddScaled(From(gradients), -learningRate);
+            _muon?.Step(_parameters, gradients, Moments["momentum"], learningRate);
+            Tensor momentum = From(Moments["momentum"]), update = From(gradients);
+            momentum.MultiplyBy(_momentum).add_(update);
+            From(_parameters).AddScaled(update.AddScaled(momentum, _momentum), -learningRate * (_muon is null ? 1 : DescentFactor));
         }
         else
         {

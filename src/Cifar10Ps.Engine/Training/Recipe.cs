@@ -3,7 +3,7 @@ namespace Cifar10Ps;
 /// <summary>Training presets.</summary>
 public enum Recipe
 {
-    /// <summary>One-cycle Nesterov SGD with crops and flips, on normalised pixels.</summary>
+    /// <summary>Muon with a linear schedule, crops and flips, on normalised pixels.</summary>
     Fast,
 
     /// <summary>The same for three times as many epochs.</summary>
@@ -22,7 +22,7 @@ public static class Recipes
     public static TrainingOptions Options(Recipe recipe, OptimizerKind? optimizer = null)
     {
         bool original = recipe == Recipe.Original;
-        OptimizerKind kind = optimizer ?? (original ? OptimizerKind.Adam : OptimizerKind.Sgd);
+        OptimizerKind kind = optimizer ?? (original ? OptimizerKind.Adam : OptimizerKind.Muon);
         return new TrainingOptions
         {
             Recipe = recipe,
@@ -33,17 +33,18 @@ public static class Recipes
             {
                 (OptimizerKind.Sgd, false) => 0.3,
                 (OptimizerKind.Sgd, true) => 0.1,
+                (OptimizerKind.Muon, _) => 0.05,
                 (_, false) => 3e-3,
                 _ => 1e-3,
             },
             Momentum = 0.9,
             WeightDecay = (kind, original) switch
             {
-                (OptimizerKind.Sgd, false) => 5e-4,
+                (OptimizerKind.Sgd or OptimizerKind.Muon, false) => 5e-4,
                 (OptimizerKind.AdamW, false) => 0.05,
                 _ => 0,
             },
-            Schedule = original ? Schedule.Constant : Schedule.OneCycle,
+            Schedule = original ? Schedule.Constant : kind == OptimizerKind.Muon ? Schedule.Linear : Schedule.OneCycle,
             Augmentation = original ? Augmentation.None : Augmentation.Standard,
             LabelSmoothing = 0,
             Precision = Precision.Auto,

@@ -24,10 +24,10 @@ public sealed record TrainingOptions
     /// <summary>Peak learning rate; <see cref="Schedule"/> scales it.</summary>
     public required double LearningRate { get; init; }
 
-    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW.</summary>
+    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     public required double Momentum { get; init; }
 
-    /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW).</summary>
+    /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW); with Muon, of the classifier alone.</summary>
     public required double WeightDecay { get; init; }
 
     /// <summary>How the learning rate changes.</summary>

@@ -23,7 +23,7 @@ public abstract class TrainingCommand : EngineCommand
     [Parameter]
     public OptimizerKind Optimizer { get; set; }
 
-    /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW.</summary>
+    /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     [Parameter]
     [ValidateRange(0.0, 0.9999)]
     public double Momentum { get; set; }
