@@ -143,4 +143,31 @@ public sealed class TrainingTests : IDisposable
         Assert.Equal(_session.Value<string>("\"$(($data.Test[0] | Invoke-Inference $model).Logits)\""),
             _session.Value<string>("\"$(($data.Test[0] | Invoke-Inference (Import-Model out/result/model.safetensors)).Logits)\""));
     }
+
+    [Fact]
+    public void TensorBoard_gets_an_event_file_of_each_sitting_in_the_output_directory()
+    {
+        _session.Run("$data | Start-ModelTraining $model @quick -OutputDirectory result -TensorBoard | Out-Null");
+        long length = new FileInfo(Assert.Single(EventFiles())).Length;
+        Assert.InRange(length, 100, 10_000_000);
+
+        _session.Run("$data | Start-ModelTraining -ResumeFrom result -Epochs 3 -TensorBoard | Out-Null");
+        Assert.Equal(2, EventFiles().Length);
+        Assert.Contains(EventFiles(), file => new FileInfo(file).Length == length);
+
+        _session.Run("$data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory result -Force | Out-Null");
+        Assert.Empty(EventFiles());
+
+        string[] EventFiles() => Directory.GetFiles(_session.Folder["result"], "events.out.tfevents.*");
+    }
+
+    [Fact]
+    public void TensorBoard_needs_an_output_directory()
+    {
+        ErrorRecord error = _session.Fail("$data | Start-ModelTraining $model @quick -TensorBoard");
+
+        Assert.Equal("OutputDirectoryMissing", error.Id);
+        Assert.Contains("-OutputDirectory", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(0, _session.Value<int>("$model.TrainedEpochs"));
+    }
 }

@@ -39,6 +39,15 @@ Describe 'Start-ModelTraining' {
         $log[2].'validation/main/accuracy' | Should -BeIn (0..32 | ForEach-Object { $_ / 32 })
     }
 
+    It 'tells TensorBoard of each epoch' {
+        $data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory TestDrive:/tensorboard -TensorBoard | Should -HaveCount 2
+        $events = Get-ChildItem TestDrive:/tensorboard/events.out.tfevents.*
+        $text = [Text.Encoding]::ASCII.GetString([IO.File]::ReadAllBytes($events.FullName))
+        foreach ($tag in 'loss/train', 'accuracy/validation', 'learning_rate') {
+            ($text -split [regex]::Escape($tag)).Count | Should -Be 3
+        }
+    }
+
     It 'does nothing with -WhatIf' {
         $model = New-ResNet20
         $data | Start-ModelTraining $model -OutputDirectory TestDrive:/whatif -WhatIf | Should -BeNullOrEmpty
@@ -48,6 +57,7 @@ Describe 'Start-ModelTraining' {
 
     It 'refuses <id>' -ForEach @(
         @{ script = { $data | Start-ModelTraining $model -Epochs 0 }; id = 'ParameterArgumentValidationError' }
+        @{ script = { $data | Start-ModelTraining $model -TensorBoard }; id = 'OutputDirectoryMissing' }
         @{ script = { $data | Start-ModelTraining $model -Optimizer Magic }; id = 'CannotConvertArgumentNoMessage' }
         @{ script = { $data | Start-ModelTraining (New-ResNet20 3) }; id = 'ClassCountMismatch' }
         @{ script = { $data | Start-ModelTraining $model -OutputDirectory TestDrive:/whole }; id = 'OutputDirectoryInUse' }

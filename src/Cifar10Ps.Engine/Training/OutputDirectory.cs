@@ -6,7 +6,7 @@ namespace Cifar10Ps;
 
 /// <summary>
 /// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last
-/// epochs, <c>model</c> at the end (all <c>.safetensors</c>), and <c>log</c>, a JSON array with the keys of Chainer's LogReport.
+/// epochs, <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what <see cref="TensorBoardLog"/> writes.
 /// </summary>
 public sealed partial class OutputDirectory
 {
@@ -107,7 +107,7 @@ public sealed partial class OutputDirectory
     }
 
     private IEnumerable<string> OwnFiles() =>
-        new[] { Latest, Best, Model, Log }.Select(name => System.IO.Path.Combine(Path, name)).Concat(EpochCheckpoints().Select(c => c.File));
+        new[] { Latest, Best, Model, Log }.Select(name => System.IO.Path.Combine(Path, name)).Concat(EpochCheckpoints().Select(c => c.File)).Concat(EventFile.In(Path));
 
     private IEnumerable<(string File, int Epoch)> EpochCheckpoints()
     {

@@ -27,6 +27,9 @@ public sealed class Trainer
     /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
     public OutputDirectory? Output { get; init; }
 
+    /// <summary>Told of each epoch; null: nobody.</summary>
+    public TensorBoardLog? TensorBoard { get; set; }
+
     /// <summary>Number of workers; it does not change the result.</summary>
     public int Threads { get; init; } = WorkerPool.DefaultCount;
 
@@ -153,6 +156,7 @@ public sealed class Trainer
                 _model.TrainedEpochs++;
                 Output?.SaveEpoch(ToCheckpoint(optimizer));
                 isWhole = true;
+                TensorBoard?.Add(_state.History);
                 yield return report;
                 StopReason = EarlyStop();
             }

@@ -53,10 +53,16 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <summary>Writes an event file for TensorBoard into the output directory.</summary>
+    [Parameter]
+    public SwitchParameter TensorBoard { get; set; }
+
     /// <inheritdoc/>
     protected override void OnProcess()
     {
         OutputDirectory? output = ToOutputDirectory();
+        if (TensorBoard && output is null)
+            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, "-TensorBoard writes into the output directory: give -OutputDirectory.");
         string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
@@ -64,6 +70,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Model!, Dataset, Options(), output, Threads)
             : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads);
+        trainer.TensorBoard = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         if (trainer.IsComplete)
             WriteWarning("The run is complete already. To train on, give more -Epochs.");
         using ProgressReporter progress = new(this);

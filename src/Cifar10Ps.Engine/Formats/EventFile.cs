@@ -1,0 +1,79 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Numerics;
+using Google.Protobuf;
+using Tensorboard;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// Event files, which TensorBoard reads: Event messages of protobuf in TFRecord's frames, which are length, checksum of
+/// the length, message, checksum of the message. A record that was not written whole is passed over.
+/// </summary>
+internal static class EventFile
+{
+    private const string Prefix = "events.out.tfevents.", Suffix = ".cifar10ps";
+
+    /// <summary>The event files that this module has written to a folder.</summary>
+    public static string[] In(string folder) => Directory.Exists(folder) ? Directory.GetFiles(folder, $"{Prefix}*{Suffix}") : [];
+
+    /// <summary>Creates an event file. TensorBoard reads those of a folder in the order of their names, which is that of time.</summary>
+    /// <param name="folder">The folder; created where it is missing.</param>
+    /// <param name="firstStep">TensorBoard drops what the earlier files of the folder have of this step and later ones.</param>
+    /// <returns>Its path.</returns>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    public static string Create(string folder, long firstStep)
+    {
+        string name = Prefix + DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+        string path = Enumerable.Range(0, int.MaxValue).Select(i => Path.Combine(folder, $"{name}.{i}{Suffix}")).First(p => !File.Exists(p));
+        double now = ToWallTime(DateTimeOffset.UtcNow);
+        Append(path,
+            new Event { WallTime = now, FileVersion = "brain.Event:2" },
+            new Event { WallTime = now, Step = firstStep, SessionLog = new SessionLog { Status = SessionLog.Types.SessionStatus.Start } });
+        return path;
+    }
+
+    /// <summary>Adds events to a file, and has them on disk before it returns.</summary>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    public static void Append(string path, params IEnumerable<Event> events)
+    {
+        using MemoryStream records = new();
+        foreach (Event item in events)
+            WriteRecord(records, item.ToByteArray());
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            using FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.Read);
+            records.WriteTo(file);
+            file.Flush(flushToDisk: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
+                $"'{path}' cannot be written: {e.Message} Check the folder, its permissions and the free space.", e);
+        }
+    }
+
+    /// <summary>Seconds since 1970, as events have them.</summary>
+    public static double ToWallTime(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000.0;
+
+    /// <summary>CRC-32C, rotated and shifted, as TFRecords have it: so that the checksum of data with checksums in it is as good as any.</summary>
+    internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
+    {
+        uint crc = uint.MaxValue;
+        foreach (byte value in data)
+            crc = BitOperations.Crc32C(crc, value);
+        return BitOperations.RotateRight(~crc, 15) + 0xa282ead8;
+    }
+
+    private static void WriteRecord(Stream stream, byte[] message)
+    {
+        Span<byte> head = stackalloc byte[12], tail = stackalloc byte[4];
+        BinaryPrimitives.WriteInt64LittleEndian(head, message.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[8..], MaskedChecksum(head[..8]));
+        BinaryPrimitives.WriteUInt32LittleEndian(tail, MaskedChecksum(message));
+        stream.Write(head);
+        stream.Write(message);
+        stream.Write(tail);
+    }
+}
