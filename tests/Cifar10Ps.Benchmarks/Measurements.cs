@@ -153,7 +153,7 @@ internal static class Measurements
     private static double InputPath()
     {
         ImageSplit images = SyntheticImages.Create(1_024, 10).Train;
-        BatchBuilder builder = new(Preprocessing.Measure(images));
+        BatchBuilder builder = new(Preprocessing.Measure(images), Augmentation.Standard);
         float[] target = new float[builder.ImageLength];
         return MedianMilliseconds(50, () =>
         {

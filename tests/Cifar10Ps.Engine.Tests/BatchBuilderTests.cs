@@ -21,34 +21,37 @@ public class BatchBuilderTests
                     Assert.Equal((Noise.GetPixels()[(c * 32 + y) * 32 + x] / 255.0 - Normalised.Mean[c]) / Normalised.StandardDeviation[c], input[(y * 32 + x) * 3 + c], 1e-6);
     }
 
-    [Fact]
-    public void Augmentation_is_every_crop_of_the_reflected_image_flipped_or_not_and_nothing_else()
+    [Theory]
+    [InlineData(Augmentation.Light, 2)]
+    [InlineData(Augmentation.Standard, 4)]
+    public void Augmentation_is_every_crop_of_the_reflected_image_flipped_or_not_and_nothing_else(Augmentation augmentation, int padding)
     {
-        Dictionary<string, (int, int, bool)> variants = [];
-        for (int top = 0; top <= 4; top++)
-            for (int left = 0; left <= 4; left++)
-                foreach (bool flip in new[] { false, true })
-                    variants.Add(CropOfPadded(top, left, flip), (top, left, flip));
+        Dictionary<string, (int, int, bool)> variants = Variants(padding);
 
-        // Each of the 50 is missed by all 1,000 draws once in 10^8.
-        HashSet<(int, int, bool)> seen = [.. Enumerable.Range(1, 1_000).Select(epoch => variants[Augmented(Noise, seed: 1, epoch)])];
+        // Each of at most 162 is missed by all 3,000 draws once in 10^8.
+        HashSet<(int, int, bool)> seen = [.. Enumerable.Range(1, 3_000).Select(epoch => variants[Augmented(Noise, seed: 1, epoch, augmentation)])];
 
-        Assert.Equal(50, seen.Count);
+        Assert.Equal(variants.Count, seen.Count);
+    }
+
+    [Fact]
+    public void Without_augmentation_an_image_is_written_as_it_is()
+    {
+        float[] expected = new float[3 * 32 * 32];
+        new BatchBuilder(Preprocessing.None).Write(Noise, expected);
+
+        Assert.Equal(Text(expected), Augmented(Noise, seed: 1, epoch: 1, Augmentation.None));
     }
 
     [Fact]
     public void An_image_is_flipped_in_every_second_epoch()
     {
-        Dictionary<string, bool> isFlipped = [];
-        for (int top = 0; top <= 4; top++)
-            for (int left = 0; left <= 4; left++)
-                foreach (bool flip in new[] { false, true })
-                    isFlipped.Add(CropOfPadded(top, left, flip), flip);
+        Dictionary<string, (int, int, bool IsFlipped)> variants = Variants(padding: 4);
         LabeledImage[] images = [.. Enumerable.Range(0, 20).Select(index => new LabeledImage(index, 3, "", 32, 32, Noise.GetPixels()))];
 
         Assert.All(images, image => Assert.All(Enumerable.Range(1, 4), epoch =>
-            Assert.NotEqual(isFlipped[Augmented(image, 1, epoch)], isFlipped[Augmented(image, 1, epoch + 1)])));
-        Assert.Equal(2, images.Select(image => isFlipped[Augmented(image, 1, 1)]).Distinct().Count());
+            Assert.NotEqual(variants[Augmented(image, 1, epoch)].IsFlipped, variants[Augmented(image, 1, epoch + 1)].IsFlipped)));
+        Assert.Equal(2, images.Select(image => variants[Augmented(image, 1, 1)].IsFlipped).Distinct().Count());
     }
 
     [Fact]
@@ -80,18 +83,25 @@ public class BatchBuilderTests
     public void An_image_of_another_size_is_refused() =>
         AssertError("ImageSizeMismatch", () => new BatchBuilder(Normalised).Write(Solid(0, 0, 1, 2, 3, side: 16), new float[3 * 32 * 32]));
 
-    private static string Augmented(LabeledImage image, int seed, int epoch)
+    private static string Augmented(LabeledImage image, int seed, int epoch, Augmentation augmentation = Augmentation.Standard)
     {
         float[] input = new float[3 * 32 * 32];
-        new BatchBuilder(Preprocessing.None).WriteAugmented(image, input, seed, epoch);
+        new BatchBuilder(Preprocessing.None, augmentation).WriteAugmented(image, input, seed, epoch);
         return Text(input);
     }
 
-    /// <summary>What NumPy's <c>pad(image, 2, "reflect")</c>, a slice and a reversal give.</summary>
-    private static string CropOfPadded(int top, int left, bool flip)
+    /// <summary>All crops and flips.</summary>
+    private static Dictionary<string, (int Top, int Left, bool IsFlipped)> Variants(int padding) => new(
+        from top in Enumerable.Range(0, 2 * padding + 1)
+        from left in Enumerable.Range(0, 2 * padding + 1)
+        from flip in new[] { false, true }
+        select KeyValuePair.Create(CropOfPadded(padding, top, left, flip), (top, left, flip)));
+
+    /// <summary>What NumPy's <c>pad(image, padding, "reflect")</c>, a slice and a reversal give.</summary>
+    private static string CropOfPadded(int padding, int top, int left, bool flip)
     {
         byte[] pixels = Noise.GetPixels();
-        int[] source = [2, 1, .. Enumerable.Range(0, 32), 30, 29];
+        int[] source = [.. Enumerable.Range(1, padding).Reverse(), .. Enumerable.Range(0, 32), .. Enumerable.Range(31 - padding, padding).Reverse()];
         float[] input = new float[3 * 32 * 32];
         for (int y = 0; y < 32; y++)
             for (int x = 0; x < 32; x++)

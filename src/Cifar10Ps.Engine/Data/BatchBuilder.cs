@@ -6,18 +6,21 @@ public enum Augmentation
     /// <summary>Every image as it is.</summary>
     None,
 
-    /// <summary>A random crop of the image padded by 2 reflected pixels, and a horizontal flip in every second epoch, from the first or from the second on.</summary>
+    /// <summary>A random crop of the image padded by 4 reflected pixels, and a horizontal flip in every second epoch, from the first or from the second on.</summary>
     Standard,
+
+    /// <summary>The same with 2 pixels, which short runs do better with.</summary>
+    Light,
 }
 
 /// <summary>
 /// Turns bytes into network input in one pass over each image: crop, flip, normalise, and the channels-last layout
 /// (batch, height, width, channel) in which convolutions are fastest.
 /// </summary>
-internal sealed class BatchBuilder(Preprocessing preprocessing)
+internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation augmentation = Augmentation.None)
 {
-    private const int Padding = 2;
     private readonly float[] _table = preprocessing.LookupTable();
+    private readonly int _padding = augmentation == Augmentation.Light ? 2 : 4;
     private readonly int _width = preprocessing.Width, _height = preprocessing.Height;
 
     /// <summary>Number of values of one image.</summary>
@@ -28,7 +31,7 @@ internal sealed class BatchBuilder(Preprocessing preprocessing)
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     public void Write(LabeledImage image, Span<float> target) => Write(image, target, 0, 0, flip: false);
 
-    /// <summary>Writes one image with the crop and flip that are its own in this epoch.</summary>
+    /// <summary>Writes one image with the crop and flip that are its own in this epoch, if images are to be varied.</summary>
     /// <param name="image">The image.</param>
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     /// <param name="seed">Seed of the run.</param>
@@ -36,9 +39,15 @@ internal sealed class BatchBuilder(Preprocessing preprocessing)
     /// <remarks>Both orientations are seen equally often: K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.</remarks>
     public void WriteAugmented(LabeledImage image, Span<float> target, int seed, int epoch)
     {
+        if (augmentation == Augmentation.None)
+        {
+            Write(image, target);
+            return;
+        }
+
         RandomSequence random = new(seed, RandomPurpose.Augmentation, epoch, image.Index);
-        int dx = random.NextBelow(2 * Padding + 1) - Padding;
-        int dy = random.NextBelow(2 * Padding + 1) - Padding;
+        int dx = random.NextBelow(2 * _padding + 1) - _padding;
+        int dy = random.NextBelow(2 * _padding + 1) - _padding;
         int flips = new RandomSequence(seed, RandomPurpose.Flip, 0, image.Index).NextBelow(2) + epoch;
         Write(image, target, dx, dy, flip: flips % 2 == 1);
     }

@@ -38,7 +38,7 @@ internal sealed class ShardedBatch : IDisposable
         _pool = pool;
         _master = master;
         _options = options;
-        _builder = new BatchBuilder(model.Preprocessing);
+        _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
         (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         Precision precision = Precisions.Resolve(options.Precision);
         _replicas = [.. Enumerable.Range(0, pool.Count).Select(_ => Replica.Create(model, master, precision, options.LabelSmoothing))];
@@ -100,10 +100,7 @@ internal sealed class ShardedBatch : IDisposable
         {
             LabeledImage image = images[start + i];
             Span<float> target = input.Slice(i * _builder.ImageLength, _builder.ImageLength);
-            if (_options.Augmentation == Augmentation.Standard)
-                _builder.WriteAugmented(image, target, _options.Seed, epoch);
-            else
-                _builder.Write(image, target);
+            _builder.WriteAugmented(image, target, _options.Seed, epoch);
             truth[i] = image.Label;
         }
 
