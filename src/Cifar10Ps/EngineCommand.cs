@@ -105,6 +105,16 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>The one file or folder that a user's path means; nothing need exist there unless it has wildcards.</summary>
+    protected string ToSingleFile(string path)
+    {
+        if (!WildcardPattern.ContainsWildcardCharacters(path))
+            return ToFilePath(path);
+        string[] files = [.. ToExistingFiles([path], isLiteral: false)];
+        return files is [string file] ? file : throw new EngineException("AmbiguousPath", ErrorKind.InvalidArgument,
+            $"'{path}' has wildcards and means {files.Length} files. Name one, or use -LiteralPath if the characters belong to the name.");
+    }
+
     private static void RequireFileSystem(ProviderInfo provider, string path)
     {
         if (provider.Name != "FileSystem")

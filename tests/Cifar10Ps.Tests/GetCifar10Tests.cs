@@ -84,6 +84,21 @@ public sealed class GetCifar10Tests : IDisposable
     }
 
     [Theory]
+    [InlineData("Get-Cifar10 data*")]
+    [InlineData("Get-Cifar10 -LiteralPath 'data [1]'")]
+    [InlineData("'data*' | Get-Cifar10")]
+    [InlineData("[pscustomobject]@{ PSPath = 'data [1]' } | Get-Cifar10")]
+    public void A_folder_is_named_by_a_wildcard_or_taken_as_it_is(string command)
+    {
+        MakeFolder("data [1]");
+
+        Assert.Equal(_session.Folder["data [1]"], _session.Value<string>($"({command} -TrainCount 1 -TestCount 1).Source"));
+        MakeFolder("data 2");
+        if (command.Contains('*', StringComparison.Ordinal))
+            Assert.Equal("AmbiguousPath", _session.Fail(command).Id);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void The_environment_names_a_folder(bool isRelative)

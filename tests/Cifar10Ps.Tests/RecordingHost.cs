@@ -36,6 +36,20 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
 
     public List<ProgressStep> Progress => _interface.Progress;
 
+    /// <summary>Answers No to whatever an action asks. Without it nobody is there to answer.</summary>
+    public T Refuse<T>(Func<T> action)
+    {
+        _interface.Answer = 2;
+        try
+        {
+            return action();
+        }
+        finally
+        {
+            _interface.Answer = null;
+        }
+    }
+
     /// <summary>Called on the thread of the pipeline.</summary>
     public Action<ProgressStep>? OnProgress { set => _interface.OnProgress = value; }
 
@@ -65,6 +79,9 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
 
         public Action<ProgressStep>? OnProgress { get; set; }
 
+        /// <summary>The number of the choice: Yes, Yes to All, No, …</summary>
+        public int? Answer { get; set; }
+
         public override PSHostRawUserInterface RawUI { get; } = new WideWindow();
 
         public override void Write(string value) => Text.Append(GetOutputString(value, supportsVirtualTerminal: false));
@@ -93,7 +110,6 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
         {
         }
 
-        // Nobody is there to answer.
         public override string ReadLine() => throw new NotSupportedException();
 
         public override SecureString ReadLineAsSecureString() => throw new NotSupportedException();
@@ -102,7 +118,7 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
             throw new NotSupportedException();
 
         public override int PromptForChoice(string caption, string message, Collection<ChoiceDescription> choices, int defaultChoice) =>
-            throw new NotSupportedException();
+            Answer ?? throw new NotSupportedException();
 
         public override PSCredential PromptForCredential(string caption, string message, string userName, string targetName) =>
             throw new NotSupportedException();

@@ -3,19 +3,26 @@ using System.Management.Automation;
 namespace Cifar10Ps.Commands;
 
 /// <summary>Gets the CIFAR-10 data set: from files, from the user's cache, or by download; or a synthetic one.</summary>
-[Cmdlet(VerbsCommon.Get, "Cifar10", DefaultParameterSetName = RealSet, SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.Get, "Cifar10", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ImageDataset))]
 public sealed class GetCifar10Command : EngineCommand
 {
-    private const string RealSet = "Real", SyntheticSet = "Synthetic";
+    private const string PathSet = "Path", LiteralPathSet = "LiteralPath", SyntheticSet = "Synthetic";
 
-    /// <summary>A folder with the .bin files, or cifar-10-binary.tar.gz.</summary>
-    [Parameter(Position = 0, ParameterSetName = RealSet)]
+    /// <summary>A folder with the .bin files, or cifar-10-binary.tar.gz; a wildcard must mean one of them.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
     public string? Path { get; set; }
 
+    /// <summary>The folder or archive, taken as it is.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string? LiteralPath { get; set; }
+
     /// <summary>Where to download cifar-10-binary.tar.gz from.</summary>
-    [Parameter(ParameterSetName = RealSet)]
+    [Parameter(ParameterSetName = PathSet)]
     [ValidateNotNull]
     public Uri Uri { get; set; } = Cifar10Cache.PublishedAddress;
 
@@ -49,8 +56,10 @@ public sealed class GetCifar10Command : EngineCommand
     /// <summary>The first source that there is; null when the user does not want the download.</summary>
     private string? Locate()
     {
+        if (LiteralPath is not null)
+            return ToFilePath(LiteralPath);
         if (Path is not null)
-            return ToFilePath(Path);
+            return ToSingleFile(Path);
         if (Environment.GetEnvironmentVariable("CIFAR10PS_DATA") is { Length: > 0 } folder)
         {
             WriteVerbose($"Reading '{folder}', which CIFAR10PS_DATA names.");

@@ -57,13 +57,4 @@ public abstract class ModelWriterCommand : EngineCommand
         if (PassThru)
             WriteObject(Model);
     }
-
-    private string ToSingleFile(string path)
-    {
-        if (!WildcardPattern.ContainsWildcardCharacters(path))
-            return ToFilePath(path);
-        string[] files = [.. ToExistingFiles([path], isLiteral: false)];
-        return files is [string file] ? file : throw new EngineException("AmbiguousPath", ErrorKind.InvalidArgument,
-            $"'{path}' has wildcards and means {files.Length} files. Name one, or use -LiteralPath if the characters belong to the name.");
-    }
 }

@@ -24,7 +24,7 @@ public abstract class NewNetworkCommand : EngineCommand
     private protected abstract int Layers { get; }
 
     /// <inheritdoc/>
-    protected sealed override void OnProcess()
+    protected sealed override void OnBegin()
     {
         string[] names = Classes;
         if (Classes is [string only] && int.TryParse(only, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int count))
