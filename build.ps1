@@ -1,10 +1,14 @@
 <#
 .SYNOPSIS
-Builds, tests or packs the module, for people who have pwsh. It only calls dotnet and Pester.
+Builds, tests or packs the module. It only calls dotnet, Pester and PSResourceGet.
+
+.DESCRIPTION
+Without pwsh on the machine, `dotnet tool restore` brings it, and `dotnet pwsh build.ps1 …` runs this script.
 
 .PARAMETER Task
-Build assembles the module in artifacts/module/Cifar10Ps. Test runs the .NET tests and the Pester suite on it.
-Pack puts it into artifacts/Cifar10Ps-<version>-<platform>.zip, ready to unpack into a folder of $env:PSModulePath.
+Build assembles the module in artifacts/module/Cifar10Ps. Test runs the .NET tests and the Pester suite on it, Pester the
+Pester suite alone. Pack puts it into artifacts/packages: Cifar10Ps.<version>.nupkg, for a repository of Install-PSResource,
+and Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath. Both are for the platform that packs.
 
 .EXAMPLE
 ./build.ps1 Test
@@ -13,7 +17,7 @@ Pack puts it into artifacts/Cifar10Ps-<version>-<platform>.zip, ready to unpack 
 [CmdletBinding()]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Pack')]
+    [ValidateSet('Build', 'Test', 'Pester', 'Pack')]
     [string] $Task = 'Build',
 
     [ValidateSet('Debug', 'Release')]
@@ -25,21 +29,34 @@ $PSNativeCommandUseErrorActionPreference = $true
 Push-Location $PSScriptRoot
 try {
     dotnet build src/Cifar10Ps --configuration $Configuration
-    switch ($Task) {
-        'Test' {
-            dotnet test --configuration $Configuration
-            Import-Module Pester -MinimumVersion 5.7
-            $run = Invoke-Pester -Path tests/Pester -Output Detailed -PassThru
-            if ($run.Result -ne 'Passed') { throw "$($run.FailedCount) Pester tests failed." }
-        }
-        'Pack' {
-            $version = (Import-PowerShellDataFile module/Cifar10Ps.psd1).ModuleVersion
-            $platform = [System.Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier
-            $zip = Join-Path $PSScriptRoot "artifacts/Cifar10Ps-$version-$platform.zip"
-            if (Test-Path $zip) { Remove-Item $zip }
-            [System.IO.Compression.ZipFile]::CreateFromDirectory("$PSScriptRoot/artifacts/module", $zip)
-            Get-Item $zip
-        }
+    if ($Task -eq 'Test') { dotnet test --configuration $Configuration }
+    if ($Task -in 'Test', 'Pester') {
+        dotnet restore tests/Pester
+        Import-Module (dotnet msbuild tests/Pester -getProperty:PesterModule)
+        # The tests start pwsh by its name: that shall be this one, which is a program of dotnet where it is its tool.
+        $env:PATH = "$PSHOME$([IO.Path]::PathSeparator)$env:PATH"
+        if ((Split-Path -LeafBase ([Environment]::ProcessPath)) -eq 'dotnet') { $env:DOTNET_ROOT = Split-Path ([Environment]::ProcessPath) }
+        $run = Invoke-Pester -Path tests/Pester -Output Detailed -PassThru
+        "Pester: $($run.PassedCount) passed, $($run.FailedCount) failed, $($run.SkippedCount) skipped"
+        if ($run.Result -ne 'Passed') { throw "The Pester suite failed: $($run.FailedCount) tests, $($run.FailedContainersCount) files." }
+    }
+    if ($Task -eq 'Pack') {
+        $module = "$PSScriptRoot/artifacts/module/Cifar10Ps"
+        $version = (Import-PowerShellDataFile $module/Cifar10Ps.psd1).ModuleVersion
+        $platform = [Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier
+        $packages = (New-Item -ItemType Directory -Force artifacts/packages).FullName
+        Remove-Item $packages/*
+
+        # The notes of this version are those in CHANGELOG.md, here and in the manifest that is packed.
+        $changes = Get-Content -Raw CHANGELOG.md
+        if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") { throw "CHANGELOG.md has no section '## $version'." }
+        $notes = $Matches[1].Trim() -replace "'", "''"
+        $manifest = Get-Content -Raw $module/Cifar10Ps.psd1
+        Set-Content -NoNewline $module/Cifar10Ps.psd1 $manifest.Replace("'See CHANGELOG.md.'", "'$notes'")
+
+        Compress-PSResource -Path $module -DestinationPath $packages
+        [IO.Compression.ZipFile]::CreateFromDirectory((Split-Path $module), "$packages/Cifar10Ps-$version-$platform.zip")
+        Get-ChildItem $packages
     }
 } finally {
     Pop-Location

@@ -31,6 +31,8 @@
         PSData = @{
             Tags       = @('CIFAR10', 'ResNet', 'DeepLearning', 'TorchSharp', 'libtorch', 'ImageClassification', 'PSEdition_Core', 'Linux')
             LicenseUri = 'https://opensource.org/license/mit'
+            # ./build.ps1 Pack puts the version's section of CHANGELOG.md here.
+            ReleaseNotes = 'See CHANGELOG.md.'
         }
     }
 }
