@@ -51,8 +51,8 @@ try {
         $changes = Get-Content -Raw CHANGELOG.md
         if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") { throw "CHANGELOG.md has no section '## $version'." }
         $notes = $Matches[1].Trim() -replace "'", "''"
-        $manifest = Get-Content -Raw $module/Cifar10Ps.psd1
-        Set-Content -NoNewline $module/Cifar10Ps.psd1 $manifest.Replace("'See CHANGELOG.md.'", "'$notes'")
+        $manifest = [IO.File]::ReadAllText("$module/Cifar10Ps.psd1")
+        [IO.File]::WriteAllText("$module/Cifar10Ps.psd1", $manifest.Replace("'See CHANGELOG.md.'", "'$notes'"))
 
         Compress-PSResource -Path $module -DestinationPath $packages
         [IO.Compression.ZipFile]::CreateFromDirectory((Split-Path $module), "$packages/Cifar10Ps-$version-$platform.zip")
