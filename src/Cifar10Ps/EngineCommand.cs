@@ -53,7 +53,7 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
     /// <summary>The error record of an engine's error.</summary>
     /// <param name="error">The error.</param>
     /// <param name="target">What it is about.</param>
-    protected static ErrorRecord ToErrorRecord(EngineException error, object? target = null)
+    protected internal static ErrorRecord ToErrorRecord(EngineException error, object? target = null)
     {
         ErrorCategory category = error.Kind switch
         {

@@ -4,11 +4,18 @@ using System.Management.Automation;
 namespace Cifar10Ps;
 
 /// <summary>Writes progress records, at most four a second, and completes them at the end.</summary>
-internal sealed class ProgressReporter(Cmdlet cmdlet) : IDisposable
+/// <param name="write">Takes the records.</param>
+internal sealed class ProgressReporter(Action<ProgressRecord> write) : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
     private readonly SortedDictionary<int, ProgressRecord> _shown = [];
     private long _last;
+
+    /// <summary>Writes progress records as a cmdlet's.</summary>
+    public ProgressReporter(Cmdlet cmdlet)
+        : this(cmdlet.WriteProgress)
+    {
+    }
 
     /// <summary>Shows records if it is time; the first call always does.</summary>
     /// <param name="records">Makes the records, the outer one first.</param>
@@ -20,7 +27,7 @@ internal sealed class ProgressReporter(Cmdlet cmdlet) : IDisposable
         foreach (ProgressRecord record in records())
         {
             _shown[record.ActivityId] = record;
-            cmdlet.WriteProgress(record);
+            write(record);
         }
     }
 
@@ -41,7 +48,7 @@ internal sealed class ProgressReporter(Cmdlet cmdlet) : IDisposable
             foreach (ProgressRecord record in _shown.Values.Reverse())
             {
                 record.RecordType = ProgressRecordType.Completed;
-                cmdlet.WriteProgress(record);
+                write(record);
             }
         }
         catch (PipelineStoppedException)

@@ -73,8 +73,10 @@ public static partial class ModelFile
         file.Metadata[PreprocessingKey] = JsonSerializer.Serialize(model.Preprocessing, Json.Options);
         file.Metadata[EpochsKey] = model.TrainedEpochs.ToString(CultureInfo.InvariantCulture);
         file.Metadata[SeedKey] = model.Seed.ToString(CultureInfo.InvariantCulture);
+        // Read once: a training beside this replaces them after each epoch.
+        StateDict weights = model.Weights;
         foreach (TensorShape tensor in model.Architecture.Tensors())
-            file.Tensors[tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
+            file.Tensors[tensor.Name] = (tensor.Shape, weights[tensor.Name]);
     }
 
     /// <summary>Builds the classifier that a file holds.</summary>

@@ -6,6 +6,8 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed class ImageClassifier
 {
+    private int _inTraining;
+
     /// <summary>Creates a classifier around weights.</summary>
     internal ImageClassifier(ResNetArchitecture architecture, string[] classes, Preprocessing preprocessing, StateDict weights)
     {
@@ -67,6 +69,27 @@ public sealed class ImageClassifier
 
     /// <summary>Names for a number of classes that nobody has named: <c>class 0</c>, <c>class 1</c> …</summary>
     public static string[] PlaceholderClasses(int count) => [.. Enumerable.Range(0, count).Select(i => $"class {i}")];
+
+    /// <summary>Claims the classifier for one training at a time.</summary>
+    /// <exception cref="EngineException"><c>ModelInTraining</c>.</exception>
+    internal void BeginTraining()
+    {
+        if (Interlocked.Exchange(ref _inTraining, 1) != 0)
+            throw InTraining();
+    }
+
+    /// <summary>Ends the claim of <see cref="BeginTraining"/>.</summary>
+    internal void EndTraining() => Volatile.Write(ref _inTraining, 0);
+
+    /// <summary>Refuses a classifier that is in training.</summary>
+    internal void CheckNotInTraining()
+    {
+        if (Volatile.Read(ref _inTraining) != 0)
+            throw InTraining();
+    }
+
+    private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
+        "This model is being trained. Wait for that training (Wait-Job), stop it (Stop-Job), or train another model.");
 
     /// <summary>Becomes another classifier of the same kind of network.</summary>
     internal void TakeOver(ImageClassifier other)

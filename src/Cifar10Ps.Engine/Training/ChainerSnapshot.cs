@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Cifar10Ps;
@@ -75,7 +76,7 @@ internal static class ChainerSnapshot
         int count = ChainerFile.Take(arrays, Iterator + "order", order => order.Shape is [int length] ? length : throw new InvalidDataException("it is no list"));
         long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"), position = Integer(arrays, Iterator + "current_position");
         TrainingOptions options = Recipes.Options(Recipe.Original) with { Precision = Precision.Float32 };
-        List<EpochReport> history = ReadLog(ChainerFile.Take(arrays, "extensions/LogReport/_log", log => log.ToText()), count, options.LearningRate);
+        List<EpochReport> history = TrainingLog.Parse(ChainerFile.Take(arrays, "extensions/LogReport/_log", log => Encoding.UTF8.GetBytes(log.ToText())), count, options.LearningRate);
         if (history.Count != epochs || position < 0 || position > count)
             throw new InvalidDataException($"its log tells of {history.Count} epochs, its iterator of {epochs}");
 
@@ -94,39 +95,6 @@ internal static class ChainerSnapshot
             ElapsedSeconds = history.LastOrDefault()?.Elapsed.TotalSeconds ?? 0,
             History = history,
         };
-    }
-
-    private static List<EpochReport> ReadLog(string json, int imageCount, double learningRate)
-    {
-        try
-        {
-            List<EpochReport> history = [];
-            foreach (Dictionary<string, double> line in JsonSerializer.Deserialize<Dictionary<string, double>[]>(json, Json.Options) ?? [])
-            {
-                TimeSpan elapsed = TimeSpan.FromSeconds(line["elapsed_time"]), before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
-                history.Add(new EpochReport
-                {
-                    Epoch = checked((int)line["epoch"]),
-                    Step = checked((long)line["iteration"]),
-                    Loss = line["main/loss"],
-                    Accuracy = line["main/accuracy"],
-                    ValidationLoss = line["validation/main/loss"],
-                    ValidationAccuracy = line["validation/main/accuracy"],
-                    LearningRate = learningRate,
-                    // Chainer's clock does not tell training and validation apart.
-                    ImagesPerSecond = elapsed > before ? imageCount / (elapsed - before).TotalSeconds : 0,
-                    Elapsed = elapsed,
-                });
-                if (history[^1].Epoch != history.Count || line.Values.Any(value => !double.IsFinite(value)))
-                    throw new InvalidDataException("its log has not one line for each epoch");
-            }
-
-            return history;
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or NullReferenceException or OverflowException or ArgumentException)
-        {
-            throw new InvalidDataException($"its log cannot be understood ({e.Message.TrimEnd('.')})", e);
-        }
     }
 
     private static long Integer(Dictionary<string, Npy> arrays, string name) => ChainerFile.Take(arrays, name, array => array.ToInteger());

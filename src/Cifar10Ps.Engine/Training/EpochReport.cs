@@ -21,10 +21,16 @@ public sealed record EpochReport
     /// <summary>Share of the test images guessed right after the epoch, 0 to 1; null for an epoch without validation.</summary>
     public required double? ValidationAccuracy { get; init; }
 
-    /// <summary>Learning rate of the epoch's last step.</summary>
+    /// <summary>
+    /// Whether no epoch before it had as good a validation accuracy: what was known when it was reported, and which epochs
+    /// became <c>checkpoint-best</c>. In a history that is read later, the one best epoch of the run.
+    /// </summary>
+    public bool IsBest { get; init; }
+
+    /// <summary>Learning rate of the epoch's last step; NaN in a history that does not say.</summary>
     public required double LearningRate { get; init; }
 
-    /// <summary>Training images per second, validation not counted.</summary>
+    /// <summary>Training images per second, validation not counted; NaN in a history that does not say.</summary>
     public required double ImagesPerSecond { get; init; }
 
     /// <summary>Time since the start of the run, pauses between stop and resume not counted.</summary>

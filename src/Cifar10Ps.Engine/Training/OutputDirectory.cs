@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Cifar10Ps;
@@ -10,7 +9,10 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed partial class OutputDirectory
 {
-    private const string Latest = "checkpoint-latest.safetensors", Best = "checkpoint-best.safetensors", Model = "model.safetensors", Log = "log";
+    /// <summary>Names of files.</summary>
+    internal const string LatestName = "checkpoint-latest.safetensors", LogName = "log";
+
+    private const string Best = "checkpoint-best.safetensors", Model = "model.safetensors";
     private readonly int _keepCheckpoints;
     private readonly bool _replace;
 
@@ -29,7 +31,7 @@ public sealed partial class OutputDirectory
     public string Path { get; }
 
     /// <summary>The newest checkpoint: after every epoch, and where a run was stopped.</summary>
-    public string LatestCheckpoint => System.IO.Path.Combine(Path, Latest);
+    public string LatestCheckpoint => System.IO.Path.Combine(Path, LatestName);
 
     /// <summary>Whether a run has left something here.</summary>
     public bool HasRun => OwnFiles().Any(File.Exists);
@@ -38,7 +40,7 @@ public sealed partial class OutputDirectory
     /// <exception cref="EngineException"><c>CheckpointNotFound</c>.</exception>
     public static string FindCheckpoint(string path)
     {
-        string file = Directory.Exists(path) ? System.IO.Path.Combine(path, Latest) : path;
+        string file = Directory.Exists(path) ? System.IO.Path.Combine(path, LatestName) : path;
         return File.Exists(file) ? file : throw new EngineException("CheckpointNotFound", ErrorKind.NotFound,
             $"There is no checkpoint '{file}'. Name a checkpoint file, or the output directory of a run.");
     }
@@ -82,10 +84,10 @@ public sealed partial class OutputDirectory
         EpochReport report = history[^1];
         if (_keepCheckpoints > 0)
             checkpoint.Save(System.IO.Path.Combine(Path, $"checkpoint-epoch-{report.Epoch:0000}.safetensors"));
-        if (report.ValidationAccuracy is double accuracy && history.SkipLast(1).All(earlier => !(earlier.ValidationAccuracy >= accuracy)))
+        if (report.IsBest)
             checkpoint.Save(System.IO.Path.Combine(Path, Best));
         checkpoint.Save(LatestCheckpoint);
-        WriteLog(history);
+        TrainingLog.Write(System.IO.Path.Combine(Path, LogName), history);
         foreach ((string file, int epoch) in EpochCheckpoints())
             if (epoch <= report.Epoch - _keepCheckpoints)
                 Remove(file);
@@ -107,7 +109,7 @@ public sealed partial class OutputDirectory
     }
 
     private IEnumerable<string> OwnFiles() =>
-        new[] { Latest, Best, Model, Log }.Select(name => System.IO.Path.Combine(Path, name)).Concat(EpochCheckpoints().Select(c => c.File)).Concat(EventFile.In(Path));
+        new[] { LatestName, Best, Model, LogName }.Select(name => System.IO.Path.Combine(Path, name)).Concat(EpochCheckpoints().Select(c => c.File)).Concat(EventFile.In(Path));
 
     private IEnumerable<(string File, int Epoch)> EpochCheckpoints()
     {
@@ -115,23 +117,6 @@ public sealed partial class OutputDirectory
             if (EpochPattern().Match(System.IO.Path.GetFileName(file)) is { Success: true } match)
                 yield return (file, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
     }
-
-    private void WriteLog(List<EpochReport> history)
-    {
-        var entries = history.Select(report => new Dictionary<string, object?>
-        {
-            ["main/loss"] = report.Loss,
-            ["main/accuracy"] = report.Accuracy,
-            ["validation/main/loss"] = report.ValidationLoss,
-            ["validation/main/accuracy"] = report.ValidationAccuracy,
-            ["epoch"] = report.Epoch,
-            ["iteration"] = report.Step,
-            ["elapsed_time"] = report.Elapsed.TotalSeconds,
-        });
-        AtomicFile.Write(System.IO.Path.Combine(Path, Log), stream => JsonSerializer.Serialize(stream, entries, LogFormat));
-    }
-
-    private static readonly JsonSerializerOptions LogFormat = new() { WriteIndented = true, IndentSize = 4 };
 
     [GeneratedRegex(@"^checkpoint-epoch-(\d{4,9})\.safetensors$")]
     private static partial Regex EpochPattern();

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,8 +44,8 @@ public sealed class Trainer
     /// <summary>Ends the run after this time, within a step, as if it had been stopped by hand; null: never.</summary>
     public TimeSpan? MaxDuration { get; set; }
 
-    /// <summary>Why the run ended before its last epoch by itself; null: it did not.</summary>
-    public string? StopReason { get; private set; }
+    /// <summary>Why the run ended before its last epoch; null: it did not, or it was cancelled.</summary>
+    public string? StopReason { get => _state.StopReason; private set => _state.StopReason = value; }
 
     private TrainingOptions Options => _state.Options;
 
@@ -64,10 +66,11 @@ public sealed class Trainer
     /// <param name="options">What to do.</param>
     /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
-    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>ModelInTraining</c>.</exception>
     public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null)
     {
         CheckClassCount(model, data);
+        model.CheckNotInTraining();
         Recipes.Prepare(model, options.Recipe, data.Train);
         return new Trainer(model, data, new TrainingState { Options = options with { Precision = Precisions.Resolve(options.Precision) }, TrainCount = data.Train.Count }, null)
         {
@@ -84,7 +87,7 @@ public sealed class Trainer
     /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <exception cref="EngineException">
-    /// <c>CheckpointNotFound</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>, <c>ClassCountMismatch</c>.
+    /// <c>CheckpointNotFound</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.
     /// </exception>
     public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null, int? threads = null)
     {
@@ -101,11 +104,12 @@ public sealed class Trainer
             throw Mismatch($"its network has {checkpoint.Model.Architecture.Shortcut} shortcuts, the model has {model.Architecture.Shortcut}");
         if (model is not null && model.Architecture.Depth != checkpoint.Model.Architecture.Depth)
             throw Mismatch($"its network is a {checkpoint.Model.Name}, the model is a {model.Name}");
+        model?.CheckNotInTraining();
         if (model is null)
             model = checkpoint.Model;
         else
             model.TakeOver(checkpoint.Model);
-        return new Trainer(model, data, checkpoint.State with { Options = wanted }, checkpoint.Moments)
+        return new Trainer(model, data, checkpoint.State with { Options = wanted, StopReason = null }, checkpoint.Moments)
         {
             Output = output,
             Threads = threads ?? WorkerPool.DefaultCount,
@@ -133,40 +137,67 @@ public sealed class Trainer
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
-        Output?.CheckWritable();
-        using WorkerPool pool = new(Threads);
-        using NetworkWeights weights = new(_model.Architecture);
-        using Optimizer optimizer = new(Options, weights, pool);
-        using ShardedBatch batch = new(pool, _model, weights, Options);
-        weights.Load(_model.Weights);
-        LoadMoments(optimizer);
-        Output?.Begin();
-        bool isWhole = true;
-        long start = Stopwatch.GetTimestamp();
+        // Claimed now, not when the first report is asked for: that may be on another thread, later.
+        _model.BeginTraining();
+        return RunClaimed(progress, cancellation);
+    }
+
+    /// <summary>Ends the run at the next moment between two epochs, as if that had been its last.</summary>
+    /// <param name="reason">Why: a sentence.</param>
+    public void Stop(string reason)
+    {
+        if (!IsComplete)
+            StopReason ??= reason;
+    }
+
+    private IEnumerable<EpochReport> RunClaimed(Action<TrainingProgress>? progress, CancellationToken cancellation)
+    {
         try
         {
-            while (!IsComplete && StopReason is null)
+            Output?.CheckWritable();
+            using WorkerPool pool = new(Threads);
+            using NetworkWeights weights = new(_model.Architecture);
+            using Optimizer optimizer = new(Options, weights, pool);
+            using ShardedBatch batch = new(pool, _model, weights, Options);
+            weights.Load(_model.Weights);
+            LoadMoments(optimizer);
+            Output?.Begin();
+            bool isWhole = true;
+            long start = Stopwatch.GetTimestamp();
+            // A run that had lost patience before it was resumed has none now.
+            StopReason ??= EarlyStop();
+            try
             {
-                isWhole = false;
-                if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
-                    yield break;
-                EpochReport report = Report(Validate(weights, progress, cancellation));
-                _state.History.Add(report);
-                (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
-                _model.TrainedEpochs++;
-                Output?.SaveEpoch(ToCheckpoint(optimizer));
-                isWhole = true;
-                TensorBoard?.Add(_state.History);
-                yield return report;
-                StopReason = EarlyStop();
-            }
+                while (!IsComplete && StopReason is null)
+                {
+                    isWhole = false;
+                    if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
+                        yield break;
+                    EpochReport report = Report(Validate(weights, progress, cancellation));
+                    _state.History.Add(report);
+                    (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
+                    _model.TrainedEpochs++;
+                    Output?.SaveEpoch(ToCheckpoint(optimizer));
+                    isWhole = true;
+                    TensorBoard?.Add(_state.History);
+                    yield return report;
+                    StopReason ??= EarlyStop();
+                }
 
-            Output?.SaveModel(_model);
+                // Why it stopped belongs into its history.
+                if (StopReason is not null && _state.Step > 0)
+                    Output?.SaveInterrupted(ToCheckpoint(optimizer));
+                Output?.SaveModel(_model);
+            }
+            finally
+            {
+                if (!isWhole)
+                    KeepInterrupted(weights, optimizer);
+            }
         }
         finally
         {
-            if (!isWhole)
-                KeepInterrupted(weights, optimizer);
+            _model.EndTraining();
         }
     }
 
@@ -180,9 +211,9 @@ public sealed class Trainer
         while (_state.EpochImages < count)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (Stopwatch.GetElapsedTime(runStart) > MaxDuration)
+            if (Stopwatch.GetElapsedTime(runStart) >= MaxDuration)
             {
-                StopReason = $"The time given is up, in epoch {epoch}.";
+                StopReason = $"The time given is up, in epoch {epoch} of {Options.Epochs}.";
                 return false;
             }
 
@@ -194,6 +225,9 @@ public sealed class Trainer
             if (!double.IsFinite(lossSum))
                 throw Diverged();
             optimizer.Step(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
+
+            if (!IsFinite(weights, optimizer))
+                throw Diverged();
 
             _state.Step++;
             _state.EpochImages += images.Length;
@@ -240,6 +274,7 @@ public sealed class Trainer
         Accuracy = (double)_state.Correct / _state.EpochImages,
         ValidationLoss = evaluation?.Loss,
         ValidationAccuracy = evaluation?.Accuracy,
+        IsBest = evaluation is not null && _state.History.All(earlier => !(earlier.ValidationAccuracy >= evaluation.Accuracy)),
         LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)StepsPerEpoch * Options.Epochs),
         ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
         Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
@@ -251,12 +286,22 @@ public sealed class Trainer
         double[] accuracies = [.. _state.History.Select(report => report.ValidationAccuracy).OfType<double>()];
         int sinceBest = accuracies.Length - 1 - Array.IndexOf(accuracies, accuracies.DefaultIfEmpty().Max());
         return EarlyStoppingPatience > 0 && accuracies.Length > 0 && sinceBest >= EarlyStoppingPatience && !IsComplete
-            ? $"No better validation accuracy than {accuracies.Max():P2} in the last {sinceBest} validations: stopped after epoch {_state.History.Count}."
+            ? string.Create(CultureInfo.InvariantCulture, $"No better validation accuracy than {accuracies.Max():P2} in {sinceBest} validations, up to epoch {_state.History.Count}.")
             : null;
     }
 
+    /// <summary>Whether all values of the run are numbers still: infinity and NaN survive a sum.</summary>
+    private static bool IsFinite(NetworkWeights weights, Optimizer optimizer)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return optimizer.Moments.Values.Append(weights.Learned).Append(weights.Statistics)
+            .All(values => float.IsFinite(MemoryMarshal.Read<float>(values.sum().bytes)));
+    }
+
     private EngineException Diverged() => new("TrainingDiverged", ErrorKind.InvalidArgument,
-        $"The loss is no longer a number in epoch {_state.Epoch}, after {_state.Step} steps. Lower -LearningRate, or take another recipe. Checkpoints of earlier epochs are untouched.");
+        $"Loss or weights are no longer numbers in epoch {_state.Epoch}, after {_state.Step} steps. Lower -LearningRate, or take another recipe. "
+        + (Output is not null && File.Exists(Output.LatestCheckpoint) ? $"'{Output.LatestCheckpoint}' is the last good checkpoint."
+            : "The model has its last good weights."));
 
     private TrainingProgress ProgressNow(int done, int total, bool isValidating) =>
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,

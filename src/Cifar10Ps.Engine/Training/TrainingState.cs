@@ -27,6 +27,9 @@ internal sealed record TrainingState
     /// <summary>Seconds that the run took so far.</summary>
     public double ElapsedSeconds { get; set; }
 
+    /// <summary>Why the run stopped before its last epoch; null: it is under way, complete, or was interrupted.</summary>
+    public string? StopReason { get; set; }
+
     /// <summary>Reports of the finished epochs.</summary>
     public List<EpochReport> History { get; init; } = [];
 

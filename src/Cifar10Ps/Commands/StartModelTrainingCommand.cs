@@ -4,7 +4,7 @@ namespace Cifar10Ps.Commands;
 
 /// <summary>Trains a model and writes a report for each epoch as it ends.</summary>
 [Cmdlet(VerbsLifecycle.Start, "ModelTraining", DefaultParameterSetName = NewSet, SupportsShouldProcess = true)]
-[OutputType(typeof(EpochReport))]
+[OutputType(typeof(EpochReport), typeof(TrainingJob))]
 public sealed class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
@@ -57,9 +57,43 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     public SwitchParameter TensorBoard { get; set; }
 
+    /// <summary>Validates after every so many epochs, and after the last one.</summary>
+    [Parameter]
+    [ValidateRange(1, TrainingOptions.MaximumEpochs)]
+    public int EvaluateEvery { get; set; } = 1;
+
+    /// <summary>Ends the run after so many validations in a row without a better accuracy.</summary>
+    [Parameter]
+    [ValidateRange(1, TrainingOptions.MaximumEpochs)]
+    public int EarlyStoppingPatience { get; set; }
+
+    /// <summary>Ends the run after this time, at least a second, as Ctrl+C would: with a checkpoint.</summary>
+    [Parameter]
+    public TimeSpan? MaxDuration { get; set; }
+
+    /// <summary>Most steps of an epoch, to try a run out.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int LimitSteps { get; set; }
+
+    /// <summary>Runs after each epoch, with the report as $_ and as its argument; $false as its last output ends the run.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public ScriptBlock? OnEpochEnd { get; set; }
+
+    /// <summary>Trains in the background, and returns a job.</summary>
+    [Parameter]
+    public SwitchParameter AsJob { get; set; }
+
     /// <inheritdoc/>
     protected override void OnProcess()
     {
+        if (AsJob && OnEpochEnd is not null)
+            throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
+                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Leave out -AsJob, or put the whole command into Start-ThreadJob { … }.");
+        if (MaxDuration < TimeSpan.FromSeconds(1))
+            throw new EngineException("InvalidDuration", ErrorKind.InvalidArgument,
+                $"{MaxDuration} is too short a -MaxDuration: a number means ticks. Give hours, minutes and seconds, such as 02:30:00.");
         OutputDirectory? output = ToOutputDirectory();
         if (TensorBoard && output is null)
             throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, "-TensorBoard writes into the output directory: give -OutputDirectory.");
@@ -71,30 +105,61 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             ? Trainer.Start(Model!, Dataset, Options(), output, Threads)
             : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads);
         trainer.TensorBoard = TensorBoard ? new TensorBoardLog(output!.Path) : null;
+        trainer.EvaluateEvery = EvaluateEvery;
+        trainer.EarlyStoppingPatience = EarlyStoppingPatience;
+        trainer.MaxDuration = MaxDuration;
         if (trainer.IsComplete)
             WriteWarning("The run is complete already. To train on, give more -Epochs.");
+        if (!AsJob)
+        {
+            Train(trainer);
+            return;
+        }
+
+        TrainingJob job = new(trainer, MyInvocation.Line.Trim());
+        job.Start();
+        JobRepository.Add(job);
+        WriteObject(job);
+    }
+
+    /// <summary>Trains in the pipeline.</summary>
+    private void Train(Trainer trainer)
+    {
         using ProgressReporter progress = new(this);
         try
         {
-            foreach (EpochReport report in trainer.Run(at => progress.Report(() => ToRecords(trainer.Model, at)), StopToken))
+            foreach (EpochReport report in trainer.Run(at => progress.Report(() => TrainingNews.ToRecords(trainer.Model, at)), StopToken))
+            {
                 WriteObject(report);
+                if (OnEpochEnd is not null && !GoesOn(trainer, report))
+                    trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
+            }
+
+            if (TrainingNews.WhyItStopped(trainer, isCancelled: false) is string message)
+                WriteWarning(message);
         }
         finally
         {
             // A pipeline that is being stopped takes no warnings any more; its host still does.
-            if (StopToken.IsCancellationRequested && !trainer.IsComplete && output is not null && File.Exists(output.LatestCheckpoint))
-                Host.UI?.WriteWarningLine($"Training was stopped. Go on with -ResumeFrom '{output.LatestCheckpoint}'.");
+            if (StopToken.IsCancellationRequested && trainer.Output is not null && TrainingNews.WhyItStopped(trainer, isCancelled: true) is string message)
+                Host.UI?.WriteWarningLine(message);
         }
     }
 
-    private static IEnumerable<ProgressRecord> ToRecords(ImageClassifier model, TrainingProgress at)
+    /// <summary>Runs the user's script block; only a last output of $false ends the run, and no output goes further.</summary>
+    private bool GoesOn(Trainer trainer, EpochReport report)
     {
-        double part = at.IsValidating ? 1 : (double)at.Done / at.Total;
-        yield return ProgressReporter.Record(1, $"Training {model.Name}", $"Epoch {at.Epoch} of {at.EpochCount}", at.Epoch - 1 + part, at.EpochCount);
-        string status = at.IsValidating
-            ? $"Validating: {at.Done:N0} of {at.Total:N0} images"
-            : $"{at.Done:N0} of {at.Total:N0} images, loss {at.Loss:F3}, accuracy {at.Accuracy:P1}, {at.ImagesPerSecond:F0} images/s";
-        yield return ProgressReporter.Record(2, $"Epoch {at.Epoch}", status, at.Done, at.Total, at.IsValidating ? null : at.EpochTimeLeft, parent: 1);
+        try
+        {
+            return OnEpochEnd!.InvokeWithContext(null, [new PSVariable("_", report)], report) is not [.., { BaseObject: false }];
+        }
+        catch (RuntimeException e) when (e is not PipelineStoppedException)
+        {
+            trainer.Stop($"-OnEpochEnd failed after epoch {report.Epoch}.");
+            if (TrainingNews.WhyItStopped(trainer, isCancelled: false) is string message)
+                WriteWarning(message);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -104,6 +169,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         LearningRate = Bound(nameof(LearningRate), LearningRate, options.LearningRate),
         Schedule = Bound(nameof(Schedule), Schedule, options.Schedule),
         ValidationCount = Bound(nameof(ValidationCount), ValidationCount, options.ValidationCount),
+        StepLimit = Bound(nameof(LimitSteps), LimitSteps, options.StepLimit),
     };
 
     /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>

@@ -1,0 +1,51 @@
+namespace Cifar10Ps;
+
+/// <summary>What is known of a run that left files: the reports of its epochs, and why it stopped.</summary>
+public sealed class TrainingHistory
+{
+    private TrainingHistory(string source, IReadOnlyList<EpochReport> reports, string? stopReason)
+    {
+        Source = source;
+        EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
+        Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best) })];
+        StopReason = stopReason;
+    }
+
+    /// <summary>The output directory or file that it was read from.</summary>
+    public string Source { get; }
+
+    /// <summary>The reports, in order; <see cref="EpochReport.IsBest"/> in the best one of all, the first of equals.</summary>
+    public IReadOnlyList<EpochReport> Reports { get; }
+
+    /// <summary>Why the run stopped before its last epoch; null: it did not, it was interrupted, or the file does not say.</summary>
+    public string? StopReason { get; }
+
+    /// <summary>Reads a history.</summary>
+    /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
+    /// <exception cref="EngineException"><c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.</exception>
+    public static TrainingHistory Read(string path)
+    {
+        if (!Directory.Exists(path))
+            return ReadFile(path, path);
+        string? file = new[] { OutputDirectory.LatestName, OutputDirectory.LogName }.Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
+        return file is not null ? ReadFile(path, file) : throw new EngineException("HistoryNotFound", ErrorKind.NotFound,
+            $"'{path}' is no output directory of a run: it has neither '{OutputDirectory.LatestName}' nor '{OutputDirectory.LogName}'. Name an output directory, a checkpoint or a log.");
+    }
+
+    private static TrainingHistory ReadFile(string source, string file)
+    {
+        try
+        {
+            byte[] content = TensorFile.ReadBytes(file);
+            if (TrainingLog.IsLog(content))
+                return new TrainingHistory(source, TrainingLog.Parse(content), null);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is no log of a run: {e.Message}.", e);
+        }
+
+        TrainingState state = Checkpoint.Load(file).State;
+        return new TrainingHistory(source, state.History, state.StopReason);
+    }
+}
