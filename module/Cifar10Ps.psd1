@@ -14,8 +14,10 @@
     CmdletsToExport        = @(
         'Export-Model'
         'Export-ModelGraph'
+        'Find-LearningRate'
         'Get-Cifar10'
         'Get-ModelSummary'
+        'Get-TrainingHistory'
         'Import-Model'
         'Invoke-Inference'
         'Measure-Model'

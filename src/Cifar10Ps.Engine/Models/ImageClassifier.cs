@@ -91,6 +91,9 @@ public sealed class ImageClassifier
     private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
         "This model is being trained. Wait for that training (Wait-Job), stop it (Stop-Job), or train another model.");
 
+    /// <summary>A classifier of its own with the same weights, which nobody changes in place.</summary>
+    internal ImageClassifier Copy() => new(Architecture, Classes, Preprocessing, Weights) { TrainedEpochs = TrainedEpochs, Seed = Seed };
+
     /// <summary>Becomes another classifier of the same kind of network.</summary>
     internal void TakeOver(ImageClassifier other)
     {

@@ -362,7 +362,8 @@ public sealed class Trainer
         return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
     }
 
-    private static void CheckClassCount(ImageClassifier model, ImageDataset data)
+    /// <summary>Refuses a model for another number of classes than the data have.</summary>
+    internal static void CheckClassCount(ImageClassifier model, ImageDataset data)
     {
         if (model.Classes.Length != data.Classes.Length)
             throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,

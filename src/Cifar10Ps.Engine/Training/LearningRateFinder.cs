@@ -1,0 +1,114 @@
+using System.Globalization;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// The learning rate range test: trains a copy of a model for a few steps while the learning rate grows from step to step by
+/// the same factor, and watches the loss.
+/// </summary>
+/// <remarks>L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017, section 3.3.</remarks>
+public static class LearningRateFinder
+{
+    /// <summary>Share of what was before in the smoothed loss, for a hundred steps; fewer steps remember less.</summary>
+    private const double Memory = 0.9;
+
+    /// <summary>The test ends where the smoothed loss is so many times its lowest.</summary>
+    private const double Divergence = 4;
+
+    /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed, so it gives the same each time.</summary>
+    /// <param name="model">The model; it stays as it is. See <see cref="Recipe"/> for what happens to the copy of an untrained one.</param>
+    /// <param name="data">The data: its training images.</param>
+    /// <param name="options">Batch size, optimizer and so on; learning rate, schedule and number of epochs are not looked at.</param>
+    /// <param name="lowest">First learning rate.</param>
+    /// <param name="highest">Last learning rate; above the first one.</param>
+    /// <param name="steps">Number of steps, at least 2.</param>
+    /// <param name="threads">Number of workers; null: one for each processor. It does not change the result.</param>
+    /// <param name="progress">Told after each step, on the caller's thread; null: nobody.</param>
+    /// <param name="cancellation">Ends the test after the step that is being done.</param>
+    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
+    public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5, double highest = 10, int steps = 100,
+        int? threads = null, Action<LearningRatePoint>? progress = null, CancellationToken cancellation = default)
+    {
+        if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
+            throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
+        Trainer.CheckClassCount(model, data);
+        ImageClassifier copy = model.Copy();
+        Recipes.Prepare(copy, options.Recipe, data.Train);
+        using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
+        using NetworkWeights weights = new(copy.Architecture);
+        weights.Load(copy.Weights);
+        using Optimizer optimizer = new(options, weights);
+        using ShardedBatch batch = new(pool, copy, weights, options);
+
+        List<LearningRatePoint> points = [];
+        bool diverged = false;
+        double average = 0, memory = Math.Pow(Memory, 100.0 / steps);
+        foreach ((int epoch, LabeledImage[] images) in Batches(data.Train, options).Take(steps))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int step = points.Count;
+            double rate = lowest * Math.Pow(highest / lowest, (double)step / (steps - 1));
+            (Tensor gradients, double lossSum, _) = batch.Compute(images, epoch);
+            double loss = lossSum / images.Length;
+            if (diverged = !double.IsFinite(loss))
+                break;
+            // Without the bias towards the zero that it starts from.
+            average = memory * average + (1 - memory) * loss;
+            points.Add(new LearningRatePoint(step + 1, rate, loss, average / (1 - Math.Pow(memory, step + 1))));
+            progress?.Invoke(points[^1]);
+            if (diverged = points[^1].SmoothedLoss > Divergence * points.Min(point => point.SmoothedLoss))
+                break;
+            optimizer.Step(gradients, rate, step + 1);
+        }
+
+        if (points.Count == 0)
+            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument, "The loss is no number from the start: the model has weights that cannot be trained. Take another model.");
+        return new LearningRateRange(points, diverged);
+    }
+
+    /// <summary>The batches of a training, epoch after epoch, without end.</summary>
+    private static IEnumerable<(int Epoch, LabeledImage[] Images)> Batches(ImageSplit train, TrainingOptions options)
+    {
+        for (int epoch = 1; ; epoch++)
+            foreach (int[] chunk in new RandomSequence(options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(train.Count).Chunk(options.BatchSize))
+                yield return (epoch, [.. chunk.Select(i => train[i])]);
+    }
+}
+
+/// <summary>A step of a learning rate range test.</summary>
+/// <param name="Step">Step, from 1.</param>
+/// <param name="LearningRate">Learning rate of the step.</param>
+/// <param name="Loss">Mean loss of the step's batch, before the step, in nats.</param>
+/// <param name="SmoothedLoss">Exponential moving average of the losses up to here, in nats.</param>
+public sealed record LearningRatePoint(int Step, double LearningRate, double Loss, double SmoothedLoss);
+
+/// <summary>What a learning rate range test found.</summary>
+public sealed class LearningRateRange
+{
+    /// <summary>The suggestion is this share of the rate with the lowest smoothed loss.</summary>
+    private const double Caution = 0.1;
+
+    internal LearningRateRange(IReadOnlyList<LearningRatePoint> points, bool diverged)
+    {
+        Points = [.. points];
+        LowestLossRate = Points.MinBy(point => point.SmoothedLoss)!.LearningRate;
+        Diverged = diverged;
+    }
+
+    /// <summary>A peak learning rate to start with: a tenth of <see cref="LowestLossRate"/>.</summary>
+    public double Suggestion => LowestLossRate * Caution;
+
+    /// <summary>The learning rate with the lowest smoothed loss; above it, training becomes unstable.</summary>
+    public double LowestLossRate { get; }
+
+    /// <summary>Whether the loss exploded, which ended the test; if not, the range may not reach far enough.</summary>
+    public bool Diverged { get; }
+
+    /// <summary>The steps, in order.</summary>
+    public LearningRatePoint[] Points { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Suggestion:0.0E+0}");
+}

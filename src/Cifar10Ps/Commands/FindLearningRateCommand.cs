@@ -1,0 +1,38 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Finds a learning rate to train with: takes steps at ever higher rates on a copy of a model, and watches the loss.</summary>
+[Cmdlet(VerbsCommon.Find, "LearningRate")]
+[OutputType(typeof(LearningRateRange))]
+public sealed class FindLearningRateCommand : TrainingCommand
+{
+    /// <summary>The model; it stays as it is.</summary>
+    [Parameter(Mandatory = true, Position = 0)]
+    [ValidateNotNull]
+    public ImageClassifier Model { get; set; } = null!;
+
+    /// <summary>First learning rate.</summary>
+    [Parameter]
+    [ValidateRange(1e-12, 1e6)]
+    public double Minimum { get; set; } = 1e-5;
+
+    /// <summary>Last learning rate.</summary>
+    [Parameter]
+    [ValidateRange(1e-12, 1e6)]
+    public double Maximum { get; set; } = 10;
+
+    /// <summary>Number of steps from the first to the last learning rate.</summary>
+    [Parameter]
+    [ValidateRange(2, 100_000)]
+    public int Steps { get; set; } = 100;
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        using ProgressReporter progress = new(this);
+        WriteObject(LearningRateFinder.Run(Model, Dataset, Options(), Minimum, Maximum, Steps, Threads,
+            at => progress.Report(() => [ProgressReporter.Record(1, $"Finding a learning rate for {Model.Name}",
+                $"Step {at.Step} of {Steps}, learning rate {at.LearningRate:0.0E+0}, loss {at.SmoothedLoss:F3}", at.Step, Steps)]), StopToken));
+    }
+}
