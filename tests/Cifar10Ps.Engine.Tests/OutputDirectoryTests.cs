@@ -121,7 +121,7 @@ public sealed class OutputDirectoryTests : IDisposable
             state.History.Add(new EpochReport
             {
                 Epoch = state.Epoch, Step = 0, Loss = 1, Accuracy = 0.5, ValidationLoss = 1, ValidationAccuracy = accuracy,
-                LearningRate = 0.1, ImagesPerSecond = 1, Elapsed = TimeSpan.Zero,
+                LearningRate = 0.1, ImagesPerSecond = 1, Elapsed = TimeSpan.Zero, IsBest = state.History.All(earlier => earlier.ValidationAccuracy < accuracy),
             });
             output.SaveEpoch(new Checkpoint { Model = model, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } });
         }

@@ -9,7 +9,7 @@ public sealed class ImportTests
 
         string[] names = [.. session.Run("$module.ExportedCommands.Values | ForEach-Object Name").Select(name => (string)name).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["Export-Model", "Export-ModelGraph", "Get-Cifar10", "Get-ModelSummary", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
+        Assert.Equal(["Export-Model", "Export-ModelGraph", "Find-LearningRate", "Get-Cifar10", "Get-ModelSummary", "Get-TrainingHistory", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
         Assert.Empty(session.Host.Warnings);
     }
 
@@ -81,7 +81,9 @@ public sealed class ImportTests
     }
 
     [Theory]
-    [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32", @"Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy +Rate +Images/s +Elapsed\n[- ]+\n +1 +\S+ +[\d.]+ % +\S+ +[\d.]+ % +\S+ +\d+ 00:\d\d:\d\d")]
+    [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32", @"Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy +Rate +Images/s +Elapsed\n[- ]+\n +1 +\S+ +[\d.]+ % +\S+ +[\d.]+ % \* +\S+ +\d+ 00:\d\d:\d\d")]
+    [InlineData("$data | Find-LearningRate $model -BatchSize 16 -Steps 2", @"Suggestion +: \d\.\dE-\d\nLowestLossRate +: \d\.\dE[-+]\d\nDiverged +: \w+\nPoints +: Rate +Loss +Smoothed loss\n +1\.0E-5 +\d+\.\d{4} +\d+\.\d{4}\n +1\.0E\+1 ")]
+    [InlineData("($data | Find-LearningRate $model -BatchSize 16 -Steps 2).Points", @"Step +Rate +Loss +Smoothed loss\n[- ]+\n +1 +1\.0E-5 +\d+\.\d{4} +\d+\.\d{4}\n +2 +1\.0E\+1 ")]
     [InlineData("$data.Test[3] | Invoke-Inference $model", @"Image +Truth +Guess +Confidence +Next guesses\n[- ]+\n3 +triangle +\w.* +[\d.]+ % +\w.* [\d.]+ %, \w.* [\d.]+ %")]
     [InlineData("($data.Test[3] | Invoke-Inference $model).Top", @"Rank +Class +Probability\n[- ]+\n +1 +\w.* +[\d.]+ %\n +2 +\w.* +[\d.]+ %\n")]
     [InlineData("$data | Measure-Model $model", @"Count +: 32\nLoss +: \d+\.\d{4}\nAccuracy +: [\d.]+ %\nTop5Accuracy +: [\d.]+ %\nClasses +: +Precision +Recall +F1 +Count\n +class 0 +[\d.]+ % +[\d.]+ % +[\d.]+ % +4\n")]

@@ -1,0 +1,141 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class SteeringTests : IDisposable
+{
+    private readonly Session _session = new(Session.Setup + """
+
+        $data = Get-Cifar10 -Synthetic -TrainCount 16 -TestCount 8
+        $still = @{ BatchSize = 16; LearningRate = 1e-12; Schedule = 'Constant'; OutputDirectory = 'result' }
+        """);
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public void A_run_without_patience_left_ends_with_a_warning_that_says_why_and_how_to_go_on()
+    {
+        // Weight decay aside, nothing changes: no epoch is better than the first.
+        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model @still -Epochs 9 -WeightDecay 0 -EarlyStoppingPatience 1");
+
+        Assert.Equal(2, reports.Length);
+        Assert.Matches($"stopped: No better validation accuracy.*-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'", Assert.Single(_session.Host.Warnings));
+    }
+
+    [Fact]
+    public void A_script_block_sees_each_report_in_the_session_and_nothing_of_it_gets_into_the_pipeline()
+    {
+        _session.Run("$seen = [Collections.ArrayList]::new()");
+
+        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model @still -Epochs 2 -OnEpochEnd { param($report) $null = $seen.Add([object]::ReferenceEquals($_, $report)); 'noise'; $_.Epoch; $false; $true }");
+
+        Assert.Equal([1, 2], reports.Select(report => (int)report.Epoch));
+        Assert.Equal([true, true], _session.Run("$seen").Cast<bool>());
+        Assert.Empty(_session.Host.Warnings);
+    }
+
+    [Fact]
+    public void A_script_block_ends_the_run_with_false_and_the_run_goes_on_later()
+    {
+        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { if ($_.Epoch -eq 2) { return $false } }");
+
+        Assert.Equal(2, reports.Length);
+        Assert.Contains("-OnEpochEnd returned $false after epoch 2", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.True(File.Exists(_session.Folder["result", "model.safetensors"]));
+        Assert.Equal([3, 4], _session.Run("$data | Start-ModelTraining -ResumeFrom result").Select(report => (int)report.Epoch));
+    }
+
+    [Fact]
+    public void An_error_of_the_script_block_ends_the_run_with_a_checkpoint()
+    {
+        ErrorRecord error = _session.Fail("$null = $data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { throw 'enough' }");
+
+        Assert.Equal("enough", error.ToString());
+        Assert.Contains("-OnEpochEnd failed after epoch 1", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.Equal([2, 3, 4], _session.Run("$data | Start-ModelTraining -ResumeFrom result").Select(report => (int)report.Epoch));
+    }
+
+    [Fact]
+    public void A_run_can_be_stopped_within_the_script_block()
+    {
+        _session.RunAndStop("$data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { $stop.Invoke(); while ($true) { } }");
+
+        Assert.Contains("Training was stopped. Go on", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.Equal(1, _session.Value<int>("(Import-Model result/checkpoint-latest.safetensors).TrainedEpochs"));
+    }
+
+    [Fact]
+    public void Steps_and_validations_can_be_left_out()
+    {
+        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model -Epochs 3 -BatchSize 4 -LimitSteps 1 -EvaluateEvery 2");
+
+        Assert.Equal([1L, 2, 3], reports.Select(report => (long)report.Step));
+        Assert.Equal([true, false, false], reports.Select(report => report.ValidationAccuracy is null));
+    }
+
+    [Theory]
+    [InlineData("-MaxDuration 7200", "InvalidDuration")]
+    [InlineData("-MaxDuration (-[TimeSpan]::FromHours(1))", "InvalidDuration")]
+    [InlineData("-EarlyStoppingPatience 0", "ParameterArgumentValidationError")]
+    [InlineData("-EvaluateEvery 0", "ParameterArgumentValidationError")]
+    [InlineData("-LimitSteps 0", "ParameterArgumentValidationError")]
+    [InlineData("-OnEpochEnd { } -AsJob", "OnEpochEndInJob")]
+    public void Limits_that_make_no_sense_are_refused(string option, string id)
+    {
+        Assert.Equal(id, _session.Fail($"$data | Start-ModelTraining $model @still {option}").Id);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_session.Folder.Path));
+        Assert.Empty(_session.Run("Get-Job"));
+    }
+
+    [Fact]
+    public void The_history_of_runs_comes_from_folders_files_and_the_pipeline()
+    {
+        _session.Run("$data | Start-ModelTraining $model @still -Epochs 2 -OnEpochEnd { $_.Epoch -lt 2 } | Out-Null; $reports = Get-TrainingHistory result -Verbose");
+
+        Assert.Equal([1, 2], _session.Run("$reports").Select(report => (int)report.Epoch));
+        Assert.Equal(_session.Folder["result"], _session.Value<string>("$reports[0].Run"));
+        Assert.Equal(2, _session.Value<int>("@(Get-TrainingHistory res*/checkpoint-epoch*1.safetensors, result/log | Where-Object IsBest).Count"));
+        Assert.Equal(2, _session.Value<int>("@([IO.DirectoryInfo]::new(\"$pwd/result\").GetFiles('checkpoint-latest*') | Get-TrainingHistory -LiteralPath { $_.FullName }).Count"));
+    }
+
+    [Fact]
+    public void A_history_that_is_not_there_does_not_end_the_pipeline()
+    {
+        _session.Run("$null = $data | Start-ModelTraining $model @still -Epochs 1");
+
+        Outcome outcome = _session.Try("'nothing', $pwd, 'result/model.safetensors', 'result' | Get-TrainingHistory");
+
+        Assert.Single(outcome.Output);
+        Assert.Equal(["FileNotFound", "HistoryNotFound", "InvalidCheckpoint"], outcome.Errors.Select(error => error.Id));
+    }
+
+    [Fact]
+    public void A_learning_rate_is_found_without_touching_the_model()
+    {
+        dynamic range = _session.Run("$data | Find-LearningRate $model -BatchSize 8 -Steps 3 -Minimum 1e-4 -Maximum 1e-2").Single();
+
+        Assert.Equal([-4.0, -3, -2], ((IEnumerable<dynamic>)range.Points).Select(point => Math.Round(Math.Log10((double)point.LearningRate), 6)));
+        Assert.Equal(0, _session.Value<int>("$model.TrainedEpochs"));
+        Assert.Equal("InvalidRange", _session.Fail("$data | Find-LearningRate $model -Minimum 1 -Maximum 0.1").Id);
+        _session.RunAndStop("$data | Find-LearningRate $model", step => step.Activity == 1);
+    }
+
+    [Theory]
+    [InlineData("Start-ModelTraining -ResumeFrom re", "result", "result/checkpoint-latest.safetensors")]
+    [InlineData("Start-ModelTraining -ResumeFrom ./result/checkpoint-l", "./result/checkpoint-latest.safetensors")]
+    [InlineData("Start-ModelTraining -ResumeFrom it", "'it''s [mine]'", "'it''s [mine]/checkpoint-latest.safetensors'")]
+    [InlineData("Get-TrainingHistory it", "'it''s `[mine`]'", "'it''s `[mine`]/checkpoint-latest.safetensors'")]
+    [InlineData("Start-ModelTraining -ResumeFrom ot", "./other.txt")]
+    [InlineData("Start-ModelTraining -Device ", "Cpu")]
+    [InlineData("Start-ModelTraining -Recipe O", "Original")]
+    [InlineData("Export-Model -Format Sa", "Safetensors")]
+    public void Tab_completes_what_there_is(string line, params string[] expected)
+    {
+        foreach (string folder in (string[])["result", "it's [mine]"])
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(_session.Folder[folder]).FullName, "checkpoint-latest.safetensors"), "");
+        File.WriteAllText(_session.Folder["other.txt"], "");
+        _session["line"] = line;
+
+        Assert.Equal(expected, _session.Run("(TabExpansion2 $line $line.Length).CompletionMatches").Select(match => ((string)match.CompletionText).Replace('\\', '/')));
+    }
+}
