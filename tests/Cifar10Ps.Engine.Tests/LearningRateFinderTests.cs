@@ -19,7 +19,7 @@ public sealed class LearningRateFinderTests
         Assert.All(range.Points, point => Assert.Equal(1e-6 * Math.Pow(10, (point.Step - 1) / 2.0), point.LearningRate, 1e-9));
         Assert.Equal(range.Points, told);
         Assert.False(range.Diverged);
-        Assert.Equal(0.1 * range.Points.MinBy(point => point.SmoothedLoss)!.LearningRate, range.Suggestion);
+        Assert.Equal(0.25 * range.Points.MinBy(point => point.SmoothedLoss)!.LearningRate, range.Suggestion);
         Assert.Equal((before, 0, Preprocessing.None), (Fingerprint(model), model.TrainedEpochs, model.Preprocessing));
     }
 
