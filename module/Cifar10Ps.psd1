@@ -10,6 +10,7 @@
     Description            = 'Train, keep and use image classifiers from PowerShell: ResNet-20 on CIFAR-10 with libtorch, no Python needed.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
+    TypesToProcess         = @('Cifar10Ps.Types.ps1xml')
     FormatsToProcess       = @('Cifar10Ps.Format.ps1xml')
     CmdletsToExport        = @(
         'Export-Model'

@@ -21,6 +21,12 @@ public sealed class ImageDataset
     /// <summary>The images to be tested on.</summary>
     public ImageSplit Test { get; }
 
+    /// <summary>Number of images to learn from.</summary>
+    public int TrainCount => Train.Count;
+
+    /// <summary>Number of images to be tested on.</summary>
+    public int TestCount => Test.Count;
+
     /// <summary>Class names, in the order of the labels.</summary>
     public string[] Classes { get; }
 
