@@ -62,9 +62,12 @@ public sealed class TrainingHistoryTests : IDisposable
     [Fact]
     public void Logs_and_snapshots_of_the_original_program_are_read()
     {
-        EpochReport log = Assert.Single(TrainingHistory.Read(RealData.Chainer("log")).Reports), snapshot = Assert.Single(TrainingHistory.Read(RealData.Chainer("snapshot_iter_66")).Reports);
+        IReadOnlyList<EpochReport> log = TrainingHistory.Read(RealData.Chainer("log")).Reports;
+        EpochReport snapshot = Assert.Single(TrainingHistory.Read(RealData.Chainer("snapshot_iter_66")).Reports);
 
-        Assert.Equal(snapshot with { LearningRate = double.NaN, ImagesPerSecond = double.NaN }, log);
+        Assert.Equal([1, 2], log.Select(report => report.Epoch));
+        Assert.True(log[1].IsBest);
+        Assert.Equal(snapshot with { LearningRate = double.NaN, ImagesPerSecond = double.NaN, IsBest = false }, log[0]);
     }
 
     private static string Line(int epoch, string accuracy) =>
