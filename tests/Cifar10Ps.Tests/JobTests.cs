@@ -74,7 +74,7 @@ public sealed class JobTests : IDisposable
     [Fact]
     public void A_job_that_diverges_has_failed_with_the_error()
     {
-        _session.Run("$job = $data | Start-ModelTraining $model -Epochs 50 -BatchSize 8 -LearningRate 1e6 -Schedule Constant -AsJob; $null = $job | Wait-Job");
+        _session.Run("$job = $data | Start-ModelTraining $model -Epochs 50 -BatchSize 8 -Optimizer Sgd -LearningRate 1e6 -Schedule Constant -AsJob; $null = $job | Wait-Job");
 
         Assert.Equal("Failed", _session.Value<string>("$job.State"));
         Assert.Equal("TrainingDiverged", Assert.Single(_session.Try("Receive-Job $job").Errors).Id);
