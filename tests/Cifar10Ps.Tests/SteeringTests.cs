@@ -74,8 +74,8 @@ public sealed class SteeringTests : IDisposable
     }
 
     [Theory]
-    [InlineData("-MaxDuration 7200", "InvalidDuration")]
-    [InlineData("-MaxDuration (-[TimeSpan]::FromHours(1))", "InvalidDuration")]
+    [InlineData("-MaxDuration 7200", "ParameterArgumentValidationError")]
+    [InlineData("-MaxDuration (-[TimeSpan]::FromHours(1))", "ParameterArgumentValidationError")]
     [InlineData("-EarlyStoppingPatience 0", "ParameterArgumentValidationError")]
     [InlineData("-EvaluateEvery 0", "ParameterArgumentValidationError")]
     [InlineData("-LimitSteps 0", "ParameterArgumentValidationError")]

@@ -70,6 +70,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
 
     /// <summary>Ends the run after this time, at least a second, as Ctrl+C would: with a checkpoint.</summary>
     [Parameter]
+    [ValidateDuration]
     public TimeSpan? MaxDuration { get; set; }
 
     /// <summary>Most steps of an epoch, to try a run out.</summary>
@@ -92,9 +93,6 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (AsJob && OnEpochEnd is not null)
             throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
                 "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Leave out -AsJob, or put the whole command into Start-ThreadJob { … }.");
-        if (MaxDuration < TimeSpan.FromSeconds(1))
-            throw new EngineException("InvalidDuration", ErrorKind.InvalidArgument,
-                $"{MaxDuration} is too short a -MaxDuration: a number means ticks. Give hours, minutes and seconds, such as 02:30:00.");
         OutputDirectory? output = ToOutputDirectory();
         if (TensorBoard && output is null)
             throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, "-TensorBoard writes into the output directory: give -OutputDirectory.");
