@@ -12,11 +12,39 @@ public sealed class ExportTests : IDisposable
     [InlineData("c.th", "-Format PyTorch")]
     [InlineData("d", "-Format PyTorch")]
     [InlineData("e.safetensors", "")]
+    [InlineData("f", "-Format Safetensors")]
     public void A_model_comes_back_as_it_was_exported(string file, string format)
     {
         _session.Run($"$model | Export-Model {file} {format}; $model | Save-Model expected; Import-Model {file} | Save-Model actual");
 
         Assert.Equal(File.ReadAllBytes(_session.Folder["expected"]), File.ReadAllBytes(_session.Folder["actual"]));
+    }
+
+    [Theory]
+    [InlineData("a.npz", "")]
+    [InlineData("b.model", "")]
+    [InlineData("c", "-Format Chainer")]
+    public void A_model_of_the_original_program_comes_back_to_the_last_bit(string file, string format)
+    {
+        _session.Run($$"""
+            New-ResNet20 -Shortcut ProjectionOnly -Seed 2 | Export-Model first.npz
+            Import-Model first.npz | Export-Model {{file}} {{format}} -PassThru | Save-Model expected
+            Import-Model {{file}} | Save-Model actual
+            """);
+
+        Assert.Equal(File.ReadAllBytes(_session.Folder["expected"]), File.ReadAllBytes(_session.Folder["actual"]));
+        Assert.Equal(File.ReadAllBytes(_session.Folder["first.npz"]), File.ReadAllBytes(_session.Folder[file]));
+    }
+
+    [Fact]
+    public void A_graph_is_written_with_and_without_its_preprocessing_and_not_read()
+    {
+        _session.Run("$model | Export-Model a.onnx; $model | Export-Model b -Format Onnx; $model | Export-Model c.onnx -IncludePreprocessing");
+
+        Assert.Equal(File.ReadAllBytes(_session.Folder["a.onnx"]), File.ReadAllBytes(_session.Folder["b"]));
+        Assert.True(File.ReadAllBytes(_session.Folder["a.onnx"]).AsSpan().IndexOf("Softmax"u8) < 0);
+        Assert.True(File.ReadAllBytes(_session.Folder["c.onnx"]).AsSpan().IndexOf("Softmax"u8) > 0);
+        Assert.Equal("UnknownModelFormat", Assert.Single(_session.Try("Import-Model a.onnx").Errors).Id);
     }
 
     [Fact]
@@ -33,7 +61,12 @@ public sealed class ExportTests : IDisposable
         _session.Run("New-ResNet cat, dog -Depth 32 | Export-Model a.bin -Format PyTorch; $null = Import-Model a.bin -Verbose");
 
         string told = Assert.Single(_session.Host.Verbose, line => line.Contains("a.bin", StringComparison.Ordinal));
-        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes"], part => Assert.Contains(part, told, StringComparison.Ordinal));
+        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes", "All of it"], part => Assert.Contains(part, told, StringComparison.Ordinal));
+
+        _session.Run("New-ResNet20 -Shortcut ProjectionOnly | Export-Model b.bin -Format Chainer; $null = Import-Model b.bin -Verbose");
+
+        told = Assert.Single(_session.Host.Verbose, line => line.Contains("b.bin", StringComparison.Ordinal));
+        Assert.All(["Chainer", "ResNet-20", "ProjectionOnly", "10 classes", "res3/0/conv3/W", "res5/2/bn3/N"], part => Assert.Contains(part, told, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -53,6 +86,8 @@ public sealed class ExportTests : IDisposable
     [Theory]
     [InlineData("Export-Model model.bin $model", "UnknownModelFormat")]
     [InlineData("Export-Model model.pth $model -Format Word", "CannotConvertArgumentNoMessage")]
+    [InlineData("Export-Model model.pth $model -IncludePreprocessing", "FormatCannotHold")]
+    [InlineData("Export-Model model.npz $model", "FormatCannotHold")]
     [InlineData("Export-Model Env:model.pth $model", "NotAFileSystemPath")]
     [InlineData("Export-Model '?.pth' $model", "AmbiguousPath")]
     [InlineData("New-ResNet -Depth 18", "ParameterArgumentValidationError")]

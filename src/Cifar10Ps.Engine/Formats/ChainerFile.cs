@@ -18,13 +18,11 @@ internal static class ChainerFile
     private static readonly string[] Prefixes = ["", "predictor/", "updater/model:main/predictor/"];
 
     /// <summary>Parses a model, or the model within a snapshot.</summary>
-    /// <param name="content">The bytes of the file.</param>
-    /// <param name="unusedCount">How many arrays were left out because the network has no use for them.</param>
     /// <exception cref="InvalidDataException">It holds no model of the original program.</exception>
-    public static TensorFile Parse(byte[] content, out int unusedCount) => Parse(Npz.Parse(content), out unusedCount);
+    public static TensorFile Parse(byte[] content) => Parse(Npz.Parse(content));
 
     /// <summary>Takes the model out of arrays.</summary>
-    internal static TensorFile Parse(Dictionary<string, Npy> arrays, out int unusedCount)
+    internal static TensorFile Parse(Dictionary<string, Npy> arrays)
     {
         string prefix = Prefixes.FirstOrDefault(p => arrays.ContainsKey(p + "fc7/W"))
             ?? throw new InvalidDataException("it has no classifier 'fc7/W', as models of the original Chainer program have");
@@ -36,11 +34,13 @@ internal static class ChainerFile
         file.Metadata[ModelFile.ArchitectureKey] = JsonSerializer.Serialize(architecture, Json.Options);
         file.Metadata[ModelFile.PreprocessingKey] = JsonSerializer.Serialize(Preprocessing.None, Json.Options);
         HashSet<string> known = [.. UnusedArrays().Select(array => prefix + array.Name)];
-        unusedCount = known.Count(arrays.ContainsKey);
+        file.Skipped.AddRange(known.Where(arrays.ContainsKey));
+        // Of a snapshot: the state of the run.
+        file.Skipped.AddRange(arrays.Keys.Where(name => !name.StartsWith(prefix, StringComparison.Ordinal)));
         foreach (TensorShape tensor in architecture.Tensors())
         {
             string name = prefix + NameOf(tensor.Name);
-            file.Tensors[tensor.Name] = TakeTensor(arrays, name);
+            file.Tensors[tensor.Name] = TakeTensor(arrays, name, tensor.Shape);
             known.Add(name);
         }
 
@@ -62,9 +62,11 @@ internal static class ChainerFile
             throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input. Train the model with -Recipe Original");
 
         List<KeyValuePair<string, Npy>> arrays = [];
+        // Read once: a training beside this replaces them after each epoch.
+        StateDict weights = model.Weights;
         foreach (TensorShape tensor in model.Architecture.Tensors())
         {
-            float[] values = model.Weights[tensor.Name];
+            float[] values = weights[tensor.Name];
             string name = NameOf(tensor.Name);
             // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
             if (name.EndsWith("/avg_var", StringComparison.Ordinal) && model.Architecture.BatchNormEpsilon != BatchNormEpsilon)
@@ -110,9 +112,13 @@ internal static class ChainerFile
     }
 
     /// <summary>An array's shape and values.</summary>
+    /// <param name="arrays">The arrays.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="shape">The shape that it must have.</param>
     /// <exception cref="InvalidDataException">It is missing or holds something else.</exception>
-    internal static (int[] Shape, float[] Values) TakeTensor(Dictionary<string, Npy> arrays, string name) =>
-        Take(arrays, name, array => (array.Shape, array.ToSingles()));
+    internal static (int[] Shape, float[] Values) TakeTensor(Dictionary<string, Npy> arrays, string name, int[] shape) =>
+        Take(arrays, name, array => array.Shape.SequenceEqual(shape) ? (shape, array.ToSingles())
+            : throw new InvalidDataException($"it is [{string.Join(", ", array.Shape)}], not [{string.Join(", ", shape)}]"));
 
     /// <summary>What an array holds.</summary>
     /// <exception cref="InvalidDataException">It is missing or holds something else.</exception>

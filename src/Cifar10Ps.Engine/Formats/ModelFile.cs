@@ -13,6 +13,9 @@ public static partial class ModelFile
     internal const string ArchitectureKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs";
     private const string ClassesKey = "classes", SeedKey = "seed";
 
+    // All that a model of the original Chainer program has in vain, by name.
+    private const int NamedSkips = 42;
+
     /// <summary>Writes a classifier.</summary>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     public static void Save(ImageClassifier model, string path)
@@ -23,27 +26,38 @@ public static partial class ModelFile
     }
 
     /// <summary>Writes a classifier in a format that other programs read.</summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
-    public static void Export(ImageClassifier model, string path, ModelFormat format)
+    /// <param name="model">The classifier.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="format">The format.</param>
+    /// <param name="includePreprocessing">Whether an ONNX graph begins with the preprocessing and ends with softmax.</param>
+    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>FileNotWritable</c>.</exception>
+    public static void Export(ImageClassifier model, string path, ModelFormat format, bool includePreprocessing = false)
     {
+        if (includePreprocessing && format != ModelFormat.Onnx)
+            throw new EngineException("FormatCannotHold", ErrorKind.InvalidArgument,
+                $"A {format} file holds weights, not the operations of a preprocessing. Write an ONNX graph, or leave -IncludePreprocessing out.");
         TensorFile file = new();
         Put(model, file);
         switch (format)
         {
-            case ModelFormat.Safetensors: Safetensors.Write(file, path); break;
             case ModelFormat.PyTorch: TorchFile.Write(file, path); break;
-            default: throw new NotSupportedException($"Models cannot be written as {format} yet.");
+            case ModelFormat.Chainer: ChainerFile.Write(model, path); break;
+            case ModelFormat.Onnx: OnnxFile.Write(model, path, includePreprocessing); break;
+            default: Safetensors.Write(file, path); break;
         }
     }
 
-    /// <summary>Reads a classifier that this module wrote, or a ResNet from elsewhere: a safetensors file, or a state dict of PyTorch.</summary>
+    /// <summary>
+    /// Reads a classifier that this module wrote, or a ResNet from elsewhere: a safetensors file, a state dict of PyTorch, or a model
+    /// or snapshot of the original Chainer program.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="preprocessing">For a file that does not tell how pictures become input; null: as the file says.</param>
     /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
     /// <param name="tell">Takes a sentence about what was found; null: nobody asks.</param>
     /// <exception cref="EngineException">
     /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
-    /// <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
+    /// <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
     /// </exception>
     public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null, Action<string>? tell = null)
     {
@@ -68,16 +82,23 @@ public static partial class ModelFile
     internal static void Put(ImageClassifier model, TensorFile file)
     {
         file.Metadata["format"] = "pt";
-        file.Metadata[ArchitectureKey] = JsonSerializer.Serialize(model.Architecture, Json.Options);
-        file.Metadata[ClassesKey] = JsonSerializer.Serialize(model.Classes, Json.Options);
-        file.Metadata[PreprocessingKey] = JsonSerializer.Serialize(model.Preprocessing, Json.Options);
-        file.Metadata[EpochsKey] = model.TrainedEpochs.ToString(CultureInfo.InvariantCulture);
-        file.Metadata[SeedKey] = model.Seed.ToString(CultureInfo.InvariantCulture);
+        foreach ((string key, string value) in Describe(model))
+            file.Metadata[key] = value;
         // Read once: a training beside this replaces them after each epoch.
         StateDict weights = model.Weights;
         foreach (TensorShape tensor in model.Architecture.Tensors())
             file.Tensors[tensor.Name] = (tensor.Shape, weights[tensor.Name]);
     }
+
+    /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
+    internal static IEnumerable<(string Key, string Value)> Describe(ImageClassifier model) =>
+    [
+        (ArchitectureKey, JsonSerializer.Serialize(model.Architecture, Json.Options)),
+        (ClassesKey, JsonSerializer.Serialize(model.Classes, Json.Options)),
+        (PreprocessingKey, JsonSerializer.Serialize(model.Preprocessing, Json.Options)),
+        (EpochsKey, model.TrainedEpochs.ToString(CultureInfo.InvariantCulture)),
+        (SeedKey, model.Seed.ToString(CultureInfo.InvariantCulture)),
+    ];
 
     /// <summary>Builds the classifier that a file holds.</summary>
     /// <exception cref="InvalidDataException">It holds none.</exception>
@@ -154,12 +175,15 @@ public static partial class ModelFile
     private static T Parse<T>(string json) =>
         JsonSerializer.Deserialize<T>(json, Json.Options) ?? throw new InvalidDataException("its metadata are empty");
 
-    private static string Skipped(TensorFile file) => file.Skipped switch
+    private static string Skipped(TensorFile file) => file.Skipped.Count switch
     {
-        [] => "All of it was read.",
-        [string only] => $"'{only}' was left out.",
-        [string first, ..] => $"'{first}' and {file.Skipped.Count - 1} more were left out.",
+        0 => "All of it was read.",
+        <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(Printable))}.",
+        int count => $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(Printable))} and {count - NamedSkips:N0} more.",
     };
+
+    /// <summary>A name from a file, safe to show on a terminal.</summary>
+    private static string Printable(string name) => string.Concat(name.Take(100).Select(c => char.IsControl(c) ? '?' : c));
 
     [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]
     private static partial Regex Formula();

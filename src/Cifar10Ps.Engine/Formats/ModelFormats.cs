@@ -36,12 +36,14 @@ public static class ModelFormats
     /// <summary>The format of a file's content; null: none that can be read.</summary>
     internal static ModelFormat? OfContent(ReadOnlySpan<byte> content) =>
         Safetensors.IsSafetensors(content) ? ModelFormat.Safetensors
+        : Npz.IsNpz(content) ? ModelFormat.Chainer
         : TorchFile.IsArchive(content) || TorchFile.IsLegacy(content) ? ModelFormat.PyTorch
         : null;
 
     /// <summary>Reads a file of any format.</summary>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>.
+    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
+    /// <c>InvalidNpz</c>.
     /// </exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>
     internal static (ModelFormat Format, TensorFile File) Read(string path)
@@ -51,8 +53,9 @@ public static class ModelFormats
         {
             ModelFormat.Safetensors => (ModelFormat.Safetensors, Parse(() => Safetensors.Parse(content), "InvalidSafetensors", "is no whole safetensors file")),
             ModelFormat.PyTorch => (ModelFormat.PyTorch, Parse(() => TorchFile.Parse(content), "InvalidTorchFile", "is no PyTorch file that can be used")),
+            ModelFormat.Chainer => (ModelFormat.Chainer, Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program")),
             _ => throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
-                $"'{path}' is in no format that can be read. Give a safetensors file, or a state dict that torch.save wrote (.pth)."),
+                $"'{path}' is in no format that can be read. Give a safetensors file, a state dict that torch.save wrote (.pth), or a model or snapshot of the original Chainer program (.npz). ONNX graphs are only written."),
         };
 
         TensorFile Parse(Func<TensorFile> parse, string errorId, string what)

@@ -19,29 +19,18 @@ internal sealed class FoldedResNet : IDisposable
     {
         _architecture = architecture;
         _type = type;
-        using NetworkWeights values = new(architecture);
-        values.Load(weights);
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Fold("conv1", "bn1");
-        foreach (string prefix in Blocks().Select(block => block.Prefix))
+        foreach (FoldedConvolution convolution in FoldedConvolution.Of(architecture, weights))
         {
-            Fold(prefix + "conv1", prefix + "bn1");
-            Fold(prefix + "conv2", prefix + "bn2");
+            Tensor weight = tensor(convolution.Weight, [.. convolution.Shape]).to(type), bias = tensor(convolution.Bias).to(type);
+            Add(convolution.Name, ActivationMemory.ChannelsLast(weight), bias);
         }
 
-        foreach (string prefix in Blocks().Where(block => block.IsDownsampling && architecture.Shortcut != Shortcut.ZeroPad).Select(block => block.Prefix))
-            Fold(prefix + "downsample.0", prefix + "downsample.1");
-        _layers["fc"] = (values["fc.weight"].clone().DetachFromDisposeScope(), values["fc.bias"].clone().DetachFromDisposeScope());
+        Add("fc", tensor(weights["fc.weight"], [architecture.ClassCount, ResNetArchitecture.Channels(3)]), tensor(weights["fc.bias"]));
 
-        void Fold(string convolution, string norm)
-        {
-            using Scalar epsilon = architecture.BatchNormEpsilon;
-            Tensor scale = values[norm + ".weight"] / (values[norm + ".running_var"] + epsilon).sqrt();
-            Tensor weight = (values[convolution + ".weight"] * scale.view(-1, 1, 1, 1)).to(type);
-            Tensor bias = (values[norm + ".bias"] - values[norm + ".running_mean"] * scale).to(type);
-            _layers[convolution] = (ActivationMemory.ChannelsLast(weight).DetachFromDisposeScope(), bias.DetachFromDisposeScope());
-        }
+        // A clone lies where libtorch aligns it, a tensor of an array where the array does: on that the last bit may depend.
+        void Add(string name, Tensor weight, Tensor bias) => _layers[name] = (weight.clone().DetachFromDisposeScope(), bias.clone().DetachFromDisposeScope());
     }
 
     /// <summary>Computes logits.</summary>
@@ -50,7 +39,7 @@ internal sealed class FoldedResNet : IDisposable
     public Tensor Forward(Tensor images)
     {
         Tensor x = Convolve("conv1", images.to(_type)).relu_();
-        foreach ((string prefix, bool isDownsampling) in Blocks())
+        foreach ((string prefix, bool isDownsampling) in _architecture.Blocks())
         {
             int stride = isDownsampling ? 2 : 1;
             Tensor y = Convolve(prefix + "conv2", Convolve(prefix + "conv1", x, stride).relu_());
@@ -72,11 +61,6 @@ internal sealed class FoldedResNet : IDisposable
             bias.Dispose();
         }
     }
-
-    private IEnumerable<(string Prefix, bool IsDownsampling)> Blocks() =>
-        from stage in Enumerable.Range(1, 3)
-        from block in Enumerable.Range(0, _architecture.BlocksPerStage)
-        select ($"layer{stage}.{block}.", ResNetArchitecture.IsDownsampling(stage, block));
 
     private Tensor Convolve(string name, Tensor x, int stride = 1)
     {

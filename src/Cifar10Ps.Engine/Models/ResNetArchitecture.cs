@@ -53,6 +53,12 @@ public sealed record ResNetArchitecture(int Depth, Shortcut Shortcut, int ClassC
     /// <summary>Whether the block changes the size of its input and so cannot add it unchanged.</summary>
     internal static bool IsDownsampling(int stage, int block) => stage > 1 && block == 0;
 
+    /// <summary>The residual blocks in their order: what the names of their tensors begin with, and whether they change the size.</summary>
+    internal IEnumerable<(string Prefix, bool IsDownsampling)> Blocks() =>
+        from stage in Enumerable.Range(1, 3)
+        from block in Enumerable.Range(0, BlocksPerStage)
+        select ($"layer{stage}.{block}.", IsDownsampling(stage, block));
+
     /// <summary>All tensors in the order of the forward pass, with the names that PyTorch's common ResNets give them.</summary>
     internal IEnumerable<TensorShape> Tensors()
     {

@@ -54,7 +54,7 @@ internal static class ChainerSnapshot
         Dictionary<string, Npy> arrays = Npz.Parse(content);
         if (!arrays.ContainsKey("updater/iteration"))
             throw new InvalidDataException("it is a model without the state of a run");
-        TensorFile file = ChainerFile.Parse(arrays, out _);
+        TensorFile file = ChainerFile.Parse(arrays);
         TrainingState state = ReadState(arrays);
         foreach (string tensor in file.Tensors.Keys.Where(name => !new TensorShape(name, []).IsStatistic).ToArray())
         {
@@ -63,7 +63,7 @@ internal static class ChainerSnapshot
             if (Integer(arrays, name + "/t") != state.Step)
                 throw new InvalidDataException($"'{name}' has taken another number of steps than the run");
             foreach ((string moment, string part) in Optimizer.MomentNames(OptimizerKind.Adam).Zip(["/m", "/v"]))
-                file.Tensors[$"{Checkpoint.MomentPrefix}{moment}.{tensor}"] = ChainerFile.TakeTensor(arrays, name + part);
+                file.Tensors[$"{Checkpoint.MomentPrefix}{moment}.{tensor}"] = ChainerFile.TakeTensor(arrays, name + part, file.Tensors[tensor].Shape);
         }
 
         file.Metadata[ModelFile.EpochsKey] = $"{state.History.Count}";

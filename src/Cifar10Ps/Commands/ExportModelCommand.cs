@@ -11,6 +11,10 @@ public sealed class ExportModelCommand : ModelWriterCommand
     [Parameter]
     public ModelFormat? Format { get; set; }
 
+    /// <summary>Takes the preprocessing and softmax into an ONNX graph: bytes in, probabilities out.</summary>
+    [Parameter]
+    public SwitchParameter IncludePreprocessing { get; set; }
+
     /// <inheritdoc/>
     protected override string Question => "Export model";
 
@@ -19,6 +23,6 @@ public sealed class ExportModelCommand : ModelWriterCommand
     {
         ModelFormat format = Format ?? ModelFormats.OfName(file) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
             $"The name of '{file}' does not end like one of a format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. Name it so, or give -Format.");
-        return () => ModelFile.Export(Model, file, format);
+        return () => ModelFile.Export(Model, file, format, IncludePreprocessing);
     }
 }
