@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using static Cifar10Ps.Tests.Pickles;
@@ -44,18 +42,21 @@ public sealed class TorchFileTests : IDisposable
         TorchFile.Write(file, _folder["file"]);
         byte[] content = File.ReadAllBytes(_folder["file"]);
 
-        using ZipArchive zip = new(new MemoryStream(content));
-        Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"], zip.Entries.Select(e => e.FullName));
-        Assert.All(zip.Entries, entry => Assert.Equal(entry.Length, entry.CompressedLength));
-        Assert.Equal("3\n", Encoding.ASCII.GetString(ZipContent.Read(content)["archive/version"]));
-        Assert.Equal(Singles(1, 2, 3, 4, 5, 6), ZipContent.Read(content)["archive/data/1"]);
-        for (int at = 0; BinaryPrimitives.ReadUInt32LittleEndian(content.AsSpan(at)) == 0x04034b50;)
-        {
-            int data = at + 30 + BinaryPrimitives.ReadUInt16LittleEndian(content.AsSpan(at + 26)) + BinaryPrimitives.ReadUInt16LittleEndian(content.AsSpan(at + 28));
-            Assert.Equal(0, data % 64);
-            int length = BinaryPrimitives.ReadInt32LittleEndian(content.AsSpan(at + 22));
-            at = data + length;
-        }
+        IReadOnlyList<(string Name, int Start, int Method, byte[] Values)> entries = ZipRules.Check(content);
+        Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"], entries.Select(entry => entry.Name));
+        // Stored, at multiples of 64: PyTorch maps them into memory.
+        Assert.All(entries, entry => Assert.Equal((0, 0), (entry.Method, entry.Start % 64)));
+        Assert.Equal("little", Encoding.ASCII.GetString(entries[1].Values));
+        Assert.Equal(Singles(3), entries[2].Values);
+        Assert.Equal(Singles(1, 2, 3, 4, 5, 6), entries[3].Values);
+        Assert.Equal("3\n", Encoding.ASCII.GetString(entries[4].Values));
+
+        // An OrderedDict, then for each tensor its name and _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks).
+        const string Tensor = "ctorch._utils\n_rebuild_tensor_v2\n(", Storage = "(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0", Cpu = "X\x03\0\0\0cpu", Hooks = "\x89" + "ccollections\nOrderedDict\n(tR";
+        Assert.Equal(Bytes("\x80\x02" + "ccollections\nOrderedDict\n(tR("
+            + "X\x06\0\0\0scalar" + Tensor + Storage + "0" + Cpu + "J\x01\0\0\0tQJ\0\0\0\0(t(t" + Hooks + "tR"
+            + "X\x08\0\0\0a.weight" + Tensor + Storage + "1" + Cpu + "J\x06\0\0\0tQJ\0\0\0\0(J\x02\0\0\0J\x03\0\0\0t(J\x03\0\0\0J\x01\0\0\0t" + Hooks + "tR"
+            + "u."), entries[0].Values);
     }
 
     [Theory]

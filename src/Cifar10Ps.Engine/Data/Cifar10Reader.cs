@@ -86,7 +86,7 @@ public static class Cifar10Reader
             // The checksum of the whole is at its end.
             limited.CopyTo(Stream.Null);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException or OverflowException)
         {
             throw new EngineException("CorruptArchive", ErrorKind.InvalidData,
                 $"'{path}' is not a whole .tar.gz archive: {e.Message} Download it again.", e);

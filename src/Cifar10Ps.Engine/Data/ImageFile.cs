@@ -5,8 +5,8 @@ namespace Cifar10Ps;
 /// <summary>Reads a picture file (PNG, JPEG, BMP, WebP, GIF) as the bytes of a network's input.</summary>
 internal static class ImageFile
 {
-    // A picture of this size takes 400 MB while it is decoded.
-    private const long PixelLimit = 100_000_000;
+    // A picture of this size takes 240 MB while it is decoded.
+    private const long PixelLimit = 60_000_000;
 
     /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
@@ -26,8 +26,10 @@ internal static class ImageFile
     {
         try
         {
+            // Tells what is wrong with the file, if anything is. Skia reads it itself: for a file that claims to be huge it would ask a
+            // stream of ours for as much at once.
             using FileStream file = File.OpenRead(path);
-            using SKManagedStream stream = new(file);
+            using SKFileStream stream = new(path);
             using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path);
             SKImageInfo info = new(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Premul);
             if ((long)info.Width * info.Height > PixelLimit)
@@ -53,7 +55,9 @@ internal static class ImageFile
 
     private static byte[] Resize(SKBitmap bitmap, SKEncodedOrigin origin, int width, int height)
     {
-        using SKBitmap upright = Upright(bitmap, origin);
+        using SKBitmap upright = origin == SKEncodedOrigin.TopLeft ? bitmap : Upright(bitmap, origin);
+        // What cannot change is drawn without a copy.
+        upright.SetImmutable();
         double scale = Math.Max((double)width / upright.Width, (double)height / upright.Height);
         float left = (float)(upright.Width - width / scale) / 2, top = (float)(upright.Height - height / scale) / 2;
         SKRect middle = new(left, top, upright.Width - left, upright.Height - top);

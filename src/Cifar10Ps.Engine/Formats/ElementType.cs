@@ -21,10 +21,20 @@ internal static class ElementType
     /// <summary>Values of a type with fractions in single precision.</summary>
     public static float[] ToSingles(string type, ReadOnlySpan<byte> bytes) => type switch
     {
-        "F64" => [.. MemoryMarshal.Cast<byte, double>(bytes).ToArray().Select(v => (float)v)],
-        "F16" => [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(v => (float)v)],
+        "F64" => Convert<double>(bytes, v => (float)v),
+        "F16" => Convert<Half>(bytes, v => (float)v),
         // The upper half of a float.
-        "BF16" => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(v => BitConverter.UInt32BitsToSingle((uint)v << 16))],
+        "BF16" => Convert<ushort>(bytes, v => BitConverter.UInt32BitsToSingle((uint)v << 16)),
         _ => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
     };
+
+    private static float[] Convert<T>(ReadOnlySpan<byte> bytes, Func<T, float> convert)
+        where T : struct
+    {
+        ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(bytes);
+        float[] singles = new float[values.Length];
+        for (int i = 0; i < singles.Length; i++)
+            singles[i] = convert(values[i]);
+        return singles;
+    }
 }

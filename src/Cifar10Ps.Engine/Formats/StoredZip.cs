@@ -13,8 +13,6 @@ internal sealed class StoredZip(Stream stream)
 {
     private const int Alignment = 64, LocalLength = 30, FieldLength = 4;
 
-    private static readonly uint[] CrcTable = [.. Enumerable.Range(0, 256).Select(CrcOfByte)];
-
     private readonly List<byte> _directory = [];
     private long _position;
     private ushort _count;
@@ -26,7 +24,7 @@ internal sealed class StoredZip(Stream stream)
         int padding = (int)(Alignment - (_position + LocalLength + nameBytes.Length + FieldLength) % Alignment) % Alignment;
 
         // The same in both headers: version, flags (names are UTF-8), method (stored), time, date (1 January 1980), checksum, sizes, length of the name.
-        byte[] facts = [.. Bytes(20, 0x800, 0, 0, 0x21), .. Bytes(Crc(content)), .. Bytes((uint)content.Length), .. Bytes((uint)content.Length), .. Bytes((ushort)nameBytes.Length)];
+        byte[] facts = [.. Bytes(20, 0x800, 0, 0, 0x21), .. Bytes(Crc32.Of(content)), .. Bytes((uint)content.Length), .. Bytes((uint)content.Length), .. Bytes((ushort)nameBytes.Length)];
         byte[] local = [.. "PK\x03\x04"u8, .. facts, .. Bytes((ushort)(FieldLength + padding)), .. nameBytes, .. "FB"u8, .. Bytes((ushort)padding), .. new byte[padding]];
         byte[] entry = [.. "PK\x01\x02"u8, .. Bytes(20), .. facts, .. Bytes(0, 0, 0, 0), .. Bytes(0u), .. Bytes(checked((uint)_position)), .. nameBytes];
         stream.Write(local);
@@ -51,20 +49,4 @@ internal sealed class StoredZip(Stream stream)
     }
 
     private static byte[] Bytes(uint number) => Bytes((ushort)number, (ushort)(number >> 16));
-
-    private static uint Crc(ReadOnlySpan<byte> content)
-    {
-        uint crc = uint.MaxValue;
-        foreach (byte b in content)
-            crc = CrcTable[(byte)(crc ^ b)] ^ crc >> 8;
-        return ~crc;
-    }
-
-    private static uint CrcOfByte(int value)
-    {
-        uint crc = (uint)value;
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc & 1) == 0 ? crc >> 1 : 0xedb88320 ^ crc >> 1;
-        return crc;
-    }
 }

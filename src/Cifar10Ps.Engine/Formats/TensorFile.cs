@@ -3,8 +3,8 @@ namespace Cifar10Ps;
 /// <summary>What a file of any format holds: tensors by name, and texts by key.</summary>
 internal sealed class TensorFile
 {
-    /// <summary>Largest file that is read: networks of this module have a few megabytes.</summary>
-    public const long SizeLimit = 1L << 30;
+    /// <summary>Largest content that is read, also unpacked: what the largest network takes in double precision with an optimizer's moments.</summary>
+    public const long SizeLimit = 1L << 26;
 
     /// <summary>The tensors, in the order of the file; values in PyTorch's order (row-major, last dimension fastest).</summary>
     public Dictionary<string, (int[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);

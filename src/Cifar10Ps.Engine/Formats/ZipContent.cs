@@ -5,9 +5,6 @@ namespace Cifar10Ps;
 /// <summary>Unpacks zip archives into memory: nothing is written anywhere, and no size is believed before it is seen to be possible.</summary>
 internal static class ZipContent
 {
-    /// <summary>Largest unpacked content: networks of this module have a few megabytes.</summary>
-    private const long SizeLimit = 100_000_000;
-
     private const int EntryLimit = 10_000;
 
     // Deflate cannot pack better than 1,032 to 1.
@@ -32,7 +29,7 @@ internal static class ZipContent
                 string name = entry.FullName;
                 if (name.Contains("..", StringComparison.Ordinal) || name.StartsWith('/') || name.Contains('\\', StringComparison.Ordinal))
                     throw new InvalidDataException($"its entry '{name}' points outside its folder");
-                if ((total += entry.Length) > SizeLimit || entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
+                if ((total += entry.Length) > TensorFile.SizeLimit || entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
                     throw new InvalidDataException($"its entry '{name}' claims to unpack to {entry.Length:N0} bytes");
                 if (!entries.TryAdd(name, Unpack(entry)))
                     throw new InvalidDataException($"it has two entries '{name}'");
@@ -53,6 +50,9 @@ internal static class ZipContent
         stream.ReadExactly(content);
         if (stream.ReadByte() >= 0)
             throw new InvalidDataException($"its entry '{entry.FullName}' is longer than it claims");
+        // PyTorch can be told to leave the checksum out.
+        if (entry.Crc32 != 0 && entry.Crc32 != Crc32.Of(content))
+            throw new InvalidDataException($"its entry '{entry.FullName}' is damaged: its checksum is another");
         return content;
     }
 }
