@@ -21,4 +21,52 @@ public sealed class ExampleTests
         Assert.Single(text.Split('\n'), line => line.StartsWith("    2 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
         Assert.Contains("The five best guesses for test image 0, which shows: disc", text, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void The_conversion_example_takes_a_model_that_it_makes_to_ONNX()
+    {
+        using TemporaryFolder folder = new();
+
+        (int exitCode, string[] output, string messages) = Convert(folder, []);
+        Assert.True(exitCode == 0, messages);
+        AssertConverted(folder["resnet20.onnx"], output, messages);
+        Assert.Contains("never learned", messages, StringComparison.Ordinal);
+
+        // The second time it takes what is there.
+        byte[] model = File.ReadAllBytes(folder["resnet20.model"]);
+        Assert.DoesNotContain("never learned", Convert(folder, ["-Destination", "again.onnx"]).Messages, StringComparison.Ordinal);
+        Assert.Equal(model, File.ReadAllBytes(folder["resnet20.model"]));
+        Assert.Equal(File.ReadAllBytes(folder["resnet20.onnx"]), File.ReadAllBytes(folder["again.onnx"]));
+    }
+
+    [Theory]
+    [InlineData("resnet20.model")]
+    [InlineData("snapshot_iter_66")]
+    public void The_conversion_example_takes_what_the_original_program_wrote_to_ONNX(string name)
+    {
+        string path = Path.Combine(TestEnvironment.RealData, "..", "chainer", name);
+        Assert.SkipUnless(File.Exists(path), $"needs {path}");
+        using TemporaryFolder folder = new();
+
+        (int exitCode, string[] output, string messages) = Convert(folder, ["-Path", path, "-Destination", "out.onnx"]);
+
+        Assert.True(exitCode == 0, messages);
+        AssertConverted(folder["out.onnx"], output, messages);
+    }
+
+    private static void AssertConverted(string file, string[] output, string messages)
+    {
+        Assert.Contains("takes pixels, bytes [batch, 32, 32, 3]", output[^1], StringComparison.Ordinal);
+        Assert.EndsWith("airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck", output[^1], StringComparison.Ordinal);
+        Assert.Contains("of format Chainer with a ResNet-20", messages, StringComparison.Ordinal);
+        byte[] graph = File.ReadAllBytes(file);
+        foreach (byte[] part in new[] { "Softmax"u8.ToArray(), "pixels"u8.ToArray(), "[\"airplane\""u8.ToArray() })
+            Assert.InRange(graph.AsSpan().IndexOf(part), 1, graph.Length);
+    }
+
+    private static (int ExitCode, string[] Output, string Messages) Convert(TemporaryFolder folder, string[] arguments)
+    {
+        using HostProcess process = new(new DirectoryInfo(folder.Path), [Path.Combine(TestEnvironment.Module, "Examples", "Convert-ChainerToOnnx.ps1"), .. arguments]);
+        return process.Finish();
+    }
 }

@@ -12,8 +12,16 @@ internal sealed class HostProcess : IDisposable
     private readonly Task<string> _messages;
 
     public HostProcess(params string[] arguments)
+        : this(new DirectoryInfo("."), arguments)
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", [Host, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+    }
+
+    public HostProcess(DirectoryInfo location, params string[] arguments)
+    {
+        _process = Process.Start(new ProcessStartInfo("dotnet", [Host, .. arguments])
+        {
+            WorkingDirectory = location.FullName, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        })!;
         _process.StandardInput.Close();
         _messages = _process.StandardError.ReadToEndAsync();
     }
