@@ -30,6 +30,9 @@ internal static class ScalarOperations
         return target.add_(held);
     }
 
+    /// <summary>target + values. TorchSharp's own makes a number of the factor 1.</summary>
+    public static Tensor AddTensor(this Tensor target, Tensor values) => target.AddScaled(values, 1);
+
     /// <summary>target + values · factor.</summary>
     public static Tensor AddScaled(this Tensor target, Tensor values, double factor)
     {

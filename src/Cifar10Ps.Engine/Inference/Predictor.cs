@@ -52,7 +52,7 @@ public sealed class Predictor : IDisposable
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
             Tensor output = _network.Forward(pixels.permute(0, 3, 1, 2));
             if (_augment)
-                output = output.add_(_network.Forward(pixels.flip(2).permute(0, 3, 1, 2))).MultiplyBy(0.5);
+                output = output.AddTensor(_network.Forward(pixels.flip(2).permute(0, 3, 1, 2))).MultiplyBy(0.5);
             Span<float> values = MemoryMarshal.Cast<byte, float>(output.bytes);
             int classes = _model.Classes.Length;
             for (int i = 0; i < count; i++)

@@ -46,7 +46,7 @@ internal sealed class FoldedResNet : IDisposable
             Tensor? shortcut = isDownsampling
                 ? _architecture.Shortcut == Shortcut.ZeroPad ? ResNet.ZeroPad(x) : Convolve(prefix + "downsample.0", x, stride)
                 : _architecture.Shortcut == Shortcut.ProjectionOnly ? null : x;
-            x = (shortcut is null ? y : y.add_(shortcut)).relu_();
+            x = (shortcut is null ? y : y.AddTensor(shortcut)).relu_();
         }
 
         return F.linear(x.mean([2, 3], type: ScalarType.Float32), _layers["fc"].Weight, _layers["fc"].Bias);

@@ -32,7 +32,7 @@ internal sealed class ResNet(ResNetArchitecture architecture, NetworkWeights wei
         Tensor y = F.relu(Norm(prefix + "bn1", Convolve(prefix + "conv1", x, stride)));
         y = Norm(prefix + "bn2", Convolve(prefix + "conv2", y));
         Tensor? shortcut = ShortcutOf(stage, block, prefix, x);
-        return (shortcut is null ? y : y.add_(shortcut)).relu_();
+        return (shortcut is null ? y : y.AddTensor(shortcut)).relu_();
     }
 
     private Tensor? ShortcutOf(int stage, int block, string prefix, Tensor x)

@@ -49,7 +49,7 @@ internal sealed class Muon
         using DisposeScope scope = NewDisposeScope();
         (long offset, long rows, long columns) = _matrices[item];
         Tensor weights = Matrix(parameters), gradient = Matrix(gradients), momentum = Matrix(momenta);
-        momentum.MultiplyBy(Momentum).add_(gradient);
+        momentum.MultiplyBy(Momentum).AddTensor(gradient);
         Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
         weights.div_(weights.norm().AddNumber(1e-12)).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
 

@@ -80,7 +80,7 @@ internal sealed class Optimizer : IDisposable
         {
             _muon?.Step(_parameters, gradients, Moments["momentum"], learningRate);
             Tensor momentum = From(Moments["momentum"]), update = From(gradients);
-            momentum.MultiplyBy(_momentum).add_(update);
+            momentum.MultiplyBy(_momentum).AddTensor(update);
             From(_parameters).AddScaled(update.AddScaled(momentum, _momentum), -learningRate * (_muon is null ? 1 : DescentFactor));
         }
         else

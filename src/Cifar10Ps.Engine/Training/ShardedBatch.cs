@@ -70,8 +70,8 @@ internal sealed class ShardedBatch : IDisposable
         Tensor gradients = _gradients[0].Flat, statistics = _statistics[0];
         for (int shard = 1; shard < shards; shard++)
         {
-            gradients.add_(_gradients[shard].Flat);
-            statistics.add_(_statistics[shard]);
+            gradients.AddTensor(_gradients[shard].Flat);
+            statistics.AddTensor(_statistics[shard]);
         }
 
         _master.Statistics.MultiplyBy(1 - StatisticsMomentum).AddScaled(statistics, StatisticsMomentum / shards);
