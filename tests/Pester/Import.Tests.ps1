@@ -3,7 +3,7 @@ BeforeAll { . $PSScriptRoot/Setup.ps1 }
 Describe 'Import' {
     It 'brings these commands and no others' {
         (Get-Command -Module Cifar10Ps).Name | Sort-Object | Should -Be @(
-            'Export-Model', 'Export-ModelGraph', 'Get-Cifar10', 'Get-ModelSummary', 'Import-Model', 'Invoke-Inference', 'Measure-Model', 'New-ResNet', 'New-ResNet20', 'Save-Model', 'Start-ModelTraining')
+            'Export-Model', 'Export-ModelGraph', 'Find-LearningRate', 'Get-Cifar10', 'Get-ModelSummary', 'Get-TrainingHistory', 'Import-Model', 'Invoke-Inference', 'Measure-Model', 'New-ResNet', 'New-ResNet20', 'Save-Model', 'Start-ModelTraining')
     }
 
     It 'uses approved verbs and says what each command returns' {
