@@ -6,7 +6,8 @@ namespace Cifar10Ps.Build;
 /// <summary>The help of one cmdlet: its file in src/Cifar10Ps/Help, which has the text, and the compiled cmdlet, which has the facts.</summary>
 internal sealed class CmdletHelp
 {
-    private const int LeastExamples = 2;
+    // Get-Help indents code by four columns of 80.
+    private const int LeastExamples = 2, LongestLine = 76;
     private static readonly string[] Elements = ["synopsis", "description", "parameter", "input", "output", "note", "example", "link"];
     // Said once here: most cmdlets have no more to say about them.
     private static readonly Dictionary<string, string> Usual = new()
@@ -127,6 +128,8 @@ internal sealed class CmdletHelp
             yield return $"it has fewer than {LeastExamples} examples.";
         foreach (XElement example in Examples.Where(e => e.Attribute("title") is null || Code(e) == "" || e.Element("para") is null || Paragraphs(e) is []))
             yield return $"the example '{Title(example)}' lacks its title, its code or its text.";
+        foreach (XElement example in Examples.Where(e => Code(e).Split('\n').Any(line => line.Length > LongestLine)))
+            yield return $"the example '{Title(example)}' has a line of more than {LongestLine} characters.";
     }
 }
 

@@ -71,6 +71,7 @@ public sealed class HelpTests
     [InlineData("type=\"Cifar10Ps.ImageClassifier\"", "type=\"Thing\"", "Save-Model: no <output> tells of Cifar10Ps.ImageClassifier.")]
     [InlineData("example", "note", "Save-Model: it has fewer than 2 examples.")]
     [InlineData("<code>", "<code> </code><code>", "Save-Model: the example 'Save and read again' lacks its title, its code or its text.")]
+    [InlineData("<code>", "<code># 3456789 123456789 123456789 123456789 123456789 123456789 123456789 1234567\n", "Save-Model: the example 'Save and read again' has a line of more than 76 characters.")]
     [InlineData("link>", "lnk>", "Save-Model: <lnk> is none of ")]
     [InlineData("</synopsis>", "", "Save-Model: The 'synopsis' start tag")]
     [InlineData("cmdlet=\"Save-Model\"", "cmdlet=\"Load-Model\"", "Save-Model: the attribute 'cmdlet' does not have the name of the file.")]
