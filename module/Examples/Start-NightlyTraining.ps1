@@ -1,0 +1,113 @@
+<#
+.SYNOPSIS
+Trains a model unattended, and lets it through only if it is good enough: for cron, a systemd timer or the Task Scheduler.
+
+.DESCRIPTION
+Each run has a folder of its own below -OutputRoot, named after the day it began, with checkpoints, the model and
+nightly.log. A run that was stopped, by a kill, a power cut or -MaxDuration, is gone on with the next time. What is
+written to the log goes to the output too.
+
+The exit code is 0 for a model that passed, 1 for an error, 3 for a model that did not pass, 4 for a run that is not
+finished.
+
+.PARAMETER OutputRoot
+The folder of all runs.
+
+.PARAMETER Dataset
+The data; CIFAR-10 without it.
+
+.PARAMETER Epochs
+Number of passes over the training images.
+
+.PARAMETER MaxDuration
+Time after which a run is left for the next night; without it a run comes to its end.
+
+.PARAMETER Threshold
+The accuracy on the test images that the model must beat, 0 to 1.
+
+.PARAMETER Pester
+Runs the gate as the Pester tests in ModelQuality.Tests.ps1, which ask for more, and leaves their report in gate.xml.
+
+.EXAMPLE
+pwsh -NoProfile -NonInteractive -File Start-NightlyTraining.ps1 -OutputRoot /var/lib/nightly -MaxDuration 6:00 -Pester
+
+.EXAMPLE
+dotnet run --project src/Cifar10Ps.Host -- module/Examples/Start-NightlyTraining.ps1 -OutputRoot nightly -Epochs 3 -Threshold 0.75
+#>
+[CmdletBinding()]
+param(
+    [string] $OutputRoot = 'nightly',
+    [object] $Dataset,
+    [int] $Epochs = 30,
+    [timespan] $MaxDuration,
+    [double] $Threshold = 0.91,
+    [int] $Seed = 0,
+    [switch] $Pester
+)
+
+$ErrorActionPreference = 'Stop'
+$culture = [cultureinfo]::InvariantCulture
+$log = $lock = $null
+$exitCode = 1
+
+function Write-Log([string] $Text) {
+    $line = "$([datetime]::Now.ToString('s', $culture)) $Text"
+    if ($log) { [IO.File]::AppendAllText($log, "$line`n") }
+    $line | Out-Default
+}
+
+try {
+    Import-Module Cifar10Ps
+    $root = [IO.Directory]::CreateDirectory($ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($OutputRoot)).FullName
+    # Held until the end: a second run would go on with the same checkpoint.
+    $lock = [IO.File]::Open("$root/lock", 'OpenOrCreate', 'ReadWrite', 'None')
+
+    # The newest run, if it has not come to its model; otherwise a new one.
+    $runs = [IO.Directory]::GetDirectories($root)
+    [Array]::Sort($runs, [StringComparer]::Ordinal)
+    $folder = $runs ? $runs[-1] : $null
+    $isLeft = $folder -and [IO.File]::Exists("$folder/checkpoint-latest.safetensors") -and ![IO.File]::Exists("$folder/model.safetensors")
+    if (!$isLeft) { $folder = [IO.Directory]::CreateDirectory("$root/$([datetime]::Now.ToString('yyyy-MM-dd_HHmmss', $culture))").FullName }
+    $log = "$folder/nightly.log"
+
+    if (!$Dataset) { $Dataset = Get-Cifar10 }
+    $options = if ($isLeft) {
+        Write-Log "Going on with '$folder'."
+        @{ ResumeFrom = $folder }
+    } else {
+        Write-Log "Starting '$folder': $Epochs epochs of $Dataset."
+        @{ Model = New-ResNet20 -Classes $Dataset.Classes -Seed $Seed; Epochs = $Epochs; Seed = $Seed; OutputDirectory = $folder }
+    }
+    if ($MaxDuration) { $options.MaxDuration = $MaxDuration }
+    $Dataset | Start-ModelTraining @options | ForEach-Object {
+        Write-Log ([string]::Format($culture, 'Epoch {0}: loss {1:F4}, {2:P1} of the validation images, {3:F0} images/s.', $_.Epoch, $_.Loss, $_.ValidationAccuracy, $_.ImagesPerSecond))
+    }
+
+    if (![IO.File]::Exists("$folder/model.safetensors")) {
+        Write-Log 'Not finished: the next run goes on.'
+        $exitCode = 4
+    } else {
+        if ($Pester) {
+            $data = @{ Path = "$folder/model.safetensors"; Dataset = $Dataset; Threshold = $Threshold }
+            $gate = Invoke-Pester -Configuration (New-PesterConfiguration -Hashtable @{
+                Run        = @{ Container = New-PesterContainer -Path "$PSScriptRoot/ModelQuality.Tests.ps1" -Data $data; PassThru = $true }
+                TestResult = @{ Enabled = $true; OutputPath = "$folder/gate.xml" }
+                Output     = @{ Verbosity = 'Detailed' }
+            })
+            $passed = $gate.Result -eq 'Passed'
+        } else {
+            $accuracy = ($Dataset | Measure-Model -Model (Import-Model -LiteralPath "$folder/model.safetensors")).Accuracy
+            $passed = $accuracy -gt $Threshold
+            Write-Log ([string]::Format($culture, 'The model knows {0:P2} of the test images.', $accuracy))
+        }
+
+        Write-Log "$($passed ? 'Passed' : 'Not good enough'): '$folder/model.safetensors'."
+        $exitCode = $passed ? 0 : 3
+    }
+} catch {
+    Write-Log "Failed: $_"
+} finally {
+    if ($lock) { $lock.Dispose() }
+}
+
+exit $exitCode

@@ -1,0 +1,28 @@
+namespace Cifar10Ps.Tests;
+
+public sealed class NightlyTests
+{
+    [Fact]
+    public void The_nightly_example_goes_on_with_a_run_that_was_left_and_its_exit_code_says_how_it_went()
+    {
+        using Session session = new();
+        session["nightly"] = Path.Combine(TestEnvironment.Module, "Examples", "Start-NightlyTraining.ps1");
+        session.Run("foreach ($once in 1) { $data | Start-ModelTraining $model @quick -OutputDirectory nights/2020-01-01_000000 | ForEach-Object { break } }");
+        session.Run("$PSDefaultParameterValues = @{ 'Start-ModelTraining:BatchSize' = 32 }");
+
+        Assert.Equal(3, session.Value<int>("& $nightly -OutputRoot nights -Dataset $data -Epochs 1 -Threshold 1; $LASTEXITCODE"));
+        Assert.Equal(0, session.Value<int>("& $nightly -OutputRoot nights -Dataset $data -Epochs 1 -Threshold 0; $LASTEXITCODE"));
+        Assert.Equal(1, session.Value<int>("& $nightly -OutputRoot others -Dataset 'nothing'; $LASTEXITCODE"));
+        Assert.Equal(4, session.Value<int>("& $nightly -OutputRoot long -Dataset $data -Epochs 1000 -MaxDuration 0:0:1; $LASTEXITCODE"));
+
+        string[] nights = Directory.GetDirectories(session.Folder["nights"]);
+        Assert.Equal(2, nights.Length);
+        Array.Sort(nights, StringComparer.Ordinal);
+        Assert.Matches("^....-..-..T..:..:.. Going on .*\n.* Epoch 2: .* of the validation images, .*\n.* The model knows .*\n.* Not good enough: .*\n$", Log(nights[0]));
+        Assert.Matches("^.* Starting .*: 1 epochs of Synthetic .*\n.* Epoch 1: .*\n.*\n.* Passed: .*\n$", Log(nights[1]));
+        Assert.Matches("Failed: .*\n$", Log(Assert.Single(Directory.GetDirectories(session.Folder["others"]))));
+        Assert.Contains(Log(nights[1]).Split('\n')[1], session.Host.Text, StringComparison.Ordinal);
+
+        static string Log(string night) => File.ReadAllText(Path.Combine(night, "nightly.log"));
+    }
+}

@@ -1,0 +1,43 @@
+BeforeAll { . $PSScriptRoot/Setup.ps1 }
+
+Describe 'What writes' {
+    BeforeAll {
+        # Each cmdlet that asks, and something that it would write.
+        $writers = [ordered]@{
+            'Export-Model'        = '$model | Export-Model new.pth'
+            'Export-ModelGraph'   = '$model | Export-ModelGraph new.dot'
+            'Get-Cifar10'         = 'Get-Cifar10 -Uri http://127.0.0.1:1/cifar-10-binary.tar.gz'
+            'Save-Model'          = '$model | Save-Model new.safetensors'
+            'Start-ModelTraining' = '$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory new'
+        }
+        $kept = $env:CIFAR10PS_DATA, $env:XDG_CACHE_HOME
+        $env:CIFAR10PS_DATA = $null
+        $env:XDG_CACHE_HOME = "$TestDrive/cache"
+        Push-Location (New-Item $TestDrive/work -ItemType Directory)
+    }
+
+    AfterAll {
+        Pop-Location
+        $env:CIFAR10PS_DATA, $env:XDG_CACHE_HOME = $kept
+    }
+
+    It 'writes nothing with -WhatIf' {
+        foreach ($command in $writers.Values) { & ([scriptblock]::Create("$command -WhatIf")) | Should -BeNullOrEmpty -Because $command }
+        Get-ChildItem -Force | Should -BeNullOrEmpty
+    }
+
+    It 'asks with -Confirm, writes nothing after No, and something after Yes' {
+        Set-Content $TestDrive/confirm.ps1 @(
+            "Import-Module '$modulePath'"
+            '$data = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32; $model = New-ResNet20'
+            $writers.Values | ForEach-Object { "$_ -Confirm" }
+            '"left: $(Get-ChildItem)"'
+            '$model | Save-Model yes.safetensors -Confirm'
+        )
+        $text = (@('n') * $writers.Count + 'y') | pwsh -NoProfile -File $TestDrive/confirm.ps1 | Out-String
+        ([regex]::Matches($text, 'Are you sure')).Count | Should -Be ($writers.Count + 1)
+        $text | Should -Match '(?m)left: \r?$'
+        (Get-ChildItem).Name | Should -Be 'yes.safetensors'
+        "$TestDrive/cache/Cifar10Ps" | Should -Not -Exist
+    }
+}

@@ -1,0 +1,107 @@
+BeforeDiscovery {
+    . $PSScriptRoot/Setup.ps1
+    # The script host of the repository, where the module stands in one.
+    $hostPath = Get-ChildItem $modulePath/../../../src/Cifar10Ps.Host/bin/*/net10.0/Cifar10Ps.Host.dll -ErrorAction Ignore |
+        Sort-Object LastWriteTime | Select-Object -Last 1 -ExpandProperty FullName
+}
+
+BeforeAll {
+    . $PSScriptRoot/Setup.ps1
+
+    # Small arguments for each script.
+    $examples = [ordered]@{
+        'Train-ResNet20'        = '-Epochs 1 -OutputDirectory result'
+        'Compare-Recipes'       = '-Dataset $data -Epochs 1 -Settings @{ one = @{ LearningRate = 0.01 } }'
+        'Convert-ChainerToOnnx' = ''
+        'Show-Results'          = '-Epochs 1'
+        'Start-NightlyTraining' = '-Epochs 1 -Dataset $data -Threshold 0'
+        'Train-OwnPictures'     = '-Epochs 1'
+    }
+    foreach ($name in @($examples.Keys)) {
+        if (!(Test-Path $modulePath/Examples/$name.ps1)) { $examples.Remove($name) }
+    }
+
+    # All examples in one process, and what each of them printed.
+    function Invoke-Example([string] $Program, [string[]] $Arguments, [string] $Folder) {
+        Set-Content $TestDrive/examples.ps1 @(
+            "`$env:CIFAR10PS_DATA = '$TestDrive/nowhere'"
+            "`$env:PSModulePath = '$(Split-Path $modulePath)$([IO.Path]::PathSeparator)' + `$env:PSModulePath"
+            "`$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; 'Start-ModelTraining:BatchSize' = 32 }"
+            "Import-Module Cifar10Ps; `$data = Get-Cifar10 -Synthetic"
+            foreach ($example in $examples.GetEnumerator()) {
+                "'=== $($example.Key)' | Out-Default"
+                "try { & '$modulePath/Examples/$($example.Key).ps1' $($example.Value) } catch { `"FAILED: `$_`" | Out-Default }"
+            }
+        )
+        Push-Location (New-Item $Folder -ItemType Directory)
+        try { $text = & $Program @Arguments $TestDrive/examples.ps1 2>$null | Out-String } finally { Pop-Location }
+        $parts = @{}
+        foreach ($part in $text -split '(?m)^=== ' | Select-Object -Skip 1) {
+            $name, $rest = $part -split '\r?\n', 2
+            # Without what differs from run to run (times, speeds), and with the width of the screen (columns, lines that
+            # are wrapped or cut); warnings are on the error stream of the script host.
+            $parts[$name] = $rest -replace '(?m)^WARNING: .*' -replace [regex]::Escape($Folder) -replace '(?m) % [a-z].*$' -replace
+                '\d{4}-\d\d-\d\d[T_]\d\d:?\d\d:?\d\d', '<date>' -replace '\d+\s+\d\d:\d\d:\d\d', '<speed>' -replace '\d+ images/s', '<speed>' -replace '[\s-]'
+        }
+        $parts
+    }
+
+    $inPwsh = Invoke-Example pwsh '-NoProfile', '-NonInteractive', '-File' $TestDrive/pwsh
+}
+
+Describe 'The examples' {
+    It 'are all run here' {
+        (Get-ChildItem $modulePath/Examples/*.ps1 -Exclude *.Tests.ps1).BaseName | Sort-Object | Should -Be ($examples.Keys | Sort-Object)
+    }
+
+    It 'run to their end' {
+        foreach ($name in $examples.Keys) {
+            $inPwsh[$name] | Should -Not -BeNullOrEmpty -Because $name
+            $inPwsh[$name] | Should -Not -Match 'FAILED:' -Because $name
+        }
+    }
+
+    It 'print the same in the script host' -Skip:(!$hostPath) -ForEach @{ hostPath = $hostPath } {
+        $inHost = Invoke-Example dotnet $hostPath $TestDrive/host
+        # Show-Results lists files with their times.
+        foreach ($name in $examples.Keys -ne 'Show-Results') { $inHost[$name] | Should -Be $inPwsh[$name] -Because $name }
+    }
+}
+
+Describe 'The nightly example' {
+    BeforeAll {
+        $nights = "$TestDrive/nights"
+        $null = $data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory $nights/2020-01-01_000000 | Select-Object -First 1
+
+        Set-Content $TestDrive/nights.ps1 @"
+            `$env:PSModulePath = '$(Split-Path $modulePath)$([IO.Path]::PathSeparator)' + `$env:PSModulePath
+            `$PSDefaultParameterValues = @{ 'Start-ModelTraining:BatchSize' = 32 }
+            Import-Module Cifar10Ps
+            `$options = @{ Dataset = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32; OutputRoot = '$nights'; Epochs = 1 }
+            & '$modulePath/Examples/Start-NightlyTraining.ps1' @options -Threshold 1; "exit code `$LASTEXITCODE"
+            & '$modulePath/Examples/Start-NightlyTraining.ps1' @options -Threshold 0 -Pester; "exit code `$LASTEXITCODE"
+            & '$modulePath/Examples/Start-NightlyTraining.ps1' @options -Threshold 0.99 -Pester; "exit code `$LASTEXITCODE"
+            `$other = [IO.File]::Open('$nights/lock', 'Open', 'ReadWrite', 'None')
+            & '$modulePath/Examples/Start-NightlyTraining.ps1' @options; "exit code `$LASTEXITCODE"
+"@
+        $text = pwsh -NoProfile -NonInteractive -File $TestDrive/nights.ps1 | Out-String
+        $folders = Get-ChildItem $nights -Directory | Sort-Object Name
+    }
+
+    It 'says by its exit code whether the model passed, or the run failed' {
+        [regex]::Matches($text, 'exit code (\d)').ForEach{ $_.Groups[1].Value } | Should -Be 3, 0, 3, 1
+    }
+
+    It 'goes on with a run that was left, and starts another after one that ended' {
+        $folders.Count | Should -Be 3
+        Get-Content "$($folders[0])/nightly.log" | Select-Object -First 2 | Should -BeLike '????-??-??T??:??:?? *'
+        Get-Content "$($folders[0])/nightly.log" -Raw | Should -Match "(?s)Going on .*Epoch 2: .*Not good enough"
+        Get-Content "$($folders[1])/nightly.log" -Raw | Should -Match "(?s)Starting .*Epoch 1: .*Passed"
+    }
+
+    It 'lets the gate leave its report' {
+        ([xml] (Get-Content "$($folders[1])/gate.xml" -Raw)).'test-results'.failures | Should -Be 0
+        ([xml] (Get-Content "$($folders[2])/gate.xml" -Raw)).'test-results'.failures | Should -Be 2
+        $text | Should -Match 'beats 99 %'
+    }
+}

@@ -1,0 +1,93 @@
+BeforeAll { . $PSScriptRoot/Setup.ps1 }
+
+Describe 'A folder named <_>' -ForEach 'with blanks', 'with [brackets]', 'größe – 大小 ё' {
+    BeforeAll {
+        $folder = (New-Item "$TestDrive/$_" -ItemType Directory).FullName
+        $png = [Convert]::FromBase64String('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC')
+        [IO.File]::WriteAllBytes("$folder/bild [1] ü.png", $png)
+    }
+
+    It 'takes a model and gives it back' {
+        $model | Save-Model -LiteralPath "$folder/möd [1].safetensors"
+        (Get-ChildItem -LiteralPath $folder -Filter *.safetensors | Import-Model).Name | Should -Be 'ResNet-20'
+        (Import-Model -LiteralPath "$folder/möd [1].safetensors").Name | Should -Be 'ResNet-20'
+        (Import-Model "$([WildcardPattern]::Escape($folder))/m*").Name | Should -Be 'ResNet-20'
+    }
+
+    It 'holds pictures to guess' {
+        (Get-ChildItem -LiteralPath $folder -Filter *.png | Invoke-Inference $model).Path | Should -Be "$folder/bild [1] ü.png"
+    }
+
+    It 'takes a run, which goes on there' {
+        $null = $data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory $folder/run | Select-Object -First 1
+        (Start-ModelTraining -Dataset $data -ResumeFrom $folder/run).Epoch | Should -Be 2
+        "$folder/run/model.safetensors" -replace '[[\]]', '`$0' | Should -Exist
+    }
+}
+
+Describe 'A drive of PowerShell' {
+    BeforeAll {
+        $root = New-Item "$TestDrive/drive" -ItemType Directory
+        $null = New-PSDrive -Name Nets -PSProvider FileSystem -Root $root -Scope Global
+    }
+
+    AfterAll { Remove-PSDrive Nets -Scope Global }
+
+    It 'takes models and runs' {
+        $model | Save-Model Nets:/a.safetensors
+        (Import-Model Nets:/a*).Name | Should -Be 'ResNet-20'
+        $null = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -OutputDirectory Nets:/run
+        "$root/run/model.safetensors" | Should -Exist
+        Start-ModelTraining -Dataset $data -ResumeFrom Nets:/run -Epochs 2 -WarningAction SilentlyContinue | ForEach-Object Epoch | Should -Be 2
+        Push-Location Nets:/
+        try { (Import-Model a.safetensors).Name | Should -Be 'ResNet-20' } finally { Pop-Location }
+    }
+}
+
+Describe 'A module that nobody may write, in a folder with a strange name, beside foreign libraries' -Skip:(!$IsLinux) {
+    BeforeAll {
+        # Links need the same file system.
+        $parent = [IO.Path]::GetFullPath("$modulePath/../../nur lesen ü $([guid]::NewGuid())")
+        $copy = "$parent/Cifar10Ps"
+        $own = "$TestDrive/own"
+        $null = New-Item $parent, $own -ItemType Directory
+        & cp -a --link $modulePath $copy
+        & chmod -R a-w $parent
+        & chmod a+rx $TestDrive
+        & chmod 777 $own
+
+        # Libraries of the same names as the module's, which another module may have brought.
+        foreach ($name in 'SkiaSharp', 'Google.Protobuf', 'TorchSharp') {
+            $assembly = [Reflection.Emit.PersistedAssemblyBuilder]::new("$name, Version=1.0.0.0", [object].Assembly)
+            $null = $assembly.DefineDynamicModule($name).DefineType('Foreign').CreateType()
+            $assembly.Save("$own/$name.dll")
+        }
+
+        # Root may write anything: be somebody else.
+        $somebody = if ((& id -u) -eq 0) { 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups' } else { @() }
+        $png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC'
+        Set-Content $own/script.ps1 @"
+            `$ErrorActionPreference = 'Stop'
+            Get-ChildItem '$own/*.dll' | ForEach-Object { `$null = [Reflection.Assembly]::LoadFrom(`$_) }
+            `$env:PSModulePath = '$parent'
+            Import-Module Cifar10Ps
+            try { [IO.File]::Create('$copy/new').Dispose(); 'writable' } catch { 'not writable' }
+            `$model = New-ResNet20
+            Get-Cifar10 -Synthetic -TrainCount 32 -TestCount 16 | Start-ModelTraining `$model -Epochs 1 -BatchSize 32 -OutputDirectory '$own/run' | ForEach-Object { "epoch `$(`$_.Epoch)" }
+            [IO.File]::WriteAllBytes('$own/a.png', [Convert]::FromBase64String('$png'))
+            (Invoke-Inference `$model '$own/a.png').Path
+            (Get-Help Get-Cifar10).Synopsis
+            [AppDomain]::CurrentDomain.GetAssemblies().GetName() | Where-Object Name -in SkiaSharp, TorchSharp | Group-Object Name | ForEach-Object { "`$(`$_.Name) `$(`$_.Count)" } | Sort-Object
+"@
+        $lines = & env @somebody env HOME=$own XDG_CACHE_HOME=$own pwsh -NoProfile -NonInteractive -File $own/script.ps1
+    }
+
+    AfterAll {
+        & chmod -R u+w $parent
+        Remove-Item $parent -Recurse -Force
+    }
+
+    It 'is imported, trains, reads pictures and has its help' {
+        $lines | Should -Be 'not writable', 'epoch 1', "$own/a.png", (Get-Help Get-Cifar10).Synopsis, 'SkiaSharp 2', 'TorchSharp 2'
+    }
+}
