@@ -63,8 +63,8 @@ Describe 'The examples' {
 
     It 'print the same in the script host' -Skip:(!$hostPath) -ForEach @{ hostPath = $hostPath } {
         $inHost = Invoke-Example dotnet $hostPath $TestDrive/host
-        # Show-Results lists files with their times.
-        foreach ($name in $examples.Keys -ne 'Show-Results') { $inHost[$name] | Should -Be $inPwsh[$name] -Because $name }
+        # Show-Results lists files with their times; Convert-ChainerToOnnx is verbose, on the host's error stream.
+        foreach ($name in $examples.Keys | Where-Object { $_ -notin 'Show-Results', 'Convert-ChainerToOnnx' }) { $inHost[$name] | Should -Be $inPwsh[$name] -Because $name }
     }
 }
 
