@@ -17,6 +17,7 @@
         'Export-ModelGraph'
         'Find-LearningRate'
         'Get-Cifar10'
+        'Get-ImageDataset'
         'Get-ModelSummary'
         'Get-TrainingHistory'
         'Import-Model'

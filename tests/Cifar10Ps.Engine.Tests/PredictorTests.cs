@@ -80,7 +80,7 @@ public class PredictorTests
     {
         ImageClassifier model = ColourModel();
 
-        Prediction prediction = new(model, [1, 3, -2, 2, 3, 0], top: 4, Solid(17, label: 4, 0, 0, 0), path: null);
+        Prediction prediction = new(model, [1, 3, -2, 2, 3, 0], top: 4, Solid(17, label: 4, 0, 0, 0));
 
         double sum = new double[] { 1, 3, -2, 2, 3, 0 }.Sum(Math.Exp);
         // Of equals the first class comes first.
@@ -90,13 +90,15 @@ public class PredictorTests
         Assert.All(prediction.Top, t => Assert.Equal(Math.Exp(prediction.Logits[t.ClassIndex]) / sum, t.Probability, 1e-6));
         Assert.Equal(("class 1", prediction.Top[0].Probability), (prediction.Class, prediction.Confidence));
         Assert.Equal((17, 4, "class 4", false), (prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
-        Assert.True(new Prediction(model, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0), null).IsCorrect);
+        Assert.True(new Prediction(model, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0)).IsCorrect);
     }
 
     [Fact]
     public void The_prediction_of_a_file_has_a_path_and_no_truth()
     {
-        Prediction prediction = new(ColourModel(), [0, 0, 0, 0, 1, 0], top: 9, image: null, path: "cat.png");
+        LabeledImage file = new(0, -1, "", 32, 32, new byte[3 * 32 * 32], "cat.png");
+
+        Prediction prediction = new(ColourModel(), [0, 0, 0, 0, 1, 0], top: 9, file);
 
         Assert.Equal(("cat.png", null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
         Assert.Equal(6, prediction.Top.Length);
@@ -105,7 +107,7 @@ public class PredictorTests
     [Fact]
     public void Probabilities_of_huge_logits_are_numbers()
     {
-        Prediction prediction = new(ColourModel(), [1e30f, -1e30f, 1e30f, 500, -500, 0], top: 6, image: null, path: null);
+        Prediction prediction = new(ColourModel(), [1e30f, -1e30f, 1e30f, 500, -500, 0], top: 6, Solid(0, 0, 0, 0, 0));
 
         Assert.Equal([0.5f, 0.5f, 0, 0, 0, 0], prediction.Top.Select(t => t.Probability));
     }

@@ -8,10 +8,14 @@ internal static class ImageFile
     // A picture of this size takes 240 MB while it is decoded.
     private const long PixelLimit = 60_000_000;
 
+    // Pictures above this size are decoded one at a time, however many threads read.
+    private const long LargePicture = 16_000_000;
+    private static readonly Lock Turn = new();
+
     /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
-        new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height));
+        new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height), path);
 
     /// <summary>
     /// Decodes a file, turns it upright as its EXIF data says, cuts its middle to the wanted aspect ratio and resizes it.
@@ -26,19 +30,24 @@ internal static class ImageFile
     {
         try
         {
+            // Nothing, or a pipe or device, which could be read for ever.
+            if (new FileInfo(path) is { Exists: true, Length: 0 })
+                throw Invalid(path);
             // Tells what is wrong with the file, if anything is. Skia reads it itself: for a file that claims to be huge it would ask a
             // stream of ours for as much at once.
             using FileStream file = File.OpenRead(path);
             using SKFileStream stream = new(path);
             using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path);
-            SKImageInfo info = new(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Premul);
-            if ((long)info.Width * info.Height > PixelLimit)
+            SKSizeI size = codec.Info.Size;
+            if ((long)size.Width * size.Height > PixelLimit)
                 throw new EngineException("ImageTooLarge", ErrorKind.InvalidData,
-                    $"'{path}' has {info.Width} x {info.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
-            using SKBitmap bitmap = new(info);
-            if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
-                throw Invalid(path);
-            return Resize(bitmap, codec.EncodedOrigin, width, height);
+                    $"'{path}' has {size.Width} x {size.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
+            // A JPEG or WebP file gives a smaller picture in less time; twice the wanted size leaves the rest to the filter.
+            size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
+            if ((long)size.Width * size.Height <= LargePicture)
+                return Decode(codec, size, path, width, height);
+            lock (Turn)
+                return Decode(codec, size, path, width, height);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -53,9 +62,19 @@ internal static class ImageFile
     private static EngineException Invalid(string path) =>
         new("InvalidImageFile", ErrorKind.InvalidData, $"'{path}' is not a whole picture file. PNG, JPEG, BMP, WebP and GIF can be read.");
 
-    private static byte[] Resize(SKBitmap bitmap, SKEncodedOrigin origin, int width, int height)
+    private static byte[] Decode(SKCodec codec, SKSizeI size, string path, int width, int height)
     {
-        using SKBitmap upright = origin == SKEncodedOrigin.TopLeft ? bitmap : Upright(bitmap, origin);
+        using SKBitmap bitmap = new(new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        if (codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
+            throw Invalid(path);
+        if (codec.EncodedOrigin == SKEncodedOrigin.TopLeft)
+            return Resize(bitmap, width, height);
+        using SKBitmap upright = Upright(bitmap, codec.EncodedOrigin);
+        return Resize(upright, width, height);
+    }
+
+    private static byte[] Resize(SKBitmap upright, int width, int height)
+    {
         // What cannot change is drawn without a copy.
         upright.SetImmutable();
         double scale = Math.Max((double)width / upright.Width, (double)height / upright.Height);

@@ -3,7 +3,7 @@ namespace Cifar10Ps;
 /// <summary>One picture of a data set: its pixels as bytes, and what it shows.</summary>
 public sealed class LabeledImage
 {
-    internal LabeledImage(int index, int label, string labelName, int width, int height, ReadOnlyMemory<byte> pixels)
+    internal LabeledImage(int index, int label, string labelName, int width, int height, ReadOnlyMemory<byte> pixels, string? path = null)
     {
         Index = index;
         Label = label;
@@ -11,6 +11,7 @@ public sealed class LabeledImage
         Width = width;
         Height = height;
         Pixels = pixels;
+        Path = path;
     }
 
     /// <summary>Position in its split, from 0.</summary>
@@ -18,6 +19,9 @@ public sealed class LabeledImage
 
     /// <summary>Index of its class, from 0.</summary>
     public int Label { get; }
+
+    /// <summary>Whether it is known what the image shows; its label is -1 if not.</summary>
+    internal bool HasKnownTruth => Label >= 0;
 
     /// <summary>Name of its class.</summary>
     public string LabelName { get; }
@@ -27,6 +31,9 @@ public sealed class LabeledImage
 
     /// <summary>Height in pixels.</summary>
     public int Height { get; }
+
+    /// <summary>The picture file that it came from; null where there is none.</summary>
+    public string? Path { get; }
 
     /// <summary>Red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
     internal ReadOnlyMemory<byte> Pixels { get; }

@@ -7,25 +7,23 @@ public sealed class Prediction
     /// <param name="model">The classifier, for its class names.</param>
     /// <param name="logits">A logit for each class.</param>
     /// <param name="top">How many classes to list in <see cref="Top"/>.</param>
-    /// <param name="image">The image, if its truth is known.</param>
-    /// <param name="path">The file that the image came from, if one.</param>
-    internal Prediction(ImageClassifier model, float[] logits, int top, LabeledImage? image, string? path)
+    /// <param name="image">The image.</param>
+    internal Prediction(ImageClassifier model, float[] logits, int top, LabeledImage image)
     {
         Logits = logits;
         float[] probabilities = Softmax(logits);
         // A stable sort: equal probabilities keep the order of the classes.
         Top = [.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
             .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))];
-        Index = image?.Index;
-        Label = image?.Label;
-        LabelName = image?.LabelName;
-        Path = path;
+        Path = image.Path;
+        if (image.HasKnownTruth)
+            (Index, Label, LabelName) = (image.Index, image.Label, image.LabelName);
     }
 
-    /// <summary>Position of the image in its split; null for a file.</summary>
+    /// <summary>Position of the image in its split; null for a file of no data set.</summary>
     public int? Index { get; }
 
-    /// <summary>The picture file; null for an image of a data set.</summary>
+    /// <summary>The picture file; null where there is none.</summary>
     public string? Path { get; }
 
     /// <summary>The guess.</summary>

@@ -62,14 +62,14 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>Predicts what images show.</summary>
-    /// <param name="images">Images, each with the file that it came from, if one: the truth of a file is not known.</param>
+    /// <param name="images">Images of the size that the model takes.</param>
     /// <param name="top">How many of the best guesses to list.</param>
     /// <returns>A prediction for each image, in order.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
-    public IEnumerable<Prediction> Predict(IReadOnlyList<(LabeledImage Image, string? Path)> images, int top)
+    public IEnumerable<Prediction> Predict(IReadOnlyList<LabeledImage> images, int top)
     {
-        float[][] logits = Logits([.. images.Select(i => i.Image)]);
-        return images.Select((i, n) => new Prediction(_model, logits[n], top, i.Path is null ? i.Image : null, i.Path));
+        float[][] logits = Logits(images);
+        return images.Select((image, n) => new Prediction(_model, logits[n], top, image));
     }
 
     /// <inheritdoc/>

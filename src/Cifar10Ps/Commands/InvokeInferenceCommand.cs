@@ -8,7 +8,7 @@ namespace Cifar10Ps.Commands;
 public sealed class InvokeInferenceCommand : EngineCommand
 {
     private const string ImageSet = "Image", DatasetSet = "Dataset", PathSet = "Path", LiteralPathSet = "LiteralPath";
-    private readonly List<(LabeledImage Image, string? Path)> _waiting = [];
+    private readonly List<LabeledImage> _waiting = [];
     private Predictor? _predictor;
 
     /// <summary>The model.</summary>
@@ -62,7 +62,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
         if (ParameterSetName is ImageSet or DatasetSet)
         {
             foreach (LabeledImage image in Dataset ?? (IEnumerable<LabeledImage>)Image)
-                Add(image, null);
+                Add(image);
             return;
         }
 
@@ -72,7 +72,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
             StopToken.ThrowIfCancellationRequested();
             try
             {
-                Add(ImageFile.Load(file, Model.Preprocessing), file);
+                Add(ImageFile.Load(file, Model.Preprocessing));
             }
             catch (EngineException e)
             {
@@ -91,16 +91,16 @@ public sealed class InvokeInferenceCommand : EngineCommand
         base.Dispose(disposing);
     }
 
-    private void Add(LabeledImage image, string? path)
+    private void Add(LabeledImage image)
     {
-        _waiting.Add((image, path));
+        _waiting.Add(image);
         if (_waiting.Count == _predictor!.BatchSize)
             Predict();
     }
 
     private void Predict()
     {
-        (LabeledImage Image, string? Path)[] images = [.. _waiting];
+        LabeledImage[] images = [.. _waiting];
         _waiting.Clear();
         foreach (Prediction prediction in _predictor!.Predict(images, Top))
             WriteObject(prediction);

@@ -1,0 +1,64 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Gets a data set of pictures of the user's own: a folder for each class.</summary>
+[Cmdlet(VerbsCommon.Get, "ImageDataset", DefaultParameterSetName = PathSet)]
+[OutputType(typeof(ImageDataset))]
+public sealed class GetImageDatasetCommand : EngineCommand
+{
+    private const string PathSet = "Path", LiteralPathSet = "LiteralPath";
+
+    /// <summary>The folder that holds the folders of the classes; wildcards are allowed, and each folder gives a data set.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>The folder, taken as it is.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>Width and height of the images in pixels.</summary>
+    [Parameter]
+    [ValidateRange(8, 1024)]
+    public int ImageSize { get; set; } = 32;
+
+    /// <summary>Share of each class that is held out as the test split.</summary>
+    [Parameter]
+    [ValidateRange(0.0, 0.9)]
+    public double ValidationFraction { get; set; } = 0.2;
+
+    /// <summary>Seed of the choice of what is held out.</summary>
+    [Parameter]
+    [ValidateRange(0, int.MaxValue)]
+    public int Seed { get; set; }
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        bool isLiteral = ParameterSetName == LiteralPathSet;
+        foreach (string path in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
+        {
+            ImageFolder folder = new(path)
+            {
+                ImageSize = ImageSize,
+                ValidationFraction = ValidationFraction,
+                Seed = Seed,
+                Skipped = (file, error) => WriteError(ToErrorRecord(error, file)),
+            };
+            using ProgressReporter progress = new(this);
+            try
+            {
+                WriteObject(folder.Read((done, total) => progress.Report(() =>
+                    [ProgressReporter.Record(1, $"Reading {path}", $"{done:N0} of {total:N0} pictures", done, total)]), StopToken));
+            }
+            catch (EngineException e)
+            {
+                WriteError(ToErrorRecord(e, path));
+            }
+        }
+    }
+}
