@@ -50,6 +50,9 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
     /// <summary>Frees what the cmdlet holds.</summary>
     protected virtual void Dispose(bool disposing) => _stop.Dispose();
 
+    /// <summary>Whether the user gave a parameter.</summary>
+    protected bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
     /// <summary>The error record of an engine's error.</summary>
     /// <param name="error">The error.</param>
     /// <param name="target">What it is about.</param>

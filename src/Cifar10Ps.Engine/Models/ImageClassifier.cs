@@ -40,6 +40,26 @@ public sealed class ImageClassifier
         return new ImageClassifier(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed };
     }
 
+    /// <summary>
+    /// Creates a classifier to train on: this one's weights and the preprocessing that they expect. Unless the class names are this
+    /// one's, in its order, the last layer is a new one.
+    /// </summary>
+    /// <param name="classes">Class names: at least two, all different.</param>
+    /// <param name="seed">Seed of the new last layer.</param>
+    /// <exception cref="EngineException"><c>InvalidClasses</c>, <c>ModelNotTrained</c>.</exception>
+    public ImageClassifier ForClasses(string[] classes, int seed)
+    {
+        CheckClasses(classes);
+        if (TrainedEpochs == 0)
+            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so its weights are no start for another. Train it for an epoch at least, or leave out -InitialWeights.");
+        ResNetArchitecture architecture = Architecture with { ClassCount = classes.Length };
+        StateDict fresh = Initialization.HeNormal.Create(architecture, seed), weights = new();
+        bool keepsClassifier = classes.SequenceEqual(Classes);
+        foreach (TensorShape tensor in architecture.Tensors())
+            weights[tensor.Name] = tensor.IsClassifier && !keepsClassifier ? fresh[tensor.Name] : [.. Weights[tensor.Name]];
+        return new ImageClassifier(architecture, classes, Preprocessing, weights) { TrainedEpochs = TrainedEpochs, Seed = seed };
+    }
+
     /// <summary><c>ResNet-20</c>.</summary>
     public string Name => Architecture.Name;
 

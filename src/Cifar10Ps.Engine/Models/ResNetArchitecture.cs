@@ -101,6 +101,9 @@ internal sealed record TensorShape(string Name, int[] Shape)
     /// <summary>Number of values.</summary>
     public int Length { get; } = Shape.Aggregate(1, (product, size) => product * size);
 
+    /// <summary>A part of the last layer.</summary>
+    public bool IsClassifier => Name.StartsWith("fc.", StringComparison.Ordinal);
+
     /// <summary>A running statistic of batch norm, which is gathered, not learned.</summary>
     public bool IsStatistic => Name.EndsWith(".running_mean", StringComparison.Ordinal) || Name.EndsWith(".running_var", StringComparison.Ordinal);
 }

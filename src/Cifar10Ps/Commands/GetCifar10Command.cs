@@ -51,8 +51,6 @@ public sealed class GetCifar10Command : EngineCommand
             WriteObject(Cifar10Reader.Read(source, TrainCount, TestCount));
     }
 
-    private bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
-
     /// <summary>The first source that there is; null when the user does not want the download.</summary>
     private string? Locate()
     {

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Makes an untrained ResNet of one of the depths of He et al.</summary>
+/// <summary>Makes a ResNet to be trained, of one of the depths of He et al.</summary>
 [Cmdlet(VerbsCommon.New, "ResNet")]
 [OutputType(typeof(ImageClassifier))]
 public sealed class NewResNetCommand : NewNetworkCommand
@@ -13,5 +13,5 @@ public sealed class NewResNetCommand : NewNetworkCommand
     public int Depth { get; set; } = 20;
 
     /// <inheritdoc/>
-    private protected override int Layers => Depth;
+    private protected override int? Layers => IsBound(nameof(Depth)) ? Depth : null;
 }

@@ -80,6 +80,4 @@ public abstract class TrainingCommand : EngineCommand
 
     /// <summary>What the user gave for a parameter, or else another value.</summary>
     private protected T Bound<T>(string parameter, T given, T otherwise) => IsBound(parameter) ? given : otherwise;
-
-    private bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 }
