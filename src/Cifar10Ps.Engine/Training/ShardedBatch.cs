@@ -28,6 +28,9 @@ internal sealed class ShardedBatch : IDisposable
     private readonly GradientViews[] _gradients;
     private readonly Tensor[] _statistics;
 
+    /// <summary>Number of shards of a batch.</summary>
+    public static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
+
     /// <summary>Makes room for the largest batch.</summary>
     /// <param name="pool">Who computes.</param>
     /// <param name="model">Shape and preprocessing.</param>
@@ -87,8 +90,6 @@ internal sealed class ShardedBatch : IDisposable
         foreach (IDisposable part in _gradients.Concat<IDisposable>(_statistics).Concat(_replicas))
             part.Dispose();
     }
-
-    private static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
 
     private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count, int epoch)
     {

@@ -66,7 +66,7 @@ public sealed class Trainer
     /// <param name="options">What to do.</param>
     /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
-    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>ModelInTraining</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
     public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null)
     {
         CheckClassCount(model, data);
@@ -133,7 +133,7 @@ public sealed class Trainer
     /// <param name="progress">Told after every step and every portion of the validation, on the caller's thread; null: nobody.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
-    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>FileNotWritable</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
@@ -154,6 +154,8 @@ public sealed class Trainer
     {
         try
         {
+            CheckImageSize();
+            TrainingMemory.Require(_model, Options, Threads);
             Output?.CheckWritable();
             using WorkerPool pool = new(Threads);
             using NetworkWeights weights = new(_model.Architecture);
@@ -250,7 +252,7 @@ public sealed class Trainer
         long start = Stopwatch.GetTimestamp();
         StateDict before = _model.Weights;
         _model.Weights = weights.Store();
-        if (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs)
+        if (_validation.Count == 0 || (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs))
             return null;
         using Predictor predictor = new(_model, Threads, Options.Precision);
         Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _validation,
@@ -360,6 +362,14 @@ public sealed class Trainer
                 $"Of {train.Count} training images {count} cannot be held out: none would be left to train on. Lower -ValidationCount.");
         int[] order = new RandomSequence(0, RandomPurpose.HoldOut, train.Count).NextPermutation(train.Count);
         return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
+    }
+
+    private void CheckImageSize()
+    {
+        (Preprocessing wanted, LabeledImage first) = (_model.Preprocessing, _train[0]);
+        if ((first.Width, first.Height) != (wanted.Width, wanted.Height))
+            throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
+                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set have {first.Width} x {first.Height}. Read them in the model's size, with -ImageSize of Get-ImageDataset.");
     }
 
     /// <summary>Refuses a model for another number of classes than the data have.</summary>

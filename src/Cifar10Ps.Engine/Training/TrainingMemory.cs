@@ -1,0 +1,32 @@
+namespace Cifar10Ps;
+
+/// <summary>How much memory a run takes.</summary>
+internal static class TrainingMemory
+{
+    // Measured from 32 to 128 pixels, with a quarter to spare: how often the output of each convolution is held in training, with
+    // norms, gradients and temporaries, fused or not; how often the largest one is in a forward pass alone; and libtorch itself.
+    private const int TrainingCopies = 5, ForwardCopies = 4;
+    private const long Fixed = 300_000_000;
+
+    /// <summary>Refuses a run that does not fit into the memory that is free.</summary>
+    /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
+    public static void Require(ImageClassifier model, TrainingOptions options, int threads) =>
+        MachineMemory.Require(Estimate(model, options, threads),
+            $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels",
+            "Take smaller images (-ImageSize of Get-ImageDataset), fewer -Threads, or a -BatchSize below 64.");
+
+    /// <summary>Bytes that training with these options takes at its peak, roughly, beside the images of the data set.</summary>
+    public static long Estimate(ImageClassifier model, TrainingOptions options, int threads)
+    {
+        (int width, int height) = (model.Preprocessing.Width, model.Preprocessing.Height);
+        int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;
+        int shards = ShardedBatch.ShardCount(options.BatchSize);
+        long together = (long)Math.Min(threads, shards) * Math.Min(options.BatchSize, ShardedBatch.ShardSize);
+        long convolved = NetworkLayer.Of(model.Architecture, height, width).Where(layer => layer.Kind == LayerKind.Convolution).Sum(layer => layer.OutputLength);
+        long training = together * convolved * valueSize * TrainingCopies;
+        long validation = (long)threads * ShardedBatch.ShardSize * ResNetArchitecture.Channels(1) * width * height * valueSize * ForwardCopies;
+        // Each shard has gradients of its own; beside them there are the weights, what the optimizer keeps, and copies.
+        long parameters = (long)(shards + 8) * model.ParameterCount * sizeof(float);
+        return Fixed + parameters + Math.Max(training, validation);
+    }
+}

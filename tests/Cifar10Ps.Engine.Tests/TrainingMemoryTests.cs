@@ -1,0 +1,67 @@
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public class TrainingMemoryTests
+{
+    [Fact]
+    public void Larger_images_more_threads_and_deeper_networks_take_more_memory()
+    {
+        long usual = Estimate(32);
+
+        Assert.InRange(usual, 300_000_000, 1_500_000_000);
+        Assert.InRange(Estimate(64), usual + 300_000_000, 4 * usual);
+        Assert.InRange(Estimate(32, threads: 1), 0, usual - 1);
+        Assert.InRange(Estimate(32, batchSize: 16), 0, usual - 1);
+        Assert.InRange(Estimate(32, depth: 110), usual + 300_000_000, 7 * usual);
+        // Validation takes 64 images at a time whatever the batch.
+        Assert.InRange(Estimate(1024, batchSize: 1), 8_000_000_000, 80_000_000_000);
+    }
+
+    [Fact]
+    public void A_run_that_would_fill_the_memory_is_refused_before_it_starts()
+    {
+        using TemporaryFolder folder = new();
+        ImageClassifier model = ImageClassifier.NewResNet(110, ["a", "b"], Shortcut.Projection, 1);
+        LabeledImage[] images = [Solid(0, 0, 1, 2, 3, side: 1024), Solid(1, 1, 200, 2, 3, side: 1024)];
+        Trainer trainer = Trainer.Start(model, new ImageDataset("Giants", "", model.Classes, images, images),
+            TinyOptions() with { BatchSize = 65_536 }, new OutputDirectory(folder["run"], 1, replace: false), threads: 1_000);
+
+        AssertError("NotEnoughMemory", () => trainer.RunToEnd());
+
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Theory]
+    [InlineData(48)]
+    [InlineData(30)]
+    public void Images_of_other_sizes_can_be_learned(int side)
+    {
+        LabeledImage[] images = [.. Enumerable.Range(0, 24).Select(i => Solid(i, i % 2, (byte)(i % 2 * 200), 90, 90, side))];
+        ImageDataset data = new("Solid", "", ["dark", "red"], images, images);
+        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, 1);
+
+        EpochReport[] reports = Trainer.Start(model, data, TinyOptions(epochs: 8) with { BatchSize = 8, LearningRate = 0.02 }, threads: 2).RunToEnd();
+
+        Assert.Equal((side, side), (model.Preprocessing.Width, model.Preprocessing.Height));
+        Assert.Equal(1, reports[^1].ValidationAccuracy);
+    }
+
+    [Fact]
+    public void All_images_can_be_trained_on_without_any_to_validate_on()
+    {
+        ImageDataset data = new("All", "", TinyData.Classes, TinyData.Train, []);
+
+        EpochReport[] reports = NewRun(TinyOptions(), data: data).RunToEnd();
+
+        Assert.Equal(2, reports.Length);
+        Assert.All(reports, report => Assert.Null(report.ValidationAccuracy));
+    }
+
+    private static long Estimate(int side, int threads = 2, int depth = 20, int batchSize = 128)
+    {
+        ImageClassifier model = ImageClassifier.NewResNet(depth, ["a", "b"], Shortcut.Projection, 1);
+        model.Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], side, side);
+        return TrainingMemory.Estimate(model, TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
+    }
+}
