@@ -69,4 +69,40 @@ public sealed class ExampleTests
         using HostProcess process = new(new DirectoryInfo(folder.Path), [Path.Combine(TestEnvironment.Module, "Examples", "Convert-ChainerToOnnx.ps1"), .. arguments]);
         return process.Finish();
     }
+
+    [Fact]
+    public void The_pictures_example_learns_the_files_that_it_draws()
+    {
+        using Session session = new();
+        session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Train-OwnPictures.ps1");
+        string[] before = Directory.GetDirectories(Path.GetTempPath(), "pictures-*");
+
+        session.Run("& $example -ModelPath $pwd/shapes.safetensors");
+
+        string[] lines = session.Host.Text.Split('\n');
+        Assert.Contains(lines, line => line.StartsWith("Train", StringComparison.Ordinal) && line.Contains("480 images", StringComparison.Ordinal));
+        string accuracy = Assert.Single(lines, line => line.StartsWith("Accuracy ", StringComparison.Ordinal));
+        Assert.InRange(decimal.Parse(accuracy.Split(':')[1].TrimEnd('%', ' ', '\r'), System.Globalization.CultureInfo.InvariantCulture), 95, 100);
+        // Files that were held out, by class.
+        string[] guesses = [.. lines.Where(line => line.Contains(".bmp ", StringComparison.Ordinal))];
+        Assert.Equal(10, guesses.Length);
+        Assert.InRange(guesses.Count(line => line.Split('/', '\\')[0] is string shape && line[shape.Length..].Contains(shape, StringComparison.Ordinal)), 9, 10);
+        Assert.Equal(["circle", "diamond", "square", "triangle"], session.Value<string[]>(", (Import-Model shapes.safetensors).Classes"));
+        Assert.Equal(before, Directory.GetDirectories(Path.GetTempPath(), "pictures-*"));
+    }
+
+    [Fact]
+    public void The_comparing_example_shows_a_row_for_each_setting_and_tests_the_best()
+    {
+        using Session session = new();
+        session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Compare-Recipes.ps1");
+
+        session.Run("& $example -Dataset $data -Epochs 1 -Settings ([ordered]@{ 'small rate' = @{ LearningRate = 0.001 }; 'Original' = @{ Recipe = 'Original' } })");
+
+        string[] lines = [.. session.Host.Text.Split('\n').Select(line => line.TrimEnd())];
+        Assert.Matches("^Settings +Accuracy +Train +Images/s$", lines.First(line => line.Length > 0));
+        Assert.Single(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, @"^small rate +\d+\.\d % +\d+\.\d % +\d+$"));
+        Assert.Single(lines, line => line.StartsWith("Original ", StringComparison.Ordinal));
+        Assert.Single(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, @"^Best: (small rate|Original), with \d+\.\d % of the test images\.$"));
+    }
 }

@@ -1,0 +1,112 @@
+<#
+.SYNOPSIS
+Trains a model on a folder of pictures, measures it on pictures that it has not seen, and lets it guess files.
+
+.DESCRIPTION
+The folder has a folder of pictures for each class. Without -Path the script draws its own: circles, squares, triangles
+and diamonds, as bitmap files of different sizes and colours, in a folder that is removed at the end.
+
+.PARAMETER Path
+Your folder of pictures.
+
+.PARAMETER Epochs
+Number of passes over the training pictures.
+
+.PARAMETER ModelPath
+Where to save the model; it is not saved without it.
+
+.EXAMPLE
+dotnet run --project src/Cifar10Ps.Host -- module/Examples/Train-OwnPictures.ps1
+
+.EXAMPLE
+./Train-OwnPictures.ps1 -Path ./photos -ModelPath ./photos.safetensors
+#>
+[CmdletBinding()]
+param(
+    [string] $Path,
+    [int] $Epochs = 8,
+    [string] $ModelPath,
+    [int] $Seed = 0
+)
+
+$ErrorActionPreference = 'Stop'
+Import-Module Cifar10Ps
+
+# Half the width of a shape at a height from -1, its top, to 1.
+$shapes = [ordered]@{
+    circle   = { param($height) [Math]::Sqrt(1 - $height * $height) }
+    square   = { param($height) 0.85 }
+    triangle = { param($height) (1 + $height) / 2 }
+    diamond  = { param($height) 1 - [Math]::Abs($height) }
+}
+
+# Writes a bitmap file of two colours: a palette, and a byte for each pixel.
+function Save-Drawing([string] $File, [scriptblock] $HalfWidth, [Random] $Random) {
+    $width, $height = $Random.Next(40, 91), $Random.Next(40, 91)
+    $side = [Math]::Min($width, $height)
+    $radius = $side * (0.25 + 0.2 * $Random.NextDouble())
+    $centerX = $width / 2 + ($side / 2 - $radius) * (2 * $Random.NextDouble() - 1)
+    $centerY = $height / 2 + ($side / 2 - $radius) * (2 * $Random.NextDouble() - 1)
+
+    $stride = ($width + 3) -band -bnot 3
+    $bytes = [byte[]]::new(62 + $stride * $height)
+    $header = [ordered]@{ 2 = $bytes.Length; 10 = 62; 14 = 40; 18 = $width; 22 = $height; 26 = 1 + 8 * 65536; 46 = 2 }
+    $bytes[0], $bytes[1] = [byte] 0x42, [byte] 0x4D
+    foreach ($field in $header.GetEnumerator()) { [BitConverter]::GetBytes([int] $field.Value).CopyTo($bytes, [int] $field.Key) }
+    # Dark on light or light on dark; the fourth byte of a colour is not used.
+    $dark = $Random.Next(2)
+    foreach ($colour in 0, 1) {
+        foreach ($channel in 0..2) { $bytes[54 + 4 * $colour + $channel] = $Random.Next(120) + 135 * ($colour -bxor $dark) }
+    }
+
+    # The lowest row comes first.
+    for ($row = 0; $row -lt $height; $row++) {
+        $level = ($height - 0.5 - $row - $centerY) / $radius
+        if ([Math]::Abs($level) -ge 1) { continue }
+        $half = $radius * (& $HalfWidth $level)
+        $left, $right = [int] [Math]::Max(0, $centerX - $half), [int] [Math]::Min($width, $centerX + $half)
+        [Array]::Fill($bytes, [byte] 1, 62 + $row * $stride + $left, $right - $left)
+    }
+
+    [IO.File]::WriteAllBytes($File, $bytes)
+}
+
+$own = !$Path
+try {
+    if ($own) {
+        $Path = [IO.Directory]::CreateTempSubdirectory('pictures-').FullName
+        $random = [Random]::new($Seed)
+        foreach ($shape in $shapes.GetEnumerator()) {
+            $folder = [IO.Directory]::CreateDirectory("$Path/$($shape.Key)").FullName
+            foreach ($number in 1..150) { Save-Drawing "$folder/$number.bmp" $shape.Value $random }
+        }
+    }
+
+    # Each part goes to the screen on its own: in one stream, PowerShell gives only the first type its table.
+    $pictures = Get-ImageDataset -LiteralPath $Path
+    $pictures | Out-Default
+
+    # Few pictures: small batches, for more steps.
+    $model = New-ResNet20 -Classes $pictures.Classes -Seed $Seed
+    $options = @{ Model = $model; Epochs = $Epochs; BatchSize = 32; Seed = $Seed }
+    $pictures | Start-ModelTraining @options | Out-Default
+
+    $pictures.Test | Measure-Model -Model $model | Out-Default
+
+    if ($ModelPath) {
+        $model | Save-Model -Path $ModelPath -Force
+        $model = Import-Model -Path $ModelPath
+    }
+
+    # Some of the files that were held out; any others will do as well.
+    $files = $pictures.Test | Where-Object { $_.Index % 12 -eq 0 } | ForEach-Object Path
+    Invoke-Inference -Model $model -LiteralPath $files | ForEach-Object {
+        [pscustomobject]@{
+            File       = [IO.Path]::GetRelativePath($pictures.Source, $_.Path)
+            Guess      = $_.Class
+            Confidence = '{0:P1}' -f $_.Confidence
+        }
+    } | Out-Default
+} finally {
+    if ($own -and [IO.Directory]::Exists($Path)) { [IO.Directory]::Delete($Path, $true) }
+}
