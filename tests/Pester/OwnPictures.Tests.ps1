@@ -20,7 +20,7 @@ Describe 'Get-ImageDataset' {
         $tones.Classes | Should -Be 'black', 'white'
         $tones.Train.Count, $tones.Test.Count | Should -Be 16, 4
         ($tones.Test | Group-Object LabelName).Count | Should -Be 2
-        $tones.Test.Path | Should -Exist
+        $tones.Test.Path | ForEach-Object { Test-Path -LiteralPath $_ } | Should -Be (@($true) * 4)
     }
 
     It 'gives the same split each time, and another one for another seed' {
