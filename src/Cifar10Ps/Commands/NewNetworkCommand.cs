@@ -29,7 +29,7 @@ public abstract class NewNetworkCommand : EngineCommand
     private protected abstract int? Layers { get; }
 
     /// <inheritdoc/>
-    protected sealed override void OnBegin()
+    protected sealed override void OnProcess()
     {
         if (InitialWeights is null)
         {
