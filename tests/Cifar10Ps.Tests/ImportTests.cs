@@ -9,7 +9,7 @@ public sealed class ImportTests
 
         string[] names = [.. session.Run("$module.ExportedCommands.Values | ForEach-Object Name").Select(name => (string)name).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["Export-Model", "Export-ModelGraph", "Find-LearningRate", "Get-Cifar10", "Get-ModelSummary", "Get-TrainingHistory", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
+        Assert.Equal(["Export-Model", "Export-ModelGraph", "Find-LearningRate", "Get-Cifar10", "Get-ImageDataset", "Get-ModelSummary", "Get-TrainingHistory", "Import-Model", "Invoke-Inference", "Measure-Model", "New-ResNet", "New-ResNet20", "Save-Model", "Start-ModelTraining"], names);
         Assert.Empty(session.Host.Warnings);
     }
 
@@ -91,7 +91,7 @@ public sealed class ImportTests
     [InlineData("$model", @"Name +: ResNet-20\nClasses +: 10: class 0, class 1[^:]*\nShortcut +: Projection\nParameters +: 272,474\nInput +: 32 x 32, mean 0\.0000 0\.0000 0\.0000, standard deviation[^:]*\nTrainedEpochs +: 0")]
     [InlineData("$model | Get-ModelSummary", @"Model: ResNet-20: 272,474 parameters, 40\.8 M mult-adds, 2\.6 MB an image\n\nLayer +Kind +Output +Parameters +Mult-adds +Memory\n[- ]+\ninput +Input +3 x 32 x 32 +0 +0 +12 KB\nconv1 +Convolution +16 x 32 x 32 +432 +442,368 +64 KB\n")]
     [InlineData("$data", @"Name +: Synthetic\nTrain +: 64 images\nTest +: 32 images\nClasses +: disc, ring[^:]*\nSource +: synthetic")]
-    [InlineData("$data.Test[1]", @"Index +Label +LabelName +Size\n[- ]+\n +1 +1 +ring +32 x 32")]
+    [InlineData("$data.Test[1]", @"Index +Label +LabelName +Size +File\n[- ]+\n +1 +1 +ring +32 x 32")]
     public void Every_kind_of_object_has_a_view(string script, string view)
     {
         using Session session = new();
