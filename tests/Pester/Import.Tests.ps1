@@ -95,7 +95,7 @@ Describe 'Views' {
         @{ script = { $model }; view = 'Name +: ResNet-20[^:]*: 10: [^:]*: Projection[^:]*: 272.474' }
         @{ script = { $data }; view = 'Name +: Synthetic[^:]*: 64 images[^:]*: 32 images' }
         @{ script = { $model | Get-ModelSummary }; view = 'Model: ResNet-20: 272.474 parameters, 40.8 M mult-adds, 2.6 MB an image\r?\n\r?\nLayer +Kind +Output +Parameters +Mult-adds +Memory\r?\n(?s).*layer2\.0\.conv1 +Convolution +32 x 16 x 16 +4.608 +1.179.648 +32 KB' }
-        @{ script = { $data.Test[1] }; view = 'Index +Label +LabelName +Size\r?\n.*\r?\n +1 +1 +ring +32 x 32' }
+        @{ script = { $data.Test[1] }; view = 'Index +Label +LabelName +Size +File\r?\n.*\r?\n +1 +1 +ring +32 x 32' }
     ) {
         & $script | Out-String -Width 120 | Should -Match $view
     }
