@@ -27,6 +27,7 @@ internal sealed class ShardedBatch : IDisposable
     private readonly int _width, _height;
     private readonly GradientViews[] _gradients;
     private readonly Tensor[] _statistics;
+    private long _batches;
 
     /// <summary>Number of shards of a batch.</summary>
     public static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
@@ -69,6 +70,9 @@ internal sealed class ShardedBatch : IDisposable
             (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, epoch);
         });
 
+        // By then the workers have all the memory that they need.
+        if (++_batches == 3)
+            HugePages.UseForHeaps();
         using IDisposable noGradients = no_grad();
         Tensor gradients = _gradients[0].Flat, statistics = _statistics[0];
         for (int shard = 1; shard < shards; shard++)
