@@ -44,7 +44,7 @@ internal static class TrainingLog
             List<EpochReport> history = [];
             foreach (Dictionary<string, double?> line in JsonSerializer.Deserialize<Dictionary<string, double?>[]>(json, Json.Options) ?? [])
             {
-                TimeSpan elapsed = TimeSpan.FromSeconds(Number(line, "elapsed_time")), before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
+                TimeSpan elapsed = TimeSpan.FromTicks(checked((long)Math.Round(Number(line, "elapsed_time") * TimeSpan.TicksPerSecond))), before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
                 history.Add(new EpochReport
                 {
                     Epoch = checked((int)Number(line, "epoch")),
