@@ -2,17 +2,18 @@ BeforeAll {
     . $PSScriptRoot/Setup.ps1
 
     # Runs a script in a pwsh on a terminal of its own, and returns what came to the screen, without colours. Presses
-    # Ctrl+C once a condition holds.
+    # Ctrl+C once a condition holds. What a shell starts in the background ignores SIGINT, and so would all its children: GNU's
+    # env takes that back.
     function Invoke-Terminal([string] $Script, [scriptblock] $StopWhen = { $false }) {
         Set-Content $TestDrive/terminal.ps1 "Import-Module '$modulePath'`n$Script"
-        $start = [Diagnostics.ProcessStartInfo]::new('script', [string[]] ('-qec', "stty cols 100 rows 30; pwsh -NoProfile -File '$TestDrive/terminal.ps1'", '/dev/null'))
+        $start = [Diagnostics.ProcessStartInfo]::new('script', [string[]] ('-qec', "stty cols 100 rows 30; env --default-signal=INT true && set -- env --default-signal=INT; `"`$@`" pwsh -NoProfile -File '$TestDrive/terminal.ps1'", '/dev/null'))
         $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
         $process = [Diagnostics.Process]::Start($start)
-        $text, $buffer, $answered, $isStopped = '', [char[]]::new(4096), 0, $false
+        $text, $buffer, $answered, $isStopped, $clock = '', [char[]]::new(4096), 0, $false, [Diagnostics.Stopwatch]::StartNew()
         try {
             while ($true) {
                 $read = $process.StandardOutput.ReadAsync($buffer, 0, $buffer.Length)
-                $read.Wait(120000) | Should -BeTrue -Because 'something has to come'
+                $read.Wait(120000) -and $clock.Elapsed.TotalMinutes -lt 4 | Should -BeTrue -Because 'something has to come, and an end'
                 if (!$read.Result) { break }
                 $text += [string]::new($buffer, 0, $read.Result)
                 # A terminal answers where its cursor is.
