@@ -3,7 +3,10 @@ namespace Cifar10Ps;
 /// <summary>Training presets.</summary>
 public enum Recipe
 {
-    /// <summary>Muon with a linear schedule, crops and flips, on normalised pixels.</summary>
+    /// <summary>
+    /// Muon with a linear schedule, crops and flips, on normalised pixels. Expected on CIFAR-10's test images after its 10 epochs:
+    /// 89.5 %; measured: 89.70 % and 90.19 % (seeds 0 and 1, bf16).
+    /// </summary>
     Fast,
 
     /// <summary>The same for three times as many epochs, with wider crops.</summary>
