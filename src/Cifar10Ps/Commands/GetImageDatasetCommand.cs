@@ -5,22 +5,8 @@ namespace Cifar10Ps.Commands;
 /// <summary>Gets a data set of pictures of the user's own: a folder for each class.</summary>
 [Cmdlet(VerbsCommon.Get, "ImageDataset", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageDataset))]
-public sealed class GetImageDatasetCommand : EngineCommand
+public sealed class GetImageDatasetCommand : FileReaderCommand
 {
-    private const string PathSet = "Path", LiteralPathSet = "LiteralPath";
-
-    /// <summary>The folder that holds the folders of the classes; wildcards are allowed, and each folder gives a data set.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The folder, taken as it is.</summary>
-    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
-    [Alias("PSPath")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
-
     /// <summary>Width and height of the images in pixels.</summary>
     [Parameter]
     [ValidateRange(8, 1024)]
@@ -37,28 +23,17 @@ public sealed class GetImageDatasetCommand : EngineCommand
     public int Seed { get; set; }
 
     /// <inheritdoc/>
-    protected override void OnProcess()
+    protected override void Read(string path)
     {
-        bool isLiteral = ParameterSetName == LiteralPathSet;
-        foreach (string path in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
+        ImageFolder folder = new(path)
         {
-            ImageFolder folder = new(path)
-            {
-                ImageSize = ImageSize,
-                ValidationFraction = ValidationFraction,
-                Seed = Seed,
-                Skipped = (file, error) => WriteError(ToErrorRecord(error, file)),
-            };
-            using ProgressReporter progress = new(this);
-            try
-            {
-                WriteObject(folder.Read((done, total) => progress.Report(() =>
-                    [ProgressReporter.Record(1, $"Reading {path}", $"{done:N0} of {total:N0} pictures", done, total)]), StopToken));
-            }
-            catch (EngineException e)
-            {
-                WriteError(ToErrorRecord(e, path));
-            }
-        }
+            ImageSize = ImageSize,
+            ValidationFraction = ValidationFraction,
+            Seed = Seed,
+            Skipped = (file, error) => WriteError(ToErrorRecord(error, file)),
+        };
+        using ProgressReporter progress = new(this);
+        WriteObject(folder.Read((done, total) => progress.Report(() =>
+            [ProgressReporter.Record(1, $"Reading {path}", $"{done:N0} of {total:N0} pictures", done, total)]), StopToken));
     }
 }

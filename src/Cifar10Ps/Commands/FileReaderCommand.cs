@@ -1,0 +1,43 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>What the cmdlets share that read files or folders, one after the other: one that cannot be read does not keep the next from being read.</summary>
+public abstract class FileReaderCommand : EngineCommand
+{
+    /// <summary>The parameter sets.</summary>
+    protected const string PathSet = "Path", LiteralPathSet = "LiteralPath";
+
+    /// <summary>The files or folders; wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>The files or folders, taken as they are.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>Reads one and writes what is in it.</summary>
+    /// <param name="path">Its full path.</param>
+    protected abstract void Read(string path);
+
+    /// <inheritdoc/>
+    protected sealed override void OnProcess()
+    {
+        bool isLiteral = ParameterSetName == LiteralPathSet;
+        foreach (string path in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
+        {
+            try
+            {
+                Read(path);
+            }
+            catch (EngineException e)
+            {
+                WriteError(ToErrorRecord(e, path));
+            }
+        }
+    }
+}
