@@ -13,8 +13,11 @@
     TypesToProcess         = @('Cifar10Ps.Types.ps1xml')
     FormatsToProcess       = @('Cifar10Ps.Format.ps1xml')
     CmdletsToExport        = @(
+        'Export-ConfusionMatrix'
         'Export-Model'
         'Export-ModelGraph'
+        'Export-PredictionSheet'
+        'Export-TrainingPlot'
         'Find-LearningRate'
         'Get-Cifar10'
         'Get-ImageDataset'

@@ -90,6 +90,7 @@ public class PredictorTests
         Assert.All(prediction.Top, t => Assert.Equal(Math.Exp(prediction.Logits[t.ClassIndex]) / sum, t.Probability, 1e-6));
         Assert.Equal(("class 1", prediction.Top[0].Probability), (prediction.Class, prediction.Confidence));
         Assert.Equal((17, 4, "class 4", false), (prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
+        Assert.Equal(-Math.Log(Math.Exp(3) / sum), prediction.Loss!.Value, 1e-9);
         Assert.True(new Prediction(model, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0)).IsCorrect);
     }
 
@@ -100,7 +101,7 @@ public class PredictorTests
 
         Prediction prediction = new(ColourModel(), [0, 0, 0, 0, 1, 0], top: 9, file);
 
-        Assert.Equal(("cat.png", null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
+        Assert.Equal(("cat.png", null, null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect, prediction.Loss));
         Assert.Equal(6, prediction.Top.Length);
     }
 

@@ -3,7 +3,7 @@ namespace Cifar10Ps;
 /// <summary>How well a classifier does on images whose truth is known; every image counts the same.</summary>
 public sealed class Evaluation
 {
-    private Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
+    internal Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
     {
         Count = count;
         Loss = loss;

@@ -15,10 +15,18 @@ public sealed class Prediction
         // A stable sort: equal probabilities keep the order of the classes.
         Top = [.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
             .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))];
+        Image = image;
         Path = image.Path;
-        if (image.HasKnownTruth)
-            (Index, Label, LabelName) = (image.Index, image.Label, image.LabelName);
+        if (!image.HasKnownTruth)
+            return;
+        (Index, Label, LabelName) = (image.Index, image.Label, image.LabelName);
+        // A label beyond the classes is one of another data set: the guess is wrong, and has no probability.
+        if (image.Label < logits.Length)
+            Loss = CrossEntropy(logits, image.Label);
     }
+
+    /// <summary>What the network saw.</summary>
+    public LabeledImage Image { get; }
 
     /// <summary>Position of the image in its split; null for a file of no data set.</summary>
     public int? Index { get; }
@@ -41,11 +49,20 @@ public sealed class Prediction
     /// <summary>Whether the guess is right; null where the truth is not known.</summary>
     public bool? IsCorrect => Label is int label ? Top[0].ClassIndex == label : null;
 
+    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known.</summary>
+    public double? Loss { get; }
+
     /// <summary>The best guesses, best first.</summary>
     public ClassProbability[] Top { get; }
 
     /// <summary>The network's output: a logit for each class, in the order of the classes.</summary>
     public float[] Logits { get; }
+
+    private static double CrossEntropy(float[] logits, int label)
+    {
+        float largest = logits.Max();
+        return Math.Log(logits.Sum(v => Math.Exp(v - largest))) + largest - logits[label];
+    }
 
     private static float[] Softmax(float[] logits)
     {

@@ -1,0 +1,41 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Draws a contact sheet of predictions: image, guess, confidence, right or wrong, truth.</summary>
+[Cmdlet(VerbsData.Export, "PredictionSheet", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(Prediction))]
+public sealed class ExportPredictionSheetCommand : PictureWriterCommand
+{
+    private readonly List<Prediction> _predictions = [];
+
+    /// <summary>What Invoke-Inference says.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public Prediction[] Prediction { get; set; } = [];
+
+    /// <summary>Shows the predictions with the largest losses, the worst first.</summary>
+    [Parameter]
+    public SwitchParameter TopLosses { get; set; }
+
+    /// <summary>At most how many predictions to show.</summary>
+    [Parameter]
+    [ValidateRange(1, PredictionSheet.MaximumCount)]
+    public int Count { get; set; } = 40;
+
+    /// <inheritdoc/>
+    protected override string Question => "Export prediction sheet";
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        foreach (Prediction prediction in Prediction)
+        {
+            _predictions.Add(prediction);
+            PassOn(prediction);
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override Picture Draw() => PredictionSheet.Draw(_predictions, Count, TopLosses);
+}

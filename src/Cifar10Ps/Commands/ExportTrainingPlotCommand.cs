@@ -1,0 +1,39 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Draws the curves of training runs: loss, accuracy and learning rate.</summary>
+[Cmdlet(VerbsData.Export, "TrainingPlot", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(EpochReport))]
+public sealed class ExportTrainingPlotCommand : PictureWriterCommand
+{
+    private readonly List<(string? Name, List<EpochReport> Reports)> _runs = [];
+
+    /// <summary>The reports of one run or of several, one run after the other.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public EpochReport[] Report { get; set; } = [];
+
+    /// <summary>What to call the run; Get-TrainingHistory says it of its reports.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public string? Run { get; set; }
+
+    /// <inheritdoc/>
+    protected override string Question => "Export training plot";
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        foreach (EpochReport report in Report)
+        {
+            // Another name, or epochs that start again: another run.
+            if (_runs is [] || _runs[^1].Name != Run || report.Epoch <= _runs[^1].Reports[^1].Epoch)
+                _runs.Add((Run, []));
+            _runs[^1].Reports.Add(report);
+            PassOn(report);
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override Picture Draw() => TrainingPlot.Draw(TrainingRun.Named(_runs));
+}

@@ -1,0 +1,48 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>What the cmdlets share that write a file.</summary>
+public abstract class FileWriterCommand : EngineCommand
+{
+    /// <summary>The parameter sets.</summary>
+    protected const string PathSet = "Path", LiteralPathSet = "LiteralPath";
+
+    /// <summary>The file; a wildcard must mean one existing file.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string? Path { get; set; }
+
+    /// <summary>The file, taken as it is.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string? LiteralPath { get; set; }
+
+    /// <summary>Replaces an existing file.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>Passes the input on.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <summary>What is asked before a file is written.</summary>
+    protected abstract string Question { get; }
+
+    /// <summary>The file that the user means.</summary>
+    protected string ToFile() => LiteralPath is not null ? ToFilePath(LiteralPath) : ToSingleFile(Path!);
+
+    /// <summary>Whether the user wants a file to be written; an existing one is an error without <see cref="Force"/>.</summary>
+    protected bool MayWrite(string file)
+    {
+        if (File.Exists(file) && !Force)
+        {
+            ThrowTerminatingError(new ErrorRecord(new IOException($"'{file}' exists. Replace it with -Force, or save under another name."),
+                "FileExists", ErrorCategory.ResourceExists, file));
+        }
+
+        return ShouldProcess(file, Question);
+    }
+}

@@ -1,0 +1,34 @@
+namespace Cifar10Ps.Commands;
+
+/// <summary>What the cmdlets share that draw a picture of all that comes through the pipeline.</summary>
+public abstract class PictureWriterCommand : FileWriterCommand
+{
+    private string? _file;
+
+    /// <summary>Draws the picture.</summary>
+    private protected abstract Picture Draw();
+
+    /// <inheritdoc/>
+    protected sealed override void OnBegin()
+    {
+        // Now, and not after the hours that the pipeline may take.
+        string file = ToFile();
+        _ = Picture.FormatOf(file);
+        if (MayWrite(file))
+            _file = file;
+    }
+
+    /// <inheritdoc/>
+    protected sealed override void OnEnd()
+    {
+        if (_file is not null)
+            Draw().Save(_file);
+    }
+
+    /// <summary>Passes an object on, if that is wanted.</summary>
+    protected void PassOn(object item)
+    {
+        if (PassThru)
+            WriteObject(item);
+    }
+}

@@ -1,0 +1,263 @@
+using System.Globalization;
+using SkiaSharp;
+
+namespace Cifar10Ps.Tests;
+
+public class PlottingTests
+{
+    private static readonly string[] Cifar10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+    private static readonly string[] Difficult =
+        ["cat", "Кошка с очень длинным именем, которое нигде не помещается", new('W', 500), "猫", "γάτα", "new\nline \u0001", "e\u0301", "<&>\"'", " ", "\ud800"];
+
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(1, 2, 1)]
+    [InlineData(1, 200, 1)]
+    [InlineData(1, 10_000, 1)]
+    [InlineData(3, 30, 4)]
+    [InlineData(TrainingPlot.MaximumRuns, 12, 1)]
+    public void Training_curves_have_legible_labels(int runs, int epochs, int validateEvery)
+    {
+        Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs).Select(i => new TrainingRun($"run {i} has a name that is much longer than its column", Reports(epochs, validateEvery)))]);
+
+        string[] texts = [.. SvgText.CheckLayout(picture).Select(text => text.Text)];
+
+        Assert.All(["Loss", "Accuracy", "Learning rate", "validation", "training", "best epoch"], label => Assert.Contains(label, texts));
+        Assert.Equal(3, texts.Count(text => text == "Epoch"));
+        Assert.Equal(runs, texts.Count(text => text.StartsWith("run ", StringComparison.Ordinal)));
+        Assert.Contains($"{epochs} of {epochs}", texts);
+    }
+
+    [Fact]
+    public void Ticks_of_epochs_are_whole_numbers()
+    {
+        Assert.Equal(["1", "1"], Ticks(1));
+        Assert.Equal(["1", "2", "1", "2"], Ticks(2));
+
+        // Below the upper two axes.
+        static string[] Ticks(int epochs) => [.. SvgText.Of(TrainingPlot.Draw([new("run", Reports(epochs))])).Where(text => text.Bounds.MidY is > 322 and < 345).Select(text => text.Text)];
+    }
+
+    [Fact]
+    public void Runs_that_diverged_or_were_never_validated_are_drawn_all_the_same()
+    {
+        EpochReport[] reports = Reports(6);
+        TrainingRun diverged = new("diverged", [.. reports.Select(r => r.Epoch < 4 ? r : r with { Loss = double.NaN, ValidationLoss = double.PositiveInfinity })]);
+        TrainingRun hopeless = new("hopeless", [.. reports.Select(r => r with { Loss = double.NaN, Accuracy = 0, ValidationLoss = null, ValidationAccuracy = null, LearningRate = 0 })]);
+
+        SvgText.CheckLayout(TrainingPlot.Draw([diverged, hopeless]));
+        Assert.Contains("–", Texts(TrainingPlot.Draw([hopeless])));
+    }
+
+    [Fact]
+    public void Numbers_are_those_of_the_culture()
+    {
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo("de-DE");
+            Assert.All(["0,1", "66,67\u00a0%"], number => Assert.Contains(number, Texts(TrainingPlot.Draw([new("run", [Reports(3)[2] with { ValidationAccuracy = 2 / 3.0, LearningRate = 0.2 }])])).Select(text => text.Replace(' ', '\u00a0'))));
+            Assert.Contains("900 of 1.000 images right (90,00\u00a0%)", Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default)).Select(text => text.Replace(" %", "\u00a0%", StringComparison.Ordinal)));
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void Runs_get_names_that_tell_them_apart()
+    {
+        List<EpochReport> reports = [.. Reports(1)];
+
+        Assert.Equal(["a/result", "b/result", "adam"], TrainingRun.Named([("/x/a/result", reports), ("/x/b/result/", reports), ("adam", reports)]).Select(run => run.Name));
+        Assert.Equal(["run 1", "result", "run 3"], TrainingRun.Named([(null, reports), (@"C:\x\result", reports), (null, reports)]).Select(run => run.Name));
+        Assert.Equal(["same", "same", "run"], TrainingRun.Named([("same", reports), ("same", reports), ("/", reports)]).Select(run => run.Name));
+    }
+
+    [Fact]
+    public void Curves_that_cannot_be_are_refused()
+    {
+        Assert.Equal("NoEpochReports", Refused(() => TrainingPlot.Draw([])));
+        Assert.Equal("TooManyRuns", Refused(() => TrainingPlot.Draw([.. Enumerable.Repeat(new TrainingRun("run", Reports(1)), TrainingPlot.MaximumRuns + 1)])));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(10)]
+    [InlineData(40)]
+    [InlineData(100)]
+    [InlineData(101)]
+    [InlineData(ConfusionMatrixPlot.MaximumClasses)]
+    public void A_matrix_of_any_size_has_legible_labels(int classes)
+    {
+        Picture picture = ConfusionMatrixPlot.Draw(Matrix([.. Enumerable.Range(0, classes).Select(i => $"class {i}")], 3), default);
+
+        string[] texts = [.. SvgText.CheckLayout(picture).Select(text => text.Text)];
+
+        Assert.InRange(texts.Count(text => text == "class 0"), 2, 2);
+        Assert.Equal(classes <= 100 ? 2 * classes : texts.Count(text => text.StartsWith("class", StringComparison.Ordinal)), texts.Count(text => text.StartsWith("class", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Names_of_classes_may_be_long_foreign_or_odd()
+    {
+        SvgText[] texts = SvgText.CheckLayout(ConfusionMatrixPlot.Draw(Matrix(Difficult, 7), default));
+
+        Assert.Equal(2, texts.Count(text => text.Text.StartsWith("Кошка с", StringComparison.Ordinal) && text.Text.EndsWith('…')));
+        Assert.Equal(2, texts.Count(text => text.Text == "new line"));
+        Assert.Equal(2, texts.Count(text => text.Text == "<&>\"'"));
+        Assert.Equal("Inter", Assert.Single(texts.Where(text => text.Text is "cat" or "γάτα").Select(text => text.Family).Distinct()));
+    }
+
+    [Theory]
+    [InlineData(ConfusionMatrixCell.Both, "90", "90.0 %", "10", "10.0 %")]
+    [InlineData(ConfusionMatrixCell.Count, "90", "", "10", "")]
+    [InlineData(ConfusionMatrixCell.Percentage, "", "90.0 %", "", "10.0 %")]
+    public void Cells_hold_what_is_asked_for(ConfusionMatrixCell content, params string[] expected)
+    {
+        string[] texts = Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), content));
+
+        Assert.All(expected.Where(text => text != ""), text => Assert.Equal(10, texts.Count(t => t.Replace('\u00a0', ' ') == text)));
+        Assert.Equal(content != ConfusionMatrixCell.Percentage, texts.Contains("90"));
+        Assert.Equal(content != ConfusionMatrixCell.Count, texts.Any(t => t.Replace('\u00a0', ' ') == "90.0 %"));
+    }
+
+    [Fact]
+    public void A_matrix_that_no_screen_can_show_is_refused() => Assert.Equal("TooManyClasses",
+        Refused(() => ConfusionMatrixPlot.Draw(Matrix([.. Enumerable.Range(0, ConfusionMatrixPlot.MaximumClasses + 1).Select(i => $"{i}")], 1), default)));
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(40)]
+    public void A_sheet_says_what_was_guessed_how_surely_and_what_is_true(int count)
+    {
+        Prediction[] predictions = [.. Enumerable.Range(0, 50).Select(i => Predict(i, i % 10, guess: i % 3 == 0 ? (i + 1) % 10 : i % 10))];
+
+        string[] texts = [.. SvgText.CheckLayout(PredictionSheet.Draw(predictions, count, topLosses: false)).Select(text => text.Text)];
+
+        Assert.Contains($"The first {count} of 50 images", texts);
+        Assert.Equal(count, texts.Count(text => text.StartsWith("truth: ", StringComparison.Ordinal)));
+        Assert.Contains("automobile", texts);
+        Assert.Contains("truth: airplane", texts);
+    }
+
+    [Fact]
+    public void The_worst_losses_come_first()
+    {
+        // The guess is wrong, and the surer of it the model is, the larger is the loss.
+        Prediction[] predictions = [.. Enumerable.Range(0, 9).Select(i => Predict(i, 0, guess: 1, logit: (i * 4) % 9))];
+
+        string[] images = [.. Texts(PredictionSheet.Draw(predictions, 4, topLosses: true)).Where(text => text.StartsWith('#'))];
+
+        Assert.Equal(predictions.OrderByDescending(p => p.Loss).Take(4).Select(p => $"#{p.Index}"), images);
+    }
+
+    [Fact]
+    public void A_sheet_of_files_shows_the_files_and_where_they_are_gone_what_the_network_saw()
+    {
+        using TemporaryFolder folder = new();
+        using (SKBitmap bitmap = new(8, 8))
+        {
+            bitmap.Erase(SKColors.Red);
+            using SKData data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+            folder.Write("red.png", data.Span);
+        }
+
+        Prediction[] predictions = [FilePrediction(folder["red.png"]), FilePrediction(folder["gone.png"])];
+        PredictionSheet.Draw(predictions, 2, topLosses: false).Save(folder["sheet.png"]);
+
+        using SKBitmap sheet = SKBitmap.Decode(folder["sheet.png"]);
+        Assert.Contains("truth not known", Texts(PredictionSheet.Draw(predictions, 2, topLosses: false)));
+        Assert.Equal(SKColors.Red, sheet.GetPixel(2 * (18 + 64), 2 * (68 + 64)));
+        Assert.Equal(SKColors.Blue, sheet.GetPixel(2 * (18 + 146 + 64), 2 * (68 + 64)));
+        Assert.Equal("TruthUnknown", Refused(() => PredictionSheet.Draw(predictions, 2, topLosses: true)));
+    }
+
+    [Fact]
+    public void A_sheet_of_nothing_is_refused() => Assert.Equal("NoPredictions", Refused(() => PredictionSheet.Draw([], 9, topLosses: false)));
+
+    [Fact]
+    public void Names_on_a_sheet_are_shortened()
+    {
+        ImageClassifier model = Model(Difficult);
+        Prediction[] predictions = [.. Difficult.Select((name, i) => new Prediction(model, [.. Difficult.Select((_, c) => c == i ? 3f : 0)], 1, Image(i, (i + 1) % 10, Difficult[(i + 1) % 10]), null))];
+
+        SvgText.CheckLayout(PredictionSheet.Draw(predictions, 10, topLosses: false));
+    }
+
+    [Fact]
+    public void A_picture_file_is_whole_and_of_twice_the_size()
+    {
+        using TemporaryFolder folder = new();
+        Picture picture = ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default);
+
+        picture.Save(folder["matrix.PNG"]);
+
+        using SKBitmap bitmap = SKBitmap.Decode(folder["matrix.PNG"]);
+        Assert.Equal((Picture.Scale * picture.Width, Picture.Scale * picture.Height), (bitmap.Width, bitmap.Height));
+        Assert.Equal("UnknownPictureFormat", Refused(() => picture.Save(folder["matrix.jpg"])));
+        Assert.Single(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public void The_typeface_is_the_modules_own()
+    {
+        Assert.All([Typefaces.Regular, Typefaces.Bold], typeface => Assert.Equal("Inter", typeface.FamilyName));
+        Assert.All("AzÄßéЖλ0123456789%…–", letter => Assert.Equal("Inter", Typefaces.For(letter, bold: true).FamilyName));
+    }
+
+    // Of a model, predictions take the names of the classes alone.
+    private static ImageClassifier Model(string[] classes) => new(null!, classes, Preprocessing.None, null!);
+
+    private static string[] Texts(Picture picture) => [.. SvgText.Of(picture).Select(text => text.Text)];
+
+    private static string Refused(Action action) => Assert.Throws<EngineException>(action).ErrorId;
+
+    private static EpochReport[] Reports(int count, int validateEvery = 1) =>
+    [
+        .. Enumerable.Range(1, count).Select(epoch => new EpochReport
+        {
+            Epoch = epoch,
+            Step = 10 * epoch,
+            Loss = 2.0 / epoch,
+            Accuracy = 1 - 0.8 / epoch,
+            ValidationLoss = epoch % validateEvery == 0 || epoch == count ? 2.5 / epoch : null,
+            ValidationAccuracy = epoch % validateEvery == 0 || epoch == count ? 1 - 0.9 / epoch : null,
+            LearningRate = 0.3 * (1 - (double)epoch / (count + 1)),
+            ImagesPerSecond = 1000,
+            Elapsed = TimeSpan.FromSeconds(40 * epoch),
+        }),
+    ];
+
+    /// <summary>Of each class, nine tenths are right, and one tenth is taken for the next class.</summary>
+    private static Evaluation Matrix(string[] names, int images)
+    {
+        int n = names.Length, wrong = n == 1 ? 0 : images / 10;
+        int[][] counts = [.. names.Select(_ => new int[n])];
+        for (int c = 0; c < n; c++)
+        {
+            counts[c][c] = images - wrong;
+            counts[c][(c + 1) % n] += wrong;
+        }
+
+        return new Evaluation(names, n * images, 0.3, (images - wrong) / (double)images, 1, counts);
+    }
+
+    private static Prediction Predict(int index, int label, int guess, float logit = 3) =>
+        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == guess ? logit : 0)], 1, Image(index, label, Cifar10[label]), null);
+
+    private static Prediction FilePrediction(string path) =>
+        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == 3 ? 1f : 0)], 1, Image(0, -1, ""), path);
+
+    /// <summary>A blue image.</summary>
+    private static LabeledImage Image(int index, int label, string name)
+    {
+        byte[] pixels = new byte[3 * 32 * 32];
+        pixels.AsSpan(2 * 32 * 32).Fill(255);
+        return new LabeledImage(index, label, name, 32, 32, pixels);
+    }
+}

@@ -1,0 +1,101 @@
+namespace Cifar10Ps.Tests;
+
+/// <summary>The cmdlets that draw.</summary>
+public sealed class PictureTests : IDisposable
+{
+    private static readonly byte[] PngSignature = [0x89, .. "PNG\r\n"u8];
+    private readonly Session _session = new(Session.Setup + "; $predictions = $data | Invoke-Inference $model; $evaluation = $data | Measure-Model $model");
+
+    public void Dispose() => _session.Dispose();
+
+    [Theory]
+    [InlineData("$predictions | Export-PredictionSheet")]
+    [InlineData("$evaluation | Export-ConfusionMatrix")]
+    [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Export-TrainingPlot")]
+    public void Pictures_are_written_in_the_format_of_their_name(string script)
+    {
+        _session.Run($"{script} a.png; {script} -LiteralPath 'new folder/[ä] b.SVG'");
+
+        Assert.Equal(PngSignature, File.ReadAllBytes(_session.Folder["a.png"])[..6]);
+        Assert.Contains("<svg", File.ReadAllText(_session.Folder["new folder", "[ä] b.SVG"]), StringComparison.Ordinal);
+        Assert.Equal("UnknownPictureFormat", _session.Fail($"{script} a.jpg").Id);
+        Assert.Equal("NotAFileSystemPath", _session.Fail($"{script} Env:a.png").Id);
+    }
+
+    [Theory]
+    [InlineData("$predictions", "PredictionSheet")]
+    [InlineData("$evaluation", "ConfusionMatrix")]
+    public void Files_are_replaced_by_force_only_and_WhatIf_writes_nothing(string input, string noun)
+    {
+        File.WriteAllText(_session.Folder["a.png"], "precious");
+
+        Assert.Equal("FileExists", _session.Fail($"{input} | Export-{noun} a.png").Id);
+        Assert.Empty(_session.Run($"{input} | Export-{noun} b.png -WhatIf"));
+        Assert.Equal("precious", File.ReadAllText(_session.Folder["a.png"]));
+        Assert.Single(Directory.EnumerateFileSystemEntries(_session.Folder.Path));
+
+        Assert.Equal(_session.Run(input), _session.Run($"{input} | Export-{noun} a.png -Force -PassThru"));
+        Assert.Equal(PngSignature, File.ReadAllBytes(_session.Folder["a.png"])[..6]);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_written_is_refused_before_the_pipeline_works()
+    {
+        Assert.Equal("UnknownPictureFormat", _session.Fail("& { $script:worked = $true; $data | Start-ModelTraining $model @quick } | Export-TrainingPlot a.gif").Id);
+
+        Assert.Null(_session.Run("$worked")[0]);
+    }
+
+    [Fact]
+    public void Reports_are_passed_on_as_they_come()
+    {
+        Assert.Equal([1, 2], _session.Run("$data | Start-ModelTraining $model @quick | Export-TrainingPlot a.svg -PassThru").Select(report => (int)report.Epoch));
+    }
+
+    [Fact]
+    public void Runs_are_told_apart_by_their_epochs_and_by_their_names()
+    {
+        _session.Run("""
+            $one = @($data | Start-ModelTraining $model @quick)
+            $two = @($data | Start-ModelTraining $model -Epochs 1 -BatchSize 32)
+            $one + $two | Export-TrainingPlot numbered.svg
+            $two | ForEach-Object { $_.PSObject.Properties.Add([psnoteproperty]::new('Run', '/results/adam')) }
+            $one + $two | Export-TrainingPlot named.svg
+            $one | Export-TrainingPlot given.svg -Run sgd
+            """);
+
+        Assert.Contains("run 2", File.ReadAllText(_session.Folder["numbered.svg"]), StringComparison.Ordinal);
+        Assert.Contains("adam", File.ReadAllText(_session.Folder["named.svg"]), StringComparison.Ordinal);
+        Assert.Contains("sgd", File.ReadAllText(_session.Folder["given.svg"]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("@() | Export-TrainingPlot a.png", "NoEpochReports")]
+    [InlineData("@() | Export-PredictionSheet a.png", "NoPredictions")]
+    [InlineData("$evaluation, $evaluation | Export-ConfusionMatrix a.png", "NotOneEvaluation")]
+    [InlineData("Invoke-Inference $model red.png | Export-PredictionSheet a.png -TopLosses", "TruthUnknown")]
+    [InlineData("$predictions | Export-PredictionSheet a.png -Count 0", "ParameterArgumentValidationError")]
+    [InlineData("$evaluation | Export-ConfusionMatrix a.png -Cell Colour", "CannotConvertArgumentNoMessage")]
+    [InlineData("$predictions | Export-PredictionSheet '?.png' -Force", "AmbiguousPath")]
+    public void What_cannot_be_is_refused_and_leaves_no_file(string script, string id)
+    {
+        File.WriteAllBytes(_session.Folder["red.png"], Pictures.RedPng);
+        File.WriteAllBytes(_session.Folder["b.png"], Pictures.RedPng);
+        if (id == "AmbiguousPath")
+            File.WriteAllBytes(_session.Folder["c.png"], Pictures.RedPng);
+
+        Assert.Equal(id, _session.Fail(script).Id);
+
+        Assert.False(File.Exists(_session.Folder["a.png"]));
+    }
+
+    [Fact]
+    public void A_picture_file_and_its_guess_are_shown()
+    {
+        File.WriteAllBytes(_session.Folder["red.png"], Pictures.RedPng);
+
+        _session.Run("Invoke-Inference $model red.png | Export-PredictionSheet a.svg");
+
+        Assert.Contains("red.png", File.ReadAllText(_session.Folder["a.svg"]), StringComparison.Ordinal);
+    }
+}
