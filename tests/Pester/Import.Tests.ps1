@@ -99,4 +99,31 @@ Describe 'Views' {
     ) {
         & $script | Out-String -Width 120 | Should -Match $view
     }
+
+    It 'has a table of 80 columns and a list for <_>' -ForEach 'EpochReport', 'Prediction', 'ClassProbability', 'Evaluation', 'ClassEvaluation', 'ImageClassifier', 'ImageDataset', 'LabeledImage', 'LayerSummary' {
+        $object = switch ($_) {
+            'EpochReport' { $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 }
+            'Prediction' { $data.Test[3] | Invoke-Inference $model }
+            'ClassProbability' { ($data.Test[3] | Invoke-Inference $model).Top }
+            'Evaluation' { $data | Measure-Model $model }
+            'ClassEvaluation' { ($data | Measure-Model $model).Classes }
+            'ImageClassifier' { $model }
+            'ImageDataset' { $data }
+            'LabeledImage' { $data.Test[1] }
+            'LayerSummary' { $model | Get-ModelSummary }
+        }
+        $table = $object | Format-Table | Out-String -Width 80 -Stream | Where-Object { $_ }
+        $table | ForEach-Object { $_.Length | Should -BeLessOrEqual 80 }
+        $table | Where-Object { $_ -match '^[- ]+$' } | Should -HaveCount 1
+        $object | Format-List | Out-String -Width 80 | Should -Match '(?m)^\w+ +: '
+    }
+
+    It 'sorts <what> by what matters' -ForEach @(
+        @{ what = 'predictions'; script = { $data.Test | Invoke-Inference $model }; property = 'Confidence' }
+        @{ what = 'classes'; script = { ($data | Measure-Model $model).Classes }; property = 'F1' }
+        @{ what = 'images'; script = { $data.Test[3, 1, 2] }; property = 'Index' }
+    ) {
+        $objects = & $script
+        $objects | Sort-Object | ForEach-Object $property | Should -Be ($objects | ForEach-Object $property | Sort-Object)
+    }
 }

@@ -1,0 +1,125 @@
+using System.Collections;
+using System.Globalization;
+using System.Management.Automation;
+using System.Reflection;
+using System.Xml.Linq;
+
+namespace Cifar10Ps.Tests;
+
+/// <summary>The views of module/Cifar10Ps.Format.ps1xml: for every type that a cmdlet writes, and for what hangs on those.</summary>
+public sealed class ViewTests
+{
+    private const int Columns = 80;
+    private static readonly XElement[] Views = [.. XDocument.Load(Path.Combine(TestEnvironment.Module, "Cifar10Ps.Format.ps1xml")).Descendants("View")];
+
+    [Fact]
+    public void Every_type_that_cmdlets_write_has_a_table_that_fits_and_a_list()
+    {
+        using Session session = new("Import-Module Cifar10Ps");
+        Type[] written = [.. session.Run("(Get-Command -Module Cifar10Ps).OutputType | ForEach-Object Type").Select(type => (Type)type).Where(IsOurs)];
+        HashSet<Type> types = [];
+        foreach (Type type in written)
+            Add(type, types);
+
+        Assert.Superset(new HashSet<string> { "EpochReport", "Prediction", "ClassProbability", "Evaluation", "ClassEvaluation", "ImageClassifier", "LabeledImage" }, types.Select(type => type.Name).ToHashSet());
+        Assert.All(types, type =>
+        {
+            XElement[] views = [.. Views.Where(view => view.Descendants("TypeName").Any(name => name.Value == type.FullName))];
+            Assert.True(views.Any(view => view.Element("TableControl") is not null), $"{type.Name} has no table");
+            Assert.True(views.Any(view => view.Element("ListControl") is not null), $"{type.Name} has no list");
+        });
+    }
+
+    [Fact]
+    public void Tables_are_no_wider_than_80_columns_and_their_headings_fit()
+    {
+        Assert.All(Views.Where(view => view.Element("TableControl") is not null), view =>
+        {
+            string name = view.Element("Name")!.Value;
+            XElement[] headers = [.. view.Descendants("TableColumnHeader")];
+            // Only the last column may take what is left, and it needs room.
+            int[] widths = [.. headers.Select((header, i) => (int?)header.Element("Width") ?? (i == headers.Length - 1 ? 10 : int.MaxValue / 100))];
+            Assert.True(widths.Sum() + widths.Length - 1 <= Columns, $"{name} is {widths.Sum() + widths.Length - 1} wide");
+            Assert.Equal(headers.Length, view.Descendants("TableColumnItem").Count());
+            Assert.All(headers, header => Assert.True(header.Element("Width") is null || header.Element("Label")!.Value.Length <= (int)header.Element("Width")!, $"{name}: {header}"));
+        });
+    }
+
+    [Fact]
+    public void Numbers_have_fixed_formats()
+    {
+        // A property that is a fraction or large would otherwise be printed with all its digits.
+        string[] bare = [.. from item in Views.Descendants().Where(item => item.Name.LocalName is "TableColumnItem" or "ListItem")
+                            where item.Element("FormatString") is null && item.Element("PropertyName") is not null
+                            select item.Element("PropertyName")!.Value];
+
+        Assert.DoesNotContain(bare, name => name.Contains("Loss", StringComparison.Ordinal) || name.Contains("Accuracy", StringComparison.Ordinal) || name.Contains("Rate", StringComparison.Ordinal)
+            || name is "Confidence" or "Probability" or "Precision" or "Recall" or "F1" or "ImagesPerSecond" or "Elapsed" or "ParameterCount" or "MultiplyAdds");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("de-DE")]
+    public void What_is_printed_fits_and_has_the_numbers_of_the_culture(string culture)
+    {
+        string[] scripts =
+        [
+            "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32", "$data.Test[0..3] | Invoke-Inference $model", "$data | Measure-Model $model",
+            "($data | Measure-Model $model).Classes", "$model", "$data", "$data.Test[0..3]", "$model.Preprocessing", "$model.Architecture",
+        ];
+        CultureInfo before = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo(culture);
+            foreach (string script in scripts)
+            {
+                using Session session = new(culture: culture);
+                session.Run("$Host.UI.RawUI.BufferSize = $Host.UI.RawUI.WindowSize = [Management.Automation.Host.Size]::new(80, 50)");
+                session.Run($"{script} | Out-Default");
+                Assert.All(session.Host.Text.Split('\n'), line => Assert.True(line.TrimEnd().Length <= Columns, $"{script}: {line}"));
+                if (script.Contains("Measure-Model", StringComparison.Ordinal))
+                    Assert.Matches(culture == "" ? @"\d\.\d %" : @"\d,\d.%", session.Host.Text);
+            }
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void Guesses_are_coloured_where_the_host_has_colours_and_only_where_the_truth_is_known()
+    {
+        string script = Assert.Single(Views.Single(view => view.Element("Name")!.Value == "Cifar10Ps.Prediction").Descendants("ScriptBlock"), block => block.Value.Contains("PSStyle", StringComparison.Ordinal)).Value;
+        using Session session = new();
+
+        // The escape sequences are what a terminal gets; this host is none.
+        string[] painted = [.. session.Run($$"""
+            $view = [scriptblock]::Create({{"'" + script.Replace("'", "''", StringComparison.Ordinal) + "'"}}.Replace('$Host.UI.SupportsVirtualTerminal', '$terminal'))
+            foreach ($terminal in $false, $true) {
+                foreach ($right in $true, $false, $null) { [pscustomobject]@{ Class = 'cat'; IsCorrect = $right } | ForEach-Object $view }
+            }
+            """).Select(text => (string)text)];
+
+        Assert.Equal(["cat", "cat", "cat", "\e[32mcat\e[0m", "\e[91mcat\e[0m", "cat"], painted);
+    }
+
+    // Jobs have PowerShell's own views.
+    private static bool IsOurs(Type? type) => type?.Namespace == "Cifar10Ps" && !type.IsEnum && !typeof(Job).IsAssignableFrom(type);
+
+    /// <summary>A type and those of its properties; of collections, what is in them.</summary>
+    private static void Add(Type type, HashSet<Type> types)
+    {
+        Type? item = type.GetInterfaces().Append(type).Where(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEnumerable<>)).Select(i => i.GetGenericArguments()[0]).FirstOrDefault();
+        if (typeof(IEnumerable).IsAssignableFrom(type))
+        {
+            if (IsOurs(item))
+                Add(item!, types);
+        }
+        else if (IsOurs(type) && types.Add(type))
+        {
+            foreach (PropertyInfo property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+                Add(property.PropertyType, types);
+        }
+    }
+}
