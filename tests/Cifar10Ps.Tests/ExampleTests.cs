@@ -3,6 +3,24 @@ namespace Cifar10Ps.Tests;
 public sealed class ExampleTests
 {
     [Fact]
+    public void The_results_of_a_run_are_drawn_whether_it_is_trained_on_the_spot_or_there_already()
+    {
+        using Session session = new();
+        session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Show-Results.ps1");
+        session.Run("$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; 'Start-ModelTraining:BatchSize' = 32 }");
+        session.Run("$model | Save-Model 'a model.safetensors'; $null = $data | Start-ModelTraining $model -Epochs 1 -OutputDirectory result");
+
+        session.Run("& $example -Epochs 1 -Destination trained; & $example -Path 'a model.safetensors' -Destination 'from a file'; & $example -Path result -Destination resumed");
+
+        string[] all = ["confusion.png", "losses.png", "predictions.png", "training.png"];
+        Assert.Equal(all, Names("trained"));
+        Assert.Equal(all, Names("resumed"));
+        Assert.Equal(all[..3], Names("from a file"));
+
+        string[] Names(string folder) => [.. Directory.GetFiles(session.Folder[folder]).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
     public void The_training_example_goes_on_with_synthetic_data_where_there_is_no_other_and_resumes()
     {
         using Session session = new();
