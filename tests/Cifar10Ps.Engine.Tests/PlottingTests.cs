@@ -184,7 +184,7 @@ public class PlottingTests
     public void Names_on_a_sheet_are_shortened()
     {
         ImageClassifier model = Model(Difficult);
-        Prediction[] predictions = [.. Difficult.Select((name, i) => new Prediction(model, [.. Difficult.Select((_, c) => c == i ? 3f : 0)], 1, Image(i, (i + 1) % 10, Difficult[(i + 1) % 10]), null))];
+        Prediction[] predictions = [.. Difficult.Select((name, i) => new Prediction(model, [.. Difficult.Select((_, c) => c == i ? 3f : 0)], 1, Image(i, (i + 1) % 10, Difficult[(i + 1) % 10])))];
 
         SvgText.CheckLayout(PredictionSheet.Draw(predictions, 10, topLosses: false));
     }
@@ -248,16 +248,16 @@ public class PlottingTests
     }
 
     private static Prediction Predict(int index, int label, int guess, float logit = 3) =>
-        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == guess ? logit : 0)], 1, Image(index, label, Cifar10[label]), null);
+        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == guess ? logit : 0)], 1, Image(index, label, Cifar10[label]));
 
     private static Prediction FilePrediction(string path) =>
-        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == 3 ? 1f : 0)], 1, Image(0, -1, ""), path);
+        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == 3 ? 1f : 0)], 1, Image(0, -1, "", path));
 
     /// <summary>A blue image.</summary>
-    private static LabeledImage Image(int index, int label, string name)
+    private static LabeledImage Image(int index, int label, string name, string? path = null)
     {
         byte[] pixels = new byte[3 * 32 * 32];
         pixels.AsSpan(2 * 32 * 32).Fill(255);
-        return new LabeledImage(index, label, name, 32, 32, pixels);
+        return new LabeledImage(index, label, name, 32, 32, pixels, path);
     }
 }

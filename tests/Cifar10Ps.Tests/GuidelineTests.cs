@@ -12,6 +12,9 @@ public sealed partial class GuidelineTests : IDisposable
     {
         ["Export-Model"] = "$model | Export-Model new.pth",
         ["Export-ModelGraph"] = "$model | Export-ModelGraph new.dot",
+        ["Export-ConfusionMatrix"] = "$data | Measure-Model $model | Export-ConfusionMatrix new.svg",
+        ["Export-PredictionSheet"] = "$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg",
+        ["Export-TrainingPlot"] = "$data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -WhatIf:$false -Confirm:$false | Export-TrainingPlot new.svg",
         ["Get-Cifar10"] = "Get-Cifar10 -Uri http://127.0.0.1:1/cifar-10-binary.tar.gz",
         ["Save-Model"] = "$model | Save-Model new.safetensors",
         ["Start-ModelTraining"] = "$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory new",
@@ -105,8 +108,8 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void SD03_parameters_have_standard_names_and_types()
     {
-        // Two classes at least; a model has many weights.
-        string[] lists = ["Classes", "InitialWeights"];
+        // Two classes at least; a model has many weights; a sheet shows several losses.
+        string[] lists = ["Classes", "InitialWeights", "TopLosses"];
 
         Assert.DoesNotContain(OwnParameters(), own => !PascalCase().IsMatch(own.Parameter.Name));
         Assert.DoesNotContain(OwnParameters(), own => own.Parameter.Name.EndsWith('s') && !lists.Contains(own.Parameter.Name) && !IsNumber(own.Parameter.ParameterType));

@@ -2,8 +2,12 @@ BeforeAll { . $PSScriptRoot/Setup.ps1 }
 
 Describe 'What writes' {
     BeforeAll {
+        $reports = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32
         # Each cmdlet that asks, and something that it would write.
         $writers = [ordered]@{
+            'Export-ConfusionMatrix' = '$data | Measure-Model $model | Export-ConfusionMatrix new.svg'
+            'Export-PredictionSheet' = '$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg'
+            'Export-TrainingPlot' = '$reports | Export-TrainingPlot new.svg'
             'Export-Model'        = '$model | Export-Model new.pth'
             'Export-ModelGraph'   = '$model | Export-ModelGraph new.dot'
             'Get-Cifar10'         = 'Get-Cifar10 -Uri http://127.0.0.1:1/cifar-10-binary.tar.gz'

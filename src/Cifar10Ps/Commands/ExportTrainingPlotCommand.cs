@@ -16,6 +16,7 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
 
     /// <summary>What to call the run; Get-TrainingHistory says it of its reports.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
     public string? Run { get; set; }
 
     /// <inheritdoc/>
