@@ -38,10 +38,10 @@ BeforeAll {
         $parts = @{}
         foreach ($part in $text -split '(?m)^=== ' | Select-Object -Skip 1) {
             $name, $rest = $part -split '\r?\n', 2
-            # Without what differs from run to run (times, speeds), and with the width of the screen (columns, lines that
+            # Without colours, what differs from run to run (times, speeds), and with the width of the screen (columns, lines that
             # are wrapped or cut); warnings are on the error stream of the script host.
-            $parts[$name] = $rest -replace '(?m)^WARNING: .*' -replace [regex]::Escape($Folder) -replace '(?m) % [a-z].*$' -replace
-                '\d{4}-\d\d-\d\d[T_]\d\d:?\d\d:?\d\d', '<date>' -replace '\d+\s+\d\d:\d\d:\d\d', '<speed>' -replace '\d+ images/s', '<speed>' -replace '[\s-]'
+            $parts[$name] = $rest -replace '\e\[[\d;]*m' -replace '(?m)^WARNING: .*' -replace [regex]::Escape($Folder) -replace '(?m) % [a-z].*$' -replace
+                '\d{4}-\d\d-\d\d[T_]\d\d:?\d\d:?\d\d', '<date>' -replace '\d+\s+\d\d:\d\d:\d\d', '<speed>' -replace '\d+ images/s', '<speed>' -replace '(?m)(%\s+)\d+\s*$', '$1<speed>' -replace '[\s-]'
         }
         $parts
     }

@@ -93,7 +93,7 @@ Describe 'A training job' {
         $job = Start-Job -ScriptBlock { Import-Module $using:modulePath; Get-TrainingHistory $using:run }
         $back = $job | Wait-Job | Receive-Job
         $job | Remove-Job
-        $back.PSTypeNames[0] | Should -Be 'Deserialized.Cifar10Ps.EpochReport'
+        $back[0].PSTypeNames[0] | Should -Be 'Deserialized.Cifar10Ps.EpochReport'
         $back.Loss | Should -Be $reports.Loss
         Get-View $back | Should -Match 'Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy'
     }
