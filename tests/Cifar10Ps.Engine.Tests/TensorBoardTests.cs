@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using SkiaSharp;
 using Tensorboard;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -7,7 +8,7 @@ namespace Cifar10Ps.Tests;
 public sealed class TensorBoardTests : IDisposable
 {
     private static readonly string[] TrainingTags = ["loss/train", "accuracy/train", "learning_rate", "images_per_second"];
-    private static readonly string[] ValidationTags = ["loss/validation", "accuracy/validation"];
+    private static readonly string[] ValidationTags = ["loss/validation", "accuracy/validation", "predictions", "confusion_matrix"];
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -33,7 +34,7 @@ public sealed class TensorBoardTests : IDisposable
         Assert.Equal(unchecked(((crc >> 15) | (crc << 17)) + 0xA282EAD8), EventFile.MaskedChecksum(System.Text.Encoding.ASCII.GetBytes(text)));
 
     [Fact]
-    public void A_run_leaves_the_figures_of_each_epoch()
+    public void A_run_leaves_the_figures_and_the_pictures_of_each_epoch()
     {
         Trainer trainer = NewRun(TinyOptions(), Output());
         trainer.TensorBoard = new TensorBoardLog(_folder.Path);
@@ -52,7 +53,15 @@ public sealed class TensorBoardTests : IDisposable
             Assert.Equal((float)report.ValidationAccuracy!, values["accuracy/validation"].SimpleValue);
             Assert.Equal((float)report.LearningRate, values["learning_rate"].SimpleValue);
             Assert.Equal((float)report.ImagesPerSecond, values["images_per_second"].SimpleValue);
+            foreach (Summary.Types.Image image in values.Values.Select(value => value.Image).OfType<Summary.Types.Image>())
+            {
+                using SKBitmap picture = SKBitmap.Decode(image.EncodedImageString.ToByteArray());
+                Assert.Equal((image.Width, image.Height), (picture.Width, picture.Height));
+                Assert.True(picture.Pixels.Distinct().Count() > 10);
+            }
         }
+
+        Assert.NotEqual(epochs[0].Summary.Value.Single(v => v.Tag == "predictions").Image, epochs[1].Summary.Value.Single(v => v.Tag == "predictions").Image);
     }
 
     [Fact]

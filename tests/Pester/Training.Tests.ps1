@@ -43,7 +43,7 @@ Describe 'Start-ModelTraining' {
         $data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory TestDrive:/tensorboard -TensorBoard | Should -HaveCount 2
         $events = Get-ChildItem TestDrive:/tensorboard/events.out.tfevents.*
         $text = [Text.Encoding]::ASCII.GetString([IO.File]::ReadAllBytes($events.FullName))
-        foreach ($tag in 'loss/train', 'accuracy/validation', 'learning_rate') {
+        foreach ($tag in 'loss/train', 'accuracy/validation', 'learning_rate', 'predictions', 'confusion_matrix') {
             ($text -split [regex]::Escape($tag)).Count | Should -Be 3
         }
     }

@@ -35,19 +35,21 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
     /// <exception cref="EngineException"><c>UnknownPictureFormat</c>, <c>FileNotWritable</c>.</exception>
     public void Save(string path)
     {
-        Action<Stream> write = FormatOf(path) == PictureFormat.Svg ? WriteSvg : WritePng;
+        Action<Stream> write = FormatOf(path) == PictureFormat.Svg ? WriteSvg : stream => stream.Write(ToPng(Scale));
         AtomicFile.Write(path, write);
     }
 
-    private void WritePng(Stream stream)
+    /// <summary>The content of a PNG file.</summary>
+    /// <param name="scale">Pixels for each unit.</param>
+    public byte[] ToPng(int scale)
     {
-        using SKSurface surface = SKSurface.Create(new SKImageInfo(Width * Scale, Height * Scale, SKColorType.Rgba8888, SKAlphaType.Opaque));
-        surface.Canvas.Scale(Scale);
+        using SKSurface surface = SKSurface.Create(new SKImageInfo(Width * scale, Height * scale, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        surface.Canvas.Scale(scale);
         surface.Canvas.Clear(SKColors.White);
         Draw(surface.Canvas);
         using SKImage image = surface.Snapshot();
         using SKData data = image.Encode(SKEncodedImageFormat.Png, 100);
-        data.SaveTo(stream);
+        return data.ToArray();
     }
 
     private void WriteSvg(Stream stream)

@@ -1,20 +1,26 @@
+using Google.Protobuf;
 using Tensorboard;
 
 namespace Cifar10Ps;
 
 /// <summary>
-/// Tells TensorBoard how a run goes: after each epoch, whose number is the step, loss and accuracy, the learning rate
-/// and the speed.
+/// Tells TensorBoard how a run goes: after each epoch, whose number is the step, loss and accuracy, the learning rate,
+/// the speed, a sheet of sample predictions and the confusion matrix.
 /// </summary>
 /// <param name="folder">The folder for the event files; a run that goes on adds one.</param>
 public sealed class TensorBoardLog(string folder)
 {
+    private const int SampleCount = 28;
     private string? _file;
 
     /// <summary>Adds an epoch.</summary>
     /// <param name="history">The reports of the run up to this epoch.</param>
+    /// <param name="evaluation">Its validation; null: there was none.</param>
+    /// <param name="model">The model after it.</param>
+    /// <param name="images">The images of the validation; the first ones are the samples.</param>
+    /// <param name="precision">Precision of the model's predictions.</param>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
-    internal void Add(IReadOnlyList<EpochReport> history)
+    internal void Add(IReadOnlyList<EpochReport> history, Evaluation? evaluation, ImageClassifier model, IReadOnlyList<LabeledImage> images, Precision precision)
     {
         EpochReport report = history[^1];
         DateTimeOffset now = DateTimeOffset.UtcNow;
@@ -28,7 +34,21 @@ public sealed class TensorBoardLog(string folder)
             events.AddRange((isFirst ? history.SkipLast(1) : []).Select(earlier => ToEvent(earlier, now - (report.Elapsed - earlier.Elapsed))));
         }
 
-        EventFile.Append(_file, [.. events, ToEvent(report, now)]);
+        Event last = ToEvent(report, now);
+        if (evaluation is not null)
+        {
+            last.Summary.Value.Add(ToValue("predictions", PredictionSheet.Draw(Sample(model, images, precision), SampleCount, topLosses: false)));
+            if (evaluation.Classes.Length <= ConfusionMatrixPlot.MaximumClasses)
+                last.Summary.Value.Add(ToValue("confusion_matrix", ConfusionMatrixPlot.Draw(evaluation, ConfusionMatrixCell.Both)));
+        }
+
+        EventFile.Append(_file, [.. events, last]);
+    }
+
+    private static Prediction[] Sample(ImageClassifier model, IReadOnlyList<LabeledImage> images, Precision precision)
+    {
+        using Predictor predictor = new(model, threads: 1, precision);
+        return [.. predictor.Predict([.. images.Take(SampleCount).Select(image => (image, (string?)null))], 1)];
     }
 
     private static Event ToEvent(EpochReport report, DateTimeOffset time)
@@ -48,4 +68,10 @@ public sealed class TensorBoardLog(string folder)
                 result.Summary.Value.Add(new Summary.Types.Value { Tag = tag, SimpleValue = (float)number });
         }
     }
+
+    private static Summary.Types.Value ToValue(string tag, Picture picture) => new()
+    {
+        Tag = tag,
+        Image = new Summary.Types.Image { Width = picture.Width, Height = picture.Height, Colorspace = 4, EncodedImageString = ByteString.CopyFrom(picture.ToPng(scale: 1)) },
+    };
 }

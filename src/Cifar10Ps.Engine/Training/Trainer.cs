@@ -175,13 +175,14 @@ public sealed class Trainer
                     isWhole = false;
                     if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
                         yield break;
-                    EpochReport report = Report(Validate(weights, progress, cancellation));
+                    Evaluation? evaluation = Validate(weights, progress, cancellation);
+                    EpochReport report = Report(evaluation);
                     _state.History.Add(report);
                     (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
                     _model.TrainedEpochs++;
                     Output?.SaveEpoch(ToCheckpoint(optimizer));
                     isWhole = true;
-                    TensorBoard?.Add(_state.History);
+                    TensorBoard?.Add(_state.History, evaluation, _model, _validation, Options.Precision);
                     yield return report;
                     StopReason ??= EarlyStop();
                 }
