@@ -41,7 +41,7 @@ BeforeAll {
             # Without colours, what differs from run to run (times, speeds), and with the width of the screen (columns, lines that
             # are wrapped or cut); warnings are on the error stream of the script host.
             $parts[$name] = $rest -replace '\e\[[\d;]*m' -replace '(?m)^WARNING: .*' -replace [regex]::Escape($Folder) -replace '(?m) % [a-z].*$' -replace
-                '\d{4}-\d\d-\d\d[T_]\d\d:?\d\d:?\d\d', '<date>' -replace '\d+\s+\d\d:\d\d:\d\d', '<speed>' -replace '\d+ images/s', '<speed>' -replace '(?m)(%\s+)\d+\s*$', '$1<speed>' -replace '[\s-]'
+                '\d{4}-\d\d-\d\d[T_]\d\d:?\d\d:?\d\d', '<date>' -replace '\d+\s+\d\d:\d\d:\d\d', '<speed>' -replace '\d+ images/s', '<speed>' -replace '(?m)(%\s+)\d+\s*$', '$1<speed>' -replace 'pictures-\w{6}\b', '<folder>' -replace '[\s-]'
         }
         $parts
     }

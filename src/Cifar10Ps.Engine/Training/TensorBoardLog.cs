@@ -48,7 +48,7 @@ public sealed class TensorBoardLog(string folder)
     private static Prediction[] Sample(ImageClassifier model, IReadOnlyList<LabeledImage> images, Precision precision)
     {
         using Predictor predictor = new(model, threads: 1, precision);
-        return [.. predictor.Predict([.. images.Take(SampleCount).Select(image => (image, (string?)null))], 1)];
+        return [.. predictor.Predict([.. images.Take(SampleCount)], 1)];
     }
 
     private static Event ToEvent(EpochReport report, DateTimeOffset time)
