@@ -34,6 +34,7 @@ Describe 'What writes' {
         Set-Content $TestDrive/confirm.ps1 @(
             "Import-Module '$modulePath'"
             '$data = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32; $model = New-ResNet20'
+            '$reports = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32'
             $writers.Values | ForEach-Object { "$_ -Confirm" }
             '"left: $(Get-ChildItem)"'
             '$model | Save-Model yes.safetensors -Confirm'
@@ -41,6 +42,7 @@ Describe 'What writes' {
         $text = (@('n') * $writers.Count + 'y') | pwsh -NoProfile -File $TestDrive/confirm.ps1 | Out-String
         ([regex]::Matches($text, 'Are you sure')).Count | Should -Be ($writers.Count + 1)
         $text | Should -Match '(?m)left: \r?$'
+        $text | Should -Not -Match 'Cannot'
         (Get-ChildItem).Name | Should -Be 'yes.safetensors'
         "$TestDrive/cache/Cifar10Ps" | Should -Not -Exist
     }
