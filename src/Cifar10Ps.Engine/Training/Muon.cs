@@ -20,19 +20,27 @@ internal sealed class Muon
     private const int Iterations = 3;
 
     private readonly WorkerPool _pool;
-    private readonly (long Offset, long Rows, long Columns)[] _matrices;
+    private readonly (long Offset, long Count, long Rows, long Columns)[] _groups;
 
     /// <summary>Finds the convolutions of a network.</summary>
     /// <param name="weights">Its weights.</param>
-    /// <param name="pool">Who computes; each matrix is one piece of work.</param>
+    /// <param name="pool">Who computes; neighbours of the same shape are one piece of work.</param>
     public Muon(NetworkWeights weights, WorkerPool pool)
     {
         _pool = pool;
-        long[] lengths = [.. weights.LearnedViews.TakeWhile(view => view.dim() == 4).Select(view => view.numel())];
-        Length = lengths.Sum();
+        List<(long Offset, long Count, long Rows, long Columns)> groups = [];
+        foreach (Tensor view in weights.LearnedViews.TakeWhile(view => view.dim() == 4))
+        {
+            (long rows, long columns) = (view.shape[0], view.numel() / view.shape[0]);
+            if (groups.Count > 0 && groups[^1] is var last && (last.Rows, last.Columns) == (rows, columns))
+                groups[^1] = last with { Count = last.Count + 1 };
+            else
+                groups.Add((Length, 1, rows, columns));
+            Length += rows * columns;
+        }
+
         // The largest first, so that the workers end together.
-        _matrices = [.. lengths.Select((length, i) => (lengths[..i].Sum(), weights.LearnedViews[i].shape[0], length / weights.LearnedViews[i].shape[0]))
-            .OrderByDescending(matrix => matrix.Item2 * matrix.Item2 * matrix.Item3)];
+        _groups = [.. groups.OrderByDescending(group => group.Count * group.Rows * group.Rows * group.Columns)];
     }
 
     /// <summary>Number of values in convolutions; they are the first of all.</summary>
@@ -43,31 +51,40 @@ internal sealed class Muon
     /// <param name="gradients">Their gradients, laid out alike; overwritten.</param>
     /// <param name="momenta">Their momenta, laid out alike.</param>
     /// <param name="learningRate">Size of the step, against weights of norm √output.</param>
-    public void Step(Tensor parameters, Tensor gradients, Tensor momenta, double learningRate) => _pool.Run(_matrices.Length, (_, item) =>
+    public void Step(Tensor parameters, Tensor gradients, Tensor momenta, double learningRate) => _pool.Run(_groups.Length, (_, item) =>
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        (long offset, long rows, long columns) = _matrices[item];
-        Tensor weights = Matrix(parameters), gradient = Matrix(gradients), momentum = Matrix(momenta);
+        (long offset, long count, long rows, long columns) = _groups[item];
+        Tensor weights = Matrices(parameters), gradient = Matrices(gradients), momentum = Matrices(momenta);
         momentum.MultiplyBy(Momentum).AddTensor(gradient);
         Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
-        weights.div_(weights.norm().AddNumber(1e-12)).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
+        weights.div_(linalg.vector_norm(weights, 2, [1, 2], keepdim: true).AddNumber(1e-12)).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
 
-        Tensor Matrix(Tensor all) => all.narrow(0, offset, rows * columns).view(rows, columns);
+        Tensor Matrices(Tensor all) => all.narrow(0, offset, count * rows * columns).view(count, rows, columns);
     });
 
-    /// <summary>A matrix with the same singular vectors and singular values of about one, by Newton and Schulz's iteration.</summary>
-    private static Tensor Orthogonalize(Tensor matrix)
+    /// <summary>
+    /// Matrices [count, rows, columns] with the same singular vectors and singular values of about one, by Newton and Schulz's
+    /// iteration. It is a polynomial of the small square XXᵀ, so all iterations run on that, and the matrix itself is multiplied once.
+    /// </summary>
+    private static Tensor Orthogonalize(Tensor matrices)
     {
-        bool isTall = matrix.shape[0] > matrix.shape[1];
-        Tensor x = isTall ? matrix.t() : matrix;
-        x = x.div_(x.norm().AddNumber(1e-7));
+        bool isTall = matrices.shape[1] > matrices.shape[2];
+        Tensor x = isTall ? matrices.mT : matrices;
+        Tensor square = x.bmm(x.mT), diagonal = square.diagonal(0, 1, 2), scale = diagonal.sum(1, keepdim: true).unsqueeze(2).AddNumber(1e-14);
+        square = square.div_(scale);
+        Tensor? product = null;
         for (int i = 0; i < Iterations; i++)
         {
-            Tensor square = x.mm(x.t());
-            x = x.addmm(square.addmm(square, square, beta: -4.7750f, alpha: 2.0315f), x, beta: 3.4445f, alpha: 1);
+            Tensor factor = square.baddbmm(square, square, beta: -4.7750f, alpha: 2.0315f);
+            factor.diagonal(0, 1, 2).AddNumber(3.4445);
+            product = product is null ? factor : product.bmm(factor);
+            if (i < Iterations - 1)
+                square = factor.bmm(square).bmm(factor);
         }
 
-        return isTall ? x.t() : x;
+        x = product!.bmm(x).div_(scale.sqrt_());
+        return isTall ? x.mT : x;
     }
 }
