@@ -13,6 +13,9 @@ internal unsafe interface IElement
     /// <summary>Reads values <paramref name="i"/> to i + 15.</summary>
     static abstract Vector512<float> Load(byte* values, nint i);
 
+    /// <summary>Writes values <paramref name="i"/> to i + 15.</summary>
+    static abstract void Store(byte* values, nint i, Vector512<float> source);
+
     /// <summary>Writes values <paramref name="i"/> to i + 31.</summary>
     static abstract void Store(byte* values, nint i, Vector512<float> lower, Vector512<float> upper);
 }
@@ -26,6 +29,10 @@ internal readonly unsafe struct Float32Element : IElement
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* values, nint i) => Vector512.Load((float*)values + i);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(byte* values, nint i, Vector512<float> source) => source.Store((float*)values + i);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,6 +53,11 @@ internal readonly unsafe struct BFloat16Element : IElement
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* values, nint i) =>
         (Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)values + i)) << 16).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(byte* values, nint i, Vector512<float> source) =>
+        Avx512F.ConvertToVector256UInt16(Rounded(source) >> 16).Store((ushort*)values + i);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -42,7 +42,7 @@ internal sealed class FusedReplica<TElement> : Replica
                 _blocks.Add(new Block(
                     Layer(prefix + "conv1", prefix + "bn1", downsampling ? 2 : 1),
                     Layer(prefix + "conv2", prefix + "bn2", 1),
-                    downsampling && _shortcut != Shortcut.ZeroPad ? Layer(prefix + "downsample.0", prefix + "downsample.1", 2) : null,
+                    downsampling && _shortcut != Shortcut.ZeroPad ? Layer(prefix + "downsample.0", prefix + "downsample.1", 1) : null,
                     downsampling));
             }
         }
@@ -94,7 +94,7 @@ internal sealed class FusedReplica<TElement> : Replica
         block.Padded = null;
         Tensor? shortcut = _shortcut == Shortcut.ProjectionOnly ? null : x;
         if (block.Projection is not null)
-            shortcut = block.Projection.Forward(x, null, activate: false);
+            shortcut = block.Projection.Forward(EverySecondPixel<TElement>.Of(x).requires_grad_(true), null, activate: false);
         else if (block.IsDownsampling)
             shortcut = block.Padded = Pad(x);
         return block.Second.Forward(block.First.Forward(x, null, activate: true), shortcut, activate: true);
@@ -108,7 +108,11 @@ internal sealed class FusedReplica<TElement> : Replica
         // From here on, gradient is that of the sum of both branches.
         Tensor input = block.First.Backward(inner, null, activated: true, gradients, keepGradient: false)!;
         if (block.Projection is not null)
-            return (input, block.Projection.Backward(gradient, null, activated: false, gradients, keepGradient: false));
+        {
+            EverySecondPixel<TElement>.Add(input, block.Projection.Backward(gradient, null, activated: false, gradients, keepGradient: false)!);
+            return (input, null);
+        }
+
         if (block.Padded is not null)
             return (input, ActivationMemory.ChannelsLast(autograd.grad([block.Padded], [block.Input], [gradient])[0]));
         return (input, _shortcut == Shortcut.ProjectionOnly ? null : gradient);
