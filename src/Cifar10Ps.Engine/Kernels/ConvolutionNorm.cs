@@ -147,13 +147,13 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     {
         double sum = 0;
         for (int i = channel; i < Period; i += _channels)
-            sum += sums[i];
+            sum += sums[TElement.Position(i)];
         return sum;
     }
 
     private void Spread(float* values, int channel, double value)
     {
         for (int i = channel; i < Period; i += _channels)
-            values[i] = (float)value;
+            values[TElement.Position(i)] = (float)value;
     }
 }

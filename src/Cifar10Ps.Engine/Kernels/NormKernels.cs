@@ -9,7 +9,7 @@ namespace Cifar10Ps;
 /// </summary>
 /// <remarks>
 /// The number of channels divides <see cref="Period"/>, so whatever belongs to a channel is repeated to that length, and the kernels
-/// need not know the number of channels. Lengths are multiples of the period.
+/// need not know the number of channels; there it lies in the order of <see cref="IElement.Position"/>. Lengths are multiples of the period.
 /// S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 /// </remarks>
 /// <typeparam name="TElement">How activations lie in memory.</typeparam>
@@ -36,7 +36,7 @@ internal static unsafe class NormKernels<TElement>
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, q0 = default, q1 = default, q2 = default, q3 = default;
             for (nint i = start; i < end; i += Period)
             {
-                Vector512<float> y0 = TElement.Load(y, i), y1 = TElement.Load(y, i + 16), y2 = TElement.Load(y, i + 32), y3 = TElement.Load(y, i + 48);
+                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32), y3 = TElement.LoadUpper(y, i + 32);
                 s0 += y0;
                 s1 += y1;
                 s2 += y2;
@@ -68,14 +68,14 @@ internal static unsafe class NormKernels<TElement>
         Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32), b3 = Vector512.Load(offset + 48);
         for (nint i = 0; i < length; i += Period)
         {
-            Vector512<float> x0 = Vector512.FusedMultiplyAdd(a0, TElement.Load(y, i), b0), x1 = Vector512.FusedMultiplyAdd(a1, TElement.Load(y, i + 16), b1);
-            Vector512<float> x2 = Vector512.FusedMultiplyAdd(a2, TElement.Load(y, i + 32), b2), x3 = Vector512.FusedMultiplyAdd(a3, TElement.Load(y, i + 48), b3);
+            Vector512<float> x0 = Vector512.FusedMultiplyAdd(a0, TElement.LoadLower(y, i), b0), x1 = Vector512.FusedMultiplyAdd(a1, TElement.LoadUpper(y, i), b1);
+            Vector512<float> x2 = Vector512.FusedMultiplyAdd(a2, TElement.LoadLower(y, i + 32), b2), x3 = Vector512.FusedMultiplyAdd(a3, TElement.LoadUpper(y, i + 32), b3);
             if (shortcut != null)
             {
-                x0 += TElement.Load(shortcut, i);
-                x1 += TElement.Load(shortcut, i + 16);
-                x2 += TElement.Load(shortcut, i + 32);
-                x3 += TElement.Load(shortcut, i + 48);
+                x0 += TElement.LoadLower(shortcut, i);
+                x1 += TElement.LoadUpper(shortcut, i);
+                x2 += TElement.LoadLower(shortcut, i + 32);
+                x3 += TElement.LoadUpper(shortcut, i + 32);
             }
 
             // The processor's maximum gives its second operand if one is no number: that must reach the loss.
@@ -101,22 +101,22 @@ internal static unsafe class NormKernels<TElement>
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
             for (nint i = start; i < end; i += Period)
             {
-                Vector512<float> g0 = TElement.Load(gradient, i), g1 = TElement.Load(gradient, i + 16);
-                Vector512<float> g2 = TElement.Load(gradient, i + 32), g3 = TElement.Load(gradient, i + 48);
+                Vector512<float> g0 = TElement.LoadLower(gradient, i), g1 = TElement.LoadUpper(gradient, i);
+                Vector512<float> g2 = TElement.LoadLower(gradient, i + 32), g3 = TElement.LoadUpper(gradient, i + 32);
                 if (more != null)
                 {
-                    g0 += TElement.Load(more, i);
-                    g1 += TElement.Load(more, i + 16);
-                    g2 += TElement.Load(more, i + 32);
-                    g3 += TElement.Load(more, i + 48);
+                    g0 += TElement.LoadLower(more, i);
+                    g1 += TElement.LoadUpper(more, i);
+                    g2 += TElement.LoadLower(more, i + 32);
+                    g3 += TElement.LoadUpper(more, i + 32);
                 }
 
                 if (output != null)
                 {
-                    g0 = WherePositive(TElement.Load(output, i), g0);
-                    g1 = WherePositive(TElement.Load(output, i + 16), g1);
-                    g2 = WherePositive(TElement.Load(output, i + 32), g2);
-                    g3 = WherePositive(TElement.Load(output, i + 48), g3);
+                    g0 = WherePositive(TElement.LoadLower(output, i), g0);
+                    g1 = WherePositive(TElement.LoadUpper(output, i), g1);
+                    g2 = WherePositive(TElement.LoadLower(output, i + 32), g2);
+                    g3 = WherePositive(TElement.LoadUpper(output, i + 32), g3);
                     TElement.Store(gradient, i, g0, g1);
                     TElement.Store(gradient, i + 32, g2, g3);
                 }
@@ -125,10 +125,10 @@ internal static unsafe class NormKernels<TElement>
                 s1 += g1;
                 s2 += g2;
                 s3 += g3;
-                p0 = Vector512.FusedMultiplyAdd(g0, TElement.Load(y, i), p0);
-                p1 = Vector512.FusedMultiplyAdd(g1, TElement.Load(y, i + 16), p1);
-                p2 = Vector512.FusedMultiplyAdd(g2, TElement.Load(y, i + 32), p2);
-                p3 = Vector512.FusedMultiplyAdd(g3, TElement.Load(y, i + 48), p3);
+                p0 = Vector512.FusedMultiplyAdd(g0, TElement.LoadLower(y, i), p0);
+                p1 = Vector512.FusedMultiplyAdd(g1, TElement.LoadUpper(y, i), p1);
+                p2 = Vector512.FusedMultiplyAdd(g2, TElement.LoadLower(y, i + 32), p2);
+                p3 = Vector512.FusedMultiplyAdd(g3, TElement.LoadUpper(y, i + 32), p3);
             }
 
             AddTo(sums, s0, s1, s2, s3);
@@ -158,11 +158,11 @@ internal static unsafe class NormKernels<TElement>
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
             for (nint i = start; i < end; i += Period)
             {
-                Vector512<float> y0 = TElement.Load(y, i), y1 = TElement.Load(y, i + 16), y2 = TElement.Load(y, i + 32), y3 = TElement.Load(y, i + 48);
-                Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.Load(gradient, i));
-                Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.Load(gradient, i + 16));
-                Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.Load(gradient, i + 32));
-                Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.Load(gradient, i + 48));
+                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32), y3 = TElement.LoadUpper(y, i + 32);
+                Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.LoadLower(gradient, i));
+                Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.LoadUpper(gradient, i));
+                Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.LoadLower(gradient, i + 32));
+                Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.LoadUpper(gradient, i + 32));
                 s0 += g0;
                 s1 += g1;
                 s2 += g2;
@@ -197,13 +197,13 @@ internal static unsafe class NormKernels<TElement>
         Vector512<float> r0 = Vector512.Load(r), r1 = Vector512.Load(r + 16), r2 = Vector512.Load(r + 32), r3 = Vector512.Load(r + 48);
         for (nint i = 0; i < length; i += Period)
         {
-            Vector512<float> y0 = TElement.Load(y, i), y1 = TElement.Load(y, i + 16), y2 = TElement.Load(y, i + 32), y3 = TElement.Load(y, i + 48);
-            Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.Load(gradient, i));
-            Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.Load(gradient, i + 16));
+            Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32), y3 = TElement.LoadUpper(y, i + 32);
+            Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.LoadLower(gradient, i));
+            Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.LoadUpper(gradient, i));
             TElement.Store(gradient, i,
                 Vector512.FusedMultiplyAdd(p0, g0, Vector512.FusedMultiplyAdd(q0, y0, r0)), Vector512.FusedMultiplyAdd(p1, g1, Vector512.FusedMultiplyAdd(q1, y1, r1)));
-            Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.Load(gradient, i + 32));
-            Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.Load(gradient, i + 48));
+            Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.LoadLower(gradient, i + 32));
+            Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.LoadUpper(gradient, i + 32));
             TElement.Store(gradient, i + 32,
                 Vector512.FusedMultiplyAdd(p2, g2, Vector512.FusedMultiplyAdd(q2, y2, r2)), Vector512.FusedMultiplyAdd(p3, g3, Vector512.FusedMultiplyAdd(q3, y3, r3)));
         }
@@ -226,11 +226,11 @@ internal static unsafe class NormKernels<TElement>
         for (nint i = 0; i < length; i += Period)
         {
             TElement.Store(result, i,
-                Vector512.FusedMultiplyAdd(p0, TElement.Load(gradient, i), Vector512.FusedMultiplyAdd(q0, TElement.Load(y, i), r0)),
-                Vector512.FusedMultiplyAdd(p1, TElement.Load(gradient, i + 16), Vector512.FusedMultiplyAdd(q1, TElement.Load(y, i + 16), r1)));
+                Vector512.FusedMultiplyAdd(p0, TElement.LoadLower(gradient, i), Vector512.FusedMultiplyAdd(q0, TElement.LoadLower(y, i), r0)),
+                Vector512.FusedMultiplyAdd(p1, TElement.LoadUpper(gradient, i), Vector512.FusedMultiplyAdd(q1, TElement.LoadUpper(y, i), r1)));
             TElement.Store(result, i + 32,
-                Vector512.FusedMultiplyAdd(p2, TElement.Load(gradient, i + 32), Vector512.FusedMultiplyAdd(q2, TElement.Load(y, i + 32), r2)),
-                Vector512.FusedMultiplyAdd(p3, TElement.Load(gradient, i + 48), Vector512.FusedMultiplyAdd(q3, TElement.Load(y, i + 48), r3)));
+                Vector512.FusedMultiplyAdd(p2, TElement.LoadLower(gradient, i + 32), Vector512.FusedMultiplyAdd(q2, TElement.LoadLower(y, i + 32), r2)),
+                Vector512.FusedMultiplyAdd(p3, TElement.LoadUpper(gradient, i + 32), Vector512.FusedMultiplyAdd(q3, TElement.LoadUpper(y, i + 32), r3)));
         }
     }
 

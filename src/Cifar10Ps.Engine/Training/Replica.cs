@@ -29,7 +29,7 @@ internal abstract class Replica : IDisposable
         bool fits = model.Preprocessing.Width % 4 == 0 && model.Preprocessing.Height % 4 == 0;
         return precision switch
         {
-            Precision.BFloat16 when fits && Avx512BW.IsSupported => new FusedReplica<BFloat16Element>(model.Architecture, master, precision, labelSmoothing),
+            Precision.BFloat16 when fits && Avx512F.IsSupported => new FusedReplica<BFloat16Element>(model.Architecture, master, precision, labelSmoothing),
             // Where there are no 512-bit vectors, the compiler makes two of 256 bits of each.
             Precision.Float32 when fits && Vector256.IsHardwareAccelerated => new FusedReplica<Float32Element>(model.Architecture, master, precision, labelSmoothing),
             _ => new PlainReplica(model.Architecture, master, precision, labelSmoothing),
