@@ -12,6 +12,7 @@ public sealed class Predictor : IDisposable
 
     private readonly ImageClassifier _model;
     private readonly WorkerPool _pool;
+    private readonly bool _ownsPool;
     private readonly FoldedResNet _network;
     private readonly BatchBuilder _builder;
     private readonly bool _augment;
@@ -23,10 +24,14 @@ public sealed class Predictor : IDisposable
     /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
     public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
+        : this(model, new WorkerPool(threads ?? WorkerPool.DefaultCount), precision, augment) => _ownsPool = true;
+
+    /// <summary>Takes a copy of a classifier's weights; computes on workers of somebody else, in the memory that they have.</summary>
+    internal Predictor(ImageClassifier model, WorkerPool pool, Precision precision, bool augment = false)
     {
         _augment = augment;
         _model = model;
-        _pool = new WorkerPool(threads ?? WorkerPool.DefaultCount);
+        _pool = pool;
         _network = new FoldedResNet(model.Architecture, model.Weights, Precisions.Resolve(precision).ToScalarType());
         _builder = new BatchBuilder(model.Preprocessing);
     }
@@ -75,7 +80,8 @@ public sealed class Predictor : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _pool.Dispose();
+        if (_ownsPool)
+            _pool.Dispose();
         _network.Dispose();
     }
 }

@@ -175,7 +175,7 @@ public sealed class Trainer
                     isWhole = false;
                     if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
                         yield break;
-                    Evaluation? evaluation = Validate(weights, progress, cancellation);
+                    Evaluation? evaluation = Validate(weights, pool, progress, cancellation);
                     EpochReport report = Report(evaluation);
                     _state.History.Add(report);
                     (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
@@ -248,14 +248,14 @@ public sealed class Trainer
 
     /// <summary>Evaluates the weights as they are now, which become the model's.</summary>
     /// <returns>The evaluation; null where none is due.</returns>
-    private Evaluation? Validate(NetworkWeights weights, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private Evaluation? Validate(NetworkWeights weights, WorkerPool pool, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
         StateDict before = _model.Weights;
         _model.Weights = weights.Store();
         if (_validation.Count == 0 || (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs))
             return null;
-        using Predictor predictor = new(_model, Threads, Options.Precision);
+        using Predictor predictor = new(_model, pool, Options.Precision);
         Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _validation,
             done => progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true)), cancellation);
         if (!double.IsFinite(evaluation.Loss))
