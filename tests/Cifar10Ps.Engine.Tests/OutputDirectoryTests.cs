@@ -101,9 +101,32 @@ public sealed class OutputDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void The_writing_test_leaves_nothing()
+    public void A_folder_that_another_run_writes_to_is_refused()
     {
-        Output().CheckWritable();
+        using IEnumerator<EpochReport> first = NewRun(TinyOptions(), Output()).Run().GetEnumerator();
+        Assert.True(first.MoveNext());
+
+        AssertError("OutputDirectoryBusy", () => NewRun(TinyOptions(), Output(replace: true)).RunToEnd());
+        Assert.True(Output().HasRun);
+
+        first.Dispose();
+        Assert.NotEmpty(NewRun(TinyOptions(), Output(replace: true)).RunToEnd());
+        Assert.DoesNotContain("run.lock", Names());
+    }
+
+    [Fact]
+    public void The_lock_of_a_run_that_was_killed_stops_nobody()
+    {
+        Directory.CreateDirectory(_folder["output"]);
+        _folder.Write("output/run.lock", []);
+
+        Assert.NotEmpty(NewRun(TinyOptions(), Output()).RunToEnd());
+    }
+
+    [Fact]
+    public void Claiming_a_folder_leaves_nothing()
+    {
+        Output().Claim().Dispose();
 
         Assert.Empty(Names());
     }

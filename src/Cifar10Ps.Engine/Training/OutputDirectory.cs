@@ -6,13 +6,14 @@ namespace Cifar10Ps;
 /// <summary>
 /// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last
 /// epochs, <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what <see cref="TensorBoardLog"/> writes.
+/// While it runs, <c>run.lock</c> is held open.
 /// </summary>
 public sealed partial class OutputDirectory
 {
     /// <summary>Names of files.</summary>
     internal const string LatestName = "checkpoint-latest.safetensors", LogName = "log";
 
-    private const string Best = "checkpoint-best.safetensors", Model = "model.safetensors";
+    private const string Best = "checkpoint-best.safetensors", Model = "model.safetensors", Lock = "run.lock";
     private readonly int _keepCheckpoints;
     private readonly bool _replace;
 
@@ -50,9 +51,10 @@ public sealed partial class OutputDirectory
     public static string? OfRun(string checkpoint) =>
         ChainerSnapshot.IsSnapshot(checkpoint) ? null : System.IO.Path.GetDirectoryName(checkpoint);
 
-    /// <summary>Fails now, not after hours, when the folder cannot be written to.</summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
-    internal void CheckWritable()
+    /// <summary>Keeps other runs out of the folder. Fails now, not after hours, when it cannot be written to.</summary>
+    /// <returns>Lets them in when it is disposed; so does the end of the process, whatever ends it.</returns>
+    /// <exception cref="EngineException"><c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
+    internal IDisposable Claim()
     {
         string probe = System.IO.Path.Combine(Path, $"probe-{Environment.ProcessId}");
         try
@@ -65,6 +67,15 @@ public sealed partial class OutputDirectory
         }
 
         Remove(probe);
+        try
+        {
+            return new FileStream(System.IO.Path.Combine(Path, Lock), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
+                $"Another run is writing to '{Path}' at this moment. Wait for its end, or take another -OutputDirectory.", e);
+        }
     }
 
     /// <summary>Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's.</summary>

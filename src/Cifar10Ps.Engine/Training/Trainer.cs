@@ -133,7 +133,7 @@ public sealed class Trainer
     /// <param name="progress">Told after every step and every portion of the validation, on the caller's thread; null: nobody.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
-    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
@@ -156,7 +156,7 @@ public sealed class Trainer
         {
             CheckImageSize();
             TrainingMemory.Require(_model, Options, Threads);
-            Output?.CheckWritable();
+            using IDisposable? claim = Output?.Claim();
             using WorkerPool pool = new(Threads);
             using NetworkWeights weights = new(_model.Architecture);
             using Optimizer optimizer = new(Options, weights, pool);
