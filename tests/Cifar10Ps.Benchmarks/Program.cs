@@ -10,7 +10,7 @@ if (args is ["measure", string name])
     return 0;
 }
 
-const int Rounds = 3;
+const int Rounds = 5;
 bool isFull = args.Contains("--full");
 string filter = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "";
 Row[] rows = [.. Table.Rows.Where(row => row.Name.Contains(filter, StringComparison.OrdinalIgnoreCase) && (isFull || !row.IsLong))];
