@@ -86,7 +86,7 @@ public class ShardedBatchTests
             using (replica)
             using (GradientViews gradients = new(model.Architecture, master))
             {
-                _ = replica.Compute(images, labels, 32, gradients);
+                _ = replica.Compute(images, labels, 32, gradients, new SharedWork());
                 return gradients.Flat.clone();
             }
         }

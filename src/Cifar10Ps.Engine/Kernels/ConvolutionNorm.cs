@@ -46,6 +46,9 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Output of the last forward pass.</summary>
     public Tensor Output { get; private set; } = null!;
 
+    /// <summary>The gradient of the convolution's weight, if it was given away: done when it is where it belongs.</summary>
+    public Task WeightGradient { get; private set; } = Task.CompletedTask;
+
     /// <summary>Convolves and normalises with the statistics of these images.</summary>
     /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
     /// <param name="shortcut">What is added after the norm, of the output's shape; null: nothing.</param>
@@ -89,9 +92,10 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <param name="more">A second gradient of the output, to be added; null: none.</param>
     /// <param name="activated">Whether ReLU followed.</param>
     /// <param name="gradients">Takes the gradients of the layer's parameters.</param>
+    /// <param name="shared">Takes the gradient of the convolution's weight, for which no other layer waits, if somebody has nothing to do.</param>
     /// <param name="keepGradient">Whether <paramref name="gradient"/> is needed afterwards.</param>
     /// <returns>Gradient of the input; null if none is wanted.</returns>
-    public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, GradientViews gradients, bool keepGradient)
+    public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, GradientViews gradients, SharedWork shared, bool keepGradient)
     {
         byte* y = ActivationMemory.Of(_y), g = ActivationMemory.Of(gradient);
         nint length = (nint)_y.numel();
@@ -99,8 +103,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         float* p = stackalloc float[Period], q = stackalloc float[Period], r = stackalloc float[Period];
         double* sums = stackalloc double[Period], products = stackalloc double[Period];
         Clear(sums, products);
-        using Tensor? fresh = keepGradient ? ActivationMemory.Like(_y) : null;
-        Tensor result = fresh ?? gradient;
+        Tensor result = keepGradient ? ActivationMemory.Like(_y) : gradient;
         fixed (float* scale = _scale, offset = _offset)
         {
             if (fromInput)
@@ -114,10 +117,32 @@ internal sealed unsafe class ConvolutionNorm<TElement>
                 NormKernels<TElement>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
         }
 
-        bool wantsInput = _input.requires_grad;
-        IList<Tensor> found = autograd.grad([_y], wantsInput ? [_weight, _input] : [_weight], [result]);
-        gradients[_convolution + ".weight"].copy_(found[0]);
-        return wantsInput ? ActivationMemory.ChannelsLast(found[1]) : null;
+        Tensor target = gradients[_convolution + ".weight"];
+        if (!_input.requires_grad)
+        {
+            FindWeightGradient();
+            return null;
+        }
+
+        if (shared.IsWanted)
+        {
+            // The input's first, for which the next layer waits: libtorch locks what it has recorded.
+            Tensor ofInput = autograd.grad([_y], [_input], [result], retain_graph: true)[0];
+            WeightGradient = shared.Give(FindWeightGradient);
+            return ActivationMemory.ChannelsLast(ofInput);
+        }
+
+        IList<Tensor> found = autograd.grad([_y], [_weight, _input], [result]);
+        target.copy_(found[0]);
+        if (keepGradient)
+            result.Dispose();
+        return ActivationMemory.ChannelsLast(found[1]);
+
+        void FindWeightGradient()
+        {
+            using Tensor ofWeight = autograd.grad([_y], [_weight], [result])[0];
+            target.copy_(ofWeight);
+        }
     }
 
     /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement}.NormalizeBackward"/>.</summary>

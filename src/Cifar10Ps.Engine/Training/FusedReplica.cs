@@ -13,6 +13,7 @@ internal sealed class FusedReplica<TElement> : Replica
     private readonly Shortcut _shortcut;
     private readonly Tensor _converted;
     private readonly List<Tensor> _views = [], _classifier = [];
+    private readonly List<ConvolutionNorm<TElement>> _layers = [];
     private readonly ConvolutionNorm<TElement> _first;
     private readonly List<Block> _blocks = [];
 
@@ -47,12 +48,15 @@ internal sealed class FusedReplica<TElement> : Replica
             }
         }
 
-        ConvolutionNorm<TElement> Layer(string convolution, string norm, int stride) =>
-            new(convolution, norm, Weights, views[convolution + ".weight"], stride, architecture.BatchNormEpsilon);
+        ConvolutionNorm<TElement> Layer(string convolution, string norm, int stride)
+        {
+            _layers.Add(new(convolution, norm, Weights, views[convolution + ".weight"], stride, architecture.BatchNormEpsilon));
+            return _layers[^1];
+        }
     }
 
     /// <inheritdoc/>
-    public override (double LossSum, int Correct) Compute(Tensor images, Tensor labels, int batchSize, GradientViews gradients)
+    public override (double LossSum, int Correct) Compute(Tensor images, Tensor labels, int batchSize, GradientViews gradients, SharedWork shared)
     {
         using IDisposable noGradients = no_grad();
         _converted.copy_(Weights.Learned);
@@ -73,9 +77,18 @@ internal sealed class FusedReplica<TElement> : Replica
         gradients["fc.weight"].copy_(found[0]);
         gradients["fc.bias"].copy_(found[1]);
         (Tensor gradient, Tensor? more) = (ActivationMemory.ChannelsLast(found[2]), null);
-        for (int i = _blocks.Count - 1; i >= 0; i--)
-            (gradient, more) = Backward(_blocks[i], gradient, more, gradients);
-        _first.Backward(gradient, more, activated: true, gradients, keepGradient: false);
+        try
+        {
+            for (int i = _blocks.Count - 1; i >= 0; i--)
+                (gradient, more) = Backward(_blocks[i], gradient, more, gradients, shared);
+            _first.Backward(gradient, more, activated: true, gradients, shared, keepGradient: false);
+        }
+        finally
+        {
+            // Whatever happened: what others compute from is not to be freed before.
+            Task.WhenAll(_layers.Select(layer => layer.WeightGradient)).GetAwaiter().GetResult();
+        }
+
         return Count(loss, logits, labels);
     }
 
@@ -102,14 +115,14 @@ internal sealed class FusedReplica<TElement> : Replica
 
     /// <summary>Back through a block.</summary>
     /// <returns>The gradient of its input in one or two parts.</returns>
-    private (Tensor Gradient, Tensor? More) Backward(Block block, Tensor gradient, Tensor? more, GradientViews gradients)
+    private (Tensor Gradient, Tensor? More) Backward(Block block, Tensor gradient, Tensor? more, GradientViews gradients, SharedWork shared)
     {
-        Tensor inner = block.Second.Backward(gradient, more, activated: true, gradients, keepGradient: true)!;
+        Tensor inner = block.Second.Backward(gradient, more, activated: true, gradients, shared, keepGradient: true)!;
         // From here on, gradient is that of the sum of both branches.
-        Tensor input = block.First.Backward(inner, null, activated: true, gradients, keepGradient: false)!;
+        Tensor input = block.First.Backward(inner, null, activated: true, gradients, shared, keepGradient: false)!;
         if (block.Projection is not null)
         {
-            EverySecondPixel<TElement>.Add(input, block.Projection.Backward(gradient, null, activated: false, gradients, keepGradient: false)!);
+            EverySecondPixel<TElement>.Add(input, block.Projection.Backward(gradient, null, activated: false, gradients, shared, keepGradient: false)!);
             return (input, null);
         }
 

@@ -16,7 +16,7 @@ internal sealed class PlainReplica : Replica
     }
 
     /// <inheritdoc/>
-    public override (double LossSum, int Correct) Compute(Tensor images, Tensor labels, int batchSize, GradientViews gradients)
+    public override (double LossSum, int Correct) Compute(Tensor images, Tensor labels, int batchSize, GradientViews gradients, SharedWork shared)
     {
         Tensor logits = _network.Forward(images), loss = Loss(logits, labels);
         IList<Tensor> found = GradientsOf(loss, batchSize, [.. Weights.LearnedViews]);

@@ -44,8 +44,9 @@ internal abstract class Replica : IDisposable
     /// <param name="labels">[count], int64.</param>
     /// <param name="batchSize">Images of the whole batch, over which the loss is averaged.</param>
     /// <param name="gradients">Takes this part of the gradients of the mean loss.</param>
+    /// <param name="shared">Takes what idle workers may do.</param>
     /// <returns>Sum of the losses and number of right guesses.</returns>
-    public abstract (double LossSum, int Correct) Compute(Tensor images, Tensor labels, int batchSize, GradientViews gradients);
+    public abstract (double LossSum, int Correct) Compute(Tensor images, Tensor labels, int batchSize, GradientViews gradients, SharedWork shared);
 
     /// <inheritdoc/>
     public virtual void Dispose() => Weights.Dispose();

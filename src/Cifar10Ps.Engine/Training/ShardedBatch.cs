@@ -64,10 +64,29 @@ internal sealed class ShardedBatch : IDisposable
         int shards = ShardCount(images.Count);
         double[] losses = new double[shards];
         int[] correct = new int[shards];
-        _pool.Run(shards, (worker, shard) =>
+        int left = shards;
+        SharedWork shared = new();
+        // Whoever finds no shard left helps the others.
+        _pool.Run(shards + _pool.Count, (worker, shard) =>
         {
-            int start = Start(shard), count = Start(shard + 1) - start;
-            (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, epoch);
+            if (shard >= shards)
+            {
+                shared.Help();
+                return;
+            }
+
+            bool isDone = false;
+            try
+            {
+                int start = Start(shard), count = Start(shard + 1) - start;
+                (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, epoch, shared);
+                isDone = true;
+            }
+            finally
+            {
+                if (!isDone || Interlocked.Decrement(ref left) == 0)
+                    shared.End();
+            }
         });
 
         // By then the workers have all the memory that they need.
@@ -95,7 +114,7 @@ internal sealed class ShardedBatch : IDisposable
             part.Dispose();
     }
 
-    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count, int epoch)
+    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count, int epoch, SharedWork shared)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);
@@ -109,7 +128,7 @@ internal sealed class ShardedBatch : IDisposable
             truth[i] = image.Label;
         }
 
-        (double, int) outcome = _replicas[worker].Compute(pixels.permute(0, 3, 1, 2), labels, images.Count, _gradients[shard]);
+        (double, int) outcome = _replicas[worker].Compute(pixels.permute(0, 3, 1, 2), labels, images.Count, _gradients[shard], shared);
         using (no_grad())
             _statistics[shard].copy_(_replicas[worker].Weights.Statistics);
         return outcome;
