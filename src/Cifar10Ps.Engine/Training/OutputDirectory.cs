@@ -60,21 +60,17 @@ public sealed partial class OutputDirectory
         try
         {
             AtomicFile.Write(probe, _ => { });
-        }
-        catch (EngineException e)
-        {
-            throw new EngineException(e.ErrorId, e.Kind, $"The output directory '{Path}' cannot be written to: {e.InnerException!.Message}", e.InnerException);
-        }
-
-        Remove(probe);
-        try
-        {
+            Remove(probe);
             return new FileStream(System.IO.Path.Combine(Path, Lock), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
             throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
-                $"Another run is writing to '{Path}' at this moment. Wait for its end, or take another -OutputDirectory.", e);
+                $"Another run is writing to '{Path}' at this moment: {e.Message} Wait for its end, or take another -OutputDirectory.", e);
+        }
+        catch (Exception e) when (e is EngineException or UnauthorizedAccessException)
+        {
+            throw new EngineException("FileNotWritable", ErrorKind.WriteError, $"The output directory '{Path}' cannot be written to: {(e.InnerException ?? e).Message}", e);
         }
     }
 
