@@ -54,15 +54,31 @@ public class PredictorTests
         Assert.All(augmented.Logits([image])[0].Zip(both[0], both[1]), l => Assert.Equal((l.Second + l.Third) / 2, l.First, 1e-4f));
     }
 
-    [Fact]
-    public void The_company_of_other_images_does_not_change_an_answer()
+    [Theory]
+    [InlineData(Shortcut.Projection, 32, 32, Precision.Float32)]
+    [InlineData(Shortcut.ZeroPad, 32, 32, Precision.Float32)]
+    [InlineData(Shortcut.ProjectionOnly, 32, 32, Precision.Float32)]
+    [InlineData(Shortcut.Projection, 64, 36, Precision.Float32)]
+    [InlineData(Shortcut.Projection, 28, 30, Precision.Float32)]
+    [InlineData(Shortcut.Projection, 32, 32, Precision.BFloat16)]
+    public void The_company_of_other_images_does_not_change_an_answer(Shortcut shortcut, int width, int height, Precision precision)
     {
-        ImageSplit images = SyntheticImages.Create(70, 1).Train;
-        using Predictor predictor = new(RandomModel(), threads: 2, Precision.Float32);
+        ImageClassifier model = RandomModel(shortcut);
+        model.Preprocessing = new Preprocessing([0.4, 0.5, 0.6], [0.2, 0.3, 0.25], width, height);
+        Random random = new(1);
+        LabeledImage[] images = [.. Enumerable.Range(0, 70).Select(i =>
+        {
+            byte[] pixels = new byte[3 * width * height];
+            random.NextBytes(pixels);
+            return new LabeledImage(i, 0, "", width, height, pixels);
+        })];
+        using Predictor predictor = new(model, threads: 2, precision);
 
-        float[] together = predictor.Logits(images)[66], alone = predictor.Logits([images[66]])[0];
+        float[][] together = predictor.Logits(images);
 
-        Assert.All(together.Zip(alone), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        // Twice: nothing of an image stays for the next one.
+        foreach (int i in new[] { 66, 3, 66 })
+            Assert.All(together[i].Zip(predictor.Logits([images[i]])[0]), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
     }
 
     [Fact]

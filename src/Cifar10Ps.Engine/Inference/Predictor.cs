@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps;
 
-/// <summary>Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool.</summary>
+/// <summary>
+/// Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool; one image alone has a
+/// way of its own, in fp32 (<see cref="SingleImageResNet"/>).
+/// </summary>
 public sealed class Predictor : IDisposable
 {
     /// <summary>Images of one forward pass: about what fits the caches of a core.</summary>
@@ -15,12 +18,13 @@ public sealed class Predictor : IDisposable
     private readonly bool _ownsPool;
     private readonly FoldedResNet _network;
     private readonly BatchBuilder _builder;
+    private readonly SingleImageResNet? _single;
     private readonly bool _augment;
 
     /// <summary>Takes a copy of a classifier's weights.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
-    /// <param name="precision">Precision of convolutions and activations.</param>
+    /// <param name="precision">Precision of convolutions and activations; one image alone is computed in bf16 only if it says so.</param>
     /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
     public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
@@ -34,6 +38,8 @@ public sealed class Predictor : IDisposable
         _pool = pool;
         _network = new FoldedResNet(model.Architecture, model.Weights, Precisions.Resolve(precision).ToScalarType());
         _builder = new BatchBuilder(model.Preprocessing);
+        if (precision != Precision.BFloat16 && !augment && SingleImageResNet.Fits(model.Preprocessing.Width, model.Preprocessing.Height))
+            _single = new SingleImageResNet(model.Architecture, model.Weights, model.Preprocessing.Width, model.Preprocessing.Height);
     }
 
     /// <summary>A good number of images for one call: a shard for every worker.</summary>
@@ -45,6 +51,8 @@ public sealed class Predictor : IDisposable
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
     public float[][] Logits(IReadOnlyList<LabeledImage> images)
     {
+        if (_single is not null && images.Count == 1)
+            return [LogitsOf(images[0])];
         float[][] logits = new float[images.Count][];
         _pool.Run((images.Count + ShardSize - 1) / ShardSize, (_, shard) =>
         {
@@ -64,6 +72,14 @@ public sealed class Predictor : IDisposable
                 logits[start + i] = values.Slice(i * classes, classes).ToArray();
         });
         return logits;
+    }
+
+    private float[] LogitsOf(LabeledImage image)
+    {
+        float[] input = new float[_builder.ImageLength];
+        _builder.Write(image, input);
+        lock (_single!)
+            return _single.Logits(input);
     }
 
     /// <summary>Predicts what images show.</summary>
