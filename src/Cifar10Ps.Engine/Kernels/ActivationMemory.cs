@@ -15,10 +15,13 @@ internal static unsafe class ActivationMemory
     }
 
     /// <summary>Room of the same shape and type.</summary>
-    public static Tensor Like(Tensor activations)
+    public static Tensor Like(Tensor activations) => Like(activations, activations.shape[1]);
+
+    /// <summary>Room of the same shape and type, but for the number of channels.</summary>
+    public static Tensor Like(Tensor activations, long channels)
     {
         long[] shape = activations.shape;
-        using Tensor plain = empty([shape[0], shape[2], shape[3], shape[1]], activations.dtype);
+        using Tensor plain = empty([shape[0], shape[2], shape[3], channels], activations.dtype);
         return plain.permute(0, 3, 1, 2);
     }
 

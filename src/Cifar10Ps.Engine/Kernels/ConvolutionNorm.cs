@@ -4,8 +4,7 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// A convolution with its batch norm, and what follows it: libtorch convolves, everything else is fused. Forward and backward
-/// are explicit: libtorch records the convolution alone.
+/// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement}"/>). Forward and backward are explicit.
 /// </summary>
 /// <typeparam name="TElement">How activations lie in memory.</typeparam>
 internal sealed unsafe class ConvolutionNorm<TElement>
@@ -13,32 +12,28 @@ internal sealed unsafe class ConvolutionNorm<TElement>
 {
     private const int Period = NormKernels<TElement>.Period;
 
-    private readonly string _convolution, _norm;
+    private readonly Convolution<TElement> _convolution;
+    private readonly string _norm;
     private readonly NetworkWeights _weights;
-    private readonly Tensor _weight;
-    private readonly int _stride, _channels;
+    private readonly int _channels;
     private readonly double _epsilon;
     private readonly double[] _mean, _deviation;
     private readonly float[] _scale = new float[Period], _offset = new float[Period];
-    private Tensor _input = null!, _y = null!;
+    private Tensor _y = null!;
     private bool _addsShortcut;
 
     /// <summary>Creates the layer.</summary>
-    /// <param name="convolution">Name of the convolution in the state dict, without <c>.weight</c>.</param>
-    /// <param name="norm">Name of its batch norm.</param>
+    /// <param name="convolution">The convolution.</param>
+    /// <param name="norm">Name of the batch norm in the state dict.</param>
     /// <param name="weights">Parameters and running statistics of batch norm; forward leaves the statistics of its images here.</param>
-    /// <param name="weight">The convolution's weight in the type of the activations, as a leaf.</param>
-    /// <param name="stride">Step of the convolution in pixels.</param>
     /// <param name="epsilon">Added to the variance.</param>
-    public ConvolutionNorm(string convolution, string norm, NetworkWeights weights, Tensor weight, int stride, double epsilon)
+    public ConvolutionNorm(Convolution<TElement> convolution, string norm, NetworkWeights weights, double epsilon)
     {
         _convolution = convolution;
         _norm = norm;
         _weights = weights;
-        _weight = weight;
-        _stride = stride;
         _epsilon = epsilon;
-        _channels = (int)weight.shape[0];
+        _channels = convolution.Channels;
         _mean = new double[_channels];
         _deviation = new double[_channels];
     }
@@ -46,8 +41,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Output of the last forward pass.</summary>
     public Tensor Output { get; private set; } = null!;
 
-    /// <summary>The gradient of the convolution's weight, if it was given away: done when it is where it belongs.</summary>
-    public Task WeightGradient { get; private set; } = Task.CompletedTask;
+    /// <inheritdoc cref="Convolution{TElement}.WeightGradient"/>
+    public Task WeightGradient => _convolution.WeightGradient;
 
     /// <summary>Convolves and normalises with the statistics of these images.</summary>
     /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
@@ -56,10 +51,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <returns>The output, a leaf that requires a gradient.</returns>
     public Tensor Forward(Tensor input, Tensor? shortcut, bool activate)
     {
-        (_input, _addsShortcut) = (input, shortcut is not null);
-        long padding = _weight.shape[2] / 2;
-        using (enable_grad())
-            _y = nn.functional.conv2d(input, _weight, null, strides: [_stride, _stride], padding: [padding, padding]);
+        (_y, _addsShortcut) = (_convolution.Forward(input), shortcut is not null);
         byte* y = ActivationMemory.Of(_y);
         nint length = (nint)_y.numel();
         double count = (double)length / _channels;
@@ -117,32 +109,10 @@ internal sealed unsafe class ConvolutionNorm<TElement>
                 NormKernels<TElement>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
         }
 
-        Tensor target = gradients[_convolution + ".weight"];
-        if (!_input.requires_grad)
-        {
-            FindWeightGradient();
-            return null;
-        }
-
-        if (shared.IsWanted)
-        {
-            // The input's first, for which the next layer waits: libtorch locks what it has recorded.
-            Tensor ofInput = autograd.grad([_y], [_input], [result], retain_graph: true)[0];
-            WeightGradient = shared.Give(FindWeightGradient);
-            return ActivationMemory.ChannelsLast(ofInput);
-        }
-
-        IList<Tensor> found = autograd.grad([_y], [_weight, _input], [result]);
-        target.copy_(found[0]);
-        if (keepGradient)
+        Tensor? ofInput = _convolution.Backward(result, gradients, shared);
+        if (keepGradient && WeightGradient.IsCompleted)
             result.Dispose();
-        return ActivationMemory.ChannelsLast(found[1]);
-
-        void FindWeightGradient()
-        {
-            using Tensor ofWeight = autograd.grad([_y], [_weight], [result])[0];
-            target.copy_(ofWeight);
-        }
+        return ofInput;
     }
 
     /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement}.NormalizeBackward"/>.</summary>

@@ -10,6 +10,9 @@ namespace Cifar10Ps;
 /// </remarks>
 internal unsafe interface IElement
 {
+    /// <summary>Bytes of a value.</summary>
+    static abstract int Size { get; }
+
     /// <summary>Where value <paramref name="i"/> is among the vectors: 16 to a vector, 32 to a pair.</summary>
     static abstract int Position(int i);
 
@@ -32,6 +35,9 @@ internal unsafe interface IElement
 /// <summary>Single precision.</summary>
 internal readonly unsafe struct Float32Element : IElement
 {
+    /// <inheritdoc/>
+    public static int Size => 4;
+
     /// <inheritdoc/>
     public static int Position(int i) => i;
 
@@ -64,6 +70,9 @@ internal readonly unsafe struct Float32Element : IElement
 /// <remarks>Two neighbours are 32 bits: the even values, shifted, are one vector, the odd values, where they are, the other.</remarks>
 internal readonly unsafe struct BFloat16Element : IElement
 {
+    /// <inheritdoc/>
+    public static int Size => 2;
+
     private static Vector512<uint> UpperHalves
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

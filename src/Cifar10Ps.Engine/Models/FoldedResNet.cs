@@ -9,7 +9,8 @@ internal sealed class FoldedResNet : IDisposable
 {
     private readonly ResNetArchitecture _architecture;
     private readonly ScalarType _type;
-    private readonly Dictionary<string, (Tensor Weight, Tensor Bias)> _layers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Layer> _layers = new(StringComparer.Ordinal);
+    private readonly Tensor _classifierWeight, _classifierBias;
 
     /// <summary>Copies and folds weights.</summary>
     /// <param name="architecture">Shape of the network.</param>
@@ -23,14 +24,15 @@ internal sealed class FoldedResNet : IDisposable
         using DisposeScope scope = NewDisposeScope();
         foreach (FoldedConvolution convolution in FoldedConvolution.Of(architecture, weights))
         {
-            Tensor weight = tensor(convolution.Weight, [.. convolution.Shape]).to(type), bias = tensor(convolution.Bias).to(type);
-            Add(convolution.Name, ActivationMemory.ChannelsLast(weight), bias);
+            Tensor weight = ActivationMemory.ChannelsLast(tensor(convolution.Weight, [.. convolution.Shape]));
+            _layers[convolution.Name] = new Layer(Kept(weight, ScalarType.Float32), convolution.Bias, Kept(weight, type), Kept(tensor(convolution.Bias), type));
         }
 
-        Add("fc", tensor(weights["fc.weight"], [architecture.ClassCount, ResNetArchitecture.Channels(3)]), tensor(weights["fc.bias"]));
+        _classifierWeight = Kept(tensor(weights["fc.weight"], [architecture.ClassCount, ResNetArchitecture.Channels(3)]), ScalarType.Float32);
+        _classifierBias = Kept(tensor(weights["fc.bias"]), ScalarType.Float32);
 
-        // A clone lies where libtorch aligns it, a tensor of an array where the array does: on that the last bit may depend.
-        void Add(string name, Tensor weight, Tensor bias) => _layers[name] = (weight.clone().DetachFromDisposeScope(), bias.clone().DetachFromDisposeScope());
+        // A copy lies where libtorch aligns it, a tensor of an array where the array does: on that the last bit may depend.
+        static Tensor Kept(Tensor values, ScalarType type) => values.to(type, copy: true).DetachFromDisposeScope();
     }
 
     /// <summary>Computes logits.</summary>
@@ -38,34 +40,53 @@ internal sealed class FoldedResNet : IDisposable
     /// <returns>[batch, classes], fp32.</returns>
     public Tensor Forward(Tensor images)
     {
-        Tensor x = Convolve("conv1", images.to(_type)).relu_();
+        Tensor x = Activated("conv1", images.to(_type), stride: 1, shortcut: null);
         foreach ((string prefix, bool isDownsampling) in _architecture.Blocks())
         {
             int stride = isDownsampling ? 2 : 1;
-            Tensor y = Convolve(prefix + "conv2", Convolve(prefix + "conv1", x, stride).relu_());
+            Tensor y = Activated(prefix + "conv1", x, stride, shortcut: null);
             Tensor? shortcut = isDownsampling
-                ? _architecture.Shortcut == Shortcut.ZeroPad ? ResNet.ZeroPad(x) : Convolve(prefix + "downsample.0", x, stride)
+                ? _architecture.Shortcut == Shortcut.ZeroPad ? ActivationMemory.ChannelsLast(ResNet.ZeroPad(x)) : Convolve(prefix + "downsample.0", x, stride)
                 : _architecture.Shortcut == Shortcut.ProjectionOnly ? null : x;
-            x = (shortcut is null ? y : y.AddTensor(shortcut)).relu_();
+            x = Activated(prefix + "conv2", y, stride: 1, shortcut);
         }
 
-        return F.linear(x.mean([2, 3], type: ScalarType.Float32), _layers["fc"].Weight, _layers["fc"].Bias);
+        return F.linear(x.mean([2, 3], type: ScalarType.Float32), _classifierWeight, _classifierBias);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach ((Tensor weight, Tensor bias) in _layers.Values)
+        foreach (Layer layer in _layers.Values)
         {
-            weight.Dispose();
-            bias.Dispose();
+            layer.Exact.Dispose();
+            layer.Weight.Dispose();
+            layer.Bias.Dispose();
         }
+
+        _classifierWeight.Dispose();
+        _classifierBias.Dispose();
     }
 
-    private Tensor Convolve(string name, Tensor x, int stride = 1)
+    /// <summary>A convolution, the addition of a shortcut and ReLU.</summary>
+    private Tensor Activated(string name, Tensor x, int stride, Tensor? shortcut)
     {
-        (Tensor weight, Tensor bias) = _layers[name];
+        Layer layer = _layers[name];
+        if (_type == ScalarType.BFloat16 && Winograd<BFloat16Element>.Fits(x, layer.Exact, stride))
+            return Winograd<BFloat16Element>.ConvolveAndActivate(x, layer.Exact, layer.ExactBias, shortcut);
+        if (_type == ScalarType.Float32 && Winograd<Float32Element>.Fits(x, layer.Exact, stride))
+            return Winograd<Float32Element>.ConvolveAndActivate(x, layer.Exact, layer.ExactBias, shortcut);
+        Tensor y = Convolve(name, x, stride);
+        return (shortcut is null ? y : y.AddTensor(shortcut)).relu_();
+    }
+
+    private Tensor Convolve(string name, Tensor x, int stride)
+    {
+        (_, _, Tensor weight, Tensor bias) = _layers[name];
         long padding = weight.shape[2] / 2;
         return F.conv2d(x, weight, bias, strides: [stride, stride], padding: [padding, padding]);
     }
+
+    /// <summary>A convolution's weight and bias in fp32, which is what we take, and in the type of the activations, which libtorch takes.</summary>
+    private sealed record Layer(Tensor Exact, float[] ExactBias, Tensor Weight, Tensor Bias);
 }

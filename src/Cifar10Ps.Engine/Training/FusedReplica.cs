@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// A replica whose batch norms, additions and ReLUs are fused (<see cref="NormKernels{TElement}"/>); libtorch convolves and classifies.
+/// A replica whose forward and backward passes are explicit, layer by layer (<see cref="ConvolutionNorm{TElement}"/>); libtorch classifies.
 /// Its gradients are those of <see cref="PlainReplica"/> up to rounding.
 /// </summary>
 /// <typeparam name="TElement">How activations lie in memory.</typeparam>
@@ -50,7 +50,8 @@ internal sealed class FusedReplica<TElement> : Replica
 
         ConvolutionNorm<TElement> Layer(string convolution, string norm, int stride)
         {
-            _layers.Add(new(convolution, norm, Weights, views[convolution + ".weight"], stride, architecture.BatchNormEpsilon));
+            string weight = convolution + ".weight";
+            _layers.Add(new(new(weight, Weights, views[weight], stride), norm, Weights, architecture.BatchNormEpsilon));
             return _layers[^1];
         }
     }

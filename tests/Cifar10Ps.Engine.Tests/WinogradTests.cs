@@ -1,0 +1,79 @@
+using System.Runtime.Intrinsics;
+using TorchSharp;
+using static Cifar10Ps.Tests.TestSupport;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Tests;
+
+public class WinogradTests
+{
+    /// <summary>One tile; blocks that are not full; rows of more tiles than a block; the stages of a ResNet.</summary>
+    public static TheoryData<int, int, int, int, int> Shapes => new()
+    {
+        { 1, 16, 16, 4, 4 },
+        { 3, 16, 32, 8, 12 },
+        { 2, 32, 16, 4, 80 },
+        { 1, 16, 16, 8, 128 },
+        { 5, 64, 64, 8, 8 },
+        { 2, 16, 16, 32, 32 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void It_computes_what_a_convolution_does_in_fp32(int batch, int inputs, int outputs, int height, int width) =>
+        AssertConvolves<Float32Element>(float32, 1e-5, batch, inputs, outputs, height, width);
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void It_computes_what_a_convolution_does_in_bf16(int batch, int inputs, int outputs, int height, int width) =>
+        AssertConvolves<BFloat16Element>(bfloat16, 4e-3, batch, inputs, outputs, height, width);
+
+    [Theory]
+    [InlineData(16, 16, 3, 8, 8, 1, true)]
+    [InlineData(16, 16, 3, 8, 8, 2, false)]
+    [InlineData(16, 16, 1, 8, 8, 1, false)]
+    [InlineData(16, 3, 3, 8, 8, 1, false)]
+    [InlineData(24, 16, 3, 8, 8, 1, false)]
+    [InlineData(16, 16, 3, 6, 8, 1, false)]
+    [InlineData(16, 16, 3, 8, 7, 1, false)]
+    public void It_takes_what_it_can_compute(int outputs, int inputs, int size, int height, int width, int stride, bool fits)
+    {
+        UseTorch();
+        Assert.SkipUnless(Vector512.IsHardwareAccelerated, "needs a processor with 512-bit vectors");
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.Equal(fits, Winograd<Float32Element>.Fits(zeros(1, inputs, height, width), zeros(outputs, inputs, size, size), stride));
+    }
+
+    private static void AssertConvolves<TElement>(ScalarType type, double tolerance, int batch, int inputs, int outputs, int height, int width)
+        where TElement : struct, IElement
+    {
+        UseTorch();
+        Assert.SkipUnless(Vector512.IsHardwareAccelerated, "needs a processor with 512-bit vectors");
+        using DisposeScope scope = NewDisposeScope();
+        using Generator random = new(1);
+        Tensor x = Activations(inputs), gradient = Activations(outputs), shortcut = Activations(outputs);
+        Tensor weight = ActivationMemory.ChannelsLast(randn([outputs, inputs, 3, 3], generator: random)), found = ActivationMemory.ChannelsLast(zeros_like(weight));
+        float[] bias = [.. Enumerable.Range(0, outputs).Select(i => i / 4f - 1)];
+        Tensor exactX = x.to(float64).requires_grad_(true), exactWeight = weight.to(float64).requires_grad_(true);
+        Tensor exact = nn.functional.conv2d(exactX, exactWeight, null, strides: [1, 1], padding: [1, 1]);
+        (exact * gradient.to(float64)).sum().backward();
+
+        Winograd<TElement>.GradientOfWeight(x, gradient, found);
+
+        AssertClose(exact, Winograd<TElement>.Convolve(x, weight));
+        AssertClose(exactX.grad!, Winograd<TElement>.GradientOfInput(gradient, weight));
+        AssertClose(exactWeight.grad!, found);
+        Tensor biased = exact + tensor(bias).view(1, outputs, 1, 1);
+        AssertClose(biased.relu(), Winograd<TElement>.ConvolveAndActivate(x, weight, bias, null));
+        AssertClose((biased + shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, weight, bias, shortcut));
+
+        Tensor Activations(int channels) => ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);
+
+        void AssertClose(Tensor expected, Tensor actual)
+        {
+            double error = ((expected - actual).norm() / expected.norm()).item<double>();
+            Assert.True(error < tolerance, $"off by {error:E2}");
+        }
+    }
+}
