@@ -58,7 +58,7 @@ internal static unsafe class Winograd<TElement>
     public static void GradientOfWeight(Tensor input, Tensor gradient, Tensor target)
     {
         Tiles x = new(input), y = new(gradient);
-        nint matrix = x.Channels * y.Channels + Lanes;
+        nint matrix = MatrixLength(x, y);
         using Floats v = new(Places * x.PlaceLength), z = new(Places * y.PlaceLength), sums = new(Places * matrix), inputRows = new(x.RowsLength + x.BorderedLength), gradientRows = new(y.RowsLength);
         sums.Clear();
         inputRows.Clear();
@@ -80,9 +80,9 @@ internal static unsafe class Winograd<TElement>
     {
         Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
         Tiles x = new(input), y = new(output);
-        nint matrix = x.Channels * y.Channels;
+        nint matrix = MatrixLength(x, y);
         using Floats v = new(Places * x.PlaceLength), m = new(Places * y.PlaceLength), u = new(Places * matrix), inputRows = new(x.RowsLength + x.BorderedLength), outputRows = new(y.RowsLength);
-        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels, isBackward, u.At(0));
+        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels, isBackward, u.At(0), matrix);
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
         {
@@ -97,6 +97,9 @@ internal static unsafe class Winograd<TElement>
 
         return output;
     }
+
+    /// <summary>Values of the weights for one place, with a gap like that of <see cref="Tiles.PlaceLength"/>.</summary>
+    private static nint MatrixLength(in Tiles x, in Tiles y) => x.Channels * y.Channels + Lanes;
 
     /// <summary>BᵀdB of a block of tiles: first down all columns of a row of tiles, then along the rows of each.</summary>
     /// <remarks>The seventh row is zero: what lies above and below an image.</remarks>
@@ -165,7 +168,7 @@ internal static unsafe class Winograd<TElement>
             BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
             BorderedLength = (Width + 2) * Channels;
             RowsLength = 6 * BorderedLength;
-            // Whole groups of tiles; and not a multiple of 4 KB from one place to the next, which would share the lines of the cache.
+            // Whole groups of tiles; and a gap, since places that are a multiple of 4 KB apart would share the lines of the cache.
             PlaceLength = (_rowsPerBlock * TilesPerRow + Lanes - 1) / Lanes * Lanes * Channels + Lanes;
         }
 

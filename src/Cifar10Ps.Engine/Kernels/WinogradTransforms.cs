@@ -163,11 +163,11 @@ internal static unsafe class WinogradTransforms
     /// <param name="outputs">Channels that come out.</param>
     /// <param name="isBackward">Whether it is the way back, from the convolution's output channels to its input channels.</param>
     /// <param name="target">Takes [36, outputs / 16, inputs, 16].</param>
+    /// <param name="place">Values from one of the 36 to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TransformWeight(float* weight, int inputs, int outputs, bool isBackward, float* target)
+    public static void TransformWeight(float* weight, int inputs, int outputs, bool isBackward, float* target, nint place)
     {
         float* taps = stackalloc float[9 * Lanes], rows = stackalloc float[18 * Lanes];
-        nint place = (nint)inputs * outputs;
         for (int block = 0; block < outputs; block += Lanes)
         {
             for (int input = 0; input < inputs; input++, target += Lanes)
