@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -59,7 +58,8 @@ internal static unsafe class Winograd<TElement>
     {
         Tiles x = new(input), y = new(gradient);
         nint matrix = MatrixLength(x, y);
-        using Floats v = new(Places * x.PlaceLength), z = new(Places * y.PlaceLength), sums = new(Places * matrix), inputRows = new(x.RowsLength + x.BorderedLength), gradientRows = new(y.RowsLength);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength), sums = new(Scratch.Use.Weights, Places * matrix);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), gradientRows = new(Scratch.Use.OutputRows, y.RowsLength);
         sums.Clear();
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
@@ -81,7 +81,8 @@ internal static unsafe class Winograd<TElement>
         Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
         Tiles x = new(input), y = new(output);
         nint matrix = MatrixLength(x, y);
-        using Floats v = new(Places * x.PlaceLength), m = new(Places * y.PlaceLength), u = new(Places * matrix), inputRows = new(x.RowsLength + x.BorderedLength), outputRows = new(y.RowsLength);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength), u = new(Scratch.Use.Weights, Places * matrix);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
         WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels, isBackward, u.At(0), matrix);
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
@@ -103,7 +104,7 @@ internal static unsafe class Winograd<TElement>
 
     /// <summary>BᵀdB of a block of tiles: first down all columns of a row of tiles, then along the rows of each.</summary>
     /// <remarks>The seventh row is zero: what lies above and below an image.</remarks>
-    private static int TransformInput(in Tiles x, int block, Floats rows, Floats places)
+    private static int TransformInput(in Tiles x, int block, Scratch rows, Scratch places)
     {
         byte** pixels = stackalloc byte*[6];
         (int first, int end) = x.RowsOf(block);
@@ -122,7 +123,7 @@ internal static unsafe class Winograd<TElement>
     }
 
     /// <summary>AyAᵀ of a block of tiles.</summary>
-    private static int TransformGradient(in Tiles y, int block, Floats rows, Floats places)
+    private static int TransformGradient(in Tiles y, int block, Scratch rows, Scratch places)
     {
         (int first, int end) = y.RowsOf(block);
         for (int row = first; row < end; row++)
@@ -137,7 +138,7 @@ internal static unsafe class Winograd<TElement>
     }
 
     /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles; with a bias, activated.</summary>
-    private static void TransformOutput(in Tiles y, int block, Floats rows, Floats places, float* bias, byte* shortcut)
+    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, float* bias, byte* shortcut)
     {
         (int first, int end) = y.RowsOf(block);
         for (int row = first; row < end; row++)
@@ -200,19 +201,4 @@ internal static unsafe class Winograd<TElement>
         /// <summary>Bytes to a row of pixels.</summary>
         public nint Offset(int image, int y) => ((nint)image * Height + y) * Width * Channels * TElement.Size;
     }
-}
-
-/// <summary>Room for numbers, at the beginning of a line of the cache.</summary>
-internal readonly unsafe struct Floats(nint length) : IDisposable
-{
-    private readonly float* _values = (float*)NativeMemory.AlignedAlloc((nuint)length * sizeof(float), 64);
-
-    /// <summary>The address of number <paramref name="i"/>.</summary>
-    public float* At(nint i) => _values + i;
-
-    /// <summary>Makes all numbers zero.</summary>
-    public void Clear() => NativeMemory.Clear(_values, (nuint)length * sizeof(float));
-
-    /// <inheritdoc/>
-    public void Dispose() => NativeMemory.AlignedFree(_values);
 }
