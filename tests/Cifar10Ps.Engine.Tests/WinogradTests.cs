@@ -64,9 +64,9 @@ public class WinogradTests
         AssertClose(exact, Winograd<TElement>.Convolve(x, weight));
         AssertClose(exactX.grad!, Winograd<TElement>.GradientOfInput(gradient, weight));
         AssertClose(exactWeight.grad!, found);
-        Tensor biased = exact + tensor(bias).view(1, outputs, 1, 1);
-        AssertClose(biased.relu(), Winograd<TElement>.ConvolveAndActivate(x, weight, bias, null));
-        AssertClose((biased + shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, weight, bias, shortcut));
+        Tensor transformed = Winograd<TElement>.TransformedWeight(weight), biased = exact + tensor(bias).view(1, outputs, 1, 1);
+        AssertClose(biased.relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, null));
+        AssertClose((biased + shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, shortcut));
 
         Tensor Activations(int channels) => ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -31,24 +33,38 @@ internal static unsafe class Winograd<TElement>
     /// <param name="input">[batch, channels, height, width].</param>
     /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
     /// <returns>[batch, output channels, height, width].</returns>
-    public static Tensor Convolve(Tensor input, Tensor weight) => Convolve(input, weight, isBackward: false, null, null);
-
-    /// <summary>Convolves, adds a bias and a shortcut, and lets nothing through that is below zero.</summary>
-    /// <param name="input">[batch, channels, height, width].</param>
-    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
-    /// <param name="bias">A number for each output channel.</param>
-    /// <param name="shortcut">What is added, of the output's shape; null: nothing.</param>
-    /// <returns>[batch, output channels, height, width].</returns>
-    public static Tensor ConvolveAndActivate(Tensor input, Tensor weight, float[] bias, Tensor? shortcut)
-    {
-        fixed (float* biases = bias)
-            return Convolve(input, weight, isBackward: false, biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
-    }
+    public static Tensor Convolve(Tensor input, Tensor weight) => Convolve(input, weight, isBackward: false);
 
     /// <summary>The gradient of the input.</summary>
     /// <param name="gradient">That of the output.</param>
     /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
-    public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true, null, null);
+    public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true);
+
+    /// <summary>Convolves, adds a bias and a shortcut, and lets nothing through that is below zero.</summary>
+    /// <param name="input">[batch, channels, height, width].</param>
+    /// <param name="transformed">What <see cref="TransformedWeight"/> made of the weight.</param>
+    /// <param name="bias">A number for each output channel.</param>
+    /// <param name="shortcut">What is added, of the output's shape; null: nothing.</param>
+    /// <returns>[batch, output channels, height, width].</returns>
+    public static Tensor ConvolveAndActivate(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut)
+    {
+        Tensor output = ActivationMemory.Like(input, bias.Length);
+        fixed (float* biases = bias)
+            Convolve(new Tiles(input), new Tiles(output), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
+        return output;
+    }
+
+    /// <summary>A weight as <see cref="ConvolveAndActivate"/> takes it, for many images.</summary>
+    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
+    /// <returns>fp32, four times as many values.</returns>
+    public static Tensor TransformedWeight(Tensor weight)
+    {
+        (int outputs, int inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
+        nint matrix = MatrixLength(inputs, outputs);
+        Tensor transformed = zeros(Places * matrix);
+        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward: false, (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), matrix);
+        return transformed;
+    }
 
     /// <summary>The gradient of the weight.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
@@ -57,7 +73,7 @@ internal static unsafe class Winograd<TElement>
     public static void GradientOfWeight(Tensor input, Tensor gradient, Tensor target)
     {
         Tiles x = new(input), y = new(gradient);
-        nint matrix = MatrixLength(x, y);
+        nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength), sums = new(Scratch.Use.Weights, Places * matrix);
         Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), gradientRows = new(Scratch.Use.OutputRows, y.RowsLength);
         sums.Clear();
@@ -76,14 +92,22 @@ internal static unsafe class Winograd<TElement>
         WinogradTransforms.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels, (float*)ActivationMemory.Of(target));
     }
 
-    private static Tensor Convolve(Tensor input, Tensor weight, bool isBackward, float* bias, byte* shortcut)
+    private static Tensor Convolve(Tensor input, Tensor weight, bool isBackward)
     {
         Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
         Tiles x = new(input), y = new(output);
-        nint matrix = MatrixLength(x, y);
-        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength), u = new(Scratch.Use.Weights, Places * matrix);
-        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
+        nint matrix = MatrixLength(x.Channels, y.Channels);
+        Scratch u = new(Scratch.Use.Weights, Places * matrix);
         WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels, isBackward, u.At(0), matrix);
+        Convolve(x, y, u.At(0), null, null);
+        return output;
+    }
+
+    private static void Convolve(in Tiles x, in Tiles y, float* weights, float* bias, byte* shortcut)
+    {
+        nint matrix = MatrixLength(x.Channels, y.Channels);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
         {
@@ -91,16 +115,14 @@ internal static unsafe class Winograd<TElement>
             for (int place = 0; place < Places; place++)
                 for (nint i = 0; i < y.Channels; i += Lanes)
                     for (nint tile = 0; tile < tiles; tile += Lanes)
-                        WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels, u.At(place * matrix + i * x.Channels), x.Channels,
+                        WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels, weights + place * matrix + i * x.Channels, x.Channels,
                             m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
             TransformOutput(y, block, outputRows, m, bias, shortcut);
         }
-
-        return output;
     }
 
     /// <summary>Values of the weights for one place, with a gap like that of <see cref="Tiles.PlaceLength"/>.</summary>
-    private static nint MatrixLength(in Tiles x, in Tiles y) => x.Channels * y.Channels + Lanes;
+    private static nint MatrixLength(nint inputs, nint outputs) => inputs * outputs + Lanes;
 
     /// <summary>BᵀdB of a block of tiles: first down all columns of a row of tiles, then along the rows of each.</summary>
     /// <remarks>The seventh row is zero: what lies above and below an image.</remarks>

@@ -25,7 +25,8 @@ internal sealed class FoldedResNet : IDisposable
         foreach (FoldedConvolution convolution in FoldedConvolution.Of(architecture, weights))
         {
             Tensor weight = ActivationMemory.ChannelsLast(tensor(convolution.Weight, [.. convolution.Shape]));
-            _layers[convolution.Name] = new Layer(Kept(weight, ScalarType.Float32), convolution.Bias, Kept(weight, type), Kept(tensor(convolution.Bias), type));
+            Tensor? transformed = convolution.Shape is [_, > 3, 3, _] ? Kept(Winograd<Float32Element>.TransformedWeight(weight), ScalarType.Float32) : null;
+            _layers[convolution.Name] = new Layer(transformed, convolution.Bias, Kept(weight, type), Kept(tensor(convolution.Bias), type));
         }
 
         _classifierWeight = Kept(tensor(weights["fc.weight"], [architecture.ClassCount, ResNetArchitecture.Channels(3)]), ScalarType.Float32);
@@ -59,7 +60,7 @@ internal sealed class FoldedResNet : IDisposable
     {
         foreach (Layer layer in _layers.Values)
         {
-            layer.Exact.Dispose();
+            layer.Transformed?.Dispose();
             layer.Weight.Dispose();
             layer.Bias.Dispose();
         }
@@ -72,10 +73,13 @@ internal sealed class FoldedResNet : IDisposable
     private Tensor Activated(string name, Tensor x, int stride, Tensor? shortcut)
     {
         Layer layer = _layers[name];
-        if (_type == ScalarType.BFloat16 && Winograd<BFloat16Element>.Fits(x, layer.Exact, stride))
-            return Winograd<BFloat16Element>.ConvolveAndActivate(x, layer.Exact, layer.ExactBias, shortcut);
-        if (_type == ScalarType.Float32 && Winograd<Float32Element>.Fits(x, layer.Exact, stride))
-            return Winograd<Float32Element>.ConvolveAndActivate(x, layer.Exact, layer.ExactBias, shortcut);
+        if (layer.Transformed is not null && Winograd<BFloat16Element>.Fits(x, layer.Weight, stride))
+        {
+            return _type == ScalarType.BFloat16
+                ? Winograd<BFloat16Element>.ConvolveAndActivate(x, layer.Transformed, layer.ExactBias, shortcut)
+                : Winograd<Float32Element>.ConvolveAndActivate(x, layer.Transformed, layer.ExactBias, shortcut);
+        }
+
         Tensor y = Convolve(name, x, stride);
         return (shortcut is null ? y : y.AddTensor(shortcut)).relu_();
     }
@@ -87,6 +91,6 @@ internal sealed class FoldedResNet : IDisposable
         return F.conv2d(x, weight, bias, strides: [stride, stride], padding: [padding, padding]);
     }
 
-    /// <summary>A convolution's weight and bias in fp32, which is what we take, and in the type of the activations, which libtorch takes.</summary>
-    private sealed record Layer(Tensor Exact, float[] ExactBias, Tensor Weight, Tensor Bias);
+    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if it is three pixels wide), and in the type of the activations for libtorch.</summary>
+    private sealed record Layer(Tensor? Transformed, float[] ExactBias, Tensor Weight, Tensor Bias);
 }
