@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -75,7 +76,85 @@ public sealed class AtomicFileTests : IDisposable
 
         EngineException error = AssertError("FileNotWritable", () => AtomicFile.Write(below, _ => { }));
         Assert.Contains(below, error.Message, StringComparison.Ordinal);
-        AssertError("FileNotWritable", () => AtomicFile.Write(_folder.Path, _ => { }));
         Assert.Equal(["file"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_symbolic_link_stays_and_what_it_leads_to_is_replaced()
+    {
+        Directory.CreateDirectory(_folder["elsewhere"]);
+        _folder.Write("elsewhere/file", "old"u8);
+        File.CreateSymbolicLink(_folder["elsewhere/link"], "file");
+        File.CreateSymbolicLink(_folder["link"], _folder["elsewhere/link"]);
+        File.CreateSymbolicLink(_folder["dangling"], "elsewhere/new");
+
+        AtomicFile.Write(_folder["link"], stream => stream.Write("new"u8));
+        AtomicFile.Write(_folder["dangling"], stream => stream.Write("newer"u8));
+
+        Assert.Equal(_folder["elsewhere/link"], new FileInfo(_folder["link"]).LinkTarget);
+        Assert.Equal("elsewhere/new", new FileInfo(_folder["dangling"]).LinkTarget);
+        Assert.Equal("new", File.ReadAllText(_folder["elsewhere/file"]));
+        Assert.Equal("newer", File.ReadAllText(_folder["elsewhere/new"]));
+        Assert.Equal(["dangling", "elsewhere", "file", "link", "link", "new"],
+            Directory.GetFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Links_in_a_circle_are_refused()
+    {
+        File.CreateSymbolicLink(_folder["a"], "b");
+        File.CreateSymbolicLink(_folder["b"], "a");
+
+        AssertError("FileNotWritable", () => AtomicFile.Write(_folder["a"], _ => { }));
+
+        Assert.Equal("b", new FileInfo(_folder["a"]).LinkTarget);
+    }
+
+    [Theory]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)]
+    [UnsupportedOSPlatform("windows")]
+    public void Who_may_read_and_write_a_file_stays_when_it_is_replaced(UnixFileMode mode)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs the file modes of Unix");
+        _folder.Write("file", "old"u8);
+        File.SetUnixFileMode(_folder["file"], mode);
+
+        AtomicFile.Write(_folder["file"], stream =>
+        {
+            // From the first byte on.
+            Assert.Equal(mode, File.GetUnixFileMode(((FileStream)stream).Name));
+            stream.Write("new"u8);
+        });
+
+        Assert.Equal(mode, File.GetUnixFileMode(_folder["file"]));
+    }
+
+    [Fact]
+    public void A_name_may_be_as_long_as_the_file_system_allows()
+    {
+        string path = _folder[new string('n', 255)];
+
+        AtomicFile.Write(path, stream => stream.Write("new"u8));
+
+        Assert.Equal("new", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void What_dead_processes_left_half_written_is_removed_and_nothing_else()
+    {
+        string[] dead = ["cifar10ps-0a1b2c3d.e4f.tmp", "cifar10ps-probe.tmp", "checkpoint-latest.safetensors.999999-9.tmp", "probe-999999.999999-10.tmp", "log.1-1.tmp"],
+            others = ["notes.1-1.tmp", "cifar10ps-notes.tmp", "checkpoint-latest.safetensors", "probe.tmp"];
+        foreach (string name in dead.Concat(others))
+            _folder.Write(name, "half"u8);
+
+        AtomicFile.Write(_folder["file"], stream =>
+        {
+            AtomicFile.RemoveAbandoned(_folder.Path);
+            stream.Write("new"u8);
+        });
+
+        Assert.Equal("new", File.ReadAllText(_folder["file"]));
+        Assert.Equal([.. others.Append("file").Order(StringComparer.Ordinal)], Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 }

@@ -117,7 +117,7 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
         File.Delete(_folder["data_batch_2.bin"]);
         Directory.CreateDirectory(_folder["data_batch_2.bin"]);
 
-        AssertError("BatchFileUnreadable", () => Cifar10Reader.Read(_folder.Path, 1, 1));
+        AssertError("NotARegularFile", () => Cifar10Reader.Read(_folder.Path, 1, 1));
     }
 
     [Fact]

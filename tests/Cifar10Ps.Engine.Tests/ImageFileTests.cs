@@ -193,7 +193,7 @@ public sealed class ImageFileTests : IDisposable
 
     [Fact]
     public void A_folder_is_no_picture() =>
-        AssertError("ImageUnreadable", () => ImageFile.Read(_folder.Path, 32, 32));
+        AssertError("NotARegularFile", () => ImageFile.Read(_folder.Path, 32, 32));
 
     private static SKColor QuadrantColour(int x, int y, int side) =>
         y < side / 2.0 ? x < side / 2.0 ? Red : Green : x < side / 2.0 ? Blue : Yellow;

@@ -174,7 +174,7 @@ public sealed class SafetensorsTests : IDisposable
         Assert.Contains(bad, AssertError("InvalidSafetensors", () => Safetensors.Read(bad)).Message, StringComparison.Ordinal);
         AssertError("FileNotFound", () => Safetensors.Read(_folder["nothing"]));
         AssertError("FileNotFound", () => Safetensors.Read(_folder["no-folder/nothing"]));
-        AssertError("ModelFileUnreadable", () => Safetensors.Read(_folder.Path));
+        AssertError("NotARegularFile", () => Safetensors.Read(_folder.Path));
     }
 
     [Fact]

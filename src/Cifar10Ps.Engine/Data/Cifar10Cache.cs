@@ -78,6 +78,7 @@ public sealed class Cifar10Cache
             if (IsFilled)
                 return;
             string archive = Path.Combine(_folder, "cifar-10-binary.tar.gz.partial");
+            RegularFile.Require(archive);
             Fetch(address, archive, progress, cancellation);
             Unpack(archive);
             File.Delete(archive);
@@ -92,6 +93,7 @@ public sealed class Cifar10Cache
     private FileStream WaitForTurn(CancellationToken cancellation)
     {
         string path = Path.Combine(_folder, "download.lock");
+        RegularFile.Require(path);
         while (true)
         {
             try

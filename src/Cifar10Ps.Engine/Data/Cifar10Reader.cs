@@ -40,7 +40,7 @@ public static class Cifar10Reader
     /// <param name="testCount">How many test images to take, 1 to 10,000: the first ones.</param>
     /// <exception cref="EngineException">
     /// <c>DatasetNotFound</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>, <c>BatchFileUnreadable</c>,
-    /// <c>LabelOutOfRange</c>, <c>CorruptArchive</c>.
+    /// <c>LabelOutOfRange</c>, <c>CorruptArchive</c>, <c>NotARegularFile</c>.
     /// </exception>
     public static ImageDataset Read(string path, int trainCount = TrainCount, int testCount = TestCount)
     {
@@ -67,7 +67,7 @@ public static class Cifar10Reader
         Dictionary<string, byte[]> files = [];
         try
         {
-            using FileStream file = File.OpenRead(path);
+            using FileStream file = RegularFile.OpenRead(path);
             using GZipStream unpacked = new(file, CompressionMode.Decompress);
             using LimitedStream limited = new(unpacked, ArchiveLimit);
             using TarReader tar = new(limited);
@@ -112,7 +112,7 @@ public static class Cifar10Reader
             int records = name == TestFile ? testCount : Math.Clamp(trainCount - i * RecordsPerFile, 0, RecordsPerFile);
             try
             {
-                using FileStream stream = File.OpenRead(Path.Combine(folder, name));
+                using FileStream stream = RegularFile.OpenRead(Path.Combine(folder, name));
                 CheckLength(name, stream.Length);
                 byte[] content = new byte[records * RecordLength];
                 stream.ReadExactly(content);

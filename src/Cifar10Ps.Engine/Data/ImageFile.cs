@@ -13,7 +13,7 @@ internal static class ImageFile
     private static readonly Lock Turn = new();
 
     /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
         new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height), path);
 
@@ -25,17 +25,14 @@ internal static class ImageFile
     /// <param name="width">Wanted width in pixels.</param>
     /// <param name="height">Wanted height in pixels.</param>
     /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     internal static byte[] Read(string path, int width, int height)
     {
         try
         {
-            // Nothing, or a pipe or device, which could be read for ever.
-            if (new FileInfo(path) is { Exists: true, Length: 0 })
-                throw Invalid(path);
             // Tells what is wrong with the file, if anything is. Skia reads it itself: for a file that claims to be huge it would ask a
             // stream of ours for as much at once.
-            using FileStream file = File.OpenRead(path);
+            using FileStream file = RegularFile.OpenRead(path);
             using SKFileStream stream = new(path);
             using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path);
             SKSizeI size = codec.Info.Size;

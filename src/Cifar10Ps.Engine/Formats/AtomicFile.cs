@@ -1,25 +1,36 @@
+using System.Text.RegularExpressions;
+
 namespace Cifar10Ps;
 
-/// <summary>Replaces files, never edits them: write beside, flush to disk, rename. Whatever happens, the old or the new content is there, whole.</summary>
-internal static class AtomicFile
+/// <summary>
+/// Replaces files, never edits them: write beside, flush to disk, rename. Whatever happens, the old or the new content is there, whole.
+/// </summary>
+internal static partial class AtomicFile
 {
-    /// <summary>Writes a file; its folder is created where it is missing.</summary>
+    /// <summary>
+    /// Writes a file; its folder is created where it is missing. A symbolic link stays, and the file that it leads to is written.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="write">Writes the content.</param>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>; the old content is untouched.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>; the old content is untouched.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        string half = $"{path}.{Environment.ProcessId}-{Environment.CurrentManagedThreadId}.tmp";
+        RegularFile.Require(path);
+        string half = "";
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            using (FileStream stream = new(half, FileMode.Create, FileAccess.Write, FileShare.None))
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(half, path, overwrite: true);
+            bool isLink = new FileInfo(path).LinkTarget is not null;
+            string target = isLink ? File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName : Path.GetFullPath(path);
+            string folder = Path.GetDirectoryName(target)!;
+            Directory.CreateDirectory(folder);
+            // Short, since the name of the file itself may be as long as the file system allows.
+            half = Path.Combine(folder, $"cifar10ps-{Path.GetRandomFileName()}.tmp");
+            // Open, and so locked, until it has its name: it cannot be mistaken for what a dead process left.
+            using FileStream stream = new(half, FileMode.CreateNew, FileAccess.Write, FileShare.Delete);
+            KeepMode(target, half);
+            write(stream);
+            stream.Flush(flushToDisk: true);
+            File.Move(half, target, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -32,4 +43,37 @@ internal static class AtomicFile
                 File.Delete(half);
         }
     }
+
+    /// <summary>Removes the half-written files that dead processes left in a folder.</summary>
+    public static void RemoveAbandoned(string folder)
+    {
+        foreach (string file in Directory.GetFiles(folder).Where(file => HalfName().IsMatch(Path.GetFileName(file))))
+        {
+            try
+            {
+                RegularFile.Require(file);
+                // A file that is being written is locked by its writer.
+                new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
+                File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or EngineException)
+            {
+                // It is not ours to remove, or is gone already.
+            }
+        }
+    }
+
+    private static void KeepMode(string from, string to)
+    {
+        if (OperatingSystem.IsWindows() || !File.Exists(from))
+            return;
+        UnixFileMode mode = File.GetUnixFileMode(from);
+        // Some file systems have one mode for all files, and refuse to set any.
+        if (mode != File.GetUnixFileMode(to))
+            File.SetUnixFileMode(to, mode);
+    }
+
+    // Also as earlier versions named them, after the file, the process and the thread.
+    [GeneratedRegex(@"^(cifar10ps-([a-z0-9]{8}\.[a-z0-9]{3}|probe)|(checkpoint-.*\.safetensors|model\.safetensors|log|probe-\d+)\.\d+-\d+)\.tmp$")]
+    private static partial Regex HalfName();
 }

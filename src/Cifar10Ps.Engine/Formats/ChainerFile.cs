@@ -52,7 +52,7 @@ internal static class ChainerFile
     }
 
     /// <summary>Writes a model such that the original program opens it. Class names have no place in it.</summary>
-    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(ImageClassifier model, string path)
     {
         if (model.Architecture is not { Depth: 20, Shortcut: Shortcut.ProjectionOnly })

@@ -17,7 +17,7 @@ public static partial class ModelFile
     private const int NamedSkips = 42;
 
     /// <summary>Writes a classifier.</summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Save(ImageClassifier model, string path)
     {
         TensorFile file = new();
@@ -30,7 +30,7 @@ public static partial class ModelFile
     /// <param name="path">The file.</param>
     /// <param name="format">The format.</param>
     /// <param name="includePreprocessing">Whether an ONNX graph begins with the preprocessing and ends with softmax.</param>
-    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, ModelFormat format, bool includePreprocessing = false)
     {
         if (includePreprocessing && format != ModelFormat.Onnx)
@@ -56,7 +56,7 @@ public static partial class ModelFile
     /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
     /// <param name="tell">Takes a sentence about what was found; null: nobody asks.</param>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
     /// <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
     /// </exception>
     public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null, Action<string>? tell = null)

@@ -42,7 +42,7 @@ public static class ModelFormats
 
     /// <summary>Reads a file of any format.</summary>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
     /// <c>InvalidNpz</c>.
     /// </exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>

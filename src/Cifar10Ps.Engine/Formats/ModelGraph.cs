@@ -40,7 +40,7 @@ public static class ModelGraph
     /// <param name="path">The file.</param>
     /// <param name="format">Its format; all but <see cref="GraphFormat.Dot"/> need Graphviz.</param>
     /// <param name="cancellation">Ends the drawing.</param>
-    /// <exception cref="EngineException"><c>GraphvizNotFound</c>, <c>GraphvizFailed</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>GraphvizNotFound</c>, <c>GraphvizFailed</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, GraphFormat format, CancellationToken cancellation = default)
     {
         byte[] content = Encoding.UTF8.GetBytes(ToDot(model));

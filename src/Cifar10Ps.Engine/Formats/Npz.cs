@@ -42,7 +42,7 @@ internal static class Npz
     }
 
     /// <summary>Writes an archive, compressed.</summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(IEnumerable<KeyValuePair<string, Npy>> arrays, string path) => AtomicFile.Write(path, stream =>
     {
         using ZipArchive archive = new(stream, ZipArchiveMode.Create, leaveOpen: true);

@@ -17,7 +17,7 @@ internal static class OnnxFile
     /// <param name="model">The classifier.</param>
     /// <param name="path">The file.</param>
     /// <param name="includePreprocessing">Whether the graph begins with the preprocessing and ends with softmax.</param>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(ImageClassifier model, string path, bool includePreprocessing)
     {
         string inputText = includePreprocessing

@@ -20,7 +20,7 @@ internal static class Safetensors
     public static bool IsSafetensors(ReadOnlySpan<byte> content) => content.Length > 8 && content[8] == (byte)'{';
 
     /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
     public static TensorFile Read(string path)
     {
         try
@@ -34,7 +34,7 @@ internal static class Safetensors
     }
 
     /// <summary>Writes a file, all tensors as F32.</summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(TensorFile file, string path) => AtomicFile.Write(path, stream =>
     {
         using MemoryStream header = new();

@@ -16,13 +16,13 @@ internal sealed class TensorFile
     public List<string> Skipped { get; } = [];
 
     /// <summary>The bytes of a file.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>.</exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>
     public static byte[] ReadBytes(string path)
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
+            using FileStream stream = RegularFile.OpenRead(path);
             if (stream.Length > SizeLimit)
                 throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any model here");
             byte[] content = new byte[stream.Length];

@@ -12,7 +12,7 @@ internal static partial class TorchFile
     /// Writes a state dict that <c>torch.load</c> opens, also with <c>weights_only=True</c>. The metadata go into an entry of
     /// their own, which PyTorch passes over.
     /// </summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(TensorFile file, string path) => AtomicFile.Write(path, stream =>
     {
         StoredZip zip = new(stream);

@@ -32,7 +32,7 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
     };
 
     /// <summary>Writes a file in the format that its name stands for.</summary>
-    /// <exception cref="EngineException"><c>UnknownPictureFormat</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>UnknownPictureFormat</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public void Save(string path)
     {
         Action<Stream> write = FormatOf(path) == PictureFormat.Svg ? WriteSvg : stream => stream.Write(ToPng(Scale));

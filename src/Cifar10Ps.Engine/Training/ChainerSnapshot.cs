@@ -18,11 +18,12 @@ internal static class ChainerSnapshot
     private const string Iterator = "updater/iterator:main/", Moments = "updater/optimizer:main/predictor/";
 
     /// <summary>Whether a file begins like a snapshot.</summary>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>.</exception>
     public static bool IsSnapshot(string path)
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
+            using FileStream stream = RegularFile.OpenRead(path);
             // The name of the first array is at the beginning.
             Span<byte> start = stackalloc byte[1024];
             return Npz.IsNpz(start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]);
@@ -34,7 +35,7 @@ internal static class ChainerSnapshot
     }
 
     /// <summary>Reads a snapshot.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
     public static TensorFile Read(string path)
     {
         try

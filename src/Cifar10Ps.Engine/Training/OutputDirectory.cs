@@ -56,12 +56,15 @@ public sealed partial class OutputDirectory
     /// <exception cref="EngineException"><c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
     internal IDisposable Claim()
     {
-        string probe = System.IO.Path.Combine(Path, $"probe-{Environment.ProcessId}");
+        string probe = System.IO.Path.Combine(Path, "cifar10ps-probe.tmp"), turn = System.IO.Path.Combine(Path, Lock);
+        RegularFile.Require(turn);
         try
         {
             AtomicFile.Write(probe, _ => { });
             Remove(probe);
-            return new FileStream(System.IO.Path.Combine(Path, Lock), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            FileStream claim = new(turn, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            AtomicFile.RemoveAbandoned(Path);
+            return claim;
         }
         catch (IOException e)
         {

@@ -22,7 +22,7 @@ public sealed class TrainingHistory
 
     /// <summary>Reads a history.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
-    /// <exception cref="EngineException"><c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.</exception>
+    /// <exception cref="EngineException"><c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.</exception>
     public static TrainingHistory Read(string path)
     {
         if (!Directory.Exists(path))

@@ -37,6 +37,7 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>Whether the user wants a file to be written; an existing one is an error without <see cref="Force"/>.</summary>
     protected bool MayWrite(string file)
     {
+        RegularFile.Require(file);
         if (File.Exists(file) && !Force)
         {
             ThrowTerminatingError(new ErrorRecord(new IOException($"'{file}' exists. Replace it with -Force, or save under another name."),
