@@ -30,10 +30,10 @@ public sealed class EngineException : Exception
     /// <summary>Creates the exception.</summary>
     /// <param name="errorId">A stable identifier, for scripts: <c>TruncatedBatchFile</c>.</param>
     /// <param name="kind">The category.</param>
-    /// <param name="message">What is wrong and what to do about it.</param>
+    /// <param name="message">What is wrong and what to do about it, in one line; names in it may come from anywhere.</param>
     /// <param name="innerException">The cause, if another exception is.</param>
     public EngineException(string errorId, ErrorKind kind, string message, Exception? innerException = null)
-        : base(message, innerException)
+        : base(DisplayText.Escape(message), innerException)
     {
         ErrorId = errorId;
         Kind = kind;

@@ -39,7 +39,7 @@ public static partial class NativeBackend
                 or InvalidDataException or EntryPointNotFoundException or TypeInitializationException or NotSupportedException)
             {
                 throw new EngineException("NativeBackendNotLoaded", ErrorKind.ResourceUnavailable,
-                    $"libtorch could not be loaded from '{folder}': {e.Message} Build or install the module again for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
+                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Build or install the module again for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
             }
 
             _loaded = true;

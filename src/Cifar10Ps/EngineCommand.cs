@@ -67,8 +67,17 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
             ErrorKind.WriteError => ErrorCategory.WriteError,
             _ => ErrorCategory.ResourceUnavailable,
         };
-        return new ErrorRecord(error, error.ErrorId, category, target);
+        ErrorRecord record = new(error, error.ErrorId, category, target);
+        if (target is string name)
+            record.CategoryInfo.TargetName = DisplayText.Escape(name);
+        return record;
     }
+
+    /// <summary>Writes a warning; names in it may come from anywhere.</summary>
+    protected new void WriteWarning(string text) => base.WriteWarning(DisplayText.Escape(text));
+
+    /// <summary>Writes a line for <c>-Verbose</c>; names in it may come from anywhere.</summary>
+    protected new void WriteVerbose(string text) => base.WriteVerbose(DisplayText.Escape(text));
 
     /// <summary>The file system path that a user's path means; nothing need exist there, and wildcards mean themselves.</summary>
     protected string ToFilePath(string path)

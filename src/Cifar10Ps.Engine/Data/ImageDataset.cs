@@ -5,11 +5,11 @@ public sealed class ImageDataset
 {
     internal ImageDataset(string name, string source, string[] classes, IList<LabeledImage> train, IList<LabeledImage> test)
     {
-        Name = name;
+        Name = DisplayText.Escape(name);
         Source = source;
-        Classes = classes;
-        Train = new ImageSplit(nameof(Train), classes, train);
-        Test = new ImageSplit(nameof(Test), classes, test);
+        Classes = [.. classes.Select(DisplayText.Escape)];
+        Train = new ImageSplit(nameof(Train), Classes, train);
+        Test = new ImageSplit(nameof(Test), Classes, test);
     }
 
     /// <summary>What it is: <c>CIFAR-10</c>.</summary>

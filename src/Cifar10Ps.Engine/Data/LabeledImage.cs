@@ -7,7 +7,7 @@ public sealed class LabeledImage
     {
         Index = index;
         Label = label;
-        LabelName = labelName;
+        LabelName = DisplayText.Escape(labelName);
         Width = width;
         Height = height;
         Pixels = pixels;

@@ -12,7 +12,7 @@ public sealed class ImageClassifier
     internal ImageClassifier(ResNetArchitecture architecture, string[] classes, Preprocessing preprocessing, StateDict weights)
     {
         Architecture = architecture;
-        Classes = classes;
+        Classes = [.. classes.Select(DisplayText.Escape)];
         Preprocessing = preprocessing;
         Weights = weights;
     }
@@ -128,7 +128,7 @@ public sealed class ImageClassifier
     /// <summary>Refuses class names that cannot be told apart.</summary>
     internal static void CheckClasses(string[] classes)
     {
-        if (classes.Length is < 2 or > ResNetArchitecture.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Distinct(StringComparer.Ordinal).Count() < classes.Length)
+        if (classes.Length is < 2 or > ResNetArchitecture.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Select(DisplayText.Escape).Distinct(StringComparer.Ordinal).Count() < classes.Length)
             throw new EngineException("InvalidClasses", ErrorKind.InvalidArgument,
                 $"A classifier needs 2 to {ResNetArchitecture.MaximumClassCount} classes, each with a name of its own.");
     }

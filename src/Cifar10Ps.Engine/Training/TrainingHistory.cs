@@ -8,7 +8,7 @@ public sealed class TrainingHistory
         Source = source;
         EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
         Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best) })];
-        StopReason = stopReason;
+        StopReason = stopReason is null ? null : DisplayText.Escape(stopReason);
     }
 
     /// <summary>The output directory or file that it was read from.</summary>
