@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>What the build does for the module beside compiling: its native libraries, its typeface and its help.</summary>
+/// <summary>What the build does for the module beside compiling: its native libraries and its help.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -20,11 +20,8 @@ internal static class Program
                 case ["help", string assembly, string references, string folder, string destination]:
                     Replace(destination, MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
                     return 0;
-                case ["typeface", string library, string file]:
-                    Replace(file, AvaloniaResources.Read(library, Path.GetFileName(file)));
-                    return 0;
                 default:
-                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | help <assembly> <list of references> <folder> <destination> | typeface <library> <file>");
+                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | help <assembly> <list of references> <folder> <destination>");
             }
         }
         catch (InvalidHelpException e)

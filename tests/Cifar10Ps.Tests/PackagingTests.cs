@@ -19,7 +19,7 @@ public sealed class PackagingTests
             .Where(file => !named.Any(name => FileSystemName.MatchesSimpleExpression(name, file)))];
 
         Assert.Empty(unnamed);
-        Assert.All(["libtorch.txt", "Skia.txt"], licence => Assert.True(File.Exists(Path.Combine(TestEnvironment.Module, "licenses", licence)), licence));
+        Assert.All(["libtorch.txt", "Skia.txt", "Inter.txt"], licence => Assert.True(File.Exists(Path.Combine(TestEnvironment.Module, "licenses", licence)), licence));
     }
 
     [Fact]
