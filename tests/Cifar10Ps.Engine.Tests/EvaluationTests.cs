@@ -23,7 +23,7 @@ public class EvaluationTests
 
         Assert.Equal(11, evaluation.Count);
         Assert.Equal(7 / 11.0, evaluation.Accuracy, 1e-12);
-        Assert.Equal(10 / 11.0, evaluation.Top5Accuracy, 1e-12);
+        Assert.Equal(10 / 11.0, evaluation.Top5Accuracy!.Value, 1e-12);
         Assert.Equal(
             [[4, 1, 0, 0, 0, 0], [0, 2, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]],
             evaluation.ConfusionMatrix);
@@ -31,19 +31,37 @@ public class EvaluationTests
         AssertClass(1, count: 3, precision: 2 / 3.0, recall: 2 / 3.0, f1: 2 / 3.0);
         AssertClass(2, count: 1, precision: 0, recall: 0, f1: 0);
         AssertClass(3, count: 1, precision: 1 / 2.0, recall: 1, f1: 2 / 3.0);
-        AssertClass(4, count: 0, precision: 0, recall: 0, f1: 0);
+        AssertClass(4, count: 0, precision: null, recall: null, f1: null);
         double loss = 4 * Loss(OfRed, 0) + Loss(OfGreen, 0) + 2 * Loss(OfGreen, 1) + Loss(OfBlack, 1) + Loss(OfRed, 2) + Loss(OfBlack, 3) + Loss(OfRed, 5);
         Assert.Equal(loss / 11, evaluation.Loss, 1e-5);
 
-        void AssertClass(int label, int count, double precision, double recall, double f1)
+        void AssertClass(int label, int count, double? precision, double? recall, double? f1)
         {
             ClassEvaluation found = evaluation.Classes[label];
             Assert.Equal(($"class {label}", count), (found.Class, found.Count));
-            Assert.Equal(precision, found.Precision, 1e-12);
-            Assert.Equal(recall, found.Recall, 1e-12);
-            Assert.Equal(f1, found.F1, 1e-12);
+            Assert.Equal(Rounded(precision, recall, f1), Rounded(found.Precision, found.Recall, found.F1));
         }
+
+        static double?[] Rounded(params double?[] figures) => [.. figures.Select(figure => figure is double value ? Math.Round(value, 12) : figure)];
     }
+
+    [Fact]
+    public void Of_a_class_that_no_image_shows_there_are_no_figures_even_if_it_was_guessed()
+    {
+        ClassEvaluation[] classes = Evaluate([Red(1), Green(1)]).Classes;
+
+        Assert.Equal((0, null, null, null), (classes[0].Count, classes[0].Precision, classes[0].Recall, classes[0].F1));
+        Assert.Equal(2, classes[1].Count);
+        Assert.Equal((1, 0.5), (classes[1].Precision, classes[1].Recall));
+        // The mean over the classes that were measured.
+        Assert.Equal(0.5, classes.Average(c => c.Recall));
+    }
+
+    [Theory]
+    [InlineData(5, null)]
+    [InlineData(6, 0.75)]
+    public void Top_5_of_five_classes_says_nothing(int count, double? expected) =>
+        Assert.Equal(expected, new Evaluation(ImageClassifier.PlaceholderClasses(count), 4, 1, 0.5, 0.75, [.. Enumerable.Range(0, count).Select(_ => new int[count])]).Top5Accuracy);
 
     [Fact]
     public void Every_image_counts_the_same_wherever_the_portions_end()

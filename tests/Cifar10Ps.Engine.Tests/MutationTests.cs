@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using SkiaSharp;
 using static Cifar10Ps.Tests.Pickles;
@@ -48,12 +49,11 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         // What is compiled first is not the reader's time; and what is damaged was read before.
         foreach (byte[] file in reader.Files)
             Record.Exception(() => reader.Read(Write(reader.Wrap(file))));
-        Random random = new(1);
         int refused = 0;
         string[] before = Files(Environment.CurrentDirectory);
 
-        for (int i = 0; i < reader.Count; i++)
-            refused += Check(reader, Mutate(reader.Files[i % reader.Files.Length], random), $"{name}, mutation {i}") ? 0 : 1;
+        foreach ((int i, byte[] mutation) in Mutations(reader).Index())
+            refused += Check(reader, mutation, $"{name}, mutation {i}") ? 0 : 1;
 
         // The damage is neither too little nor too much to find something out.
         Assert.InRange(refused, reader.Count / 10, name == "CIFAR-10 archive" ? reader.Count : reader.Count * 99 / 100);
@@ -64,7 +64,18 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     }
 
     [Fact]
-    public void There_are_twenty_thousand_mutations() => Assert.InRange(Readers.Values.Sum(reader => reader().Count), 20_000, int.MaxValue);
+    public void There_are_twenty_thousand_mutations()
+    {
+        int different = Readers.Values.Select(make => make()).Sum(reader =>
+        {
+            HashSet<string> whole = [.. reader.Files.Select(Hash)];
+            return Mutations(reader).Select(Hash).Where(hash => !whole.Contains(hash)).Distinct().Count();
+        });
+
+        Assert.InRange(different, 20_000, int.MaxValue);
+
+        static string Hash(byte[] content) => Convert.ToHexString(SHA256.HashData(content));
+    }
 
     [Fact]
     public void A_folder_of_CIFAR10_with_any_damage_is_read_or_refused()
@@ -247,6 +258,13 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     private static extern int GetTime(int clock, out TimeValue time);
 
     private readonly record struct TimeValue(long Seconds, long Nanoseconds);
+
+    /// <summary>The damaged contents that a reader gets, the same ones each time.</summary>
+    private static IEnumerable<byte[]> Mutations(Reader reader)
+    {
+        Random random = new(1);
+        return Enumerable.Range(0, reader.Count).Select(i => Mutate(reader.Files[i % reader.Files.Length], random));
+    }
 
     /// <summary>
     /// One to three changes: flipped bits, other bytes, missing pieces and ends, doubled pieces, huge lengths in both byte orders,

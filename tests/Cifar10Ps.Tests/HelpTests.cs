@@ -1,10 +1,14 @@
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
+using System.Text.RegularExpressions;
 using Cifar10Ps.Build;
 
 namespace Cifar10Ps.Tests;
 
 /// <summary>The help, and what the build says of help files that do not fit the cmdlets.</summary>
 /// <remarks>The examples are run in tests/Pester/Help.Tests.ps1: many need more commands than the engine here has.</remarks>
-public sealed class HelpTests
+public sealed partial class HelpTests
 {
     private static readonly CompiledCmdlet[] Cmdlets = CompiledCmdlet.ReadAll(Path.Combine(TestEnvironment.Module, "Cifar10Ps.dll"),
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator), .. Directory.GetFiles(Path.Combine(TestEnvironment.Module, "dependencies"), "*.dll")]);
@@ -26,6 +30,17 @@ public sealed class HelpTests
             }
             """));
         Assert.Contains("Cifar10Ps", session.Value<string>("Get-Help about_Cifar10Ps"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_messages_advise_exists()
+    {
+        using Session session = new();
+        HashSet<string> parameters = [.. session.Run("(Get-Command -Module Cifar10Ps).Parameters.Keys").Select(name => (string)name)];
+        string[] texts = [.. UserStrings("Cifar10Ps.dll"), .. UserStrings(Path.Combine("dependencies", "Cifar10Ps.Engine.dll"))];
+        Assert.Contains(texts, text => text.Contains("-ResumeFrom", StringComparison.Ordinal));
+
+        Assert.Subset(parameters, texts.SelectMany(text => ParameterName().Matches(text)).Select(match => match.Groups[1].Value).ToHashSet());
     }
 
     [Fact]
@@ -115,5 +130,19 @@ public sealed class HelpTests
         foreach (string file in Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps", "Help")))
             File.Copy(file, folder[Path.GetFileName(file)]);
         return folder;
+    }
+
+    [GeneratedRegex(@"(?<![\w-])-([A-Z]\w+)")]
+    private static partial Regex ParameterName();
+
+    /// <summary>The literals in an assembly's code.</summary>
+    private static List<string> UserStrings(string file)
+    {
+        using PEReader pe = new(File.OpenRead(Path.Combine(TestEnvironment.Module, file)));
+        MetadataReader reader = pe.GetMetadataReader();
+        List<string> texts = [];
+        for (UserStringHandle handle = MetadataTokens.UserStringHandle(1); !handle.IsNil; handle = reader.GetNextHandle(handle))
+            texts.Add(reader.GetUserString(handle));
+        return texts;
     }
 }

@@ -8,7 +8,7 @@ public sealed class Evaluation
         Count = count;
         Loss = loss;
         Accuracy = accuracy;
-        Top5Accuracy = top5Accuracy;
+        Top5Accuracy = classes.Length > 5 ? top5Accuracy : null;
         ConfusionMatrix = confusion;
         Classes = [.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))];
     }
@@ -22,8 +22,8 @@ public sealed class Evaluation
     /// <summary>Share of images whose best guess is right, 0 to 1.</summary>
     public double Accuracy { get; }
 
-    /// <summary>Share of images with the truth among the five best guesses, 0 to 1.</summary>
-    public double Top5Accuracy { get; }
+    /// <summary>Share of images with the truth among the five best guesses, 0 to 1; null with five classes or fewer, where it would always be 1.</summary>
+    public double? Top5Accuracy { get; }
 
     /// <summary>Figures of each class, in the order of the labels.</summary>
     public ClassEvaluation[] Classes { get; }
@@ -79,9 +79,12 @@ public sealed class ClassEvaluation
     {
         Class = name;
         Count = count;
+        // Of a class that no image shows, nothing was measured.
+        if (count == 0)
+            return;
         Precision = guessed == 0 ? 0 : (double)correct / guessed;
-        Recall = count == 0 ? 0 : (double)correct / count;
-        F1 = count + guessed == 0 ? 0 : 2.0 * correct / (count + guessed);
+        Recall = (double)correct / count;
+        F1 = 2.0 * correct / (count + guessed);
     }
 
     /// <summary>Name of the class.</summary>
@@ -90,12 +93,12 @@ public sealed class ClassEvaluation
     /// <summary>Number of images that show it.</summary>
     public int Count { get; }
 
-    /// <summary>Share of the images guessed to show it that do, 0 to 1; 0 where none was guessed.</summary>
-    public double Precision { get; }
+    /// <summary>Share of the images guessed to show it that do, 0 to 1; 0 where none was guessed, null where no image shows it.</summary>
+    public double? Precision { get; }
 
-    /// <summary>Share of the images that show it that were found, 0 to 1; 0 where there is none.</summary>
-    public double Recall { get; }
+    /// <summary>Share of the images that show it that were found, 0 to 1; null where no image shows it.</summary>
+    public double? Recall { get; }
 
-    /// <summary>Harmonic mean of precision and recall, 0 to 1.</summary>
-    public double F1 { get; }
+    /// <summary>Harmonic mean of precision and recall, 0 to 1; null where no image shows it.</summary>
+    public double? F1 { get; }
 }

@@ -21,6 +21,7 @@ public sealed class ExportPredictionSheetCommand : PictureWriterCommand
     /// <summary>At most how many predictions to show.</summary>
     [Parameter]
     [ValidateRange(1, PredictionSheet.MaximumCount)]
+    [NumberTransformation]
     public int Count { get; set; } = 40;
 
     /// <inheritdoc/>

@@ -15,16 +15,19 @@ public sealed class FindLearningRateCommand : TrainingCommand
     /// <summary>First learning rate.</summary>
     [Parameter]
     [ValidateRange(1e-12, 1e6)]
+    [NumberTransformation]
     public double Minimum { get; set; } = 1e-5;
 
     /// <summary>Last learning rate.</summary>
     [Parameter]
     [ValidateRange(1e-12, 1e6)]
+    [NumberTransformation]
     public double Maximum { get; set; } = 10;
 
     /// <summary>Number of steps from the first to the last learning rate.</summary>
     [Parameter]
     [ValidateRange(2, 100_000)]
+    [NumberTransformation]
     public int Steps { get; set; } = 100;
 
     /// <inheritdoc/>

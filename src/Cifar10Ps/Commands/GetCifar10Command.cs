@@ -33,11 +33,13 @@ public sealed class GetCifar10Command : EngineCommand
     /// <summary>How many training images to take: the first ones.</summary>
     [Parameter]
     [ValidateRange(1, Cifar10Reader.TrainCount)]
+    [NumberTransformation]
     public int TrainCount { get; set; } = Cifar10Reader.TrainCount;
 
     /// <summary>How many test images to take: the first ones.</summary>
     [Parameter]
     [ValidateRange(1, Cifar10Reader.TestCount)]
+    [NumberTransformation]
     public int TestCount { get; set; } = Cifar10Reader.TestCount;
 
     /// <inheritdoc/>

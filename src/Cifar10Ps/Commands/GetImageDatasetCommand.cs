@@ -10,16 +10,19 @@ public sealed class GetImageDatasetCommand : FileReaderCommand
     /// <summary>Width and height of the images in pixels.</summary>
     [Parameter]
     [ValidateRange(8, 1024)]
+    [NumberTransformation]
     public int ImageSize { get; set; } = 32;
 
     /// <summary>Share of each class that is held out as the test split.</summary>
     [Parameter]
     [ValidateRange(0.0, 0.9)]
+    [NumberTransformation]
     public double ValidationFraction { get; set; } = 0.2;
 
     /// <summary>Seed of the choice of what is held out.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
+    [NumberTransformation]
     public int Seed { get; set; }
 
     /// <inheritdoc/>

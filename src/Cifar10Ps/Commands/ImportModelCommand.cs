@@ -12,11 +12,13 @@ public sealed class ImportModelCommand : FileReaderCommand
     /// <summary>Mean of red, green, blue that the model was trained with, for a file that does not say; pixels from 0 to 1.</summary>
     [Parameter]
     [ValidateCount(3, 3)]
+    [NumberTransformation]
     public double[]? Mean { get; set; }
 
     /// <summary>Standard deviation of red, green, blue that the model was trained with, for a file that does not say.</summary>
     [Parameter]
     [ValidateCount(3, 3)]
+    [NumberTransformation]
     public double[]? StandardDeviation { get; set; }
 
     /// <summary>Class names, for a file that does not say.</summary>

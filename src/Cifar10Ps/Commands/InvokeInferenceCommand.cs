@@ -42,6 +42,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
     /// <summary>How many of the best guesses to list.</summary>
     [Parameter]
     [ValidateRange(1, ResNetArchitecture.MaximumClassCount)]
+    [NumberTransformation]
     public int Top { get; set; } = 5;
 
     /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
@@ -51,6 +52,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
     /// <summary>Number of worker threads.</summary>
     [Parameter]
     [ValidateRange(1, 1024)]
+    [NumberTransformation]
     public int? Threads { get; set; }
 
     /// <inheritdoc/>

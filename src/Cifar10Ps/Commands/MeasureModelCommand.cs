@@ -37,6 +37,7 @@ public sealed class MeasureModelCommand : EngineCommand
     /// <summary>Number of worker threads.</summary>
     [Parameter]
     [ValidateRange(1, 1024)]
+    [NumberTransformation]
     public int? Threads { get; set; }
 
     /// <inheritdoc/>

@@ -18,6 +18,7 @@ public abstract class NewNetworkCommand : EngineCommand
     /// <summary>Seed of the initial weights.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
+    [NumberTransformation]
     public int Seed { get; set; }
 
     /// <summary>A trained model to go on from: its weights, but for the last layer where the classes are others, and its preprocessing.</summary>

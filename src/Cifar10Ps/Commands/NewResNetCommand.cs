@@ -10,6 +10,7 @@ public sealed class NewResNetCommand : NewNetworkCommand
     /// <summary>Number of layers that have weights.</summary>
     [Parameter]
     [ValidateSet("20", "32", "44", "56", "110")]
+    [NumberTransformation]
     public int Depth { get; set; } = 20;
 
     /// <inheritdoc/>

@@ -24,11 +24,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Number of passes over the training images.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
+    [NumberTransformation]
     public int Epochs { get; set; }
 
     /// <summary>Peak learning rate.</summary>
     [Parameter]
     [ValidateRange(1e-12, 1e6)]
+    [NumberTransformation]
     public double LearningRate { get; set; }
 
     /// <summary>How the learning rate changes over the run.</summary>
@@ -38,6 +40,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Training images to hold out and validate on, instead of the test split.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
+    [NumberTransformation]
     public int ValidationCount { get; set; }
 
     /// <summary>Folder for checkpoints, the log and the finished model.</summary>
@@ -48,6 +51,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>How many of the last epochs keep a checkpoint of their own, beside the latest and the best.</summary>
     [Parameter]
     [ValidateRange(0, 100_000)]
+    [NumberTransformation]
     public int KeepCheckpoints { get; set; } = 3;
 
     /// <summary>Starts in an output directory that holds another run, whose files are removed.</summary>
@@ -61,11 +65,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Validates after every so many epochs, and after the last one.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
+    [NumberTransformation]
     public int EvaluateEvery { get; set; } = 1;
 
     /// <summary>Ends the run after so many validations in a row without a better accuracy.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
+    [NumberTransformation]
     public int EarlyStoppingPatience { get; set; }
 
     /// <summary>Ends the run after this time, at least a second, as Ctrl+C would: with a checkpoint.</summary>
@@ -76,6 +82,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Most steps of an epoch, to try a run out.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
+    [NumberTransformation]
     public int LimitSteps { get; set; }
 
     /// <summary>Runs after each epoch, with the report as $_ and as its argument; $false as its last output ends the run.</summary>

@@ -17,6 +17,7 @@ public abstract class TrainingCommand : EngineCommand
     /// <summary>Images of one optimizer step.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumBatchSize)]
+    [NumberTransformation]
     public int BatchSize { get; set; }
 
     /// <summary>The update rule.</summary>
@@ -26,11 +27,13 @@ public abstract class TrainingCommand : EngineCommand
     /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     [Parameter]
     [ValidateRange(0.0, 0.9999)]
+    [NumberTransformation]
     public double Momentum { get; set; }
 
     /// <summary>Weight decay of convolutions and classifier.</summary>
     [Parameter]
     [ValidateRange(0.0, 10.0)]
+    [NumberTransformation]
     public double WeightDecay { get; set; }
 
     /// <summary>How training images are varied.</summary>
@@ -40,6 +43,7 @@ public abstract class TrainingCommand : EngineCommand
     /// <summary>Share of the target that is spread over all classes.</summary>
     [Parameter]
     [ValidateRange(0.0, 0.99)]
+    [NumberTransformation]
     public double LabelSmoothing { get; set; }
 
     /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
@@ -49,11 +53,13 @@ public abstract class TrainingCommand : EngineCommand
     /// <summary>Seed of shuffling and augmentation.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
+    [NumberTransformation]
     public int Seed { get; set; }
 
     /// <summary>Number of worker threads; it does not change the result.</summary>
     [Parameter]
     [ValidateRange(1, 1024)]
+    [NumberTransformation]
     public int? Threads { get; set; }
 
     /// <summary>Where to compute: the module ships libtorch for the processor.</summary>
