@@ -19,9 +19,9 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     /// <summary>The readers. One of another format has its line here.</summary>
     private static readonly Dictionary<string, Func<Reader>> Readers = new()
     {
-        ["safetensors"] = () => new(3_000, LoadModel, [SmallSafetensors()]),
-        ["safetensors, a model"] = () => new(300, LoadModel, [Exported(ModelFormat.Safetensors)]),
-        ["checkpoint"] = () => new(200, path => Checkpoint.Load(path), [Snapshot(asCheckpoint: true)]),
+        ["safetensors"] = () => new(3_000, LoadModel, [TestSupport.Unsealed(SmallSafetensors())]),
+        ["safetensors, a model"] = () => new(300, LoadModel, [TestSupport.Unsealed(Exported(ModelFormat.Safetensors))]),
+        ["checkpoint"] = () => new(200, path => Checkpoint.Load(path), [TestSupport.Unsealed(Snapshot(asCheckpoint: true))]),
         ["PyTorch archive"] = () => new(3_000, LoadModel, [SmallArchive(CompressionLevel.NoCompression), SmallArchive(CompressionLevel.Optimal)]),
         // The checksums of an archive keep damage away from the pickle in it.
         ["PyTorch pickle"] = () => new(3_500, LoadModel, [SmallPickle], pickle => Archive(pickle, SmallStorages)),

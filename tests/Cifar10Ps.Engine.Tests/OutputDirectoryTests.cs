@@ -134,20 +134,8 @@ public sealed class OutputDirectoryTests : IDisposable
     /// <summary>What a run would write after epochs with these validation accuracies.</summary>
     private static void SaveEpochs(OutputDirectory output, params double[] accuracies)
     {
-        ImageClassifier model = RandomModel();
-        TrainingState state = new() { Options = TinyOptions(epochs: 10), TrainCount = 120 };
-        StateDict momentum = new();
-        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
-            momentum[tensor.Name] = new float[tensor.Length];
-        foreach (double accuracy in accuracies)
-        {
-            state.History.Add(new EpochReport
-            {
-                Epoch = state.Epoch, Step = 0, Loss = 1, Accuracy = 0.5, ValidationLoss = 1, ValidationAccuracy = accuracy,
-                LearningRate = 0.1, ImagesPerSecond = 1, Elapsed = TimeSpan.Zero, IsBest = state.History.All(earlier => earlier.ValidationAccuracy < accuracy),
-            });
-            output.SaveEpoch(new Checkpoint { Model = model, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } });
-        }
+        for (int epoch = 1; epoch <= accuracies.Length; epoch++)
+            output.SaveEpoch(NewCheckpoint(accuracies[..epoch]));
     }
 
     private OutputDirectory Output(int keep = 3, bool replace = false) => new(_folder["output"], keep, replace);

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
 using Cifar10Ps.Tests;
 
 [assembly: AssemblyFixture(typeof(FakeCifar10))]
@@ -248,6 +249,31 @@ internal static class TestSupport
 
         return [.. bytes];
     }
+
+    /// <summary>What a run leaves after epochs of four steps with these validation accuracies,.</summary>
+    public static Checkpoint NewCheckpoint(params double[] accuracies)
+    {
+        ImageClassifier model = ImageClassifier.NewResNet(8, SyntheticImages.Classes, Shortcut.Projection, 1);
+        TrainingState state = new() { Options = TinyOptions(epochs: 10), TrainCount = 120 };
+        StateDict momentum = new();
+        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
+            momentum[tensor.Name] = [.. Enumerable.Repeat(0.01f, tensor.Length)];
+        foreach (double accuracy in accuracies is [] ? [0.5] : accuracies)
+        {
+            state.Step += 4;
+            state.History.Add(new EpochReport
+            {
+                Epoch = state.Epoch, Step = state.Step, Loss = 1, Accuracy = 0.5, ValidationLoss = 1, ValidationAccuracy = accuracy, LearningRate = 0.1,
+                ImagesPerSecond = 1, Elapsed = TimeSpan.Zero, IsBest = state.History.All(earlier => earlier.ValidationAccuracy < accuracy),
+            });
+        }
+
+        return new Checkpoint { Model = model, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } };
+    }
+
+    /// <summary>A safetensors file as one without a hash of its content, so that damage gets past the hash to its reader.</summary>
+    public static byte[] Unsealed(byte[] file) =>
+        Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(file).Replace("\"cifar10ps_", "\"unsealed__", StringComparison.Ordinal));
 
     /// <summary>Asserts that an action fails with an error of the engine's own, by its id.</summary>
     public static EngineException AssertError(string errorId, Action action)

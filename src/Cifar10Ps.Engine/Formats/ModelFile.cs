@@ -56,8 +56,8 @@ public static partial class ModelFile
     /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
     /// <param name="tell">Takes a sentence about what was found; null: nobody asks.</param>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
-    /// <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>,
+    /// <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
     /// </exception>
     public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null, Action<string>? tell = null)
     {

@@ -42,8 +42,8 @@ public static class ModelFormats
 
     /// <summary>Reads a file of any format.</summary>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>,
-    /// <c>InvalidNpz</c>.
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>,
+    /// <c>InvalidTorchFile</c>, <c>InvalidNpz</c>.
     /// </exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>
     internal static (ModelFormat Format, TensorFile File) Read(string path)
@@ -51,7 +51,7 @@ public static class ModelFormats
         byte[] content = TensorFile.ReadBytes(path);
         return OfContent(content) switch
         {
-            ModelFormat.Safetensors => (ModelFormat.Safetensors, Parse(() => Safetensors.Parse(content), "InvalidSafetensors", "is no whole safetensors file")),
+            ModelFormat.Safetensors => (ModelFormat.Safetensors, Safetensors.Read(content, path)),
             ModelFormat.PyTorch => (ModelFormat.PyTorch, Parse(() => TorchFile.Parse(content), "InvalidTorchFile", "is no PyTorch file that can be used")),
             ModelFormat.Chainer => (ModelFormat.Chainer, Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program")),
             _ => throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,

@@ -20,30 +20,60 @@ internal static class Safetensors
     public static bool IsSafetensors(ReadOnlySpan<byte> content) => content.Length > 8 && content[8] == (byte)'{';
 
     /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>.</exception>
+    /// <exception cref="EngineException">
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>.
+    /// </exception>
     public static TensorFile Read(string path)
     {
         try
         {
-            return Parse(TensorFile.ReadBytes(path));
+            return Read(TensorFile.ReadBytes(path), path);
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidSafetensors", ErrorKind.InvalidData, $"'{path}' is no whole safetensors file: {e.Message}.", e);
+            throw Invalid(path, e);
         }
     }
 
-    /// <summary>Writes a file, all tensors as F32.</summary>
+    /// <summary>Understands the content of a file.</summary>
+    /// <exception cref="EngineException"><c>FileDamaged</c>, <c>InvalidSafetensors</c>.</exception>
+    internal static TensorFile Read(ReadOnlySpan<byte> content, string path)
+    {
+        ContentHash.Require(content, path);
+        try
+        {
+            return Parse(content);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Invalid(path, e);
+        }
+    }
+
+    /// <summary>Writes a file, all tensors as F32, with a <see cref="ContentHash"/>.</summary>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(TensorFile file, string path) => AtomicFile.Write(path, stream =>
     {
+        byte[] head = Head(file);
+        ContentHash.Seal(head, file.Tensors.Values.Select(tensor => tensor.Values));
+        stream.Write(head);
+        foreach ((_, (_, float[] values)) in file.Tensors)
+            stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
+    });
+
+    /// <summary>The length of the header and the header.</summary>
+    private static byte[] Head(TensorFile file)
+    {
         using MemoryStream header = new();
+        header.Write(new byte[8]);
         using (Utf8JsonWriter json = new(header))
         {
             json.WriteStartObject();
             json.WriteStartObject(MetadataKey);
+            json.WriteString(ContentHash.Key, ContentHash.Placeholder);
             foreach ((string key, string value) in file.Metadata)
                 json.WriteString(key, value);
+            json.WriteString(ContentHash.FormatKey, "1");
             json.WriteEndObject();
             long offset = 0;
             foreach ((string name, (int[] shape, float[] values)) in file.Tensors)
@@ -67,13 +97,10 @@ internal static class Safetensors
         // Spaces up to a multiple of eight keep the values aligned.
         while (header.Length % 8 != 0)
             header.WriteByte((byte)' ');
-        Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
-        stream.Write(length);
-        header.WriteTo(stream);
-        foreach ((_, (_, float[] values)) in file.Tensors)
-            stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
-    });
+        byte[] head = header.ToArray();
+        BinaryPrimitives.WriteInt64LittleEndian(head, head.Length - 8);
+        return head;
+    }
 
     /// <summary>Parses the bytes of a file.</summary>
     /// <exception cref="InvalidDataException">They are no safetensors file; the message says why.</exception>
@@ -95,7 +122,10 @@ internal static class Safetensors
             {
                 if (entry.NameEquals(MetadataKey))
                     foreach (JsonProperty pair in entry.Value.EnumerateObject())
-                        file.Metadata[pair.Name] = pair.Value.GetString() ?? "";
+                    {
+                        if (pair.Name is not (ContentHash.Key or ContentHash.FormatKey))
+                            file.Metadata[pair.Name] = pair.Value.GetString() ?? "";
+                    }
                 else if (ReadTensor(entry, values, ref used) is not { } tensor)
                     file.Skipped.Add(entry.Name);
                 else if (!file.Tensors.TryAdd(entry.Name, tensor))
@@ -134,4 +164,7 @@ internal static class Safetensors
     }
 
     private static InvalidDataException Invalid(string why) => new(why);
+
+    private static EngineException Invalid(string path, InvalidDataException cause) =>
+        new("InvalidSafetensors", ErrorKind.InvalidData, $"'{path}' is no whole safetensors file: {cause.Message}.", cause);
 }

@@ -22,6 +22,8 @@ internal static class ZipContent
             using ZipArchive archive = new(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
             if (archive.Entries.Count > EntryLimit)
                 throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any model here");
+            // PyTorch can be told to leave the checksums out.
+            bool hasChecksums = archive.Entries.Any(entry => entry.Crc32 != 0);
             Dictionary<string, byte[]> entries = new(StringComparer.Ordinal);
             long total = 0;
             foreach (ZipArchiveEntry entry in archive.Entries)
@@ -31,7 +33,7 @@ internal static class ZipContent
                     throw new InvalidDataException($"its entry '{name}' points outside its folder");
                 if ((total += entry.Length) > TensorFile.SizeLimit || entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
                     throw new InvalidDataException($"its entry '{name}' claims to unpack to {entry.Length:N0} bytes");
-                if (!entries.TryAdd(name, Unpack(entry)))
+                if (!entries.TryAdd(name, Unpack(entry, hasChecksums)))
                     throw new InvalidDataException($"it has two entries '{name}'");
             }
 
@@ -43,15 +45,14 @@ internal static class ZipContent
         }
     }
 
-    private static byte[] Unpack(ZipArchiveEntry entry)
+    private static byte[] Unpack(ZipArchiveEntry entry, bool hasChecksum)
     {
         byte[] content = new byte[entry.Length];
         using Stream stream = entry.Open();
         stream.ReadExactly(content);
         if (stream.ReadByte() >= 0)
             throw new InvalidDataException($"its entry '{entry.FullName}' is longer than it claims");
-        // PyTorch can be told to leave the checksum out.
-        if (entry.Crc32 != 0 && entry.Crc32 != Crc32.Of(content))
+        if (hasChecksum && entry.Crc32 != Crc32.Of(content))
             throw new InvalidDataException($"its entry '{entry.FullName}' is damaged: its checksum is another");
         return content;
     }

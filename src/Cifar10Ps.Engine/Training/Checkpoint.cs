@@ -48,6 +48,9 @@ internal sealed class Checkpoint
             ImageClassifier model = ModelFile.Take(file);
             TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options) ?? throw new InvalidDataException("its state is empty");
             Check(state);
+            foreach ((string name, (_, float[] values)) in file.Tensors)
+                if (!Array.TrueForAll(values, float.IsFinite))
+                    throw new InvalidDataException($"it is damaged: the tensor '{name}' has values that are not numbers");
             string[] moments = Optimizer.MomentNames(state.Options.Optimizer);
             return new Checkpoint { Model = model, State = state, Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)) };
         }

@@ -1,0 +1,61 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// The SHA-256 of a safetensors file that this module wrote, in the file itself: over all of its bytes, those of the hash's own digits
+/// taken as zeros. It is the first entry of the metadata, so its place does not depend on what may be damaged.
+/// </summary>
+internal static class ContentHash
+{
+    /// <summary>Keys in the metadata: the hash, and the format of the file, which says that there has to be a hash.</summary>
+    public const string Key = "cifar10ps_sha256", FormatKey = "cifar10ps_format";
+
+    /// <summary>The hash before it is known.</summary>
+    public static readonly string Placeholder = new('0', 2 * SHA256.HashSizeInBytes);
+
+    // The length of the header comes first.
+    private const int PrefixStart = 8;
+
+    /// <summary>Puts the hash into the beginning of a file.</summary>
+    /// <param name="head">Everything before the values, with <see cref="Placeholder"/> in the place of the hash.</param>
+    /// <param name="values">The values, tensor by tensor.</param>
+    public static void Seal(Span<byte> head, IEnumerable<float[]> values)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(head);
+        foreach (float[] tensor in values)
+            hash.AppendData(MemoryMarshal.AsBytes(tensor.AsSpan()));
+        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(hash.GetHashAndReset())).CopyTo(head[(PrefixStart + Prefix.Length)..]);
+    }
+
+    /// <summary>Whether a file of this module is no longer what was written; never so for a file without hash and format.</summary>
+    public static bool IsDamaged(ReadOnlySpan<byte> content)
+    {
+        int start = PrefixStart + Prefix.Length, end = start + Placeholder.Length;
+        // Either of the two keys may be what is damaged.
+        if (content.Length < end || !content[PrefixStart..].StartsWith(Prefix))
+            return content.IndexOf(Mark) >= 0;
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(content[..start]);
+        hash.AppendData(Encoding.ASCII.GetBytes(Placeholder));
+        hash.AppendData(content[end..]);
+        return !content[start..end].SequenceEqual(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(hash.GetHashAndReset())));
+    }
+
+    /// <summary>Refuses a damaged file.</summary>
+    /// <exception cref="EngineException"><c>FileDamaged</c>.</exception>
+    public static void Require(ReadOnlySpan<byte> content, string path)
+    {
+        if (IsDamaged(content))
+            throw new EngineException("FileDamaged", ErrorKind.InvalidData,
+                $"'{path}' is damaged: its content is not what was written, by its SHA-256. Take a copy or an older file. "
+                + $"If another program has rewritten it, remove '{Key}' and '{FormatKey}' from its metadata.");
+    }
+
+    private static ReadOnlySpan<byte> Prefix => "{\"__metadata__\":{\"cifar10ps_sha256\":\""u8;
+
+    private static ReadOnlySpan<byte> Mark => "\"cifar10ps_format\":"u8;
+}
