@@ -63,7 +63,7 @@ public class ArchitectureTests
     public void The_original_network_without_identity_shortcuts_is_another()
     {
         ImageClassifier whole = RandomModel(Shortcut.Projection);
-        ImageClassifier original = new(whole.Architecture with { Shortcut = Shortcut.ProjectionOnly }, whole.Classes, whole.Preprocessing, whole.Weights);
+        ImageClassifier original = new(whole.Snapshot with { Architecture = whole.Architecture with { Shortcut = Shortcut.ProjectionOnly } });
         ImageSplit images = SyntheticImages.Create(2, 1).Train;
         using Predictor one = new(whole, threads: 1), other = new(original, threads: 1);
 

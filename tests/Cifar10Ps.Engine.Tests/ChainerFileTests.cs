@@ -20,7 +20,7 @@ public sealed class ChainerFileTests : IDisposable
         ImageClassifier model = ModelFile.Take(file);
         using Predictor predictor = new(model, precision: Precision.Float32);
         float[][] logits = predictor.Logits([.. test.Take(16)]);
-        Evaluation evaluation = Evaluation.Run(predictor, model.Classes, test, null, TestContext.Current.CancellationToken);
+        Evaluation evaluation = Evaluation.Run(predictor, test, null, TestContext.Current.CancellationToken);
 
         Assert.Equal(42, file.Skipped.Count);
         Assert.Equal(16, expected.Length);
@@ -32,7 +32,7 @@ public sealed class ChainerFileTests : IDisposable
     public void The_original_programs_model_is_written_as_it_was_but_for_what_nobody_uses()
     {
         byte[] original = File.ReadAllBytes(RealData.Chainer("resnet20.model"));
-        ChainerFile.Write(ModelFile.Take(ChainerFile.Parse(original)), _folder["copy"]);
+        ChainerFile.Write(ModelFile.Take(ChainerFile.Parse(original)).Snapshot, _folder["copy"]);
 
         Dictionary<string, byte[]> expected = ZipContent.Read(original), copy = ZipContent.Read(File.ReadAllBytes(_folder["copy"]));
 
@@ -58,7 +58,7 @@ public sealed class ChainerFileTests : IDisposable
     public void What_is_written_is_read_to_the_last_bit(int classes)
     {
         ImageClassifier model = OriginalModel(classes);
-        ChainerFile.Write(model, _folder["model"]);
+        ChainerFile.Write(model.Snapshot, _folder["model"]);
 
         byte[] content = File.ReadAllBytes(_folder["model"]);
         TensorFile file = ChainerFile.Parse(content);
@@ -79,8 +79,8 @@ public sealed class ChainerFileTests : IDisposable
     public void Another_epsilon_than_the_originals_changes_no_answer()
     {
         ImageClassifier model = OriginalModel();
-        model.Architecture = model.Architecture with { BatchNormEpsilon = 1e-3 };
-        ChainerFile.Write(model, _folder["model"]);
+        model.Snapshot = model.Snapshot with { Architecture = model.Architecture with { BatchNormEpsilon = 1e-3 } };
+        ChainerFile.Write(model.Snapshot, _folder["model"]);
 
         using Predictor before = new(model, threads: 1, Precision.Float32),
             after = new(ModelFile.Take(ChainerFile.Parse(File.ReadAllBytes(_folder["model"]))), threads: 1, Precision.Float32);
@@ -126,18 +126,18 @@ public sealed class ChainerFileTests : IDisposable
     public void What_the_original_could_not_use_is_not_written()
     {
         ImageClassifier normalised = OriginalModel();
-        normalised.Preprocessing = new Preprocessing([0.5, 0.5, 0.5], [0.2, 0.2, 0.2]);
+        normalised.Snapshot = normalised.Snapshot with { Preprocessing = new Preprocessing([0.5, 0.5, 0.5], [0.2, 0.2, 0.2]) };
 
-        Assert.Contains("ZeroPad", AssertError("FormatCannotHold", () => ChainerFile.Write(RandomModel(Shortcut.ZeroPad), _folder["model"])).Message, StringComparison.Ordinal);
-        AssertError("FormatCannotHold", () => ChainerFile.Write(RandomModel(Shortcut.Projection), _folder["model"]));
-        AssertError("FormatCannotHold", () => ChainerFile.Write(normalised, _folder["model"]));
+        Assert.Contains("ZeroPad", AssertError("FormatCannotHold", () => ChainerFile.Write(RandomModel(Shortcut.ZeroPad).Snapshot, _folder["model"])).Message, StringComparison.Ordinal);
+        AssertError("FormatCannotHold", () => ChainerFile.Write(RandomModel(Shortcut.Projection).Snapshot, _folder["model"]));
+        AssertError("FormatCannotHold", () => ChainerFile.Write(normalised.Snapshot, _folder["model"]));
         Assert.False(File.Exists(_folder["model"]));
     }
 
     internal static ImageClassifier OriginalModel(int classes = 10)
     {
         ImageClassifier model = RandomModel(Shortcut.ProjectionOnly, classes: classes);
-        model.Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 };
+        model.Snapshot = model.Snapshot with { Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 } };
         return model;
     }
 
@@ -145,7 +145,7 @@ public sealed class ChainerFileTests : IDisposable
     internal static Dictionary<string, Npy> Arrays(string prefix = "", ImageClassifier? model = null)
     {
         using TemporaryFolder folder = new();
-        ChainerFile.Write(model ?? OriginalModel(), folder["model"]);
+        ChainerFile.Write((model ?? OriginalModel()).Snapshot, folder["model"]);
         return Npz.Parse(File.ReadAllBytes(folder["model"])).ToDictionary(array => prefix + array.Key, array => array.Value);
     }
 }

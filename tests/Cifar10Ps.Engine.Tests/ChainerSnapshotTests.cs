@@ -117,7 +117,7 @@ public sealed class ChainerSnapshotTests : IDisposable
     [Fact]
     public void A_model_is_no_snapshot_and_other_data_are_refused()
     {
-        ChainerFile.Write(ChainerFileTests.OriginalModel(), _folder["model"]);
+        ChainerFile.Write(ChainerFileTests.OriginalModel().Snapshot, _folder["model"]);
         WriteSnapshot(_folder["snapshot"], ChainerFileTests.OriginalModel());
 
         Assert.Contains("without the state of a run", AssertError("InvalidCheckpoint", () => Checkpoint.Load(_folder["model"])).Message, StringComparison.Ordinal);

@@ -102,7 +102,7 @@ public class EvaluationTests
     {
         ImageClassifier model = ColourModel();
         using Predictor predictor = new(model, threads: 1);
-        return Evaluation.Run(predictor, model.Classes, images, progress, cancellation);
+        return Evaluation.Run(predictor, images, progress, cancellation);
     }
 
     private static double Loss(double[] logits, int label) => Math.Log(logits.Sum(Math.Exp)) - logits[label];

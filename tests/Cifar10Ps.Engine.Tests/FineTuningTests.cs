@@ -44,11 +44,8 @@ public class FineTuningTests
     public void Training_leaves_the_weights_and_the_preprocessing_as_they_are(Recipe recipe)
     {
         ImageClassifier source = Trained(), model = source.ForClasses(SyntheticImages.Classes, seed: 4);
-        string weights = Fingerprint(model);
 
-        Trainer.Start(model, TinyData, Recipes.Options(recipe));
-
-        Assert.Equal(weights, Fingerprint(model));
+        Assert.Same(model.Snapshot, Recipes.Prepare(model.Snapshot, recipe, TinyData.Train));
         Assert.Equal(source.Preprocessing, model.Preprocessing);
     }
 
@@ -84,8 +81,11 @@ public class FineTuningTests
     private static ImageClassifier Trained()
     {
         ImageClassifier model = RandomModel();
-        model.TrainedEpochs = 3;
-        model.Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], 16, 16);
+        model.Snapshot = model.Snapshot with
+        {
+            TrainedEpochs = 3,
+            Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], 16, 16),
+        };
         return model;
     }
 }

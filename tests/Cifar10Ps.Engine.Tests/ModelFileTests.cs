@@ -15,10 +15,13 @@ public sealed class ModelFileTests : IDisposable
     public void A_loaded_model_is_the_saved_one(Shortcut shortcut)
     {
         ImageClassifier model = RandomModel(shortcut, classes: 3);
-        model.Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 };
-        model.Classes = ["Katze", "犬", "a \"quoted\" name"];
-        model.Preprocessing = new Preprocessing([0.1, 1 / 3.0, 0.485], [0.2, 0.25, 1 / 7.0], width: 40, height: 24);
-        model.TrainedEpochs = 12;
+        model.Snapshot = model.Snapshot with
+        {
+            Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 },
+            Classes = ["Katze", "犬", "a \"quoted\" name"],
+            Preprocessing = new Preprocessing([0.1, 1 / 3.0, 0.485], [0.2, 0.25, 1 / 7.0], width: 40, height: 24),
+            TrainedEpochs = 12,
+        };
         LabeledImage image = new(0, 0, "", 40, 24, FakeCifar10.Pixels(0, 0).AsMemory(0, 3 * 40 * 24));
 
         ModelFile.Save(model, _folder["model.safetensors"]);
@@ -41,7 +44,7 @@ public sealed class ModelFileTests : IDisposable
         ModelFile.Save(model, _folder["model"]);
         ImageClassifier loaded = ModelFile.Load(_folder["model"]);
 
-        Assert.Equal((0, 9), (loaded.TrainedEpochs, loaded.Seed));
+        Assert.Equal((0, 9), (loaded.TrainedEpochs, loaded.Snapshot.Seed));
         Assert.Equal(Fingerprint(model), Fingerprint(loaded));
     }
 
@@ -213,7 +216,7 @@ public sealed class ModelFileTests : IDisposable
     private void Change(ImageClassifier model, Action<TensorFile> change)
     {
         TensorFile file = new();
-        ModelFile.Put(model, file);
+        ModelFile.Put(model.Snapshot, file);
         change(file);
         Safetensors.Write(file, _folder["model"]);
     }

@@ -17,7 +17,7 @@ public sealed partial class ModelGraphTests : IDisposable
     [InlineData(Shortcut.ProjectionOnly, 2, 2, 0)]
     public void The_text_holds_the_layers_of_each_kind_of_network_and_the_shapes_between_them(Shortcut shortcut, int additions, int projections, int paddings)
     {
-        string dot = ModelGraph.ToDot(RandomModel(shortcut, classes: 7));
+        string dot = ModelGraph.ToDot(RandomModel(shortcut, classes: 7).Snapshot);
 
         string[] nodes = [.. Nodes().Matches(dot).Select(match => match.Value)];
         Assert.Equal(additions, nodes.Count(node => node.EndsWith("\\nAdd\"];", StringComparison.Ordinal)));
@@ -45,7 +45,7 @@ public sealed partial class ModelGraphTests : IDisposable
     {
         RequireGraphviz();
         ImageClassifier model = RandomModel(shortcut);
-        string dot = ModelGraph.ToDot(model), path = _folder["graph.svg"];
+        string dot = ModelGraph.ToDot(model.Snapshot), path = _folder["graph.svg"];
 
         ModelGraph.Export(model, path, GraphFormat.Svg);
 

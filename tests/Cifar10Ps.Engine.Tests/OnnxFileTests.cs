@@ -50,7 +50,10 @@ public sealed class OnnxFileTests : IDisposable
     public void Networks_of_any_depth_and_pictures_of_any_size_can_be_written(int depth, Shortcut shortcut)
     {
         ImageClassifier model = ImageClassifier.NewResNet(depth, ["a", "b", "c"], shortcut, seed: 2);
-        model.Preprocessing = new Preprocessing([0.4, 0.5, 0.6], [0.2, 0.25, 0.3], width: 20, height: 13);
+        model.Snapshot = model.Snapshot with
+        {
+            Preprocessing = new Preprocessing([0.4, 0.5, 0.6], [0.2, 0.25, 0.3], width: 20, height: 13),
+        };
         // As in a trained network no sum doubles the activations: of depth 110 those of a new one grow beyond measure.
         foreach ((string prefix, _) in model.Architecture.Blocks())
             model.Weights[prefix + "bn2.weight"].AsSpan().Fill(shortcut == Shortcut.ProjectionOnly ? 1 : 0.1f);
@@ -63,7 +66,7 @@ public sealed class OnnxFileTests : IDisposable
     public void The_graph_tells_what_it_takes_and_gives()
     {
         ImageClassifier model = Normalised(RandomModel(classes: 3));
-        model.Classes = ["Katze", "犬", "a \"quoted\" name"];
+        model.Snapshot = model.Snapshot with { Classes = ["Katze", "犬", "a \"quoted\" name"] };
 
         using InferenceSession plain = Open(model, includePreprocessing: false), whole = Open(model, includePreprocessing: true);
 
@@ -114,7 +117,7 @@ public sealed class OnnxFileTests : IDisposable
 
     private static ImageClassifier Normalised(ImageClassifier model)
     {
-        model.Preprocessing = new Preprocessing([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]);
+        model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]) };
         return model;
     }
 

@@ -183,7 +183,7 @@ public class PlottingTests
     [Fact]
     public void Names_on_a_sheet_are_shortened()
     {
-        ImageClassifier model = Model(Difficult);
+        ModelSnapshot model = Model(Difficult);
         Prediction[] predictions = [.. Difficult.Select((name, i) => new Prediction(model, [.. Difficult.Select((_, c) => c == i ? 3f : 0)], 1, Image(i, (i + 1) % 10, Difficult[(i + 1) % 10])))];
 
         SvgText.CheckLayout(PredictionSheet.Draw(predictions, 10, topLosses: false));
@@ -211,7 +211,7 @@ public class PlottingTests
     }
 
     // Of a model, predictions take the names of the classes alone.
-    private static ImageClassifier Model(string[] classes) => new(null!, classes, Preprocessing.None, null!);
+    private static ModelSnapshot Model(string[] classes) => new(null!, classes, Preprocessing.None, null!);
 
     private static string[] Texts(Picture picture) => [.. SvgText.Of(picture).Select(text => text.Text)];
 

@@ -64,7 +64,7 @@ public class PredictorTests
     public void The_company_of_other_images_does_not_change_an_answer(Shortcut shortcut, int width, int height, Precision precision)
     {
         ImageClassifier model = RandomModel(shortcut);
-        model.Preprocessing = new Preprocessing([0.4, 0.5, 0.6], [0.2, 0.3, 0.25], width, height);
+        model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0.4, 0.5, 0.6], [0.2, 0.3, 0.25], width, height) };
         Random random = new(1);
         LabeledImage[] images = [.. Enumerable.Range(0, 70).Select(i =>
         {
@@ -96,7 +96,7 @@ public class PredictorTests
     {
         ImageClassifier model = ColourModel();
 
-        Prediction prediction = new(model, [1, 3, -2, 2, 3, 0], top: 4, Solid(17, label: 4, 0, 0, 0));
+        Prediction prediction = new(model.Snapshot, [1, 3, -2, 2, 3, 0], top: 4, Solid(17, label: 4, 0, 0, 0));
 
         double sum = new double[] { 1, 3, -2, 2, 3, 0 }.Sum(Math.Exp);
         // Of equals the first class comes first.
@@ -107,7 +107,7 @@ public class PredictorTests
         Assert.Equal(("class 1", prediction.Top[0].Probability), (prediction.Class, prediction.Confidence));
         Assert.Equal((17, 4, "class 4", false), (prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
         Assert.Equal(-Math.Log(Math.Exp(3) / sum), prediction.Loss!.Value, 1e-9);
-        Assert.True(new Prediction(model, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0)).IsCorrect);
+        Assert.True(new Prediction(model.Snapshot, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0)).IsCorrect);
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public class PredictorTests
     {
         LabeledImage file = new(0, -1, "", 32, 32, new byte[3 * 32 * 32], "cat.png");
 
-        Prediction prediction = new(ColourModel(), [0, 0, 0, 0, 1, 0], top: 9, file);
+        Prediction prediction = new(ColourModel().Snapshot, [0, 0, 0, 0, 1, 0], top: 9, file);
 
         Assert.Equal(("cat.png", null, null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect, prediction.Loss));
         Assert.Equal(6, prediction.Top.Length);
@@ -124,7 +124,7 @@ public class PredictorTests
     [Fact]
     public void Probabilities_of_huge_logits_are_numbers()
     {
-        Prediction prediction = new(ColourModel(), [1e30f, -1e30f, 1e30f, 500, -500, 0], top: 6, Solid(0, 0, 0, 0, 0));
+        Prediction prediction = new(ColourModel().Snapshot, [1e30f, -1e30f, 1e30f, 500, -500, 0], top: 6, Solid(0, 0, 0, 0, 0));
 
         Assert.Equal([0.5f, 0.5f, 0, 0, 0, 0], prediction.Top.Select(t => t.Probability));
     }

@@ -8,9 +8,8 @@ public class RecipeTests
     public void The_original_recipe_is_that_of_the_Chainer_program()
     {
         TrainingOptions options = Recipes.Options(Recipe.Original);
-        ImageClassifier model = NewModel();
 
-        Trainer.Start(model, TinyData, options);
+        ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipe.Original, TinyData.Train);
 
         Assert.Equal((OptimizerKind.Adam, 1e-3, 0.9, 0.0), (options.Optimizer, options.LearningRate, options.Momentum, options.WeightDecay));
         Assert.Equal((Schedule.Constant, Augmentation.None, 128, 10), (options.Schedule, options.Augmentation, options.BatchSize, options.Epochs));
@@ -25,9 +24,7 @@ public class RecipeTests
     [Fact]
     public void The_fast_recipe_measures_the_training_images()
     {
-        ImageClassifier model = NewModel();
-
-        Trainer.Start(model, TinyData, Recipes.Options(Recipe.Fast));
+        ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipe.Fast, TinyData.Train);
 
         double[] red = [.. TinyData.Train.SelectMany(image => image.GetPixels().Take(image.Width * image.Height)).Select(v => v / 255.0)];
         Assert.Equal(red.Average(), model.Preprocessing.Mean[0], 1e-9);
@@ -43,27 +40,9 @@ public class RecipeTests
     public void A_trained_model_keeps_its_weights_its_preprocessing_and_its_classes(Recipe recipe)
     {
         ImageClassifier model = RandomModel();
-        model.TrainedEpochs = 1;
-        model.Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]);
-        (string weights, Preprocessing preprocessing, ResNetArchitecture architecture) = (Fingerprint(model), model.Preprocessing, model.Architecture);
+        model.Snapshot = model.Snapshot with { TrainedEpochs = 1, Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]) };
 
-        Trainer.Start(model, TinyData, Recipes.Options(recipe));
-
-        Assert.Equal((weights, preprocessing, architecture), (Fingerprint(model), model.Preprocessing, model.Architecture));
-        Assert.Equal("class 0", model.Classes[0]);
-    }
-
-    [Fact]
-    public void An_untrained_model_takes_the_class_names_of_the_data_unless_it_has_names()
-    {
-        ImageClassifier unnamed = ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(10), Shortcut.Projection, 1);
-        ImageClassifier named = ImageClassifier.NewResNet20(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], Shortcut.Projection, 1);
-
-        Trainer.Start(unnamed, TinyData, TinyOptions());
-        Trainer.Start(named, TinyData, TinyOptions());
-
-        Assert.Equal(TinyData.Classes, unnamed.Classes);
-        Assert.Equal("7", named.Classes[7]);
+        Assert.Same(model.Snapshot, Recipes.Prepare(model.Snapshot, recipe, TinyData.Train));
     }
 
     [Theory]

@@ -22,7 +22,7 @@ public class ShardedBatchTests
         using WorkerPool pool = new(2);
         using NetworkWeights weights = new(model.Architecture);
         weights.Load(model.Weights);
-        using ShardedBatch batch = new(pool, model, weights,
+        using ShardedBatch batch = new(pool, model.Snapshot, weights,
             Recipes.Options(Recipe.Original) with { BatchSize = 100, LabelSmoothing = smoothing, Precision = Precision.Float32 });
 
         (Tensor gradients, double lossSum, int correct) = batch.Compute([.. Images.Take(count)], epoch: 1);

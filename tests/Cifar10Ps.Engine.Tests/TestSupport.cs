@@ -175,10 +175,10 @@ internal static class TestSupport
         }
 
         weights["fc.bias"] = [0, 0, 0, 1, 0.5f, 0];
-        return new ImageClassifier(architecture, ImageClassifier.PlaceholderClasses(6), Preprocessing.None, weights);
+        return new ImageClassifier(new ModelSnapshot(architecture, ImageClassifier.PlaceholderClasses(6), Preprocessing.None, weights));
     }
 
-    /// <summary>Data for runs of four steps an epoch, of which the last is smaller, and of two portions of validation.</summary>
+    /// <summary>Data for runs of four steps an epoch, and of two portions of validation.</summary>
     public static ImageDataset TinyData { get; } = SmallImages(120, 140, side: 16);
 
     /// <summary>Every second (fourth …) pixel of synthetic images: a step takes a quarter (a sixteenth …) of the time.</summary>
@@ -218,7 +218,10 @@ internal static class TestSupport
     }
 
     /// <summary>Equal for two models only if every weight and statistic is, to the last bit.</summary>
-    public static string Fingerprint(ImageClassifier model) =>
+    public static string Fingerprint(ImageClassifier model) => Fingerprint(model.Snapshot);
+
+    /// <inheritdoc cref="Fingerprint(ImageClassifier)"/>
+    public static string Fingerprint(ModelSnapshot model) =>
         Convert.ToHexString(SHA256.HashData([.. model.Weights.Names.SelectMany(name => MemoryMarshal.AsBytes<float>(model.Weights[name]).ToArray())]));
 
     /// <summary>A few bytes of a file's head changed, added or gone; numbers rather become other numbers. Sometimes the end is missing.</summary>
@@ -268,7 +271,7 @@ internal static class TestSupport
             });
         }
 
-        return new Checkpoint { Model = model, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } };
+        return new Checkpoint { Model = model.Snapshot, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } };
     }
 
     /// <summary>A safetensors file as one without a hash of its content, so that damage gets past the hash to its reader.</summary>

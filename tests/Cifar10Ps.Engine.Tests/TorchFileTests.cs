@@ -18,8 +18,11 @@ public sealed class TorchFileTests : IDisposable
     public void A_model_comes_back_to_the_last_bit(int depth, Shortcut shortcut)
     {
         ImageClassifier model = ImageClassifier.NewResNet(depth, ["Katze", "犬", "cow"], shortcut, seed: 7);
-        model.Preprocessing = new Preprocessing([0.1, 1 / 3.0, 0.485], [0.2, 0.25, 1 / 7.0], width: 40, height: 24);
-        model.TrainedEpochs = 3;
+        model.Snapshot = model.Snapshot with
+        {
+            Preprocessing = new Preprocessing([0.1, 1 / 3.0, 0.485], [0.2, 0.25, 1 / 7.0], width: 40, height: 24),
+            TrainedEpochs = 3,
+        };
 
         ModelFile.Export(model, _folder["model.pth"], ModelFormat.PyTorch);
         ImageClassifier loaded = ModelFile.Load(_folder["model.pth"]);
@@ -31,7 +34,7 @@ public sealed class TorchFileTests : IDisposable
         Assert.Equal(model.Preprocessing.Mean, loaded.Preprocessing.Mean);
         Assert.Equal(model.Preprocessing.StandardDeviation, loaded.Preprocessing.StandardDeviation);
         Assert.Equal((40, 24), (loaded.Preprocessing.Width, loaded.Preprocessing.Height));
-        Assert.Equal((3, 7), (loaded.TrainedEpochs, loaded.Seed));
+        Assert.Equal((3, 7), (loaded.TrainedEpochs, loaded.Snapshot.Seed));
         Assert.Equal(File.ReadAllBytes(_folder["model.pth"]), File.ReadAllBytes(_folder["again"]));
     }
 
@@ -193,7 +196,7 @@ public sealed class TorchFileTests : IDisposable
     {
         ImageClassifier model = ImageClassifier.NewResNet(32, ["a", "b"], Shortcut.Projection, 1);
         TensorFile file = new();
-        ModelFile.Put(model, file);
+        ModelFile.Put(model.Snapshot, file);
         TensorFile foreign = new();
         foreach ((string name, var tensor) in file.Tensors)
             foreign.Tensors["module." + name.Replace("conv", "conv_").Replace("layer", "stage_").Replace("bn", "bn_").Replace("fc.", "linear.").Replace("downsample", "shortcut")] = tensor;
@@ -211,7 +214,7 @@ public sealed class TorchFileTests : IDisposable
     public void Two_names_for_one_tensor_are_refused()
     {
         TensorFile file = new();
-        ModelFile.Put(RandomModel(), file);
+        ModelFile.Put(RandomModel().Snapshot, file);
         file.Tensors["linear.bias"] = ([10], new float[10]);
         Safetensors.Write(file, _folder["model"]);
 

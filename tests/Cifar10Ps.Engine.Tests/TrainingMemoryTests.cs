@@ -61,7 +61,7 @@ public class TrainingMemoryTests
     private static long Estimate(int side, int threads = 2, int depth = 20, int batchSize = 128)
     {
         ImageClassifier model = ImageClassifier.NewResNet(depth, ["a", "b"], Shortcut.Projection, 1);
-        model.Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], side, side);
-        return TrainingMemory.Estimate(model, TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
+        model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], side, side) };
+        return TrainingMemory.Estimate(model.Snapshot, TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
     }
 }

@@ -38,6 +38,9 @@ public sealed class LabeledImage
     /// <summary>Red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
     internal ReadOnlyMemory<byte> Pixels { get; }
 
+    /// <summary>The same picture with another index of the same class.</summary>
+    internal LabeledImage WithLabel(int label) => label == Label ? this : new(Index, label, LabelName, Width, Height, Pixels, Path);
+
     /// <summary>A copy of the pixels: red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
     public byte[] GetPixels() => Pixels.ToArray();
 

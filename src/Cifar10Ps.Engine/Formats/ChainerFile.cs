@@ -53,7 +53,7 @@ internal static class ChainerFile
 
     /// <summary>Writes a model such that the original program opens it. Class names have no place in it.</summary>
     /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
-    public static void Write(ImageClassifier model, string path)
+    public static void Write(ModelSnapshot model, string path)
     {
         if (model.Architecture is not { Depth: 20, Shortcut: Shortcut.ProjectionOnly })
             throw CannotHold($"its network has no place for {model.Architecture.Shortcut} shortcuts. Make the model with New-ResNet20 -Shortcut ProjectionOnly");
@@ -62,11 +62,9 @@ internal static class ChainerFile
             throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input. Train the model with -Recipe Original");
 
         List<KeyValuePair<string, Npy>> arrays = [];
-        // Read once: a training beside this replaces them after each epoch.
-        StateDict weights = model.Weights;
         foreach (TensorShape tensor in model.Architecture.Tensors())
         {
-            float[] values = weights[tensor.Name];
+            float[] values = model.Weights[tensor.Name];
             string name = NameOf(tensor.Name);
             // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
             if (name.EndsWith("/avg_var", StringComparison.Ordinal) && model.Architecture.BatchNormEpsilon != BatchNormEpsilon)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -10,7 +11,7 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    internal const string ArchitectureKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs";
+    internal const string ArchitectureKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", StepsKey = "trained_steps";
     private const string ClassesKey = "classes", SeedKey = "seed";
 
     // All that a model of the original Chainer program has in vain, by name.
@@ -21,7 +22,7 @@ public static partial class ModelFile
     public static void Save(ImageClassifier model, string path)
     {
         TensorFile file = new();
-        Put(model, file);
+        Put(model.Snapshot, file);
         Safetensors.Write(file, path);
     }
 
@@ -36,13 +37,14 @@ public static partial class ModelFile
         if (includePreprocessing && format != ModelFormat.Onnx)
             throw new EngineException("FormatCannotHold", ErrorKind.InvalidArgument,
                 $"A {format} file holds weights, not the operations of a preprocessing. Write an ONNX graph, or leave -IncludePreprocessing out.");
+        ModelSnapshot snapshot = model.Snapshot;
         TensorFile file = new();
-        Put(model, file);
+        Put(snapshot, file);
         switch (format)
         {
             case ModelFormat.PyTorch: TorchFile.Write(file, path); break;
-            case ModelFormat.Chainer: ChainerFile.Write(model, path); break;
-            case ModelFormat.Onnx: OnnxFile.Write(model, path, includePreprocessing); break;
+            case ModelFormat.Chainer: ChainerFile.Write(snapshot, path); break;
+            case ModelFormat.Onnx: OnnxFile.Write(snapshot, path, includePreprocessing); break;
             default: Safetensors.Write(file, path); break;
         }
     }
@@ -79,24 +81,23 @@ public static partial class ModelFile
     }
 
     /// <summary>Adds a classifier's tensors and metadata to a file.</summary>
-    internal static void Put(ImageClassifier model, TensorFile file)
+    internal static void Put(ModelSnapshot model, TensorFile file)
     {
         file.Metadata["format"] = "pt";
         foreach ((string key, string value) in Describe(model))
             file.Metadata[key] = value;
-        // Read once: a training beside this replaces them after each epoch.
-        StateDict weights = model.Weights;
         foreach (TensorShape tensor in model.Architecture.Tensors())
-            file.Tensors[tensor.Name] = (tensor.Shape, weights[tensor.Name]);
+            file.Tensors[tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
     }
 
     /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
-    internal static IEnumerable<(string Key, string Value)> Describe(ImageClassifier model) =>
+    internal static IEnumerable<(string Key, string Value)> Describe(ModelSnapshot model) =>
     [
         (ArchitectureKey, JsonSerializer.Serialize(model.Architecture, Json.Options)),
         (ClassesKey, JsonSerializer.Serialize(model.Classes, Json.Options)),
         (PreprocessingKey, JsonSerializer.Serialize(model.Preprocessing, Json.Options)),
         (EpochsKey, model.TrainedEpochs.ToString(CultureInfo.InvariantCulture)),
+        (StepsKey, model.TrainedSteps.ToString(CultureInfo.InvariantCulture)),
         (SeedKey, model.Seed.ToString(CultureInfo.InvariantCulture)),
     ];
 
@@ -134,15 +135,17 @@ public static partial class ModelFile
         if (classes.Length != architecture.ClassCount)
             throw new InvalidDataException($"it tells {architecture.ClassCount} classes apart, but {classes.Length} names are given");
         preprocessing ??= file.Metadata.TryGetValue(PreprocessingKey, out json) ? Parse<Preprocessing>(json) : ForeignPreprocessing(file);
-        return new ImageClassifier(architecture, classes, preprocessing, weights)
+        return new ImageClassifier(new ModelSnapshot(architecture, classes, preprocessing, weights)
         {
             // A file that does not say is from elsewhere: its weights are worth keeping.
-            TrainedEpochs = Count(EpochsKey, 1),
-            Seed = Count(SeedKey, 0),
-        };
+            TrainedEpochs = Count<int>(EpochsKey, 1),
+            TrainedSteps = Count<long>(StepsKey, 0),
+            Seed = Count<int>(SeedKey, 0),
+        });
 
-        int Count(string key, int otherwise) =>
-            file.Metadata.TryGetValue(key, out string? text) && int.TryParse(text, CultureInfo.InvariantCulture, out int count) ? count : otherwise;
+        T Count<T>(string key, T otherwise)
+            where T : INumber<T> =>
+            file.Metadata.TryGetValue(key, out string? text) && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
     }
 
     /// <summary>Reads off the tensors of a foreign file what network they belong to.</summary>

@@ -43,14 +43,14 @@ public static class ModelGraph
     /// <exception cref="EngineException"><c>GraphvizNotFound</c>, <c>GraphvizFailed</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, GraphFormat format, CancellationToken cancellation = default)
     {
-        byte[] content = Encoding.UTF8.GetBytes(ToDot(model));
+        byte[] content = Encoding.UTF8.GetBytes(ToDot(model.Snapshot));
         if (format != GraphFormat.Dot)
             content = Graphviz.Render(Graphviz.Find(), content, format, cancellation);
         AtomicFile.Write(path, stream => stream.Write(content));
     }
 
     /// <summary>The graph of a model in Graphviz's language. Shapes begin with N, the number of images.</summary>
-    internal static string ToDot(ImageClassifier model)
+    internal static string ToDot(ModelSnapshot model)
     {
         IReadOnlyList<NetworkLayer> layers = NetworkLayer.Of(model.Architecture, model.Preprocessing.Height, model.Preprocessing.Width);
         // Names and shapes are the architecture's own: nothing in them needs escaping.

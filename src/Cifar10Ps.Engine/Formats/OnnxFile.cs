@@ -18,7 +18,7 @@ internal static class OnnxFile
     /// <param name="path">The file.</param>
     /// <param name="includePreprocessing">Whether the graph begins with the preprocessing and ends with softmax.</param>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
-    public static void Write(ImageClassifier model, string path, bool includePreprocessing)
+    public static void Write(ModelSnapshot model, string path, bool includePreprocessing)
     {
         string inputText = includePreprocessing
             ? "pixels: uint8 [batch, height, width, 3], rows of red, green, blue, 0 to 255; the preprocessing is in the graph"
@@ -36,9 +36,8 @@ internal static class OnnxFile
         AtomicFile.Write(path, file.WriteTo);
     }
 
-    private static OnnxGraph GraphOf(ImageClassifier model, string inputText, bool includePreprocessing)
+    private static OnnxGraph GraphOf(ModelSnapshot model, string inputText, bool includePreprocessing)
     {
-        // Weights are read once: a training beside this replaces them after each epoch.
         (ResNetArchitecture architecture, Preprocessing input, StateDict weights) = (model.Architecture, model.Preprocessing, model.Weights);
         OnnxGraph graph = new(architecture.Name);
         Dictionary<string, FoldedConvolution> convolutions = FoldedConvolution.Of(architecture, weights).ToDictionary(convolution => convolution.Name);

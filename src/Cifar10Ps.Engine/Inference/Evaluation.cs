@@ -33,15 +33,16 @@ public sealed class Evaluation
 
     /// <summary>Evaluates a classifier.</summary>
     /// <param name="predictor">The classifier at work.</param>
-    /// <param name="classes">Its class names.</param>
-    /// <param name="images">At least one image; labels within the classes.</param>
+    /// <param name="images">At least one image. Their classes are matched with the model's by name, and may lack some of them.</param>
     /// <param name="progress">Called after each portion with the number of images done.</param>
     /// <param name="cancellation">Ends the evaluation after the current portion.</param>
-    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
-    public static Evaluation Run(Predictor predictor, string[] classes, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation)
+    /// <param name="warn">Receives a sentence where the names of the classes had to be guessed; null ignores it.</param>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>, <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
+    public static Evaluation Run(Predictor predictor, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation, Action<string>? warn = null)
     {
         if (images.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate. Pipe a split such as $cifar.Test, or give -Dataset.");
+        (string[] classes, images) = ClassMatching.ForMeasuring(predictor.Model, images, warn);
         int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
         double loss = 0;
         int correct = 0, amongFive = 0;
@@ -49,9 +50,6 @@ public sealed class Evaluation
         {
             cancellation.ThrowIfCancellationRequested();
             LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
-            if (portion.FirstOrDefault(image => image.Label >= classes.Length) is { } stranger)
-                throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,
-                    $"The image {stranger} has the label {stranger.Label}, but the model tells {classes.Length} classes apart. Use a model for this data set.");
             float[][] logits = predictor.Logits(portion);
             for (int i = 0; i < portion.Length; i++)
             {

@@ -8,7 +8,7 @@ public sealed class Prediction
     /// <param name="logits">A logit for each class.</param>
     /// <param name="top">How many classes to list in <see cref="Top"/>.</param>
     /// <param name="image">The image.</param>
-    internal Prediction(ImageClassifier model, float[] logits, int top, LabeledImage image)
+    internal Prediction(ModelSnapshot model, float[] logits, int top, LabeledImage image)
     {
         Logits = logits;
         float[] probabilities = Softmax(logits);
@@ -20,9 +20,11 @@ public sealed class Prediction
         if (!image.HasKnownTruth)
             return;
         (Index, Label, LabelName) = (image.Index, image.Label, image.LabelName);
-        // A label beyond the classes is one of another data set: the guess is wrong, and has no probability.
-        if (image.Label < logits.Length)
-            Loss = CrossEntropy(logits, image.Label);
+        int truth = ClassMatching.IndexOf(model, image);
+        IsCorrect = Top[0].ClassIndex == truth;
+        // A class that the model does not have: the guess is wrong, and the truth has no probability.
+        if (truth >= 0)
+            Loss = CrossEntropy(logits, truth);
     }
 
     /// <summary>What the network saw.</summary>
@@ -40,16 +42,16 @@ public sealed class Prediction
     /// <summary>Probability of the guess, 0 to 1.</summary>
     public float Confidence => Top[0].Probability;
 
-    /// <summary>Index of the true class; null where the truth is not known.</summary>
+    /// <summary>Index of the true class among the classes of the data, whose order may be another than the model's; null where the truth is not known.</summary>
     public int? Label { get; }
 
     /// <summary>Name of the true class; null where the truth is not known.</summary>
     public string? LabelName { get; }
 
-    /// <summary>Whether the guess is right; null where the truth is not known.</summary>
-    public bool? IsCorrect => Label is int label ? Top[0].ClassIndex == label : null;
+    /// <summary>Whether the guess has the name of the true class; null where the truth is not known.</summary>
+    public bool? IsCorrect { get; }
 
-    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known.</summary>
+    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known, or no class of the model.</summary>
     public double? Loss { get; }
 
     /// <summary>The best guesses, best first.</summary>

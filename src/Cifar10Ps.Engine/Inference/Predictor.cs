@@ -13,7 +13,7 @@ public sealed class Predictor : IDisposable
     /// <summary>Images of one forward pass: about what fits the caches of a core.</summary>
     private const int ShardSize = 64;
 
-    private readonly ImageClassifier _model;
+    private readonly ModelSnapshot _model;
     private readonly WorkerPool _pool;
     private readonly bool _ownsPool;
     private readonly FoldedResNet _network;
@@ -21,17 +21,17 @@ public sealed class Predictor : IDisposable
     private readonly SingleImageResNet? _single;
     private readonly bool _augment;
 
-    /// <summary>Takes a copy of a classifier's weights.</summary>
+    /// <summary>Computes with a classifier as it is at this moment, whatever is trained meanwhile.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
     /// <param name="precision">Precision of convolutions and activations; one image alone is computed in bf16 only if it says so.</param>
     /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
     public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
-        : this(model, new WorkerPool(threads ?? WorkerPool.DefaultCount), precision, augment) => _ownsPool = true;
+        : this(model.Snapshot, new WorkerPool(threads ?? WorkerPool.DefaultCount), precision, augment) => _ownsPool = true;
 
-    /// <summary>Takes a copy of a classifier's weights; computes on workers of somebody else, in the memory that they have.</summary>
-    internal Predictor(ImageClassifier model, WorkerPool pool, Precision precision, bool augment = false)
+    /// <summary>Computes on workers of somebody else, in the memory that they have.</summary>
+    internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false)
     {
         _augment = augment;
         _model = model;
@@ -41,6 +41,9 @@ public sealed class Predictor : IDisposable
         if (precision != Precision.BFloat16 && !augment && SingleImageResNet.Fits(model.Preprocessing.Width, model.Preprocessing.Height))
             _single = new SingleImageResNet(model.Architecture, model.Weights, model.Preprocessing.Width, model.Preprocessing.Height);
     }
+
+    /// <summary>What it computes with.</summary>
+    internal ModelSnapshot Model => _model;
 
     /// <summary>A good number of images for one call: a shard for every worker.</summary>
     public int BatchSize => ShardSize * _pool.Count;

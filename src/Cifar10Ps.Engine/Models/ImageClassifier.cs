@@ -2,20 +2,16 @@ namespace Cifar10Ps;
 
 /// <summary>
 /// An image classifier: a network's shape and weights, with the class names and the preprocessing that belong to them.
-/// It is plain memory: libtorch is needed to train or use it, not to make, load or save it.
+/// It is plain memory: libtorch is needed to train or use it, not to make, load or save it. A training replaces all of it at
+/// once (<see cref="ModelSnapshot"/>), so that what reads it meanwhile sees the model of one moment.
 /// </summary>
 public sealed class ImageClassifier
 {
     private int _inTraining;
+    private volatile ModelSnapshot _snapshot;
 
-    /// <summary>Creates a classifier around weights.</summary>
-    internal ImageClassifier(ResNetArchitecture architecture, string[] classes, Preprocessing preprocessing, StateDict weights)
-    {
-        Architecture = architecture;
-        Classes = [.. classes.Select(DisplayText.Escape)];
-        Preprocessing = preprocessing;
-        Weights = weights;
-    }
+    /// <summary>Creates a classifier.</summary>
+    internal ImageClassifier(ModelSnapshot snapshot) => _snapshot = snapshot;
 
     /// <summary>Creates an untrained ResNet-20 with He-normal weights and pixels in [0, 1] as its input.</summary>
     /// <param name="classes">Class names: at least two, all different.</param>
@@ -37,7 +33,7 @@ public sealed class ImageClassifier
         if (!architecture.HasKnownDepth)
             throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
                 $"There is no ResNet with {depth} layers: give 6n + 2, {ResNetArchitecture.MaximumDepth} at most.");
-        return new ImageClassifier(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed };
+        return new ImageClassifier(new ModelSnapshot(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed });
     }
 
     /// <summary>
@@ -50,42 +46,47 @@ public sealed class ImageClassifier
     public ImageClassifier ForClasses(string[] classes, int seed)
     {
         CheckClasses(classes);
-        if (TrainedEpochs == 0)
-            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so its weights are no start for another. Train it for an epoch at least, or leave out -InitialWeights.");
-        ResNetArchitecture architecture = Architecture with { ClassCount = classes.Length };
+        ModelSnapshot source = Snapshot;
+        if (!source.IsTrained)
+            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so its weights are no start for another. Train it first, or omit -InitialWeights.");
+        ResNetArchitecture architecture = source.Architecture with { ClassCount = classes.Length };
         StateDict fresh = Initialization.HeNormal.Create(architecture, seed), weights = new();
-        bool keepsClassifier = classes.SequenceEqual(Classes);
+        bool keepsClassifier = classes.SequenceEqual(source.Classes);
         foreach (TensorShape tensor in architecture.Tensors())
-            weights[tensor.Name] = tensor.IsClassifier && !keepsClassifier ? fresh[tensor.Name] : [.. Weights[tensor.Name]];
-        return new ImageClassifier(architecture, classes, Preprocessing, weights) { TrainedEpochs = TrainedEpochs, Seed = seed };
+            weights[tensor.Name] = tensor.IsClassifier && !keepsClassifier ? fresh[tensor.Name] : [.. source.Weights[tensor.Name]];
+        return new ImageClassifier(source with { Architecture = architecture, Classes = classes, Weights = weights, Seed = seed });
     }
 
     /// <summary><c>ResNet-20</c>.</summary>
-    public string Name => Architecture.Name;
+    public string Name => Snapshot.Name;
 
     /// <summary>Shape of the network.</summary>
-    public ResNetArchitecture Architecture { get; internal set; }
+    public ResNetArchitecture Architecture => Snapshot.Architecture;
 
     /// <summary>Class names, in the order of the outputs.</summary>
-    public string[] Classes { get; internal set; }
+    public string[] Classes => Snapshot.Classes;
 
     /// <summary>How pictures become input.</summary>
-    public Preprocessing Preprocessing { get; internal set; }
+    public Preprocessing Preprocessing => Snapshot.Preprocessing;
 
     /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
-    public int ParameterCount => Architecture.Tensors().Where(t => !t.IsStatistic).Sum(t => t.Length);
+    public int ParameterCount => Snapshot.ParameterCount;
 
-    /// <summary>Number of epochs that it was trained for; 0 for initial weights.</summary>
-    public int TrainedEpochs { get; internal set; }
+    /// <summary>Number of finished epochs that it was trained for; 0 for initial weights.</summary>
+    public int TrainedEpochs => Snapshot.TrainedEpochs;
 
-    /// <summary>Seed of the initial weights.</summary>
-    internal int Seed { get; set; }
+    /// <summary>Number of optimizer steps that it was trained for, those of an unfinished epoch too; 0 for initial weights, and for files that do not say.</summary>
+    public long TrainedSteps => Snapshot.TrainedSteps;
 
-    /// <summary>Whether the class names were made up from a count, and may be replaced by those of the data.</summary>
-    internal bool HasPlaceholderClasses => Classes.SequenceEqual(PlaceholderClasses(Classes.Length));
+    /// <summary>The model as it is now. Whoever needs more than one part of it reads this once.</summary>
+    internal ModelSnapshot Snapshot
+    {
+        get => _snapshot;
+        set => _snapshot = value;
+    }
 
     /// <summary>All values, by name.</summary>
-    internal StateDict Weights { get; set; }
+    internal StateDict Weights => Snapshot.Weights;
 
     /// <summary>Names for a number of classes that nobody has named: <c>class 0</c>, <c>class 1</c> …</summary>
     public static string[] PlaceholderClasses(int count) => [.. Enumerable.Range(0, count).Select(i => $"class {i}")];
@@ -108,22 +109,15 @@ public sealed class ImageClassifier
             throw InTraining();
     }
 
+    /// <summary>Refuses a classifier that another training has changed since a run was prepared.</summary>
+    internal void CheckUnchanged(ModelSnapshot found)
+    {
+        if (!ReferenceEquals(Snapshot, found))
+            throw new EngineException("ModelInTraining", ErrorKind.InvalidArgument, "Another run has trained this model since this one was prepared. Start again.");
+    }
+
     private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
         "This model is being trained. Wait for that training (Wait-Job), stop it (Stop-Job), or train another model.");
-
-    /// <summary>A classifier of its own with the same weights, which nobody changes in place.</summary>
-    internal ImageClassifier Copy() => new(Architecture, Classes, Preprocessing, Weights) { TrainedEpochs = TrainedEpochs, Seed = Seed };
-
-    /// <summary>Becomes another classifier of the same kind of network.</summary>
-    internal void TakeOver(ImageClassifier other)
-    {
-        Architecture = other.Architecture;
-        Classes = other.Classes;
-        Preprocessing = other.Preprocessing;
-        Weights = other.Weights;
-        TrainedEpochs = other.TrainedEpochs;
-        Seed = other.Seed;
-    }
 
     /// <summary>Refuses class names that cannot be told apart.</summary>
     internal static void CheckClasses(string[] classes)
@@ -134,5 +128,5 @@ public sealed class ImageClassifier
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name} ({Classes.Length} classes)";
+    public override string ToString() => Snapshot.ToString();
 }

@@ -41,8 +41,9 @@ public sealed record LayerSummary
     public static IReadOnlyList<LayerSummary> Of(ImageClassifier model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        IReadOnlyList<NetworkLayer> layers = NetworkLayer.Of(model.Architecture, model.Preprocessing.Height, model.Preprocessing.Width);
-        ModelSummary whole = new(model.Name, layers.Sum(layer => layer.ParameterCount), layers.Sum(layer => layer.MultiplyAdds), sizeof(float) * layers.Sum(layer => layer.OutputLength));
+        ModelSnapshot snapshot = model.Snapshot;
+        IReadOnlyList<NetworkLayer> layers = NetworkLayer.Of(snapshot.Architecture, snapshot.Preprocessing.Height, snapshot.Preprocessing.Width);
+        ModelSummary whole = new(snapshot.Name, layers.Sum(layer => layer.ParameterCount), layers.Sum(layer => layer.MultiplyAdds), sizeof(float) * layers.Sum(layer => layer.OutputLength));
         return [.. layers.Select(layer => new LayerSummary(whole, layer))];
     }
 }

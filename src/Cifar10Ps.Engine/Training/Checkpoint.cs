@@ -15,7 +15,7 @@ internal sealed class Checkpoint
     public const string StateKey = "training_state";
 
     /// <summary>The model.</summary>
-    public required ImageClassifier Model { get; init; }
+    public required ModelSnapshot Model { get; init; }
 
     /// <summary>The state of the run.</summary>
     public required TrainingState State { get; init; }
@@ -45,12 +45,15 @@ internal sealed class Checkpoint
         {
             if (!file.Metadata.TryGetValue(StateKey, out string? json))
                 throw new InvalidDataException("it is a model without the state of a run");
-            ImageClassifier model = ModelFile.Take(file);
+            ModelSnapshot model = ModelFile.Take(file).Snapshot;
             TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options) ?? throw new InvalidDataException("its state is empty");
             Check(state);
             foreach ((string name, (_, float[] values)) in file.Tensors)
                 if (!Array.TrueForAll(values, float.IsFinite))
                     throw new InvalidDataException($"it is damaged: the tensor '{name}' has values that are not numbers");
+            // Checkpoints of earlier versions do not count the steps of the model.
+            if (model.TrainedSteps == 0)
+                model = model with { TrainedSteps = state.Step };
             string[] moments = Optimizer.MomentNames(state.Options.Optimizer);
             return new Checkpoint { Model = model, State = state, Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)) };
         }
@@ -60,7 +63,7 @@ internal sealed class Checkpoint
         }
     }
 
-    private static StateDict ReadMoment(TensorFile file, ImageClassifier model, string moment)
+    private static StateDict ReadMoment(TensorFile file, ModelSnapshot model, string moment)
     {
         StateDict values = new();
         foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))

@@ -26,31 +26,31 @@ public static class LearningRateFinder
     /// <param name="threads">Number of workers; null: one for each processor. It does not change the result.</param>
     /// <param name="progress">Told after each step, on the caller's thread; null: nobody.</param>
     /// <param name="cancellation">Ends the test after the step that is being done.</param>
-    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
     public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5, double highest = 10, int steps = 100,
         int? threads = null, Action<LearningRatePoint>? progress = null, CancellationToken cancellation = default)
     {
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
             throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
-        Trainer.CheckClassCount(model, data);
-        ImageClassifier copy = model.Copy();
-        Recipes.Prepare(copy, options.Recipe, data.Train);
+        (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
+        ModelSnapshot start = Recipes.Prepare(named, options.Recipe, data.Train);
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using NetworkWeights weights = new(copy.Architecture);
-        weights.Load(copy.Weights);
+        using NetworkWeights weights = new(start.Architecture);
+        weights.Load(start.Weights);
         using Optimizer optimizer = new(options, weights, pool);
-        using ShardedBatch batch = new(pool, copy, weights, options);
+        using ShardedBatch batch = new(pool, start, weights, options);
 
         List<LearningRatePoint> points = [];
         bool diverged = false;
         double average = 0, memory = Math.Pow(Memory, 100.0 / steps);
-        foreach ((int epoch, LabeledImage[] images) in Batches(data.Train, options).Take(steps))
+        EpochPlan plan = new(data.Train.Count, options with { StepLimit = 0 });
+        foreach ((int epoch, LabeledImage[] images) in Batches(data.Train, plan, options.Seed).Take(steps))
         {
             cancellation.ThrowIfCancellationRequested();
             int step = points.Count;
             double rate = lowest * Math.Pow(highest / lowest, (double)step / (steps - 1));
-            (Tensor gradients, double lossSum, _) = batch.Compute(images, epoch);
+            (Tensor gradients, double lossSum, _) = batch.Compute(images, epoch, plan.WeightOf(images.Length));
             double loss = lossSum / images.Length;
             if (diverged = !double.IsFinite(loss))
                 break;
@@ -69,11 +69,17 @@ public static class LearningRateFinder
     }
 
     /// <summary>The batches of a training, epoch after epoch, without end.</summary>
-    private static IEnumerable<(int Epoch, LabeledImage[] Images)> Batches(ImageSplit train, TrainingOptions options)
+    private static IEnumerable<(int Epoch, LabeledImage[] Images)> Batches(ImageSplit train, EpochPlan plan, int seed)
     {
         for (int epoch = 1; ; epoch++)
-            foreach (int[] chunk in new RandomSequence(options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(train.Count).Chunk(options.BatchSize))
-                yield return (epoch, [.. chunk.Select(i => train[i])]);
+        {
+            int[] order = new RandomSequence(seed, RandomPurpose.Shuffle, epoch).NextPermutation(train.Count);
+            for (int done = 0, end; done < plan.ImageCount; done = end)
+            {
+                end = plan.EndOfBatch(done);
+                yield return (epoch, [.. order[done..end].Select(i => train[i])]);
+            }
+        }
     }
 }
 

@@ -54,26 +54,26 @@ public static class Recipes
             Augmentation = recipe switch { Recipe.Original => Augmentation.None, Recipe.Fast => Augmentation.Light, _ => Augmentation.Standard },
             LabelSmoothing = 0,
             Precision = Precision.Auto,
+            EvenBatches = !original,
             ValidationCount = 0,
             Seed = 0,
         };
     }
 
-    /// <summary>
-    /// Makes a model ready for its data. An untrained one gets the preset's initial weights and preprocessing, and the class names
-    /// of the data if it has none of its own; a trained one stays as it is.
-    /// </summary>
-    internal static void Prepare(ImageClassifier model, Recipe recipe, ImageSplit train)
+    /// <summary>A model ready for its data: an untrained one gets the preset's initial weights and preprocessing, a trained one stays as it is.</summary>
+    internal static ModelSnapshot Prepare(ModelSnapshot model, Recipe recipe, ImageSplit train)
     {
-        if (model.TrainedEpochs > 0)
-            return;
-        if (model.HasPlaceholderClasses)
-            model.Classes = train.Classes;
+        if (model.IsTrained)
+            return model;
         bool original = recipe == Recipe.Original;
-        model.Architecture = model.Architecture with { BatchNormEpsilon = original ? 2e-5 : ResNetArchitecture.DefaultBatchNormEpsilon };
-        model.Weights = (original ? Initialization.LeCunNormal : Initialization.HeNormal).Create(model.Architecture, model.Seed);
-        model.Preprocessing = original
-            ? new Preprocessing([0, 0, 0], [1, 1, 1], train[0].Width, train[0].Height)
-            : Preprocessing.Measure(train);
+        ResNetArchitecture architecture = model.Architecture with { BatchNormEpsilon = original ? 2e-5 : ResNetArchitecture.DefaultBatchNormEpsilon };
+        return model with
+        {
+            Architecture = architecture,
+            Weights = (original ? Initialization.LeCunNormal : Initialization.HeNormal).Create(architecture, model.Seed),
+            Preprocessing = original
+                ? new Preprocessing([0, 0, 0], [1, 1, 1], train[0].Width, train[0].Height)
+                : Preprocessing.Measure(train),
+        };
     }
 }

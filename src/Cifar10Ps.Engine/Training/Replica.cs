@@ -23,7 +23,7 @@ internal abstract class Replica : IDisposable
     /// <param name="master">Values.</param>
     /// <param name="precision">Precision of convolutions and activations.</param>
     /// <param name="labelSmoothing">Share of the target that is spread over all classes.</param>
-    public static Replica Create(ImageClassifier model, NetworkWeights master, Precision precision, double labelSmoothing)
+    public static Replica Create(ModelSnapshot model, NetworkWeights master, Precision precision, double labelSmoothing)
     {
         // Kernels take 64 values at a time; the last stage has a sixteenth of the pixels.
         bool fits = model.Preprocessing.Width % 4 == 0 && model.Preprocessing.Height % 4 == 0;

@@ -37,7 +37,7 @@ internal sealed class ShardedBatch : IDisposable
     /// <param name="model">Shape and preprocessing.</param>
     /// <param name="master">Values; the replicas of the workers share the learned ones.</param>
     /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
-    public ShardedBatch(WorkerPool pool, ImageClassifier model, NetworkWeights master, TrainingOptions options)
+    public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options)
     {
         _pool = pool;
         _master = master;
@@ -58,8 +58,9 @@ internal sealed class ShardedBatch : IDisposable
     /// </summary>
     /// <param name="images">At most as many images as the batch size of the options.</param>
     /// <param name="epoch">Epoch, from 1: it decides crops and flips.</param>
+    /// <param name="weight">How much the batch counts in the running statistics, 0 to 1: see <see cref="EpochPlan.WeightOf"/>.</param>
     /// <returns>The gradients (overwritten by the next call), the sum of the losses and the number of right guesses.</returns>
-    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch)
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight = 1)
     {
         int shards = ShardCount(images.Count);
         double[] losses = new double[shards];
@@ -100,7 +101,8 @@ internal sealed class ShardedBatch : IDisposable
             statistics.AddTensor(_statistics[shard]);
         }
 
-        _master.Statistics.MultiplyBy(1 - StatisticsMomentum).AddScaled(statistics, StatisticsMomentum / shards);
+        double momentum = StatisticsMomentum * weight;
+        _master.Statistics.MultiplyBy(1 - momentum).AddScaled(statistics, momentum / shards);
         return (gradients, losses.Sum(), correct.Sum());
 
         // Shards of a batch that cannot be cut evenly differ by one image at most.

@@ -13,17 +13,31 @@ namespace Cifar10Ps;
 public sealed class Trainer
 {
     private readonly ImageClassifier _model;
+    private readonly ModelSnapshot _found, _start;
     private readonly TrainingState _state;
     private readonly IReadOnlyDictionary<string, StateDict>? _moments;
     private readonly IReadOnlyList<LabeledImage> _train, _validation;
+    private readonly EpochPlan _plan;
+    private readonly int _earlierEpochs;
+    private readonly long _earlierSteps;
     private bool _isUnsound;
 
-    private Trainer(ImageClassifier model, ImageDataset data, TrainingState state, IReadOnlyDictionary<string, StateDict>? moments)
+    /// <summary>Prepares a run.</summary>
+    /// <param name="model">The model; it is as it was until the run has all that it needs.</param>
+    /// <param name="start">What the run begins with.</param>
+    /// <param name="data">The data, with the labels of the model's classes.</param>
+    /// <param name="state">The state of the run.</param>
+    /// <param name="moments">What the optimizer goes on with; null: a new run.</param>
+    private Trainer(ImageClassifier model, ModelSnapshot start, ImageDataset data, TrainingState state, IReadOnlyDictionary<string, StateDict>? moments)
     {
         _model = model;
+        _found = model.Snapshot;
+        _start = start;
         _state = state;
         _moments = moments;
         (_train, _validation) = Parts(data, state.Options.ValidationCount);
+        _plan = new EpochPlan(_train.Count, state.Options);
+        (_earlierEpochs, _earlierSteps) = (start.TrainedEpochs - state.History.Count, start.TrainedSteps - state.Step);
     }
 
     /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
@@ -49,30 +63,28 @@ public sealed class Trainer
 
     private TrainingOptions Options => _state.Options;
 
-    private int StepsPerEpoch
-    {
-        get
-        {
-            int steps = (_train.Count + Options.BatchSize - 1) / Options.BatchSize;
-            return Options.StepLimit > 0 ? Math.Min(steps, Options.StepLimit) : steps;
-        }
-    }
-
-    private int ImagesPerEpoch => (int)Math.Min(_train.Count, (long)StepsPerEpoch * Options.BatchSize);
-
     /// <summary>A new run.</summary>
-    /// <param name="model">The model; trained in place, epoch by epoch. See <see cref="Recipe"/> for what happens to an untrained one.</param>
+    /// <param name="model">
+    /// The model; trained in place, epoch by epoch, once the run has begun. An untrained one gets the initial weights and the preprocessing
+    /// of the <see cref="Recipe"/>.
+    /// </param>
     /// <param name="data">The data.</param>
     /// <param name="options">What to do.</param>
     /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
-    /// <exception cref="EngineException"><c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
-    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null)
+    /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
+    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null, Action<string>? warn = null)
     {
-        CheckClassCount(model, data);
         model.CheckNotInTraining();
-        Recipes.Prepare(model, options.Recipe, data.Train);
-        return new Trainer(model, data, new TrainingState { Options = options with { Precision = Precisions.Resolve(options.Precision) }, TrainCount = data.Train.Count }, null)
+        (ModelSnapshot named, ImageDataset matched) = ClassMatching.ForTraining(model.Snapshot, data, warn);
+        TrainingState state = new()
+        {
+            Options = options with { Precision = Precisions.Resolve(options.Precision) },
+            TrainCount = data.Train.Count,
+            DataFingerprint = output is null ? null : data.Fingerprint,
+        };
+        return new Trainer(model, Recipes.Prepare(named, options.Recipe, data.Train), matched, state, null)
         {
             Output = output,
             Threads = threads ?? WorkerPool.DefaultCount,
@@ -81,18 +93,20 @@ public sealed class Trainer
 
     /// <summary>A run that goes on from a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run: its newest one.</param>
-    /// <param name="model">The model to go on with, of the same shape: it takes over the checkpoint's weights; null: a new object.</param>
-    /// <param name="data">The data of the run.</param>
+    /// <param name="model">The model to go on with, of the same shape: it becomes the checkpoint's when the run begins; null: a new object.</param>
+    /// <param name="data">The data of the run: the same images of the same classes.</param>
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
     /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
+    /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
     /// <exception cref="EngineException">
-    /// <c>CheckpointNotFound</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.
+    /// <c>CheckpointNotFound</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>, <c>ClassMismatch</c>, <c>ModelInTraining</c>.
     /// </exception>
-    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null, int? threads = null)
+    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null, int? threads = null,
+        Action<string>? warn = null)
     {
         Checkpoint checkpoint = Checkpoint.Load(OutputDirectory.FindCheckpoint(path));
-        CheckClassCount(checkpoint.Model, data);
+        (ModelSnapshot start, ImageDataset matched) = ClassMatching.ForTraining(checkpoint.Model, data, warn);
         TrainingOptions saved = checkpoint.State.Options, wanted = change(saved);
         if (wanted.Precision == Precision.Auto)
             wanted = wanted with { Precision = saved.Precision };
@@ -100,16 +114,15 @@ public sealed class Trainer
             throw Mismatch($"it has {Differences(saved, wanted)}; only the number of epochs may change");
         if (checkpoint.State.TrainCount != data.Train.Count)
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
+        if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
+            throw Mismatch("it was trained or validated on other images, or in another order");
         if (model is not null && model.Architecture.Shortcut != checkpoint.Model.Architecture.Shortcut)
             throw Mismatch($"its network has {checkpoint.Model.Architecture.Shortcut} shortcuts, the model has {model.Architecture.Shortcut}");
         if (model is not null && model.Architecture.Depth != checkpoint.Model.Architecture.Depth)
             throw Mismatch($"its network is a {checkpoint.Model.Name}, the model is a {model.Name}");
         model?.CheckNotInTraining();
-        if (model is null)
-            model = checkpoint.Model;
-        else
-            model.TakeOver(checkpoint.Model);
-        return new Trainer(model, data, checkpoint.State with { Options = wanted, StopReason = null }, checkpoint.Moments)
+        return new Trainer(model ?? new ImageClassifier(start), start, matched,
+            checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments)
         {
             Output = output,
             Threads = threads ?? WorkerPool.DefaultCount,
@@ -154,16 +167,19 @@ public sealed class Trainer
     {
         try
         {
+            _model.CheckUnchanged(_found);
             CheckImageSize();
-            TrainingMemory.Require(_model, Options, Threads);
+            TrainingMemory.Require(_start, Options, Threads);
             using IDisposable? claim = Output?.Claim();
             using WorkerPool pool = new(Threads);
-            using NetworkWeights weights = new(_model.Architecture);
+            using NetworkWeights weights = new(_start.Architecture);
             using Optimizer optimizer = new(Options, weights, pool);
-            using ShardedBatch batch = new(pool, _model, weights, Options);
-            weights.Load(_model.Weights);
+            using ShardedBatch batch = new(pool, _start, weights, Options);
+            weights.Load(_start.Weights);
             LoadMoments(optimizer);
             Output?.Begin();
+            // All that can refuse has agreed.
+            _model.Snapshot = _start;
             bool isWhole = true;
             long start = Stopwatch.GetTimestamp();
             // A run that had lost patience before it was resumed has none now.
@@ -175,11 +191,12 @@ public sealed class Trainer
                     isWhole = false;
                     if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
                         yield break;
-                    Evaluation? evaluation = Validate(weights, pool, progress, cancellation);
+                    ModelSnapshot trained = ToSnapshot(weights);
+                    Evaluation? evaluation = Validate(trained, pool, progress, cancellation);
                     EpochReport report = Report(evaluation);
                     _state.History.Add(report);
                     (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
-                    _model.TrainedEpochs++;
+                    _model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
                     Output?.SaveEpoch(ToCheckpoint(optimizer));
                     isWhole = true;
                     TensorBoard?.Add(_state.History, evaluation, _model, _validation, Options.Precision);
@@ -208,9 +225,9 @@ public sealed class Trainer
     /// <returns>Whether it is done; if not, the time is up.</returns>
     private bool TrainEpoch(NetworkWeights weights, Optimizer optimizer, ShardedBatch batch, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        int epoch = _state.Epoch, count = ImagesPerEpoch;
+        int epoch = _state.Epoch, count = _plan.ImageCount;
         int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(_train.Count);
-        long totalSteps = (long)StepsPerEpoch * Options.Epochs;
+        long totalSteps = (long)_plan.Steps * Options.Epochs;
         while (_state.EpochImages < count)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -222,9 +239,8 @@ public sealed class Trainer
 
             long start = Stopwatch.GetTimestamp();
             _isUnsound = true;
-            int size = Math.Min(Options.BatchSize, count - _state.EpochImages);
-            LabeledImage[] images = [.. order.Skip(_state.EpochImages).Take(size).Select(i => _train[i])];
-            (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch);
+            LabeledImage[] images = [.. order[_state.EpochImages.._plan.EndOfBatch(_state.EpochImages)].Select(i => _train[i])];
+            (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch, _plan.WeightOf(images.Length));
             if (!double.IsFinite(lossSum))
                 throw Diverged();
             optimizer.Step(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
@@ -246,22 +262,19 @@ public sealed class Trainer
         return true;
     }
 
-    /// <summary>Evaluates the weights as they are now, which become the model's.</summary>
+    /// <summary>Evaluates the model as it is after an epoch.</summary>
     /// <returns>The evaluation; null where none is due.</returns>
-    private Evaluation? Validate(NetworkWeights weights, WorkerPool pool, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private Evaluation? Validate(ModelSnapshot trained, WorkerPool pool, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        StateDict before = _model.Weights;
-        _model.Weights = weights.Store();
         if (_validation.Count == 0 || (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs))
             return null;
-        using Predictor predictor = new(_model, pool, Options.Precision);
-        Evaluation evaluation = Evaluation.Run(predictor, _model.Classes, _validation,
+        using Predictor predictor = new(trained, pool, Options.Precision);
+        Evaluation evaluation = Evaluation.Run(predictor, _validation,
             done => progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true)), cancellation);
         if (!double.IsFinite(evaluation.Loss))
         {
             _isUnsound = true;
-            _model.Weights = before;
             throw Diverged();
         }
 
@@ -278,7 +291,7 @@ public sealed class Trainer
         ValidationLoss = evaluation?.Loss,
         ValidationAccuracy = evaluation?.Accuracy,
         IsBest = evaluation is not null && _state.History.All(earlier => !(earlier.ValidationAccuracy >= evaluation.Accuracy)),
-        LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)StepsPerEpoch * Options.Epochs),
+        LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)_plan.Steps * Options.Epochs),
         ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
         Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
     };
@@ -315,15 +328,23 @@ public sealed class Trainer
     {
         if (_isUnsound)
             return;
-        _model.Weights = weights.Store();
+        _model.Snapshot = ToSnapshot(weights);
         if (Output is null || _state.Step == 0)
             return;
         Output.SaveInterrupted(ToCheckpoint(optimizer));
     }
 
+    /// <summary>The model with the weights as they are now.</summary>
+    private ModelSnapshot ToSnapshot(NetworkWeights weights) => _start with
+    {
+        Weights = weights.Store(),
+        TrainedEpochs = _earlierEpochs + _state.History.Count,
+        TrainedSteps = _earlierSteps + _state.Step,
+    };
+
     private Checkpoint ToCheckpoint(Optimizer optimizer) => new()
     {
-        Model = _model,
+        Model = _model.Snapshot,
         State = _state,
         Moments = optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value)),
     };
@@ -332,7 +353,7 @@ public sealed class Trainer
     {
         using DisposeScope scope = NewDisposeScope();
         StateDict values = new();
-        foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_model.Architecture, flat))
+        foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Architecture, flat))
             values[tensor.Name] = NetworkWeights.CopyOut(view);
         return values;
     }
@@ -343,7 +364,7 @@ public sealed class Trainer
             return;
         using DisposeScope scope = NewDisposeScope();
         foreach ((string name, StateDict values) in _moments)
-            foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_model.Architecture, optimizer.Moments[name]))
+            foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Architecture, optimizer.Moments[name]))
                 NetworkWeights.CopyIn(view, values[tensor.Name], tensor);
     }
 
@@ -367,17 +388,9 @@ public sealed class Trainer
 
     private void CheckImageSize()
     {
-        (Preprocessing wanted, LabeledImage first) = (_model.Preprocessing, _train[0]);
+        (Preprocessing wanted, LabeledImage first) = (_start.Preprocessing, _train[0]);
         if ((first.Width, first.Height) != (wanted.Width, wanted.Height))
             throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
                 $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set have {first.Width} x {first.Height}. Read them in the model's size, with -ImageSize of Get-ImageDataset.");
-    }
-
-    /// <summary>Refuses a model for another number of classes than the data have.</summary>
-    internal static void CheckClassCount(ImageClassifier model, ImageDataset data)
-    {
-        if (model.Classes.Length != data.Classes.Length)
-            throw new EngineException("ClassCountMismatch", ErrorKind.InvalidArgument,
-                $"The model tells {model.Classes.Length} classes apart, but the data set has {data.Classes.Length}. Make the model with New-ResNet20 -Classes $data.Classes.");
     }
 }

@@ -10,13 +10,13 @@ internal static class TrainingMemory
 
     /// <summary>Refuses a run that does not fit into the memory that is free.</summary>
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
-    public static void Require(ImageClassifier model, TrainingOptions options, int threads) =>
+    public static void Require(ModelSnapshot model, TrainingOptions options, int threads) =>
         MachineMemory.Require(Estimate(model, options, threads),
             $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels",
             "Take smaller images (-ImageSize of Get-ImageDataset), fewer -Threads, or a -BatchSize below 64.");
 
     /// <summary>Bytes that training with these options takes at its peak, roughly, beside the images of the data set.</summary>
-    public static long Estimate(ImageClassifier model, TrainingOptions options, int threads)
+    public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads)
     {
         (int width, int height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;

@@ -15,8 +15,14 @@ public sealed record TrainingOptions
     /// <summary>Number of passes over the training images.</summary>
     public required int Epochs { get; init; }
 
-    /// <summary>Images of one optimizer step.</summary>
+    /// <summary>Most images of one optimizer step.</summary>
     public required int BatchSize { get; init; }
+
+    /// <summary>
+    /// Whether the images of an epoch are dealt into batches that differ by one image at most; if not, the last batch takes what the
+    /// full ones leave, which may be a single image.
+    /// </summary>
+    public bool EvenBatches { get; init; }
 
     /// <summary>The update rule.</summary>
     public required OptimizerKind Optimizer { get; init; }

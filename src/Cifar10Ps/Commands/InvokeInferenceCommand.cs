@@ -9,6 +9,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
 {
     private const string ImageSet = "Image", DatasetSet = "Dataset", PathSet = "Path", LiteralPathSet = "LiteralPath";
     private readonly List<LabeledImage> _waiting = [];
+    private readonly Dictionary<string, LabeledImage> _truths = [];
     private Predictor? _predictor;
 
     /// <summary>The model.</summary>
@@ -74,7 +75,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
             StopToken.ThrowIfCancellationRequested();
             try
             {
-                Add(ImageFile.Load(file, Model.Preprocessing));
+                Add(ImageFile.Load(file, _predictor!.Model.Preprocessing));
             }
             catch (EngineException e)
             {
@@ -84,7 +85,12 @@ public sealed class InvokeInferenceCommand : EngineCommand
     }
 
     /// <inheritdoc/>
-    protected override void OnEnd() => Predict();
+    protected override void OnEnd()
+    {
+        Predict();
+        if (ClassMatching.Doubt(_predictor!.Model, _truths.Values) is string doubt)
+            WriteWarning(doubt);
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -96,6 +102,8 @@ public sealed class InvokeInferenceCommand : EngineCommand
     private void Add(LabeledImage image)
     {
         _waiting.Add(image);
+        if (image.HasKnownTruth)
+            _truths.TryAdd(image.LabelName, image);
         if (_waiting.Count == _predictor!.BatchSize)
             Predict();
     }

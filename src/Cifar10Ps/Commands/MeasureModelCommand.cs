@@ -48,7 +48,7 @@ public sealed class MeasureModelCommand : EngineCommand
     {
         using ProgressReporter progress = new(this);
         using Predictor predictor = new(Model, Threads, Precision, Augment);
-        WriteObject(Evaluation.Run(predictor, Model.Classes, _images, done => progress.Report(() =>
-            [ProgressReporter.Record(1, $"Measuring {Model.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]), StopToken));
+        WriteObject(Evaluation.Run(predictor, _images, done => progress.Report(() =>
+            [ProgressReporter.Record(1, $"Measuring {Model.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]), StopToken, WriteWarning));
     }
 }

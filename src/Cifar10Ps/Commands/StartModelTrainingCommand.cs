@@ -108,8 +108,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             return;
 
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Model!, Dataset, Options(), output, Threads)
-            : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads);
+            ? Trainer.Start(Model!, Dataset, Options(), output, Threads, WriteWarning)
+            : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads, WriteWarning);
         trainer.TensorBoard = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;

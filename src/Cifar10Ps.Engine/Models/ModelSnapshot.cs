@@ -1,0 +1,41 @@
+namespace Cifar10Ps;
+
+/// <summary>
+/// A classifier at one moment: shape, weights, class names and preprocessing that belong together. It never changes, so whoever
+/// has read one computes with, saves or measures the same model to the end, whatever is trained meanwhile.
+/// </summary>
+/// <param name="Architecture">Shape of the network.</param>
+/// <param name="Classes">Class names, in the order of the outputs; control characters are spelled out.</param>
+/// <param name="Preprocessing">How pictures become input.</param>
+/// <param name="Weights">All values, by name.</param>
+internal sealed record ModelSnapshot(ResNetArchitecture Architecture, string[] Classes, Preprocessing Preprocessing, StateDict Weights)
+{
+    /// <summary>Class names, in the order of the outputs.</summary>
+    public string[] Classes { get; init => field = Escaped(value); } = Escaped(Classes);
+
+    /// <summary>Number of finished epochs of training; 0 for initial weights.</summary>
+    public int TrainedEpochs { get; init; }
+
+    /// <summary>Number of optimizer steps of training, those of an unfinished epoch too; 0 where a file does not say.</summary>
+    public long TrainedSteps { get; init; }
+
+    /// <summary>Seed of the initial weights.</summary>
+    public int Seed { get; init; }
+
+    /// <summary><c>ResNet-20</c>.</summary>
+    public string Name => Architecture.Name;
+
+    /// <summary>Whether the weights were learned, be it for a part of an epoch.</summary>
+    public bool IsTrained => TrainedEpochs > 0 || TrainedSteps > 0;
+
+    /// <summary>Whether the class names were made up from a count, and may be replaced by those of the data.</summary>
+    public bool HasPlaceholderClasses => Classes.SequenceEqual(ImageClassifier.PlaceholderClasses(Classes.Length));
+
+    /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
+    public int ParameterCount => Architecture.Tensors().Where(t => !t.IsStatistic).Sum(t => t.Length);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} ({Classes.Length} classes)";
+
+    private static string[] Escaped(string[] names) => [.. names.Select(DisplayText.Escape)];
+}
