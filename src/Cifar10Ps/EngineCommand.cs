@@ -70,6 +70,8 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
         ErrorRecord record = new(error, error.ErrorId, category, target);
         if (target is string name)
             record.CategoryInfo.TargetName = DisplayText.Escape(name);
+        if (ErrorAdvice.Of(error.ErrorId) is string advice)
+            record.ErrorDetails = new ErrorDetails($"{error.Message} {advice}");
         return record;
     }
 

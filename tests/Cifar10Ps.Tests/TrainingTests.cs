@@ -111,7 +111,7 @@ public sealed class TrainingTests : IDisposable
         ErrorRecord error = _session.Fail("$data | Start-ModelTraining (New-ResNet20 5)");
 
         Assert.Equal("ClassCountMismatch", error.Id);
-        Assert.Matches("5 classes.*has 10.*New-ResNet20 -Classes", error.ToString());
+        Assert.Matches("5 classes.*have 10.*New-ResNet20 -Classes", error.ToString());
     }
 
     [Fact]
