@@ -8,7 +8,7 @@ namespace Cifar10Ps.Tests;
 /// <summary>Models and checkpoints that a disk, a memory or a transfer has changed.</summary>
 public sealed class ContentHashTests : IDisposable
 {
-    private static readonly Lazy<byte[]> Model = new(() => Written(path => ModelFile.Save(NewCheckpoint().Model, path)));
+    private static readonly Lazy<byte[]> Model = new(() => Written(path => ModelFile.Save(new ImageClassifier(NewCheckpoint().Model), path)));
     private static readonly Lazy<byte[]> Checkpointed = new(() => Written(path => NewCheckpoint().Save(path)));
 
     private readonly TemporaryFolder _folder = new();

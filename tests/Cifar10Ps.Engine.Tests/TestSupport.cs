@@ -253,7 +253,7 @@ internal static class TestSupport
         return [.. bytes];
     }
 
-    /// <summary>What a run leaves after epochs of four steps with these validation accuracies,.</summary>
+    /// <summary>What a run leaves after epochs of four steps with these validation accuracies.</summary>
     public static Checkpoint NewCheckpoint(params double[] accuracies)
     {
         ImageClassifier model = ImageClassifier.NewResNet(8, SyntheticImages.Classes, Shortcut.Projection, 1);
