@@ -79,14 +79,15 @@ public sealed class ModelFileTests : IDisposable
     public void A_file_that_does_not_tell_its_preprocessing_needs_it_given()
     {
         Change(RandomModel(classes: 4), file => file.Metadata.Clear());
-        Preprocessing given = new([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]);
+        ImportOptions given = new() { Mean = [0.1, 0.2, 0.3], StandardDeviation = [0.4, 0.5, 0.6] };
 
         EngineException error = AssertError("PreprocessingUnknown", () => ModelFile.Load(_folder["model"]));
         Assert.Contains(_folder["model"], error.Message, StringComparison.Ordinal);
-        Assert.Equal(given, ModelFile.Load(_folder["model"], given).Preprocessing);
+        Preprocessing taken = ModelFile.Load(_folder["model"], given).Preprocessing;
+        Assert.Equal((given.Mean, given.StandardDeviation), (taken.Mean, taken.StandardDeviation));
         Assert.Equal(["class 0", "class 1", "class 2", "class 3"], ModelFile.Load(_folder["model"], given).Classes);
-        Assert.Equal(["a", "b", "c", "d"], ModelFile.Load(_folder["model"], given, ["a", "b", "c", "d"]).Classes);
-        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"], given, ["a", "b", "c"]));
+        Assert.Equal(["a", "b", "c", "d"], ModelFile.Load(_folder["model"], given with { Classes = ["a", "b", "c", "d"] }).Classes);
+        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"], given with { Classes = ["a", "b", "c"] }));
     }
 
     [Theory]
@@ -131,7 +132,7 @@ public sealed class ModelFileTests : IDisposable
             file.Tensors["fc.weight"] = (shape, new float[shape.Aggregate(1, (product, size) => product * size)]);
         });
 
-        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"], Preprocessing.None));
+        AssertError("InvalidModel", () => ModelFile.Load(_folder["model"], PlainPixels));
     }
 
     [Fact]
@@ -193,7 +194,7 @@ public sealed class ModelFileTests : IDisposable
             file.Metadata[key] = value;
         });
 
-        Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"], key == "preprocess" ? null : Preprocessing.None));
+        Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"], key == "preprocess" ? null : PlainPixels));
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public sealed class OnnxFileTests : IDisposable
     [InlineData("resnet20-zeropad.th", true)]
     public void The_runtime_gives_this_modules_logits_for_published_weights_and_real_images(string name, bool includePreprocessing)
     {
-        ImageClassifier model = ModelFile.Load(RealData.Weights(name), new Preprocessing([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]));
+        ImageClassifier model = ModelFile.Load(RealData.Weights(name), new() { Mean = [0.485, 0.456, 0.406], StandardDeviation = [0.229, 0.224, 0.225] });
 
         AssertSameLogits(model, Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: ImageCount).Test, includePreprocessing);
     }

@@ -194,6 +194,9 @@ internal static class TestSupport
     public static TrainingOptions TinyOptions(OptimizerKind optimizer = OptimizerKind.Sgd, int epochs = 2) =>
         Recipes.Options(Recipe.Fast, optimizer) with { Epochs = epochs, BatchSize = 32, Seed = 3 };
 
+    /// <summary>For a model file that does not say how pixels become input.</summary>
+    public static ImportOptions PlainPixels { get; } = new() { Mean = [0, 0, 0], StandardDeviation = [1, 1, 1] };
+
     public static ImageClassifier NewModel(int seed = 1) => ImageClassifier.NewResNet20(SyntheticImages.Classes, Shortcut.Projection, seed);
 
     /// <summary>A new run of a new model on two workers.</summary>

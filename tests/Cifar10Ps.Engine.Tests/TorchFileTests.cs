@@ -167,7 +167,7 @@ public sealed class TorchFileTests : IDisposable
         using JsonDocument all = JsonDocument.Parse(File.ReadAllText(RealData.Weights("reference-logits.json")));
         float[][] expected = all.RootElement.GetProperty(network).GetProperty("logits").Deserialize<float[][]>()!;
         ImageSplit test = Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: 16).Test;
-        ImageClassifier model = ModelFile.Load(RealData.Weights(name), new Preprocessing([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]));
+        ImageClassifier model = ModelFile.Load(RealData.Weights(name), new() { Mean = [0.485, 0.456, 0.406], StandardDeviation = [0.229, 0.224, 0.225] });
         using Predictor predictor = new(model, precision: Precision.Float32);
 
         float[][] logits = predictor.Logits(test);
@@ -203,7 +203,7 @@ public sealed class TorchFileTests : IDisposable
         Safetensors.Write(foreign, _folder["model"]);
         string? told = null;
 
-        ImageClassifier loaded = ModelFile.Load(_folder["model"], Preprocessing.None, tell: text => told = text);
+        ImageClassifier loaded = ModelFile.Load(_folder["model"], PlainPixels with { Tell = text => told = text });
 
         Assert.Equal(model.Architecture, loaded.Architecture);
         Assert.Equal(Fingerprint(model), Fingerprint(loaded));

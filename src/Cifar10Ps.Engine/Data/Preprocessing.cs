@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Cifar10Ps;
@@ -8,23 +9,29 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed record Preprocessing
 {
+    // A network that takes pixels from 0 to 255 has 1/255; nothing that is meant is less than half of that.
+    private const double SmallestDeviation = 0.5 / 255;
+
     /// <summary>Creates it.</summary>
-    /// <param name="mean">Mean of red, green, blue, in units of the value range [0, 1].</param>
-    /// <param name="standardDeviation">Standard deviation of red, green, blue, in the same units; above zero.</param>
+    /// <param name="mean">Mean of red, green, blue, in units of the value range [0, 1]; 0 to 1.</param>
+    /// <param name="standardDeviation">Standard deviation of red, green, blue, in the same units; 0.002 to 1.</param>
     /// <param name="width">Width of the input in pixels.</param>
     /// <param name="height">Height of the input in pixels.</param>
     /// <exception cref="EngineException"><c>InvalidPreprocessing</c>.</exception>
     [JsonConstructor]
     public Preprocessing(double[] mean, double[] standardDeviation, int width = 32, int height = 32)
     {
-        bool valid = mean is { Length: 3 } && mean.All(double.IsFinite)
-            && standardDeviation is { Length: 3 } && standardDeviation.All(v => double.IsFinite(v) && v > 0)
-            && width is >= 8 and <= 1024 && height is >= 8 and <= 1024;
-        if (!valid)
-            throw new EngineException("InvalidPreprocessing", ErrorKind.InvalidArgument,
-                "Preprocessing needs three means and three standard deviations above zero (red, green, blue; pixel values count from 0 to 1), and a picture size of 8 to 1024 pixels.");
-        Mean = mean!;
-        StandardDeviation = standardDeviation!;
+        if (mean is not { Length: 3 } || standardDeviation is not { Length: 3 } || !mean.Concat(standardDeviation).All(double.IsFinite)
+            || width is < 8 or > 1024 || height is < 8 or > 1024)
+            throw Invalid("Preprocessing needs three means and three standard deviations above zero (red, green, blue; pixel values count from 0 to 1), and a picture size of 8 to 1024 pixels.");
+        if (mean.Concat(standardDeviation).Any(value => value > 1))
+            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} is not of pixel values from 0 to 1. Divide what is meant for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
+        if (mean.Any(value => value < 0))
+            throw Invalid($"The mean {Text(mean)} is below 0, and pixel values count from 0 to 1. It is subtracted from the pixels: give it as positive numbers.");
+        if (standardDeviation.Any(value => value < SmallestDeviation))
+            throw Invalid($"The standard deviation {Text(standardDeviation)} is too small for pixel values from 0 to 1, which are divided by it. Give 1 for no division, and 1/255 = 0.00392 for a network that takes pixels from 0 to 255.");
+        Mean = mean;
+        StandardDeviation = standardDeviation;
         Width = width;
         Height = height;
     }
@@ -72,12 +79,17 @@ public sealed record Preprocessing
 
             double m = (double)sum / count;
             mean[c] = m / 255;
-            // A channel without any variation is left as it is.
-            deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / count - m * m)) / 255 is > 1e-6 and double d ? d : 1;
+            // A channel with next to no variation is left as it is.
+            deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / count - m * m)) / 255 is >= SmallestDeviation and double d ? d : 1;
         }
 
         return new Preprocessing(mean, deviation, images[0].Width, images[0].Height);
     }
+
+    private static string Text(double[] values, double divisor = 1) =>
+        string.Join(", ", values.Select(value => (value / divisor).ToString("0.####", CultureInfo.InvariantCulture)));
+
+    private static EngineException Invalid(string message) => new("InvalidPreprocessing", ErrorKind.InvalidArgument, message);
 
     /// <summary>The input values of all bytes: 3 · 256 numbers, channel by channel.</summary>
     internal float[] LookupTable()

@@ -8,7 +8,8 @@ internal static class ElementType
     /// <summary>Bytes of a value; 0 for a type that is unknown.</summary>
     public static int SizeOf(string type) => type switch
     {
-        "F64" or "I64" or "U64" => 8,
+        "C128" => 16,
+        "F64" or "I64" or "U64" or "C64" => 8,
         "F32" or "I32" or "U32" => 4,
         "F16" or "BF16" or "I16" or "U16" => 2,
         "I8" or "U8" or "BOOL" => 1,

@@ -18,11 +18,12 @@ public static partial class ModelFile
     private const int NamedSkips = 42;
 
     /// <summary>Writes a classifier.</summary>
-    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>WeightsNotFinite</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Save(ImageClassifier model, string path)
     {
         TensorFile file = new();
         Put(model.Snapshot, file);
+        RequireFinite(file);
         Safetensors.Write(file, path);
     }
 
@@ -31,7 +32,7 @@ public static partial class ModelFile
     /// <param name="path">The file.</param>
     /// <param name="format">The format.</param>
     /// <param name="includePreprocessing">Whether an ONNX graph begins with the preprocessing and ends with softmax.</param>
-    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>WeightsNotFinite</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, ModelFormat format, bool includePreprocessing = false)
     {
         if (includePreprocessing && format != ModelFormat.Onnx)
@@ -40,6 +41,7 @@ public static partial class ModelFile
         ModelSnapshot snapshot = model.Snapshot;
         TensorFile file = new();
         Put(snapshot, file);
+        RequireFinite(file);
         switch (format)
         {
             case ModelFormat.PyTorch: TorchFile.Write(file, path); break;
@@ -54,29 +56,35 @@ public static partial class ModelFile
     /// or snapshot of the original Chainer program.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="preprocessing">For a file that does not tell how pictures become input; null: as the file says.</param>
-    /// <param name="classes">For a file that does not name its classes; null: as the file says.</param>
-    /// <param name="tell">Takes a sentence about what was found; null: nobody asks.</param>
+    /// <param name="options">What is known of the model; null: what the file says.</param>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>,
-    /// <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>PreprocessingUnknown</c>.
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>,
+    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>InvalidClasses</c>,
+    /// <c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>PreprocessingUnknown</c>, <c>InvalidPreprocessing</c>.
     /// </exception>
-    public static ImageClassifier Load(string path, Preprocessing? preprocessing = null, string[]? classes = null, Action<string>? tell = null)
+    public static ImageClassifier Load(string path, ImportOptions? options = null)
     {
         try
         {
-            (ModelFormat format, TensorFile file) = ModelFormats.Read(path);
-            ImageClassifier model = Take(file, preprocessing, classes);
-            tell?.Invoke($"'{path}' is a file of format {format} with a {model.Name}, shortcuts {model.Architecture.Shortcut}, for {model.Classes.Length} classes. {Skipped(file)}");
+            (ModelFormat format, TensorFile file) = ModelFormats.Read(path, options?.Key);
+            ImageClassifier model = Take(file, options);
+            options?.Tell?.Invoke($"'{path}' is a file of format {format} with a {model.Name}, shortcuts {model.Architecture.Shortcut}, for {model.Classes.Length} classes. "
+                + $"{(file.Note is null ? "" : file.Note + " ")}{Skipped(file)}");
+            foreach (string layer in DeadLayers(model))
+                options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. The file may be damaged or cut down: measure the model before you rely on it.");
             return model;
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException)
         {
             throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
         }
-        catch (EngineException e) when (e.ErrorId == "PreprocessingUnknown")
+        catch (EngineException e) when (e.ErrorId is "PreprocessingUnknown" or "SeveralNetworks" or "NetworkNotFound")
         {
             throw new EngineException(e.ErrorId, e.Kind, $"'{path}' {e.Message}", e);
+        }
+        catch (EngineException e) when (e.ErrorId is "InvalidPreprocessing" or "InvalidClasses")
+        {
+            throw new EngineException(e.ErrorId, e.Kind, $"'{path}': {e.Message}", e);
         }
     }
 
@@ -88,6 +96,13 @@ public static partial class ModelFile
             file.Metadata[key] = value;
         foreach (TensorShape tensor in model.Architecture.Tensors())
             file.Tensors[tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
+    }
+
+    private static void RequireFinite(TensorFile file)
+    {
+        if (file.Tensors.FirstOrDefault(tensor => !tensor.Value.Values.All(float.IsFinite)).Key is { } name)
+            throw new EngineException("WeightsNotFinite", ErrorKind.InvalidArgument,
+                $"The model's weights '{name}' are not all finite, so it can give no answer: its training diverged. Take the model as it was before, and train on with a lower learning rate.");
     }
 
     /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
@@ -103,39 +118,27 @@ public static partial class ModelFile
 
     /// <summary>Builds the classifier that a file holds.</summary>
     /// <exception cref="InvalidDataException">It holds none.</exception>
-    internal static ImageClassifier Take(TensorFile file, Preprocessing? preprocessing = null, string[]? classes = null)
+    internal static ImageClassifier Take(TensorFile file, ImportOptions? options = null)
     {
-        ResNetArchitecture architecture = file.Metadata.TryGetValue(ArchitectureKey, out string? json)
-            ? Parse<ResNetArchitecture>(json) : Recognise(file);
-        if (!architecture.HasKnownDepth || architecture.ClassCount is < 2 or > ResNetArchitecture.MaximumClassCount
-            || !Enum.IsDefined(architecture.Shortcut) || architecture.BatchNormEpsilon is not (> 0 and < 1))
-            throw new InvalidDataException($"its architecture is none of a ResNet with 6n + 2 layers, {ResNetArchitecture.MaximumDepth} at most");
-
-        StateDict weights = new();
-        Dictionary<string, string> names = TensorNames.Of(file);
-        foreach (TensorShape tensor in architecture.Tensors())
+        // A checkpoint's optimizer has tensors of its own; a network with more in it would give other answers.
+        Dictionary<string, int[]> shapes = file.Tensors
+            .Where(tensor => !tensor.Key.StartsWith(Checkpoint.MomentPrefix, StringComparison.Ordinal) && !TensorNames.IsCounter(tensor.Key))
+            .ToDictionary(tensor => tensor.Key, tensor => tensor.Value.Shape, StringComparer.Ordinal);
+        NetworkTensors found = NetworkTensors.Of(shapes, file.Metadata.TryGetValue(ArchitectureKey, out string? json) ? Parse<ResNetArchitecture>(json) : null);
+        ResNetArchitecture architecture = found.Architecture;
+        if (json is null && file.Metadata.TryGetValue("bn_eps", out string? text))
         {
-            if (!names.Remove(tensor.Name, out string? name))
-                throw new InvalidDataException($"the tensor '{tensor.Name}' is missing");
-            (int[] shape, float[] values) = file.Tensors[name];
-            if (!shape.SequenceEqual(tensor.Shape))
-                throw new InvalidDataException($"the tensor '{name}' is [{string.Join(", ", shape)}], not [{string.Join(", ", tensor.Shape)}]");
-            weights[tensor.Name] = values;
+            architecture = architecture with { BatchNormEpsilon = double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon) && epsilon is > 0 and < 1
+                ? epsilon : throw new InvalidDataException($"its batch norm has the epsilon '{text}'") };
         }
 
-        // A network with more in it would give other answers than this one.
-        string? stranger = names.Values.FirstOrDefault(name => !name.StartsWith(Checkpoint.MomentPrefix, StringComparison.Ordinal));
-        if (stranger is not null)
-            throw new InvalidDataException($"a {architecture.Name} has no tensor '{stranger}'");
-
-        classes ??= file.Metadata.TryGetValue(ClassesKey, out json) ? Parse<string[]>(json)
+        string[] classes = options?.Classes ?? (file.Metadata.TryGetValue(ClassesKey, out json) ? Parse<string[]>(json)
             : architecture.ClassCount == Cifar10Reader.Classes.Length ? Cifar10Reader.Classes
-            : ImageClassifier.PlaceholderClasses(architecture.ClassCount);
+            : ImageClassifier.PlaceholderClasses(architecture.ClassCount));
         ImageClassifier.CheckClasses(classes);
         if (classes.Length != architecture.ClassCount)
             throw new InvalidDataException($"it tells {architecture.ClassCount} classes apart, but {classes.Length} names are given");
-        preprocessing ??= file.Metadata.TryGetValue(PreprocessingKey, out json) ? Parse<Preprocessing>(json) : ForeignPreprocessing(file);
-        return new ImageClassifier(new ModelSnapshot(architecture, classes, preprocessing, weights)
+        return new ImageClassifier(new ModelSnapshot(architecture, classes, PreprocessingOf(file, options), WeightsOf(file, found))
         {
             // A file that does not say is from elsewhere: its weights are worth keeping.
             TrainedEpochs = Count<int>(EpochsKey, 1),
@@ -148,31 +151,57 @@ public static partial class ModelFile
             file.Metadata.TryGetValue(key, out string? text) && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
     }
 
-    /// <summary>Reads off the tensors of a foreign file what network they belong to.</summary>
-    private static ResNetArchitecture Recognise(TensorFile file)
+    private static StateDict WeightsOf(TensorFile file, NetworkTensors network)
     {
-        Dictionary<string, string> names = TensorNames.Of(file);
-        if (!names.TryGetValue("fc.weight", out string? classifier) || file.Tensors[classifier].Shape is not [int classes, _])
-            throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight' with a row for each class");
-        int blocks = Enumerable.Range(0, ResNetArchitecture.MaximumDepth).TakeWhile(block => names.ContainsKey($"layer1.{block}.conv1.weight")).Count();
-        // Whether the other blocks add the identity cannot be seen.
-        Shortcut shortcut = names.ContainsKey("layer2.0.downsample.0.weight") ? Shortcut.Projection : Shortcut.ZeroPad;
-        double epsilon = file.Metadata.TryGetValue("bn_eps", out string? text) && double.TryParse(text, CultureInfo.InvariantCulture, out double value)
-            ? value : ResNetArchitecture.DefaultBatchNormEpsilon;
-        return new ResNetArchitecture(6 * blocks + 2, shortcut, classes, epsilon);
+        StateDict weights = new();
+        foreach (TensorShape tensor in network.Architecture.Tensors())
+            weights[tensor.Name] = Finite(tensor.Name);
+        // A norm takes the mean of what comes before it off, and so a constant that a convolution adds.
+        foreach (string bias in network.Names.Keys.Where(name => !weights.Contains(name)))
+        {
+            string mean = NetworkTensors.NormOf(bias[..^".bias".Length]) + ".running_mean";
+            weights[mean] = [.. weights[mean].Zip(Finite(bias), (m, b) => m - b)];
+        }
+
+        return weights;
+
+        float[] Finite(string canonical)
+        {
+            float[] values = file.Tensors[network.Names[canonical]].Values;
+            bool isVariance = canonical.EndsWith(".running_var", StringComparison.Ordinal);
+            int wrong = Array.FindIndex(values, value => !float.IsFinite(value) || (isVariance && value < 0));
+            return wrong < 0 ? values : throw new InvalidDataException($"the tensor '{network.Names[canonical]}' has the value "
+                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network gives no answer: the training that wrote it had diverged, or the file is damaged");
+        }
     }
 
-    /// <summary>Understands the formula that converted files carry: <c>input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225]</c>.</summary>
-    private static Preprocessing ForeignPreprocessing(TensorFile file)
+    /// <summary>The layers whose weights are all zero.</summary>
+    private static IEnumerable<string> DeadLayers(ImageClassifier model)
     {
+        StateDict weights = model.Weights;
+        return model.Architecture.Tensors().Where(tensor => tensor.Shape.Length > 1 && !weights[tensor.Name].AsSpan().ContainsAnyExcept(0f))
+            .Select(tensor => tensor.Name[..^".weight".Length]);
+    }
+
+    /// <summary>How pictures become input: what the options give, and the rest as the file says.</summary>
+    private static Preprocessing PreprocessingOf(TensorFile file, ImportOptions? options)
+    {
+        (double[]? mean, double[]? deviation) = (options?.Mean, options?.StandardDeviation);
+        if (file.Metadata.TryGetValue(PreprocessingKey, out string? json))
+        {
+            Preprocessing own = Parse<Preprocessing>(json);
+            return new Preprocessing(mean ?? own.Mean, deviation ?? own.StandardDeviation, own.Width, own.Height);
+        }
+
+        // The formula that converted files carry: input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225].
         Match formula = Formula().Match(file.Metadata.GetValueOrDefault("preprocess", ""));
-        if (!formula.Success)
+        if (!formula.Success && (mean is null || deviation is null))
             throw new EngineException("PreprocessingUnknown", ErrorKind.InvalidData,
                 "does not say how pictures become its input. Give -Mean and -StandardDeviation (of red, green and blue, for pixel values from 0 to 1) as it was trained with; 0,0,0 and 1,1,1 where it was trained on plain pixels.");
-        return new Preprocessing(Numbers(formula.Groups["mean"].Value), Numbers(formula.Groups["deviation"].Value));
+        return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"));
 
-        static double[] Numbers(string list) =>
-            [.. list.Split(',').Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
+        double[] Numbers(string part) =>
+            [.. formula.Groups[part].Value.Split(',').Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
     }
 
     private static T Parse<T>(string json) =>
@@ -181,12 +210,9 @@ public static partial class ModelFile
     private static string Skipped(TensorFile file) => file.Skipped.Count switch
     {
         0 => "All of it was read.",
-        <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(Printable))}.",
-        int count => $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(Printable))} and {count - NamedSkips:N0} more.",
+        <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(DisplayText.Name))}.",
+        int count => $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",
     };
-
-    /// <summary>A name from a file, safe to show on a terminal.</summary>
-    private static string Printable(string name) => string.Concat(name.Take(100).Select(c => char.IsControl(c) ? '?' : c));
 
     [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]
     private static partial Regex Formula();

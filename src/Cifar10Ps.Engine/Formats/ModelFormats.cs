@@ -19,6 +19,11 @@ public enum ModelFormat
 /// <summary>Tells the formats of model files apart: what there is by its content, what is to be by its name.</summary>
 public static class ModelFormats
 {
+    private static readonly HashSet<string> ForeignEndings = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".json", ".keras", ".msgpack", ".npy", ".pb", ".pickle", ".pkl", ".t7", ".tar", ".tflite", ".zip",
+    };
+
     /// <summary>The format that the ending of a file's name stands for; null: none.</summary>
     public static ModelFormat? OfName(string path)
     {
@@ -33,6 +38,9 @@ public static class ModelFormats
         };
     }
 
+    /// <summary>Whether a file's name ends like one of a format other than safetensors, also of one that is not written here.</summary>
+    public static bool IsForeignName(string path) => OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
+
     /// <summary>The format of a file's content; null: none that can be read.</summary>
     internal static ModelFormat? OfContent(ReadOnlySpan<byte> content) =>
         Safetensors.IsSafetensors(content) ? ModelFormat.Safetensors
@@ -40,23 +48,28 @@ public static class ModelFormats
         : TorchFile.IsArchive(content) || TorchFile.IsLegacy(content) ? ModelFormat.PyTorch
         : null;
 
-    /// <summary>Reads a file of any format.</summary>
+    /// <summary>Reads the tensors of one network from a file of any format.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="key">Which network, where there are several; null: the only one.</param>
     /// <exception cref="EngineException">
-    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>,
-    /// <c>InvalidTorchFile</c>, <c>InvalidNpz</c>.
+    /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>,
+    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>SeveralNetworks</c>, <c>NetworkNotFound</c>.
     /// </exception>
-    /// <exception cref="InvalidDataException">It is too large.</exception>
-    internal static (ModelFormat Format, TensorFile File) Read(string path)
+    /// <exception cref="InvalidDataException">It is too large, or has tensors beside the network.</exception>
+    internal static (ModelFormat Format, TensorFile File) Read(string path, string? key = null)
     {
         byte[] content = TensorFile.ReadBytes(path);
-        return OfContent(content) switch
+        ModelFormat format = OfContent(content) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
+            $"'{path}' is {ForeignContent.Describe(content)}. What can be read: safetensors, a state dict that torch.save wrote (.pth), a model or snapshot of the original Chainer program (.npz).");
+        TensorFile file = format switch
         {
-            ModelFormat.Safetensors => (ModelFormat.Safetensors, Safetensors.Read(content, path)),
-            ModelFormat.PyTorch => (ModelFormat.PyTorch, Parse(() => TorchFile.Parse(content), "InvalidTorchFile", "is no PyTorch file that can be used")),
-            ModelFormat.Chainer => (ModelFormat.Chainer, Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program")),
-            _ => throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
-                $"'{path}' is in no format that can be read. Give a safetensors file, a state dict that torch.save wrote (.pth), or a model or snapshot of the original Chainer program (.npz). ONNX graphs are only written."),
+            ModelFormat.Safetensors => Safetensors.Read(content, path),
+            ModelFormat.PyTorch => Parse(() => TorchFile.Parse(content, key), "InvalidTorchFile", "is no PyTorch file that can be used"),
+            _ => Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program"),
         };
+        // This module's own files hold one network under its own names, and an optimizer's tensors.
+        bool isOwn = key is null && file.Metadata.ContainsKey(ModelFile.ArchitectureKey);
+        return (format, isOwn || format == ModelFormat.PyTorch ? file : file.Choose(key));
 
         TensorFile Parse(Func<TensorFile> parse, string errorId, string what)
         {

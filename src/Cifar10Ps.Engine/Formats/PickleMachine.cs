@@ -1,33 +1,31 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Numerics;
 using System.Text;
+using System.Text.RegularExpressions;
+using System.Text.Unicode;
 
 namespace Cifar10Ps;
 
-/// <summary>A dictionary of a pickle: its entries in order, whatever their keys are.</summary>
-internal sealed class PickleMap
-{
-    /// <summary>The entries.</summary>
-    public List<(object? Key, object? Value)> Items { get; } = [];
-}
-
 /// <summary>
-/// Reads pickles and runs nothing: of the machine that they are written for it has the instructions that state dicts need,
-/// and of Python what its maker allows. Everything else is refused by name.
+/// Reads pickles of every protocol and runs nothing. What a pickle names and calls becomes plain values where its maker knows how, and
+/// else opaque (<see cref="PickleObject"/>), but for what <see cref="PickleNames"/> refuses.
 /// </summary>
 /// <param name="content">One or more pickles.</param>
-/// <param name="globals">What pickles may name, as <c>module.name</c>: functions of their arguments, or plain values.</param>
+/// <param name="globals">What is known of what pickles name, as <c>module.name</c>: functions of their arguments, or plain values.</param>
 /// <param name="load">Gives what lies outside the pickle, by its persistent id.</param>
 /// <remarks>
-/// None becomes null; integers long or <see cref="BigInteger"/>; tuples arrays; lists <see cref="List{T}"/>; dictionaries
-/// <see cref="PickleMap"/>. The instructions: <c>https://github.com/python/cpython/blob/main/Lib/pickletools.py</c>.
+/// None becomes null; integers long or <see cref="BigInteger"/>; tuples arrays; lists and sets <see cref="List{T}"/>; dictionaries
+/// <see cref="PickleMap"/>; bytes <see cref="ReadOnlyMemory{T}"/>; texts of Python 2 that are no UTF-8 too.
+/// The instructions: <c>https://github.com/python/cpython/blob/main/Lib/pickletools.py</c>.
 /// </remarks>
-internal sealed class PickleMachine(byte[] content, IReadOnlyDictionary<string, object> globals, Func<object?, object?> load)
+internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<string, object> globals, Func<object?, object?> load)
 {
-    // A ResNet-110 takes 20,000. It bounds the stack, the memo and all objects: an instruction adds one at most to each.
+    // A ResNet-110 takes 20,000. It bounds the stack, the memo and all objects: an instruction adds one at most to each, and where a
+    // call copies a list, each element counts.
     private const int StepLimit = 1_000_000;
 
-    private const int HighestProtocol = 5;
+    private const int HighestProtocol = 5, LongestInteger = 1_000, LongestName = 500;
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -41,13 +39,19 @@ internal sealed class PickleMachine(byte[] content, IReadOnlyDictionary<string, 
 
     private enum Opcode : byte
     {
-        Mark = (byte)'(', Stop = (byte)'.', None = (byte)'N', NewTrue = 0x88, NewFalse = 0x89, Protocol = 0x80, Frame = 0x95,
-        BinInt = (byte)'J', BinInt1 = (byte)'K', BinInt2 = (byte)'M', Long1 = 0x8a, BinFloat = (byte)'G',
-        BinUnicode = (byte)'X', ShortBinUnicode = 0x8c, BinUnicode8 = 0x8d,
+        Mark = (byte)'(', Stop = (byte)'.', Pop = (byte)'0', PopMark = (byte)'1', Dup = (byte)'2', Protocol = 0x80, Frame = 0x95,
+        None = (byte)'N', NewTrue = 0x88, NewFalse = 0x89, Int = (byte)'I', Long = (byte)'L', Float = (byte)'F',
+        BinInt = (byte)'J', BinInt1 = (byte)'K', BinInt2 = (byte)'M', Long1 = 0x8a, Long4 = 0x8b, BinFloat = (byte)'G',
+        String = (byte)'S', BinString = (byte)'T', ShortBinString = (byte)'U',
+        Unicode = (byte)'V', BinUnicode = (byte)'X', ShortBinUnicode = 0x8c, BinUnicode8 = 0x8d,
+        BinBytes = (byte)'B', ShortBinBytes = (byte)'C', BinBytes8 = 0x8e, ByteArray8 = 0x96,
         EmptyTuple = (byte)')', Tuple = (byte)'t', Tuple1 = 0x85, Tuple2 = 0x86, Tuple3 = 0x87,
-        EmptyList = (byte)']', Append = (byte)'a', Appends = (byte)'e', EmptyDict = (byte)'}', SetItem = (byte)'s', SetItems = (byte)'u',
-        BinPut = (byte)'q', LongBinPut = (byte)'r', Memoize = 0x94, BinGet = (byte)'h', LongBinGet = (byte)'j',
-        Global = (byte)'c', StackGlobal = 0x93, Reduce = (byte)'R', Build = (byte)'b', BinPersId = (byte)'Q',
+        EmptyList = (byte)']', List = (byte)'l', Append = (byte)'a', Appends = (byte)'e',
+        EmptyDict = (byte)'}', Dict = (byte)'d', SetItem = (byte)'s', SetItems = (byte)'u',
+        EmptySet = 0x8f, AddItems = 0x90, FrozenSet = 0x91,
+        Put = (byte)'p', BinPut = (byte)'q', LongBinPut = (byte)'r', Memoize = 0x94, Get = (byte)'g', BinGet = (byte)'h', LongBinGet = (byte)'j',
+        Global = (byte)'c', StackGlobal = 0x93, Reduce = (byte)'R', Build = (byte)'b', Instance = (byte)'i', Object = (byte)'o',
+        NewObject = 0x81, NewObjectExtended = 0x92, PersistentId = (byte)'P', BinPersistentId = (byte)'Q',
     }
 
     /// <summary>Where the next pickle begins.</summary>
@@ -81,34 +85,60 @@ internal sealed class PickleMachine(byte[] content, IReadOnlyDictionary<string, 
                 break;
             case Opcode.Frame: Take(8); break;
             case Opcode.Mark: _marks.Add(_stack.Count); break;
+            case Opcode.Pop when _marks.Count > 0 && _marks[^1] == _stack.Count: _marks.RemoveAt(_marks.Count - 1); break;
+            case Opcode.Pop: Pop(); break;
+            case Opcode.PopMark: PopToMark(); break;
+            case Opcode.Dup: _stack.Add(Top()); break;
             case Opcode.None: _stack.Add(null); break;
             case Opcode.NewTrue: _stack.Add(true); break;
             case Opcode.NewFalse: _stack.Add(false); break;
+            case Opcode.Int:
+                string digits = TakeText();
+                if (digits is "00" or "01")
+                    _stack.Add(digits == "01");
+                else
+                    Push(Integer(digits));
+                break;
+            case Opcode.Long: Push(Integer(TakeText().TrimEnd('L'))); break;
+            case Opcode.Float: _stack.Add(double.TryParse(TakeText(), CultureInfo.InvariantCulture, out double real) ? real : double.NaN); break;
             case Opcode.BinInt: _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
             case Opcode.BinInt1: _stack.Add((long)TakeByte()); break;
             case Opcode.BinInt2: _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
-            case Opcode.Long1:
-                BigInteger number = new(Take(TakeByte()));
-                _stack.Add(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
-                break;
+            case Opcode.Long1: Push(Integer(Take(TakeByte()))); break;
+            case Opcode.Long4: Push(Integer(Take(TakeUInt32()))); break;
             case Opcode.BinFloat: _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
+            case Opcode.String: _stack.Add(Unescaped(TakeText().Trim('\'', '"'))); break;
+            case Opcode.BinString: _stack.Add(TextOrBytes(TakeUInt32())); break;
+            case Opcode.ShortBinString: _stack.Add(TextOrBytes(TakeByte())); break;
+            case Opcode.Unicode: _stack.Add(Unescaped(TakeText())); break;
             case Opcode.BinUnicode: _stack.Add(Text(Take(TakeUInt32()))); break;
             case Opcode.ShortBinUnicode: _stack.Add(Text(Take(TakeByte()))); break;
-            case Opcode.BinUnicode8: _stack.Add(Text(Take(BinaryPrimitives.ReadUInt64LittleEndian(Take(8))))); break;
+            case Opcode.BinUnicode8: _stack.Add(Text(Take(TakeUInt64()))); break;
+            case Opcode.BinBytes: _stack.Add(Bytes(TakeUInt32())); break;
+            case Opcode.ShortBinBytes: _stack.Add(Bytes(TakeByte())); break;
+            case Opcode.BinBytes8 or Opcode.ByteArray8: _stack.Add(Bytes(TakeUInt64())); break;
             case Opcode.EmptyTuple: _stack.Add(Array.Empty<object?>()); break;
             case Opcode.Tuple: _stack.Add(PopToMark()); break;
             case Opcode.Tuple1: _stack.Add(Pop(1)); break;
             case Opcode.Tuple2: _stack.Add(Pop(2)); break;
             case Opcode.Tuple3: _stack.Add(Pop(3)); break;
-            case Opcode.EmptyList: _stack.Add(new List<object?>()); break;
+            case Opcode.EmptyList or Opcode.EmptySet: _stack.Add(new List<object?>()); break;
+            case Opcode.List or Opcode.FrozenSet: _stack.Add(new List<object?>(PopToMark())); break;
             case Opcode.Append: Append(Pop(1)); break;
-            case Opcode.Appends: Append(PopToMark()); break;
+            case Opcode.Appends or Opcode.AddItems: Append(PopToMark()); break;
             case Opcode.EmptyDict: _stack.Add(new PickleMap()); break;
+            case Opcode.Dict:
+                object?[] entries = PopToMark();
+                _stack.Add(new PickleMap());
+                SetItems(entries);
+                break;
             case Opcode.SetItem: SetItems(Pop(2)); break;
             case Opcode.SetItems: SetItems(PopToMark()); break;
+            case Opcode.Put: _memo[MemoIndex()] = Top(); break;
             case Opcode.BinPut: _memo[TakeByte()] = Top(); break;
             case Opcode.LongBinPut: _memo[TakeUInt32()] = Top(); break;
             case Opcode.Memoize: _memo[(uint)_memo.Count] = Top(); break;
+            case Opcode.Get: _stack.Add(Remembered(MemoIndex())); break;
             case Opcode.BinGet: _stack.Add(Remembered(TakeByte())); break;
             case Opcode.LongBinGet: _stack.Add(Remembered(TakeUInt32())); break;
             case Opcode.Global: _stack.Add(Find(Text(TakeLine()), Text(TakeLine()))); break;
@@ -116,33 +146,84 @@ internal sealed class PickleMachine(byte[] content, IReadOnlyDictionary<string, 
                 _stack.Add(Pop(2) is [string module, string name] ? Find(module, name) : throw Invalid("names something by other than text"));
                 break;
             case Opcode.Reduce:
-                _stack.Add(Pop(2) is [Function function, object?[] arguments] ? function(arguments) : throw Invalid("calls what is no function"));
+                _stack.Add(Pop(2) is [var callee, object?[] arguments] ? Call(callee, arguments) : throw Invalid("calls something with other than a tuple"));
+                break;
+            case Opcode.Instance:
+                object found = Find(Text(TakeLine()), Text(TakeLine()));
+                _stack.Add(Call(found, PopToMark()));
+                break;
+            case Opcode.Object:
+                _stack.Add(PopToMark() is [var constructor, .. var given] ? Call(constructor, given) : throw Invalid("calls nothing"));
+                break;
+            case Opcode.NewObject:
+                _stack.Add(Pop(2) is [var type, object?[] values] ? Make(type, values) : throw Invalid("makes an object of other than a tuple"));
+                break;
+            case Opcode.NewObjectExtended:
+                _stack.Add(Pop(3) is [var kind, object?[] inOrder, var named] ? Make(kind, [inOrder, named]) : throw Invalid("makes an object of other than a tuple"));
                 break;
             case Opcode.Build:
-                // A state dict carries the versions of its layers as an attribute; nothing here depends on them.
-                Pop();
-                if (Top() is not PickleMap)
+                object? state = Pop();
+                if (Top() is PickleObject built)
+                    built.State = state;
+                // A state dict carries the versions of its layers as an attribute, a parameter its own; nothing here depends on them.
+                else if (Top() is not (PickleMap or TorchTensor))
                     throw Invalid("sets the state of what has none");
                 break;
-            case Opcode.BinPersId: _stack.Add(load(Pop())); break;
+            case Opcode.PersistentId: _stack.Add(load(TakeText())); break;
+            case Opcode.BinPersistentId: _stack.Add(load(Pop())); break;
             default: throw Invalid($"uses the instruction 0x{(byte)opcode:x2}, which is not allowed");
         }
     }
 
-    private object Find(string module, string name) =>
-        globals.TryGetValue($"{module}.{name}", out object? found) ? found : throw new InvalidDataException(
-            $"the pickle wants '{Printable($"{module}.{name}")}', which is not allowed");
+    private object Find(string module, string name)
+    {
+        if (module.Length + name.Length > LongestName)
+            throw Invalid("names something that is too long for a name");
+        PickleGlobal global = new(module, name);
+        if (globals.TryGetValue(global.ToString(), out object? found))
+            return found;
+        return PickleNames.MayBeNamed(global) ? global : throw NotAllowed(global);
+    }
+
+    private object? Call(object? callee, object?[] arguments)
+    {
+        switch (callee)
+        {
+            case Function function:
+                _steps += arguments.Sum(argument => argument is List<object?> list ? list.Count : argument is PickleMap map ? map.Items.Count : 0);
+                return function(arguments);
+            case PickleGlobal { Name: "_reconstructor" or "__newobj__" or "__newobj_ex__" } when arguments is [PickleGlobal type, ..]:
+                return new PickleObject(type, arguments);
+            case PickleGlobal global:
+                return PickleNames.MayBeCalled(global) ? new PickleObject(global, arguments) : throw NotAllowed(global);
+            default:
+                throw Invalid("calls what is no function");
+        }
+    }
+
+    /// <summary>An object of a class, which is not called for it.</summary>
+    private object? Make(object? type, object?[] arguments) => type is PickleGlobal global ? new PickleObject(global, arguments) : Call(type, arguments);
 
     private void Append(object?[] items)
     {
-        if (Top() is not List<object?> list)
-            throw Invalid("appends to what is no list");
+        List<object?> list = Top() switch
+        {
+            List<object?> own => own,
+            PickleObject other => other.Elements ??= [],
+            _ => throw Invalid("appends to what is no list"),
+        };
         list.AddRange(items);
     }
 
     private void SetItems(object?[] items)
     {
-        if (Top() is not PickleMap map || items.Length % 2 != 0)
+        PickleMap map = Top() switch
+        {
+            PickleMap own => own,
+            PickleObject other => other.Entries ??= new PickleMap(),
+            _ => throw Invalid("sets entries of what is no dictionary"),
+        };
+        if (items.Length % 2 != 0)
             throw Invalid("sets entries of what is no dictionary");
         for (int i = 0; i < items.Length; i += 2)
             map.Items.Add((items[i], items[i + 1]));
@@ -180,6 +261,53 @@ internal sealed class PickleMachine(byte[] content, IReadOnlyDictionary<string, 
 
     private uint TakeUInt32() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
 
+    private ulong TakeUInt64() => BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
+
+    /// <summary>The rest of a line, in the protocol of text.</summary>
+    private string TakeText() => Encoding.Latin1.GetString(TakeLine()).Trim();
+
+    private uint MemoIndex() => uint.TryParse(TakeText(), CultureInfo.InvariantCulture, out uint index) ? index : throw Invalid("has a memo entry without a number");
+
+    private ReadOnlyMemory<byte> Bytes(ulong count)
+    {
+        int length = Take(count).Length;
+        return content.AsMemory(_position - length, length);
+    }
+
+    /// <summary>A text of Python 2, which may as well be bytes.</summary>
+    private object TextOrBytes(uint count)
+    {
+        ReadOnlyMemory<byte> bytes = Bytes(count);
+        return Utf8.IsValid(bytes.Span) ? Encoding.UTF8.GetString(bytes.Span) : bytes;
+    }
+
+    // Longer numbers, which no program has, would take ever more time to understand.
+    private static BigInteger Integer(ReadOnlySpan<byte> bytes) =>
+        bytes.Length <= LongestInteger ? new BigInteger(bytes) : throw Invalid("has a number that is too long");
+
+    private static BigInteger Integer(string digits) =>
+        digits.Length <= LongestInteger && BigInteger.TryParse(digits, CultureInfo.InvariantCulture, out BigInteger number) ? number
+            : throw Invalid("has a number that is none, or too long");
+
+    private void Push(BigInteger number)
+    {
+        if (number >= long.MinValue && number <= long.MaxValue)
+            _stack.Add((long)number);
+        else
+            _stack.Add(number);
+    }
+
+    /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>, <c>\u000a</c> for what has no place on a line.</summary>
+    private static string Unescaped(string text) => !text.Contains('\\', StringComparison.Ordinal) ? text : Escape().Replace(text, match => match.Value[1] switch
+    {
+        'x' or 'u' or 'U' when int.TryParse(match.ValueSpan[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int rune)
+            && Rune.IsValid(rune) => new Rune(rune).ToString(),
+        'n' => "\n",
+        'r' => "\r",
+        't' => "\t",
+        char other => other.ToString(),
+    });
+
     private ReadOnlySpan<byte> TakeLine()
     {
         int length = content.AsSpan(_position).IndexOf((byte)'\n');
@@ -210,9 +338,10 @@ internal sealed class PickleMachine(byte[] content, IReadOnlyDictionary<string, 
         }
     }
 
-    /// <summary>A name that is safe to show on a terminal.</summary>
-    private static string Printable(string name) =>
-        string.Concat((name.Length > 100 ? name[..100] + "…" : name).Select(c => char.IsControl(c) ? '?' : c));
+    private static InvalidDataException NotAllowed(PickleGlobal global) => Invalid($"wants '{DisplayText.Name(global.ToString())}', which is not allowed");
 
     private static InvalidDataException Invalid(string what) => new($"the pickle {what}");
+
+    [GeneratedRegex(@"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")]
+    private static partial Regex Escape();
 }

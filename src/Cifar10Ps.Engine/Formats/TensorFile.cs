@@ -15,6 +15,27 @@ internal sealed class TensorFile
     /// <summary>Names of what else the file has and no network needs: step counters, a training program's notes.</summary>
     public List<string> Skipped { get; } = [];
 
+    /// <summary>Where in the file the tensors were found, in a sentence; null: they are all that there is.</summary>
+    public string? Note { get; init; }
+
+    /// <summary>The tensors of one network in the file, without a prefix that all of their names share.</summary>
+    /// <param name="key">Which network, where there are several; null: the only one.</param>
+    /// <exception cref="InvalidDataException">There are tensors beside the network, which may belong to it.</exception>
+    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>.</exception>
+    public TensorFile Choose(string? key)
+    {
+        Dictionary<string, int[]> shapes = Tensors.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.Shape, StringComparer.Ordinal);
+        if (NetworkSearch.Choose([new TensorGroup("", shapes, [])], key) is not { } choice)
+            return this;
+        TensorFile chosen = new() { Note = choice.Note };
+        foreach (string name in choice.Names)
+            chosen.Tensors[name[choice.Prefix.Length..]] = Tensors[name];
+        foreach ((string name, string text) in Metadata)
+            chosen.Metadata[name] = text;
+        chosen.Skipped.AddRange([.. Skipped, .. Tensors.Keys.Except(choice.Names)]);
+        return chosen;
+    }
+
     /// <summary>The bytes of a file.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>.</exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>

@@ -5,32 +5,45 @@ namespace Cifar10Ps;
 /// <summary>What other programs call the tensors of a ResNet, and what this module calls them.</summary>
 internal static partial class TensorNames
 {
-    /// <summary>The name in this module: <c>module.stage_1.0.conv_1.weight</c> is <c>layer1.0.conv1.weight</c>.</summary>
+    /// <summary>The name in this module: <c>stage_1.0.conv_1.weight</c> is <c>layer1.0.conv1.weight</c>.</summary>
     public static string Canonical(string name)
     {
-        // PyTorch's DataParallel puts it before all names.
-        if (name.StartsWith("module.", StringComparison.Ordinal))
-            name = name["module.".Length..];
+        name = Wrapper().Replace(name, "");
         if (name.StartsWith("linear.", StringComparison.Ordinal))
             name = "fc." + name["linear.".Length..];
+        name = Stem().Replace(name, "${1}1.");
         name = Stage().Replace(name, "layer$1.");
         name = Shortcut().Replace(name, "$1downsample.");
         return Layer().Replace(name, "$1$2.");
     }
 
-    /// <summary>The tensors of a file by their names in this module, each with the name that it has in the file.</summary>
-    /// <exception cref="InvalidDataException">Two have one name.</exception>
-    public static Dictionary<string, string> Of(TensorFile file)
+    /// <summary>Whether a tensor counts what a program did and is no weight, whatever its type is.</summary>
+    public static bool IsCounter(string name) => Counter().IsMatch(name);
+
+    /// <summary>The names of a file by those in this module.</summary>
+    /// <exception cref="InvalidDataException">Two mean the same.</exception>
+    public static Dictionary<string, string> Of(IEnumerable<string> names)
     {
-        Dictionary<string, string> names = new(StringComparer.Ordinal);
-        foreach (string name in file.Tensors.Keys)
+        Dictionary<string, string> canonical = new(StringComparer.Ordinal);
+        foreach (string name in names)
         {
-            if (!names.TryAdd(Canonical(name), name))
-                throw new InvalidDataException($"the tensors '{names[Canonical(name)]}' and '{name}' mean the same");
+            if (!canonical.TryAdd(Canonical(name), name))
+                throw new InvalidDataException($"the tensors '{canonical[Canonical(name)]}' and '{name}' mean the same");
         }
 
-        return names;
+        return canonical;
     }
+
+    /// <summary>What PyTorch puts before the names of what it wraps, the whole network or a part: data parallel, compiled, sharded.</summary>
+    [GeneratedRegex(@"(?<![^.])(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")]
+    private static partial Regex Wrapper();
+
+    // PyTorch's batch norm counts batches, the profiler thop the operations of each layer.
+    [GeneratedRegex(@"(^|\.)(num_batches_tracked|total_ops|total_params)$")]
+    private static partial Regex Counter();
+
+    [GeneratedRegex(@"^(conv|bn)\.")]
+    private static partial Regex Stem();
 
     [GeneratedRegex(@"^stage_?([1-3])\.")]
     private static partial Regex Stage();

@@ -21,15 +21,19 @@ internal static partial class TorchFile
 
     private static readonly BigInteger Magic = BigInteger.Parse("119547037146038801333356", CultureInfo.InvariantCulture);
 
-    // What checkpoints of training programs call the state dict in them.
-    private static readonly string[] Wrappers = ["state_dict", "model_state_dict", "model", "net"];
-
     private static readonly Dictionary<string, object> Globals = new(StringComparer.Ordinal)
     {
-        ["collections.OrderedDict"] = (PickleMachine.Function)(arguments => arguments is [] ? new PickleMap() : throw Misused("collections.OrderedDict")),
+        ["collections.OrderedDict"] = (PickleMachine.Function)Dictionary,
+        ["collections.Counter"] = (PickleMachine.Function)Dictionary,
+        // Its first argument makes missing values.
+        ["collections.defaultdict"] = (PickleMachine.Function)(arguments => Dictionary(arguments is [_, var content] ? [content] : [])),
         ["torch._utils._rebuild_tensor"] = (PickleMachine.Function)TorchTensor.Rebuild,
         ["torch._utils._rebuild_tensor_v2"] = (PickleMachine.Function)TorchTensor.Rebuild,
-        ["torch._utils._rebuild_parameter"] = (PickleMachine.Function)(arguments => arguments is [TorchTensor tensor, ..] ? tensor : throw Misused("torch._utils._rebuild_parameter")),
+        ["torch._utils._rebuild_parameter"] = (PickleMachine.Function)First,
+        ["torch._utils._rebuild_parameter_with_state"] = (PickleMachine.Function)First,
+        // A tensor of a derived class: how it is rebuilt, the class, and what it is rebuilt from.
+        ["torch._utils._rebuild_from_type_v2"] = (PickleMachine.Function)(arguments =>
+            arguments is [PickleMachine.Function rebuild, _, object?[] given, ..] ? rebuild(given) : throw Misused("torch._utils._rebuild_from_type_v2")),
         ["torch.Size"] = (PickleMachine.Function)(arguments => arguments is [object?[] sizes] ? sizes : throw Misused("torch.Size")),
         ["torch.DoubleStorage"] = new TorchType("F64"),
         ["torch.FloatStorage"] = new TorchType("F32"),
@@ -41,6 +45,14 @@ internal static partial class TorchFile
         ["torch.CharStorage"] = new TorchType("I8"),
         ["torch.ByteStorage"] = new TorchType("U8"),
         ["torch.BoolStorage"] = new TorchType("BOOL"),
+        // No weights are made of these, but the old format needs their sizes.
+        ["torch.ComplexFloatStorage"] = new TorchType("C64"),
+        ["torch.ComplexDoubleStorage"] = new TorchType("C128"),
+        ["torch.QInt8Storage"] = new TorchType("I8"),
+        ["torch.QUInt8Storage"] = new TorchType("U8"),
+        ["torch.QInt32Storage"] = new TorchType("I32"),
+        ["torch.UntypedStorage"] = new TorchType("U8"),
+        ["torch.storage.UntypedStorage"] = new TorchType("U8"),
     };
 
     /// <summary>Whether bytes are a zip archive with such a pickle. Names lie unpacked in an archive, also in one that is damaged.</summary>
@@ -49,35 +61,41 @@ internal static partial class TorchFile
     /// <summary>Whether bytes begin like the pickles of the old format.</summary>
     public static bool IsLegacy(ReadOnlySpan<byte> content) => content is [0x80, >= 2 and <= 5, ..];
 
-    /// <summary>Parses the bytes of a file. Integers (a step counter, say) and all else that is no tensor are left out.</summary>
-    /// <exception cref="InvalidDataException">They are no state dict, or one that wants more than tensors; the message says why.</exception>
-    internal static TensorFile Parse(byte[] content) => ZipContent.IsZip(content) ? ParseArchive(content) : ParseLegacy(content);
+    /// <summary>Parses the bytes of a file: the tensors of one network in it, without a prefix that all of their names share.</summary>
+    /// <param name="content">The bytes.</param>
+    /// <param name="key">Which network, where there are several; null: the only one.</param>
+    /// <exception cref="InvalidDataException">They are no state dict that can be used; the message says why.</exception>
+    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>.</exception>
+    internal static TensorFile Parse(byte[] content, string? key = null) =>
+        ZipContent.IsZip(content) ? ParseArchive(content, key) : ParseLegacy(content, key);
 
-    private static TensorFile ParseArchive(byte[] content)
+    private static TensorFile ParseArchive(byte[] content, string? networkKey)
     {
         Dictionary<string, byte[]> entries = ZipContent.Read(content);
         string pickle = entries.Keys.Where(name => name.EndsWith("/" + PickleName, StringComparison.Ordinal)).MinBy(name => name.Length)
             ?? throw new InvalidDataException($"it has no entry '{PickleName}'");
         string folder = pickle[..^PickleName.Length];
+        if (entries.ContainsKey(folder + "constants.pkl"))
+            throw new InvalidDataException("it is a TorchScript archive, a program with its weights: load it with torch.jit.load and save the model's state_dict()");
         bool isBigEndian = entries.TryGetValue(folder + ByteOrderName, out byte[]? order) && order.AsSpan().SequenceEqual("big"u8);
 
         PickleMachine machine = new(entries[pickle], Globals, ToStorage);
-        TensorFile file = ToFile(machine.Read(), isBigEndian, key =>
+        TensorFile file = ToFile(machine.Read(), networkKey, isBigEndian, key =>
             entries.TryGetValue($"{folder}data/{key}", out byte[]? values) ? values : throw new InvalidDataException($"it has no entry '{folder}data/{key}'"));
         if (entries.TryGetValue(folder + MetadataName, out byte[]? metadata))
             ReadMetadata(metadata, file);
         return file;
     }
 
-    private static TensorFile ParseLegacy(byte[] content)
+    private static TensorFile ParseLegacy(byte[] content, string? networkKey)
     {
         Dictionary<string, TorchType> types = new(StringComparer.Ordinal);
         PickleMachine machine = new(content, Globals, id =>
         {
-            TorchStorage storage = ToStorage(id);
-            if (!types.TryAdd(storage.Key, storage.Type) && types[storage.Key] != storage.Type)
+            object loaded = ToStorage(id);
+            if (loaded is TorchStorage storage && !types.TryAdd(storage.Key, storage.Type) && types[storage.Key] != storage.Type)
                 throw new InvalidDataException($"its storage '{storage.Key}' has two types");
-            return storage;
+            return loaded;
         });
         if (machine.Read() is not BigInteger magic || magic != Magic || machine.Read() is not LegacyProtocol)
             throw new InvalidDataException("it is a pickle, but none that PyTorch wrote");
@@ -92,7 +110,7 @@ internal static partial class TorchFile
         foreach (object? item in keys)
         {
             if (item is not string key || !types.TryGetValue(key, out TorchType? type))
-                throw new InvalidDataException("it lists a storage that no tensor has");
+                throw new InvalidDataException("it lists a storage that no tensor has, or whose type is unknown");
             long count = rest.Length < 8 ? -1 : BinaryPrimitives.ReadInt64LittleEndian(rest.Span);
             if (count < 0 || count > (rest.Length - 8) / type.Size)
                 throw new InvalidDataException($"its storage '{key}' is cut off");
@@ -101,60 +119,43 @@ internal static partial class TorchFile
             rest = rest[(8 + length)..];
         }
 
-        return ToFile(root, isBigEndian: false, key =>
+        return ToFile(root, networkKey, isBigEndian: false, key =>
             storages.TryGetValue(key, out ReadOnlyMemory<byte> values) ? values : throw new InvalidDataException($"its storage '{key}' is missing"));
     }
 
     /// <summary>The storage that a persistent id means: <c>('storage', type, key, device, count)</c>, in the old format with a view or None at the end.</summary>
-    private static TorchStorage ToStorage(object? id) => id switch
+    private static object ToStorage(object? id) => id switch
     {
         object?[] and ["storage", TorchType type, string key, _, long] => new TorchStorage(type, key, 0),
         object?[] and ["storage", TorchType type, string key, _, long, null] => new TorchStorage(type, key, 0),
         object?[] and ["storage", TorchType type, string key, _, long, object?[] and [_, long and >= 0 and long start, ..]] => new TorchStorage(type, key, start),
+        object?[] and ["storage", PickleGlobal type, string, ..] => new PickleObject(type, []),
+        // A class with its source, which PyTorch used to keep beside whole models.
+        object?[] and ["module", PickleGlobal type, ..] => type,
         _ => throw new InvalidDataException("the pickle wants a storage in a way that is unknown"),
     };
 
-    private static TensorFile ToFile(object? root, bool isBigEndian, Func<string, ReadOnlyMemory<byte>> storage)
+    private static TensorFile ToFile(object? root, string? key, bool isBigEndian, Func<string, ReadOnlyMemory<byte>> storage)
     {
-        TensorFile file = new();
+        PickleTree tree = new(root);
+        NetworkChoice? choice = NetworkSearch.Choose(tree.Groups, key);
+        if (choice is null || (tree.HoldsOther && !choice.Names.Any(NetworkSearch.IsOfLayer)))
+            throw new InvalidDataException(tree.WhyNoStateDict());
+        Dictionary<string, TorchTensor> tensors = tree.TensorsOf(choice.Group);
+        TensorFile file = new() { Note = choice.Note };
+        file.Skipped.AddRange(tree.Beside(choice.Group));
+        file.Skipped.AddRange(choice.Group.LeftOut);
         long total = 0;
-        foreach ((object? key, object? value) in StateDictOf(root, file).Items)
+        foreach (string name in choice.Names)
         {
-            if (key is not string name)
-                throw new InvalidDataException("its state dict has an entry whose name is no text");
-            if (value is not TorchTensor tensor || !ElementType.IsFloat(tensor.Storage.Type.Name))
-            {
-                file.Skipped.Add(name);
-                continue;
-            }
-
+            TorchTensor tensor = tensors[name];
             long count = tensor.Count(ValueLimit);
             if ((total += count) > ValueLimit)
                 throw new InvalidDataException($"its tensor '{name}' and those before it claim more than {ValueLimit:N0} values, more than any model here");
-            if (!file.Tensors.TryAdd(name, (tensor.Size, tensor.Gather(storage(tensor.Storage.Key).Span, (int)count, isBigEndian))))
-                throw new InvalidDataException($"it has two tensors '{name}'");
+            file.Tensors.Add(name[choice.Prefix.Length..], (tensor.Size, tensor.Gather(storage(tensor.Storage.Key).Span, (int)count, isBigEndian)));
         }
 
         return file;
-    }
-
-    /// <summary>The dictionary of tensors: all that there is, or one entry of a training program's checkpoint.</summary>
-    private static PickleMap StateDictOf(object? root, TensorFile file)
-    {
-        if (root is not PickleMap map)
-            throw new InvalidDataException("it holds no state dict");
-        if (map.Items.Any(item => item.Value is TorchTensor))
-            return map;
-        foreach (string wrapper in Wrappers)
-        {
-            if (map.Items.FirstOrDefault(item => item.Key is string key && key == wrapper).Value is PickleMap inner)
-            {
-                file.Skipped.AddRange(map.Items.Where(item => item.Value != inner).Select(item => item.Key as string ?? "?"));
-                return inner;
-            }
-        }
-
-        throw new InvalidDataException($"it holds no state dict, at the top or as one of {string.Join(", ", Wrappers)}");
     }
 
     private static void ReadMetadata(byte[] json, TensorFile file)
@@ -169,6 +170,30 @@ internal static partial class TorchFile
             throw new InvalidDataException($"its entry '{MetadataName}' cannot be understood ({e.Message.TrimEnd('.')})", e);
         }
     }
+
+    /// <summary>A dictionary, empty or of a dictionary or pairs.</summary>
+    private static PickleMap Dictionary(object?[] arguments)
+    {
+        PickleMap map = new();
+        switch (arguments)
+        {
+            case []: break;
+            case [PickleMap other]: map.Items.AddRange(other.Items); break;
+            case [List<object?> pairs]: map.Items.AddRange(pairs.Select(Pair)); break;
+            default: throw Misused("collections.OrderedDict");
+        }
+
+        return map;
+
+        static (object?, object?) Pair(object? pair) => pair switch
+        {
+            List<object?> { Count: 2 } list => (list[0], list[1]),
+            object?[] and [var key, var value] => (key, value),
+            _ => throw Misused("collections.OrderedDict"),
+        };
+    }
+
+    private static object? First(object?[] arguments) => arguments is [TorchTensor or PickleObject, ..] ? arguments[0] : throw Misused("torch._utils._rebuild_parameter");
 
     private static InvalidDataException Misused(string name) => new($"the pickle calls '{name}' with arguments that no state dict has");
 }

@@ -23,10 +23,13 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
 {
     private const int DimensionLimit = 64;
 
-    /// <summary>The tensor that <c>torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)</c> makes.</summary>
+    /// <summary>The tensor that <c>torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)</c> makes; opaque if its storage is.</summary>
     /// <exception cref="InvalidDataException">The arguments make none.</exception>
-    public static TorchTensor Rebuild(object?[] arguments)
+    public static object Rebuild(object?[] arguments)
     {
+        // Of a storage that is unknown or lies in a pickle within the pickle.
+        if (arguments is [PickleObject, ..])
+            return new PickleObject(new PickleGlobal("torch._utils", "_rebuild_tensor_v2"), arguments);
         if (arguments is not [TorchStorage storage, long and >= 0 and long offset, object?[] size, object?[] stride, ..]
             || size.Length != stride.Length || size.Length > DimensionLimit
             || size.Any(s => s is not (long and >= 0 and <= int.MaxValue)) || stride.Any(s => s is not (long and >= 0)))

@@ -8,6 +8,9 @@ internal sealed class StateDict
     /// <summary>The names, in the order in which they were added.</summary>
     public IEnumerable<string> Names => _values.Keys;
 
+    /// <summary>Whether there is a tensor of this name.</summary>
+    public bool Contains(string name) => _values.ContainsKey(name);
+
     /// <summary>The values of a tensor.</summary>
     public float[] this[string name]
     {

@@ -7,7 +7,13 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(ImageClassifier))]
 public sealed class ImportModelCommand : FileReaderCommand
 {
-    private Preprocessing? _preprocessing;
+    private ImportOptions _options = new();
+
+    /// <summary>Which network of a file that holds several: the name of its state dict in the file, or the prefix of its tensors.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    [AllowEmptyString]
+    public string? Key { get; set; }
 
     /// <summary>Mean of red, green, blue that the model was trained with, for a file that does not say; pixels from 0 to 1.</summary>
     [Parameter]
@@ -29,11 +35,11 @@ public sealed class ImportModelCommand : FileReaderCommand
     /// <inheritdoc/>
     protected override void OnBegin()
     {
-        if (Mean is null != StandardDeviation is null)
-            throw new EngineException("InvalidPreprocessing", ErrorKind.InvalidArgument, "-Mean and -StandardDeviation belong together: give both, or none.");
-        _preprocessing = Mean is null ? null : new Preprocessing(Mean, StandardDeviation!);
+        // What makes no sense for any file is told before the first is read.
+        _ = new Preprocessing(Mean ?? Preprocessing.None.Mean, StandardDeviation ?? Preprocessing.None.StandardDeviation);
+        _options = new ImportOptions { Key = Key, Mean = Mean, StandardDeviation = StandardDeviation, Classes = Classes, Tell = WriteVerbose, Warn = WriteWarning };
     }
 
     /// <inheritdoc/>
-    protected override void Read(string path) => WriteObject(ModelFile.Load(path, _preprocessing, Classes, WriteVerbose));
+    protected override void Read(string path) => WriteObject(ModelFile.Load(path, _options));
 }

@@ -11,5 +11,12 @@ public sealed class SaveModelCommand : ModelWriterCommand
     protected override string Question => "Save model";
 
     /// <inheritdoc/>
-    protected override Action Prepare(string file) => () => ModelFile.Save(Model, file);
+    protected override Action Prepare(string file)
+    {
+        // Other programs go by the name, and would find something else in it.
+        if (ModelFormats.IsForeignName(file))
+            throw new EngineException("WrongFileName", ErrorKind.InvalidArgument,
+                $"'{file}' is named like a file of another format, and Save-Model writes safetensors. End the name in .safetensors, or write another format with Export-Model: .pth, .npz, .onnx.");
+        return () => ModelFile.Save(Model, file);
+    }
 }

@@ -1,0 +1,135 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Cifar10Ps;
+
+/// <summary>Says what a file is that holds no model which can be read: mostly one that was downloaded or named wrongly.</summary>
+internal static class ForeignContent
+{
+    // What files begin with, and what they are then.
+    private static readonly (byte[] Start, string What)[] Signatures =
+    [
+        ([.. "version https://git-lfs"u8], "the pointer that Git LFS leaves in place of a large file. Fetch the file itself: git lfs pull, or the download link of the site"),
+        ([0x89, .. "HDF\r\n"u8], "an HDF5 file, such as Keras writes. Weights in it have other names and another order: convert them to a state dict"),
+        ([.. "GGUF"u8], "a GGUF file, which holds language models"),
+        ([0x93, .. "NUMPY"u8], "a single NumPy array"),
+        ([.. "MATLAB 5.0"u8], "a MATLAB file"),
+        ([.. "PAR1"u8], "a Parquet table"),
+        ([.. "SQLite format 3"u8], "an SQLite database"),
+        ([.. "%PDF"u8], "a PDF document"),
+        ([0x89, .. "PNG"u8], "a PNG picture"),
+        ([0xff, 0xd8, 0xff], "a JPEG picture"),
+        ([0x7f, .. "ELF"u8], "a program for Linux"),
+        ([.. "MZ"u8], "a program for Windows"),
+        ([0x1f, 0x8b], "a file packed with gzip: unpack it first"),
+        ([.. "BZh"u8], "a file packed with bzip2: unpack it first"),
+        ([0xfd, .. "7zXZ"u8], "a file packed with xz: unpack it first"),
+        ([0x28, 0xb5, 0x2f, 0xfd], "a file packed with Zstandard: unpack it first"),
+        ([.. "7z"u8, 0xbc, 0xaf], "a 7z archive: unpack it first"),
+        ([.. "Rar!"u8], "a RAR archive: unpack it first"),
+        ([.. "PK\x05\x06"u8], "an empty zip archive"),
+    ];
+
+    /// <summary>What bytes are that no reader knows, to stand after "it is".</summary>
+    public static string Describe(byte[] content)
+    {
+        ReadOnlySpan<byte> bytes = content;
+        foreach ((byte[] start, string what) in Signatures)
+            if (bytes.StartsWith(start))
+                return what;
+        return bytes.Length == 0 ? "empty"
+            : ZipContent.IsZip(bytes) ? Archive(content)
+            : bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8) ? "a tar archive: unpack it first"
+            : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which is only executed"
+            : IsOnnx(bytes) ? "an ONNX graph, which other programs execute. ONNX graphs are only written here: give the weights that it was made of"
+            : Utf8.IsValid(bytes) && !bytes.Contains((byte)0) ? Written(content)
+            : $"of no kind that is known; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
+    }
+
+    private static string Archive(byte[] content)
+    {
+        string[] names;
+        try
+        {
+            using ZipArchive archive = new(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
+            names = [.. archive.Entries.Select(entry => entry.FullName).Where(name => !name.EndsWith('/'))];
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
+        {
+            return "a zip archive that is damaged or cut off";
+        }
+
+        bool Has(string end) => names.Any(name => name.EndsWith(end, StringComparison.Ordinal));
+        return Has("saved_model.pb") || Has("keras_metadata.pb") ? "a model of TensorFlow in a zip archive. Convert its weights to a state dict"
+            : Has("model.weights.h5") ? "a model of Keras. Convert its weights to a state dict"
+            : names.Length == 0 ? "an empty zip archive"
+            : $"a zip archive of {NetworkSearch.List(names)}: unpack it first";
+    }
+
+    /// <summary>Whether bytes are a message with the fields of an ONNX model: a version first, and a graph (7) among what follows.</summary>
+    /// <remarks>Fields: <c>https://github.com/onnx/onnx/blob/main/onnx/onnx.proto</c>, ModelProto.</remarks>
+    private static bool IsOnnx(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes is not [0x08, > 0 and < 32, ..])
+            return false;
+        for (int at = 0; at < bytes.Length;)
+        {
+            int field = bytes[at] >> 3, type = bytes[at] & 7;
+            if (field is 0 or > 25 || type is not (0 or 2) || !TryReadNumber(bytes, ref at, 1, out ulong number))
+                return false;
+            if (field == 7)
+                return type == 2;
+            if (type != 2)
+                continue;
+            if (number > (ulong)(bytes.Length - at))
+                return false;
+            at += (int)number;
+        }
+
+        return false;
+    }
+
+    private static bool TryReadNumber(ReadOnlySpan<byte> bytes, ref int at, int skip, out ulong number)
+    {
+        number = 0;
+        at += skip;
+        for (int shift = 0; shift < 63 && at < bytes.Length; shift += 7)
+        {
+            byte part = bytes[at++];
+            number |= (ulong)(part & 0x7f) << shift;
+            if (part < 0x80)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static string Written(byte[] content)
+    {
+        string start = Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 1_000))).TrimStart('\ufeff', ' ', '\t', '\r', '\n');
+        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
+            return "a web page, such as a download gives that asks for a confirmation first. Download the file itself";
+        if (start.StartsWith('<'))
+            return "an XML document";
+        if (start.StartsWith('{') || start.StartsWith('['))
+            return IsJson(content) ? "a JSON document, which holds no weights" : $"text that begins with '{Beginning(start)}'";
+        return start.Length == 0 ? "blank text" : $"text that begins with '{Beginning(start)}'";
+    }
+
+    private static string Beginning(string text) => text.Split('\r', '\n')[0] is { Length: > 40 } line ? line[..40] + "…" : text.Split('\r', '\n')[0];
+
+    private static bool IsJson(byte[] content)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(content);
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using System.Text.RegularExpressions;
+
+namespace Cifar10Ps;
+
+/// <summary>A dictionary of tensors in a file.</summary>
+/// <param name="Key">Where it is in the file: <c>state_dict</c>; empty: at the top.</param>
+/// <param name="Shapes">The shapes of its tensors with fractions, by name.</param>
+/// <param name="LeftOut">Names of what else is in it.</param>
+internal sealed record TensorGroup(string Key, IReadOnlyDictionary<string, int[]> Shapes, IReadOnlyList<string> LeftOut);
+
+/// <summary>The tensors of one network in a file.</summary>
+/// <param name="Group">The dictionary that they are in.</param>
+/// <param name="Prefix">What all of their names begin with, with its dot; empty: nothing.</param>
+/// <param name="Names">Their names, with the prefix.</param>
+internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnlyList<string> Names)
+{
+    /// <summary>What chooses this network among those of its file.</summary>
+    public string Key => NetworkSearch.Join(Group.Key, Prefix.TrimEnd('.'));
+
+    /// <summary>How it was found, in sentences; null: it is all that there is.</summary>
+    public string? Note => (Group.Key, Prefix) switch
+    {
+        ("", "") => null,
+        (_, "") => $"The network is that of '{Group.Key}'.",
+        ("", _) => $"The prefix '{Prefix}' was taken off the tensors' names.",
+        _ => $"The network is that of '{Group.Key}', and the prefix '{Prefix}' was taken off its tensors' names.",
+    };
+}
+
+/// <summary>Finds the network in a file whose tensors may be wrapped in any way: in dictionaries, and under prefixes of their names.</summary>
+internal static partial class NetworkSearch
+{
+    /// <summary>How many names a message lists.</summary>
+    public const int NamedAtMost = 3;
+
+    // Networks in a dictionary that are told apart, and tensors of a network. A hostile file could have any number.
+    private const int PrefixLimit = 100, FewestTensors = 20, MostTensors = 2_000;
+
+    /// <summary>Chooses a network.</summary>
+    /// <param name="groups">The file's dictionaries of tensors.</param>
+    /// <param name="key">Which network is meant: the name of its dictionary or the prefix of its names; null: the only one.</param>
+    /// <returns>A network, or what comes nearest to one; null: there are no tensors.</returns>
+    /// <exception cref="InvalidDataException">There are tensors beside the network under other names, which may belong to it.</exception>
+    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>.</exception>
+    public static NetworkChoice? Choose(IEnumerable<TensorGroup> groups, string? key)
+    {
+        TensorGroup[] all = [.. groups];
+        (NetworkChoice Network, string? Beside)[] found = [.. all.SelectMany(Networks)];
+        if (key is not null)
+        {
+            return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Under(all, key)
+                ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument, $"has no network '{DisplayText.Name(key)}'. {(found.Length == 0
+                    ? "It has no network that can be used" : $"It has {Keys()}")}.");
+        }
+
+        if (found.Length > 1)
+            throw new EngineException("SeveralNetworks", ErrorKind.InvalidData,
+                $"holds {found.Length:N0} networks, {Keys()}. Choose one by its key.");
+        if (found is [var only])
+        {
+            return only.Beside is null ? only.Network : throw new InvalidDataException(
+                $"beside the network '{only.Network.Key}' it has the tensor '{DisplayText.Name(only.Beside)}', which may change its answers: choose the network by its key to leave the rest out");
+        }
+
+        // An optimizer's tensors have plain names.
+        return all.OrderByDescending(group => group.Shapes.Keys.Any(IsOfLayer)).ThenByDescending(group => group.Shapes.Count).FirstOrDefault() is { } likeliest
+            ? Whole(likeliest, "") : null;
+
+        string Keys() => List([.. found.Select(f => f.Network.Key)], atMost: 20);
+    }
+
+    /// <summary>Whether a tensor's name is that of a part of something: <c>conv1.weight</c>.</summary>
+    public static bool IsOfLayer(string name) => name.Contains('.', StringComparison.Ordinal);
+
+    /// <summary>Names for a message: <c>'a', 'b', 'c' and 12 more</c>.</summary>
+    public static string List(IReadOnlyList<string> names, int atMost = NamedAtMost)
+    {
+        string list = string.Join(", ", names.Take(atMost).Select(name => $"'{DisplayText.Name(name)}'"));
+        return names.Count <= atMost ? list : $"{list} and {names.Count - atMost:N0} more";
+    }
+
+    /// <summary>Two parts of a key with a dot between, where both are there.</summary>
+    public static string Join(string first, string second) => first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
+
+    /// <summary>The networks in a dictionary, each with a tensor that belongs to none of them, if there is one.</summary>
+    private static IEnumerable<(NetworkChoice, string?)> Networks(TensorGroup group)
+    {
+        if (group.Shapes.Count < FewestTensors)
+            return [];
+        HashSet<string> rest = [.. group.Shapes.Keys.Where(name => !TensorNames.IsCounter(name))];
+        string[] prefixes = [.. rest.Select(name => Classifier().Match(name)).Where(match => match.Success).Select(match => match.Groups["prefix"].Value).Distinct().Take(PrefixLimit)];
+        List<NetworkChoice> found = [];
+        // The longest first, so that a network without a prefix is what the others leave.
+        foreach (string prefix in prefixes.OrderByDescending(prefix => prefix.Length))
+        {
+            NetworkChoice candidate = new(group, prefix, [.. rest.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))]);
+            if (!IsNetwork(candidate))
+                continue;
+            found.Add(candidate);
+            rest.ExceptWith(candidate.Names);
+        }
+
+        return found.Select(network => (network, rest.FirstOrDefault()));
+    }
+
+    /// <summary>What a key means that names no whole network: all in a dictionary, or all with a prefix.</summary>
+    private static NetworkChoice? Under(TensorGroup[] groups, string key)
+    {
+        foreach (TensorGroup group in groups)
+        {
+            if (group.Key == key)
+                return Whole(group, "");
+            string prefix = group.Key.Length == 0 ? key + "." : key.StartsWith(group.Key + ".", StringComparison.Ordinal) ? key[(group.Key.Length + 1)..] + "." : "";
+            if (prefix.Length > 1 && Whole(group, prefix) is { Names.Count: > 0 } choice)
+                return choice;
+        }
+
+        return null;
+    }
+
+    private static NetworkChoice Whole(TensorGroup group, string start)
+    {
+        string[] names = [.. group.Shapes.Keys.Where(name => name.StartsWith(start, StringComparison.Ordinal) && !TensorNames.IsCounter(name))];
+        string prefix = start;
+        // No further than to the last dot that all names have in common.
+        while (names.Length > 0 && names[0].IndexOf('.', prefix.Length) is var dot && dot >= 0 && names.All(name => name.StartsWith(names[0][..(dot + 1)], StringComparison.Ordinal)))
+            prefix = names[0][..(dot + 1)];
+        return new NetworkChoice(group, prefix, names);
+    }
+
+    private static bool IsNetwork(NetworkChoice choice)
+    {
+        if (choice.Names.Count is < FewestTensors or > MostTensors)
+            return false;
+        try
+        {
+            NetworkTensors.Of(choice.Names.ToDictionary(name => name[choice.Prefix.Length..], name => choice.Group.Shapes[name], StringComparer.Ordinal));
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"^(?<prefix>(.*\.)?)(fc|linear)\.weight$", RegexOptions.Singleline)]
+    private static partial Regex Classifier();
+}
