@@ -32,8 +32,8 @@ Import-Module Cifar10Ps
 
 if (-not $Path) {
     $Path = './resnet20.model'
-    if (-not [IO.File]::Exists($ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path))) {
-        $Host.UI.WriteWarningLine("No model was given: '$Path' becomes one that never learned.")
+    if (-not (Test-Path $Path)) {
+        Write-Warning "No model was given: '$Path' becomes one that never learned."
         New-ResNet20 -Shortcut ProjectionOnly | Export-Model $Path
     }
 }

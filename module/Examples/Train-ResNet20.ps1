@@ -28,8 +28,8 @@ Import-Module Cifar10Ps
 try {
     $cifar = Get-Cifar10
 } catch {
-    $Host.UI.WriteWarningLine("No CIFAR-10 here: $_")
-    $Host.UI.WriteWarningLine('Going on with a synthetic data set.')
+    Write-Warning "No CIFAR-10 here: $_"
+    Write-Warning 'Going on with a synthetic data set.'
     $cifar = Get-Cifar10 -Synthetic
 }
 

@@ -52,6 +52,19 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal("new", File.ReadAllText(_folder["file"]));
     }
 
+    [Fact]
+    public async Task A_reader_that_shares_nothing_but_reading_is_waited_for()
+    {
+        FileStream reader = File.OpenRead(_folder.Write("file", "old"u8));
+        Task writing = Task.Run(() => AtomicFile.Write(_folder["file"], stream => stream.Write("new"u8)), TestContext.Current.CancellationToken);
+        await Task.Delay(200, TestContext.Current.CancellationToken);
+        reader.Dispose();
+
+        await writing;
+
+        Assert.Equal("new", File.ReadAllText(_folder["file"]));
+    }
+
     [Theory]
     [InlineData(typeof(IOException), typeof(EngineException))]
     [InlineData(typeof(InvalidOperationException), typeof(InvalidOperationException))]

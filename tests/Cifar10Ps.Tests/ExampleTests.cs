@@ -47,12 +47,12 @@ public sealed class ExampleTests
 
         (int exitCode, string[] output, string messages) = Convert(folder, []);
         Assert.True(exitCode == 0, messages);
-        AssertConverted(folder["resnet20.onnx"], output, messages);
-        Assert.Contains("never learned", messages, StringComparison.Ordinal);
+        AssertConverted(folder["resnet20.onnx"], output);
+        Assert.Contains(output, line => line.Contains("never learned", StringComparison.Ordinal));
 
         // The second time it takes what is there.
         byte[] model = File.ReadAllBytes(folder["resnet20.model"]);
-        Assert.DoesNotContain("never learned", Convert(folder, ["-Destination", "again.onnx"]).Messages, StringComparison.Ordinal);
+        Assert.DoesNotContain(Convert(folder, ["-Destination", "again.onnx"]).Output, line => line.Contains("never learned", StringComparison.Ordinal));
         Assert.Equal(model, File.ReadAllBytes(folder["resnet20.model"]));
         Assert.Equal(File.ReadAllBytes(folder["resnet20.onnx"]), File.ReadAllBytes(folder["again.onnx"]));
     }
@@ -69,14 +69,14 @@ public sealed class ExampleTests
         (int exitCode, string[] output, string messages) = Convert(folder, ["-Path", path, "-Destination", "out.onnx"]);
 
         Assert.True(exitCode == 0, messages);
-        AssertConverted(folder["out.onnx"], output, messages);
+        AssertConverted(folder["out.onnx"], output);
     }
 
-    private static void AssertConverted(string file, string[] output, string messages)
+    private static void AssertConverted(string file, string[] output)
     {
         Assert.Contains("takes pixels, bytes [batch, 32, 32, 3]", output[^1], StringComparison.Ordinal);
         Assert.EndsWith("airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck", output[^1], StringComparison.Ordinal);
-        Assert.Contains("of format Chainer with a ResNet-20", messages, StringComparison.Ordinal);
+        Assert.Contains(output, line => line.Contains("of format Chainer with a ResNet-20", StringComparison.Ordinal));
         byte[] graph = File.ReadAllBytes(file);
         foreach (byte[] part in new[] { "Softmax"u8.ToArray(), "pixels"u8.ToArray(), "[\"airplane\""u8.ToArray() })
             Assert.InRange(graph.AsSpan().IndexOf(part), 1, graph.Length);

@@ -1,13 +1,12 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>A script in a process of its own: the script host's.</summary>
+/// <summary>A PowerShell in a process of its own: the one that <c>dotnet run --project src/Cifar10Ps.Host</c> starts, without profiles.</summary>
 internal sealed class HostProcess : IDisposable
 {
-    private static readonly string Host = Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps.Host",
-        Path.GetRelativePath(Path.Combine(TestEnvironment.Root, "tests", "Cifar10Ps.Tests"), AppContext.BaseDirectory), "Cifar10Ps.Host.dll");
-
+    private static readonly Lazy<string[]> Shell = new(FindShell);
     private readonly Process _process;
     private readonly Task<string> _messages;
 
@@ -18,11 +17,7 @@ internal sealed class HostProcess : IDisposable
 
     public HostProcess(DirectoryInfo location, params string[] arguments)
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", [Host, .. arguments])
-        {
-            WorkingDirectory = location.FullName, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
-        })!;
-        _process.StandardInput.Close();
+        _process = Start(location, [.. Shell.Value, "-NoProfile", "-NonInteractive", .. arguments]);
         _messages = _process.StandardError.ReadToEndAsync();
     }
 
@@ -45,10 +40,40 @@ internal sealed class HostProcess : IDisposable
         return (_process.ExitCode, output.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries), _messages.Result);
     }
 
+    /// <summary>Sends a signal, by its name without SIG, and waits until it is sent.</summary>
+    public void Signal(string name)
+    {
+        using Process kill = Process.Start("kill", [$"-{name}", $"{Id}"]);
+        kill.WaitForExit();
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)
             _process.Kill();
         _process.Dispose();
+    }
+
+    private static string[] FindShell()
+    {
+        using Process build = Start(new DirectoryInfo("."),
+            ["msbuild", Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps.Host"), "-target:ComputeRunArguments", "-getProperty:RunArguments"]);
+        string arguments = build.StandardOutput.ReadToEnd();
+        build.WaitForExit();
+        return [.. Regex.Matches(arguments, """ "([^"]*)"|\S+ """.Trim()).Select(part => part.Value.Trim('"'))];
+    }
+
+    private static Process Start(DirectoryInfo location, string[] arguments)
+    {
+        ProcessStartInfo start = new("dotnet", arguments)
+        {
+            WorkingDirectory = location.FullName, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        // What the sessions of this process have set.
+        start.Environment.Remove("PSModulePath");
+        start.Environment["NO_COLOR"] = "1";
+        Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return process;
     }
 }

@@ -1,13 +1,61 @@
-using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
+/// <summary>What <c>src/Cifar10Ps.Host</c> starts: PowerShell as it is, with the module on its path.</summary>
 public sealed class HostTests
 {
     [Fact]
-    public void Results_go_to_the_output_and_everything_else_to_the_messages_without_colours()
+    public void The_project_starts_a_script_with_its_named_parameters_and_ends_with_its_exit_code()
     {
-        (int exitCode, string[] output, string messages) = HostProcess.Run($"$VerbosePreference = 'Continue'; {Session.Setup}; ($data | Start-ModelTraining $model -Epochs 1 -BatchSize 32).Epoch; Import-Model nothing");
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["a script.ps1"], """
+            param([int] $Epochs, [switch] $Fast, [string[]] $Names)
+            "$($Epochs + 1) $Fast $($Names -join '+') $((Import-Module Cifar10Ps -PassThru).ModuleBase)"
+            exit 7
+            """);
+
+        using HostProcess run = new(new DirectoryInfo(folder.Path), folder["a script.ps1"], "-Epochs", "5", "-Fast", "-Names", "a b");
+        (int exitCode, string[] output, string messages) = run.Finish();
+
+        Assert.Equal("", messages);
+        Assert.Equal([$"6 True a b {TestEnvironment.Module}"], output);
+        Assert.Equal(7, exitCode);
+    }
+
+    [Fact]
+    public void The_shell_has_what_PowerShell_has()
+    {
+        (int exitCode, string[] output, string messages) = HostProcess.Run("""
+            $ErrorActionPreference = 'Stop'
+            Import-Module Cifar10Ps
+            (Get-Command Select-Object, Format-Table, Write-Host, Get-ChildItem, Start-ThreadJob, TabExpansion2, ConvertTo-Json).Count
+            (TabExpansion2 'Start-ModelTraining -Ep').CompletionMatches.CompletionText
+            Start-Job { 6 * 7 } | Receive-Job -Wait
+            (Get-Module -ListAvailable PSReadLine).Count
+            "$($PSVersionTable.PSVersion)"
+            """);
+
+        Assert.Equal("", messages);
+        Assert.Equal(["7", "-Epochs", "42", "1", PowerShellVersion], output);
+        Assert.Equal(0, exitCode);
+    }
+
+    [Fact]
+    public void All_parts_use_one_version_of_PowerShell()
+    {
+        using JsonDocument tools = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestEnvironment.Root, ".config", "dotnet-tools.json")));
+
+        Assert.Equal(PowerShellVersion, tools.RootElement.GetProperty("tools").GetProperty("powershell").GetProperty("version").GetString());
+        using Session session = new("");
+        Assert.Equal(PowerShellVersion, session.Value<string>("\"$($PSVersionTable.PSVersion)\""));
+    }
+
+    [Fact]
+    public void Nothing_of_a_redirected_output_is_progress_or_colour()
+    {
+        (int exitCode, string[] output, string messages) = HostProcess.Run($"{Session.Setup}; ($data | Start-ModelTraining $model -Epochs 1 -BatchSize 32).Epoch; Import-Model nothing");
 
         Assert.Equal(1, exitCode);
         Assert.Equal(["1"], output);
@@ -20,9 +68,8 @@ public sealed class HostTests
     [InlineData(0, "-Command", "New-ResNet20")]
     [InlineData(3, "-Command", "exit 3")]
     [InlineData(1, "-Command", "throw 'no'")]
-    [InlineData(1, "nothing.ps1")]
+    [InlineData(64, "nothing.ps1")]
     [InlineData(64, "-Magic")]
-    [InlineData(64)]
     public void The_exit_code_tells_how_it_went(int exitCode, params string[] arguments)
     {
         using HostProcess process = new(arguments);
@@ -30,25 +77,6 @@ public sealed class HostTests
         Assert.Equal(exitCode, process.Finish().ExitCode);
     }
 
-    [Fact]
-    public void Control_C_keeps_the_run_and_says_how_to_go_on()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends a signal");
-        Assert.SkipWhen(IgnoresInterrupts, "what started the tests ignores SIGINT, and so do all its children");
-        using TemporaryFolder folder = new();
-        using HostProcess process = new("-Command", $"{Session.Setup}; $data | Start-ModelTraining $model -Epochs 1000 -BatchSize 4 -OutputDirectory '{folder["result"]}' | ForEach-Object {{ 'epoch' }}");
-        Assert.Equal("epoch", process.Output.ReadLine());
-
-        using (Process kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
-            kill.WaitForExit();
-
-        (int exitCode, _, string messages) = process.Finish();
-        Assert.Equal(130, exitCode);
-        Assert.Contains($"-ResumeFrom '{folder["result", "checkpoint-latest.safetensors"]}'", messages, StringComparison.Ordinal);
-        Assert.True(File.Exists(folder["result", "checkpoint-latest.safetensors"]));
-    }
-
-    /// <summary>Bit 2 of the line <c>SigIgn: 0000000000001006</c>: set for what a shell starts in the background, for instance.</summary>
-    private static bool IgnoresInterrupts => OperatingSystem.IsLinux()
-        && File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[^1] is '2' or '3' or '6' or '7' or 'a' or 'b' or 'e' or 'f';
+    private static string PowerShellVersion => Regex.Match(
+        File.ReadAllText(Path.Combine(TestEnvironment.Root, "Directory.Packages.props")), "<PowerShellVersion>(.*)</PowerShellVersion>").Groups[1].Value;
 }

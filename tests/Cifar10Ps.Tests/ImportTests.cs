@@ -54,7 +54,7 @@ public sealed class ImportTests
     {
         (_, string[] output, string messages) = HostProcess.Run($"""
             {Session.Setup}
-            $null = [powershell]::Create([initialsessionstate]::CreateDefault2()).AddScript('Import-Module Cifar10Ps; Remove-Module Cifar10Ps').Invoke()
+            $null = [powershell]::Create('NewRunspace').AddScript('Import-Module Cifar10Ps; Remove-Module Cifar10Ps').Invoke()
             ($data.Test[0] | Invoke-Inference $model).Index
             [Cifar10Ps.Prediction].FullName
             """);

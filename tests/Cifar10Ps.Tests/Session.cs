@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using Microsoft.PowerShell;
 
 namespace Cifar10Ps.Tests;
 
@@ -27,7 +28,10 @@ internal sealed class Session : IDisposable
     public Session(string setup = Setup, string culture = "")
     {
         Host = new RecordingHost(CultureInfo.GetCultureInfo(culture));
-        _runspace = RunspaceFactory.CreateRunspace(Host, InitialSessionState.CreateDefault2());
+        InitialSessionState state = InitialSessionState.CreateDefault();
+        if (OperatingSystem.IsWindows())
+            state.ExecutionPolicy = ExecutionPolicy.Bypass;
+        _runspace = RunspaceFactory.CreateRunspace(Host, state);
         _runspace.Open();
         // After Open, which puts the system's folders first.
         Environment.SetEnvironmentVariable("PSModulePath", Path.GetDirectoryName(TestEnvironment.Module) + Path.PathSeparator + SystemModules);

@@ -30,7 +30,7 @@ internal static partial class AtomicFile
             KeepMode(target, half);
             write(stream);
             stream.Flush(flushToDisk: true);
-            File.Move(half, target, overwrite: true);
+            Replace(target, half);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -59,6 +59,23 @@ internal static partial class AtomicFile
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or EngineException)
             {
                 // It is not ours to remove, or is gone already.
+            }
+        }
+    }
+
+    /// <summary>On Windows a file is not replaced while another program reads it, unless that shares deletion as we do: mostly a moment.</summary>
+    private static void Replace(string target, string half)
+    {
+        for (int tries = 1; ; tries++)
+        {
+            try
+            {
+                File.Move(half, target, overwrite: true);
+                return;
+            }
+            catch (Exception e) when (OperatingSystem.IsWindows() && tries < 40 && e is (IOException or UnauthorizedAccessException))
+            {
+                Thread.Sleep(50);
             }
         }
     }
