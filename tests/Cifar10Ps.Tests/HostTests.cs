@@ -33,12 +33,13 @@ public sealed class HostTests
             (Get-Command Select-Object, Format-Table, Write-Host, Get-ChildItem, Start-ThreadJob, TabExpansion2, ConvertTo-Json).Count
             (TabExpansion2 'Start-ModelTraining -Ep').CompletionMatches.CompletionText
             Start-Job { 6 * 7 } | Receive-Job -Wait
+            1 | ForEach-Object -Parallel { Import-Module Cifar10Ps; (New-ResNet20).Name }
             (Get-Module -ListAvailable PSReadLine).Count
             "$($PSVersionTable.PSVersion)"
             """);
 
         Assert.Equal("", messages);
-        Assert.Equal(["7", "-Epochs", "42", "1", PowerShellVersion], output);
+        Assert.Equal(["7", "-Epochs", "42", "ResNet-20", "1", PowerShellVersion], output);
         Assert.Equal(0, exitCode);
     }
 
