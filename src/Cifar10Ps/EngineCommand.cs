@@ -45,7 +45,10 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
     protected sealed override void EndProcessing() => Guard(OnEnd);
 
     /// <inheritdoc/>
-    protected sealed override void StopProcessing() => _stop.Cancel();
+    protected sealed override void StopProcessing() => Stop();
+
+    /// <summary>Begins to stop what the cmdlet is doing.</summary>
+    private protected void Stop() => _stop.Cancel();
 
     /// <summary>Frees what the cmdlet holds.</summary>
     protected virtual void Dispose(bool disposing) => _stop.Dispose();

@@ -12,6 +12,7 @@ public sealed class TrainingJob : Job
     private readonly Thread _thread;
     private readonly Dictionary<int, ProgressRecord> _progress = [];
     private IEnumerable<EpochReport> _reports = [];
+    private TerminationSignals? _signals;
 
     /// <summary>Creates the job of a run.</summary>
     /// <param name="trainer">The run.</param>
@@ -52,6 +53,7 @@ public sealed class TrainingJob : Job
     {
         ProgressReporter progress = new(Show);
         _reports = _trainer.Run(at => progress.Report(() => TrainingNews.ToRecords(_trainer.Model, at)), _stop.Token);
+        _signals = new TerminationSignals(StopJob);
         SetJobState(JobState.Running);
         _thread.Start(progress);
     }
@@ -111,6 +113,7 @@ public sealed class TrainingJob : Job
             end = JobState.Failed;
         }
 
+        _signals!.Dispose();
         if (TrainingNews.WhyItStopped(_trainer, end == JobState.Stopped) is string message)
             Warning.Add(new WarningRecord(message));
         lock (_gate)

@@ -33,6 +33,7 @@ public sealed class Predictor : IDisposable
     /// <summary>Computes on workers of somebody else, in the memory that they have.</summary>
     internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false)
     {
+        using NativeWork.Scope work = NativeWork.Begin();
         _augment = augment;
         _model = model;
         _pool = pool;
@@ -54,6 +55,7 @@ public sealed class Predictor : IDisposable
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
     public float[][] Logits(IReadOnlyList<LabeledImage> images)
     {
+        using NativeWork.Scope work = NativeWork.Begin();
         if (_single is not null && images.Count == 1)
             return [LogitsOf(images[0])];
         float[][] logits = new float[images.Count][];
@@ -99,6 +101,7 @@ public sealed class Predictor : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        using NativeWork.Scope work = NativeWork.Begin();
         if (_ownsPool)
             _pool.Dispose();
         _network.Dispose();

@@ -35,6 +35,7 @@ public static class LearningRateFinder
             throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
         ModelSnapshot start = Recipes.Prepare(named, options.Recipe, data.Train);
+        using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
         using NetworkWeights weights = new(start.Architecture);
         weights.Load(start.Weights);
@@ -48,6 +49,7 @@ public static class LearningRateFinder
         foreach ((int epoch, LabeledImage[] images) in Batches(data.Train, plan, options.Seed).Take(steps))
         {
             cancellation.ThrowIfCancellationRequested();
+            NativeWork.Ending.ThrowIfCancellationRequested();
             int step = points.Count;
             double rate = lowest * Math.Pow(highest / lowest, (double)step / (steps - 1));
             (Tensor gradients, double lossSum, _) = batch.Compute(images, epoch, plan.WeightOf(images.Length));

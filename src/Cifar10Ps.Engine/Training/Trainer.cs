@@ -152,7 +152,7 @@ public sealed class Trainer
     {
         // Claimed now, not when the first report is asked for: that may be on another thread, later.
         _model.BeginTraining();
-        return RunClaimed(progress, cancellation);
+        return NativeWork.Each(RunClaimed(progress, cancellation));
     }
 
     /// <summary>Ends the run at the next moment between two epochs, as if that had been its last.</summary>
@@ -163,8 +163,10 @@ public sealed class Trainer
             StopReason ??= reason;
     }
 
-    private IEnumerable<EpochReport> RunClaimed(Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private IEnumerable<EpochReport> RunClaimed(Action<TrainingProgress>? progress, CancellationToken stop)
     {
+        using CancellationTokenSource stopOrEnd = CancellationTokenSource.CreateLinkedTokenSource(stop, NativeWork.Ending);
+        CancellationToken cancellation = stopOrEnd.Token;
         try
         {
             _model.CheckUnchanged(_found);

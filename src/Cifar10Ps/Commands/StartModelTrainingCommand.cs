@@ -131,6 +131,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Trains in the pipeline.</summary>
     private void Train(Trainer trainer)
     {
+        // PowerShell's own console stops the pipeline at Ctrl+C.
+        using TerminationSignals signals = new(interrupt: Host.Name == "ConsoleHost" ? null : Stop);
         using ProgressReporter progress = new(this);
         try
         {

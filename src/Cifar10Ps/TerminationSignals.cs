@@ -1,0 +1,66 @@
+using System.Management.Automation.Runspaces;
+using System.Runtime.InteropServices;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// What an unattended training needs and no host does: at SIGTERM and SIGHUP its session is closed, which stops it as Ctrl+C would, with a
+/// checkpoint, and runs the <c>finally</c> blocks of its script; then the signal ends the process, as it would have done at once.
+/// </summary>
+internal sealed class TerminationSignals : IDisposable
+{
+    /// <summary>The process ends within five seconds, whatever a step or a <c>finally</c> block takes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+    private static int _exitCode;
+
+    private readonly Runspace? _session = Runspace.DefaultRunspace;
+    private readonly ManualResetEventSlim _ended = new();
+    private readonly List<PosixSignalRegistration> _registrations = [];
+
+    // The script may come to its end before the signal's turn comes: that is no success.
+    static TerminationSignals() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        if (_exitCode != 0)
+            Environment.ExitCode = _exitCode;
+    };
+
+    /// <summary>Watches until it is disposed, which tells that the training has ended.</summary>
+    /// <param name="stop">Stops a training that the end of its session does not stop, and returns when it has stopped.</param>
+    /// <param name="interrupt">Begins to stop the training at SIGINT; null where the host does that.</param>
+    public TerminationSignals(Action? stop = null, Action? interrupt = null)
+    {
+        Watch(PosixSignal.SIGTERM, () => CloseSession(stop, 128 + 15));
+        Watch(PosixSignal.SIGHUP, () => CloseSession(stop, 128 + 1));
+        if (interrupt is not null)
+        {
+            Watch(PosixSignal.SIGINT, () =>
+            {
+                interrupt();
+                _ended.Wait(Patience);
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _ended.Set();
+        foreach (PosixSignalRegistration registration in _registrations)
+            registration.Dispose();
+    }
+
+    // The signal is not cancelled: what follows is up to the host and the system.
+    private void Watch(PosixSignal signal, Action handle) => _registrations.Add(PosixSignalRegistration.Create(signal, _ => handle()));
+
+    private void CloseSession(Action? stop, int exitCode)
+    {
+        _exitCode = exitCode;
+        Task closing = Task.Run(() =>
+        {
+            stop?.Invoke();
+            _session?.Close();
+        });
+        // Not Wait, which would throw what a host that is closing already makes of this.
+        Task.WaitAny([closing], Patience);
+    }
+}

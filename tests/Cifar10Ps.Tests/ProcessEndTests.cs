@@ -1,0 +1,100 @@
+namespace Cifar10Ps.Tests;
+
+/// <summary>A training whose process ends, by itself or by a signal, ends in order: with a checkpoint, without a crash.</summary>
+public sealed class ProcessEndTests
+{
+    private const string Long = "-Epochs 1000 -BatchSize 4 -Threads 1 -OutputDirectory result";
+    private const string InPipeline = $"$data | Start-ModelTraining $model {Long} | ForEach-Object {{ 'trains' }}";
+    private const string AsJob = $"$job = $data | Start-ModelTraining $model {Long} -AsJob";
+
+    [Theory]
+    [InlineData("TERM", 143, InPipeline)]
+    [InlineData("HUP", 129, InPipeline)]
+    [InlineData("INT", 0, InPipeline)]
+    [InlineData("TERM", 143, $"{AsJob}; 'trains'; $job | Wait-Job")]
+    [InlineData("HUP", 129, $"{AsJob}; 'trains'; while ($true) {{ Start-Sleep 1 }}")]
+    public void A_signal_keeps_the_moment_runs_what_the_script_must_do_at_its_end_and_gives_the_exit_code(string signal, int exitCode, string training)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends a signal");
+        Assert.SkipWhen(signal == "INT" && IgnoresInterrupts, "what started the tests ignores SIGINT, and so do all its children");
+        using Session session = new();
+        File.WriteAllText(session.Folder["script.ps1"], $$"""
+            {{Session.Setup}}
+            try { {{training}} } catch { 'caught' } finally { [IO.File]::WriteAllText("$PWD/finally", '') }
+            'not reached'
+            """);
+        using HostProcess process = new(new DirectoryInfo(session.Folder.Path), "-File", "script.ps1");
+        Assert.Equal("trains", process.Output.ReadLine());
+        WaitForCheckpoint(session);
+
+        process.Signal(signal);
+
+        (int ended, string[] output, string messages) = process.Finish();
+        Assert.Equal("", messages);
+        Assert.DoesNotContain("caught", output);
+        Assert.DoesNotContain("not reached", output);
+        Assert.Equal(exitCode, ended);
+        Assert.True(File.Exists(session.Folder["finally"]));
+        AssertResumes(session);
+    }
+
+    [Theory]
+    [InlineData(0, "", AsJob)]
+    [InlineData(0, "exit", AsJob)]
+    [InlineData(3, "exit 3", AsJob)]
+    [InlineData(1, "throw 'no'", AsJob)]
+    [InlineData(0, "", $"$job = Start-ThreadJob {{ Set-Location $using:PWD; $using:data | Start-ModelTraining $using:model {Long} }}")]
+    public void A_session_that_ends_while_a_job_trains_stops_it_and_keeps_a_checkpoint(int exitCode, string end, string job)
+    {
+        using Session session = new();
+        using HostProcess process = new(new DirectoryInfo(session.Folder.Path), "-Command", $$"""
+            {{Session.Setup}}
+            {{job}}
+            while (!(Test-Path result/checkpoint-latest.safetensors)) { Start-Sleep -Milliseconds 50 }
+            {{end}}
+            """);
+
+        (int ended, _, string messages) = process.Finish();
+
+        Assert.Equal(exitCode == 1 ? "Exception: no" : "", messages.Trim());
+        Assert.Equal(exitCode, ended);
+        AssertResumes(session);
+    }
+
+    [Theory]
+    [InlineData("$using:data | Find-LearningRate $using:model -BatchSize 4 -Steps 10000 -Maximum 1e-4 -Threads 1")]
+    [InlineData("while ($true) { $using:data | Measure-Model $using:model }")]
+    [InlineData("while ($true) { $using:data.Test | Invoke-Inference $using:model }")]
+    public void A_session_that_ends_while_a_thread_computes_does_not_crash(string work)
+    {
+        (int exitCode, _, string messages) = HostProcess.Run($$"""
+            {{Session.Setup}}
+            $null = $data | Measure-Model $model
+            $null = Start-ThreadJob { {{work}} }
+            Start-Sleep 1
+            """);
+
+        Assert.Equal("", messages);
+        Assert.Equal(0, exitCode);
+    }
+
+    private static void WaitForCheckpoint(Session session)
+    {
+        DateTime end = DateTime.UtcNow.AddMinutes(2);
+        while (!File.Exists(session.Folder["result", "checkpoint-latest.safetensors"]))
+        {
+            Assert.True(DateTime.UtcNow < end, "there is no checkpoint");
+            Thread.Sleep(20);
+        }
+    }
+
+    private static void AssertResumes(Session session)
+    {
+        int done = session.Value<int>("@(Get-TrainingHistory result)[-1].Epoch");
+        Assert.Equal(done + 1, session.Value<int>("($data | Start-ModelTraining $model -ResumeFrom result -OnEpochEnd { $false }).Epoch"));
+    }
+
+    /// <summary>Bit 2 of the line <c>SigIgn: 0000000000001006</c>: set for what a shell starts in the background, for instance.</summary>
+    private static bool IgnoresInterrupts => OperatingSystem.IsLinux()
+        && File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))[^1] is '2' or '3' or '6' or '7' or 'a' or 'b' or 'e' or 'f';
+}
