@@ -7,11 +7,18 @@ Without pwsh on the machine, `dotnet tool restore` brings it, and `dotnet pwsh b
 
 .PARAMETER Task
 Build assembles the module in artifacts/module/Cifar10Ps. Test runs the .NET tests and the Pester suite on it, Pester the
-Pester suite alone. Pack puts it into artifacts/packages: Cifar10Ps.<version>.nupkg, for a repository of Install-PSResource,
-and Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath. Both are for the platform that packs.
+Pester suite alone. Pack assembles the module in artifacts/<platform>/Cifar10Ps, verifies that its native libraries have all
+that they need, and puts two packages into artifacts/packages/<platform>: Cifar10Ps.<version>.nupkg, for a repository of
+Install-PSResource, and Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath.
+
+.PARAMETER Platform
+What Pack packs for: this machine's platform, or any others.
 
 .EXAMPLE
 ./build.ps1 Test
+
+.EXAMPLE
+./build.ps1 Pack -Platform win-x64, win-arm64, linux-x64, osx-arm64
 #>
 #Requires -Version 7.6
 [CmdletBinding()]
@@ -21,14 +28,17 @@ param(
     [string] $Task = 'Build',
 
     [ValidateSet('Debug', 'Release')]
-    [string] $Configuration = 'Release'
+    [string] $Configuration = 'Release',
+
+    [ValidateSet('win-x64', 'win-arm64', 'linux-x64', 'osx-arm64')]
+    [string[]] $Platform
 )
 
 $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $true
 Push-Location $PSScriptRoot
 try {
-    dotnet build src/Cifar10Ps --configuration $Configuration
+    if ($Task -ne 'Pack') { dotnet build src/Cifar10Ps --configuration $Configuration }
     if ($Task -eq 'Test') { dotnet test --configuration $Configuration }
     if ($Task -in 'Test', 'Pester') {
         dotnet restore tests/Pester
@@ -41,22 +51,31 @@ try {
         if ($run.Result -ne 'Passed') { throw "The Pester suite failed: $($run.FailedCount) tests, $($run.FailedContainersCount) files." }
     }
     if ($Task -eq 'Pack') {
-        $module = "$PSScriptRoot/artifacts/module/Cifar10Ps"
-        $version = (Import-PowerShellDataFile $module/Cifar10Ps.psd1).ModuleVersion
-        $platform = [Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier
-        $packages = (New-Item -ItemType Directory -Force artifacts/packages).FullName
-        Remove-Item $packages/*
+        $Platform ??= dotnet msbuild src/Cifar10Ps -getProperty:NativePlatform
+        foreach ($name in $Platform) {
+            $module = "$PSScriptRoot/artifacts/$name/Cifar10Ps"
+            $packages = "$PSScriptRoot/artifacts/packages/$name"
+            Remove-Item $module, $packages -Recurse -ErrorAction Ignore
+            $null = New-Item $packages -ItemType Directory
+            dotnet build src/Cifar10Ps --configuration $Configuration -p:NativePlatform=$name
+            dotnet run --project src/Cifar10Ps.Build --configuration $Configuration -- verify $module/dependencies $name
+            $version = (Import-PowerShellDataFile $module/Cifar10Ps.psd1).ModuleVersion
 
-        # The notes of this version are those in CHANGELOG.md, here and in the manifest that is packed.
-        $changes = Get-Content -Raw CHANGELOG.md
-        if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") { throw "CHANGELOG.md has no section '## $version'." }
-        $notes = $Matches[1].Trim() -replace "'", "''"
-        $manifest = [IO.File]::ReadAllText("$module/Cifar10Ps.psd1")
-        [IO.File]::WriteAllText("$module/Cifar10Ps.psd1", $manifest.Replace("'See CHANGELOG.md.'", "'$notes'"))
+            # The notes of this version are those in CHANGELOG.md, here and in the manifest that is packed.
+            $changes = Get-Content -Raw CHANGELOG.md
+            if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") { throw "CHANGELOG.md has no section '## $version'." }
+            $notes = $Matches[1].Trim() -replace "'", "''"
+            $manifest = [IO.File]::ReadAllText("$module/Cifar10Ps.psd1")
+            [IO.File]::WriteAllText("$module/Cifar10Ps.psd1", $manifest.Replace("'See CHANGELOG.md.'", "'$notes'"))
 
-        Compress-PSResource -Path $module -DestinationPath $packages
-        [IO.Compression.ZipFile]::CreateFromDirectory((Split-Path $module), "$packages/Cifar10Ps-$version-$platform.zip")
-        Get-ChildItem $packages
+            Compress-PSResource -Path $module -DestinationPath $packages
+            [IO.Compression.ZipFile]::CreateFromDirectory((Split-Path $module), "$packages/Cifar10Ps-$version-$name.zip")
+            foreach ($package in Get-ChildItem $packages) {
+                "$($package.Name): $(($package.Length / 1MB).ToString('N0')) MB"
+                # What a repository takes.
+                if ($package.Length -gt 250MB) { throw "$package is larger than 250 MB." }
+            }
+        }
     }
 } finally {
     Pop-Location

@@ -20,8 +20,11 @@ internal static class Program
                 case ["help", string assembly, string references, string folder, string destination]:
                     Replace(destination, MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
                     return 0;
+                case ["verify", string folder, string platform]:
+                    return Verify(folder, Platform.Named(platform));
                 default:
-                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | help <assembly> <list of references> <folder> <destination>");
+                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | verify <folder> <platform> "
+                        + "| help <assembly> <list of references> <folder> <destination>");
             }
         }
         catch (InvalidHelpException e)
@@ -35,6 +38,16 @@ internal static class Program
             Console.Error.WriteLine($"Cifar10Ps.Build: error: {e.Message}");
             return 1;
         }
+    }
+
+    /// <summary>Says whether the libraries of a module have all that they need.</summary>
+    private static int Verify(string folder, Platform platform)
+    {
+        string[] problems = LinkVerification.Run(folder, platform, out string summary);
+        Console.WriteLine(summary);
+        foreach (string problem in problems)
+            Console.Error.WriteLine($"Cifar10Ps.Build: error: {problem}");
+        return problems.Length == 0 ? 0 : 1;
     }
 
     /// <summary>Writes the copy of libLibTorchSharp.so that the module ships: see <see cref="VersionNeed"/>.</summary>

@@ -46,9 +46,16 @@ public static partial class NativeBackend
         }
     }
 
+    /// <summary>What to do where libtorch is not loaded.</summary>
+    internal static string Remedy(bool isWindows, string platform) =>
+        (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. If it is there: " : "")
+        + $"Build or install the module again for this platform ({platform}).";
+
+    // On macOS libtorch_cpu asks for libomp by the path where Homebrew installs it. The one that ships has that very install
+    // name, and a library that is loaded already is found by it.
     private static IEnumerable<string> LibrariesInOrder() =>
-        OperatingSystem.IsWindows() ? ["c10.dll", "torch_cpu.dll", "torch.dll", "LibTorchSharp.dll"]
-        : OperatingSystem.IsMacOS() ? ["libc10.dylib", "libtorch_cpu.dylib", "libtorch.dylib", "libLibTorchSharp.dylib"]
+        OperatingSystem.IsWindows() ? ["c10.dll", "torch_cpu.dll", "LibTorchSharp.dll"]
+        : OperatingSystem.IsMacOS() ? ["libomp.dylib", "libc10.dylib", "libtorch_cpu.dylib", "libtorch.dylib", "libLibTorchSharp.dylib"]
         : ["libc10.so", "libtorch_cpu.so", "libtorch.so", "libLibTorchSharp.so"];
 
     private static void CheckLengths(string folder)
