@@ -6,7 +6,7 @@ namespace Cifar10Ps;
 /// What all cmdlets share: the engine's errors become error records, Ctrl+C becomes a cancellation, and paths are those
 /// of the session.
 /// </summary>
-public abstract class EngineCommand : PSCmdlet, IDisposable
+public abstract partial class EngineCommand : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
 
@@ -83,60 +83,6 @@ public abstract class EngineCommand : PSCmdlet, IDisposable
 
     /// <summary>Writes a line for <c>-Verbose</c>; names in it may come from anywhere.</summary>
     protected new void WriteVerbose(string text) => base.WriteVerbose(DisplayText.Escape(text));
-
-    /// <summary>The file system path that a user's path means; nothing need exist there, and wildcards mean themselves.</summary>
-    protected string ToFilePath(string path)
-    {
-        string file = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
-        RequireFileSystem(provider, path);
-        return file;
-    }
-
-    /// <summary>The existing files that a user's paths mean; a path that means none becomes a non-terminating error.</summary>
-    /// <param name="paths">The paths.</param>
-    /// <param name="isLiteral">Whether wildcards mean themselves.</param>
-    protected IEnumerable<string> ToExistingFiles(string[] paths, bool isLiteral)
-    {
-        foreach (string path in paths)
-        {
-            IReadOnlyList<string> files = [];
-            try
-            {
-                if (isLiteral)
-                {
-                    files = [ToFilePath(path)];
-                }
-                else
-                {
-                    files = GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
-                    RequireFileSystem(provider, path);
-                }
-            }
-            catch (ItemNotFoundException e)
-            {
-                WriteError(new ErrorRecord(e, "FileNotFound", ErrorCategory.ObjectNotFound, path));
-            }
-
-            foreach (string file in files)
-                yield return file;
-        }
-    }
-
-    /// <summary>The one file or folder that a user's path means; nothing need exist there unless it has wildcards.</summary>
-    protected string ToSingleFile(string path)
-    {
-        if (!WildcardPattern.ContainsWildcardCharacters(path))
-            return ToFilePath(path);
-        string[] files = [.. ToExistingFiles([path], isLiteral: false)];
-        return files is [string file] ? file : throw new EngineException("AmbiguousPath", ErrorKind.InvalidArgument,
-            $"'{path}' has wildcards and means {files.Length} files. Name one, or use -LiteralPath if the characters belong to the name.");
-    }
-
-    private static void RequireFileSystem(ProviderInfo provider, string path)
-    {
-        if (provider.Name != "FileSystem")
-            throw new EngineException("NotAFileSystemPath", ErrorKind.InvalidArgument, $"'{path}' is not on a file system, but on the provider {provider.Name}. Give the path of a file or folder.");
-    }
 
     private void Guard(Action step)
     {

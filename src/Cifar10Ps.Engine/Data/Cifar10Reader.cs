@@ -34,19 +34,33 @@ public static class Cifar10Reader
     internal static IReadOnlyList<string> FileNames { get; } =
         [.. Enumerable.Range(1, TrainFileCount).Select(i => $"data_batch_{i}.bin"), TestFile];
 
+    /// <summary>What else is published under the same name: files that tell it, and the folder that it unpacks to.</summary>
+    private static IReadOnlyList<(string Version, string Folder, string[] Files)> OtherVersions { get; } =
+    [
+        ("the Python version of CIFAR-10", "cifar-10-batches-py", ["data_batch_1"]),
+        ("the Matlab version of CIFAR-10", "cifar-10-batches-mat", ["data_batch_1.mat"]),
+        ("the Python version of CIFAR-100", "cifar-100-python", ["train", "meta"]),
+        ("the Matlab version of CIFAR-100", "cifar-100-matlab", ["train.mat", "meta.mat"]),
+        ("the binary version of CIFAR-100", "cifar-100-binary", ["train.bin", "fine_label_names.txt"]),
+    ];
+
     /// <summary>Reads a folder or an archive.</summary>
     /// <param name="path">A folder that holds the six files, itself or in its folder <c>cifar-10-batches-bin</c>, or a <c>.tar.gz</c> archive.</param>
     /// <param name="trainCount">How many training images to take, 1 to 50,000: the first ones.</param>
     /// <param name="testCount">How many test images to take, 1 to 10,000: the first ones.</param>
     /// <exception cref="EngineException">
-    /// <c>DatasetNotFound</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>, <c>BatchFileUnreadable</c>,
-    /// <c>LabelOutOfRange</c>, <c>CorruptArchive</c>, <c>NotARegularFile</c>.
+    /// <c>DatasetNotFound</c>, <c>NotAFolder</c>, <c>UnsupportedCifarVersion</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>,
+    /// <c>BatchFileUnreadable</c>, <c>LabelOutOfRange</c>, <c>CorruptArchive</c>, <c>NotARegularFile</c>.
     /// </exception>
     public static ImageDataset Read(string path, int trainCount = TrainCount, int testCount = TestCount)
     {
         Dictionary<string, byte[]> files;
         if (Directory.Exists(path))
             files = ReadFolder(path, trainCount, testCount);
+        else if (FileNames.Contains(Path.GetFileName(path)) && File.Exists(path))
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{path}' is one of CIFAR-10's six files. Name the folder that holds them.");
+        else if (OtherVersions.FirstOrDefault(other => other.Files.Contains(Path.GetFileName(path))) is { Version: string version } && File.Exists(path))
+            throw Unsupported(path, version);
         else if (File.Exists(path))
             files = ReadArchive(path);
         else
@@ -61,10 +75,11 @@ public static class Cifar10Reader
     }
 
     /// <summary>Unpacks the six files of an archive into memory.</summary>
-    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
+    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>UnsupportedCifarVersion</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
     internal static Dictionary<string, byte[]> ReadArchive(string path)
     {
         Dictionary<string, byte[]> files = [];
+        HashSet<string> others = [];
         try
         {
             using FileStream file = RegularFile.OpenRead(path);
@@ -76,7 +91,12 @@ public static class Cifar10Reader
                 // Only the last part of the name counts, and nothing is written: no path can lead anywhere.
                 string name = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
                 if (entry.DataStream is null || !FileNames.Contains(name))
+                {
+                    if (OtherVersions.Any(other => other.Files.Contains(name)))
+                        others.Add(name);
                     continue;
+                }
+
                 CheckLength(name, entry.Length);
                 byte[] content = new byte[FileLength];
                 entry.DataStream.ReadExactly(content);
@@ -94,7 +114,7 @@ public static class Cifar10Reader
 
         foreach (string name in FileNames)
             if (!files.ContainsKey(name))
-                throw Missing(name, path);
+                throw Missing(name, path, (_, other) => others.Contains(other));
         return files;
     }
 
@@ -120,7 +140,7 @@ public static class Cifar10Reader
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {
-                throw Missing(name, folder);
+                throw Missing(name, folder, (below, other) => File.Exists(Path.Combine(folder, other)) || File.Exists(Path.Combine(folder, below, other)));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -131,15 +151,24 @@ public static class Cifar10Reader
         return files;
     }
 
-    private static EngineException Missing(string name, string place) =>
-        new("BatchFileMissing", ErrorKind.NotFound,
-            $"'{name}' is missing from '{place}'. CIFAR-10's binary version has {string.Join(", ", FileNames)}.");
+    /// <summary>The error where one of the six files is missing.</summary>
+    /// <param name="name">The file.</param>
+    /// <param name="place">The folder or archive.</param>
+    /// <param name="holds">Whether the place holds a file, itself or in a folder of the given name.</param>
+    private static EngineException Missing(string name, string place, Func<string, string, bool> holds) =>
+        OtherVersions.FirstOrDefault(other => other.Files.All(file => holds(other.Folder, file))) is { Version: string version }
+            ? Unsupported(place, version)
+            : new("BatchFileMissing", ErrorKind.NotFound, $"'{name}' is missing from '{place}'. CIFAR-10's binary version has {string.Join(", ", FileNames)}.");
+
+    private static EngineException Unsupported(string place, string version) =>
+        new("UnsupportedCifarVersion", ErrorKind.InvalidData,
+            $"'{place}' is {version}. The binary version of CIFAR-10 is read: cifar-10-binary.tar.gz, or a folder with {string.Join(", ", FileNames)}.");
 
     private static void CheckLength(string name, long length)
     {
         if (length != FileLength)
             throw new EngineException("BatchFileWrongSize", ErrorKind.InvalidData,
-                $"'{name}' has {length:N0} bytes, not {FileLength:N0}: it is cut off, or no file of CIFAR-10's binary version. Download it again.");
+                $"'{name}' has {length:N0} bytes, not {FileLength:N0}: it is cut off, or not a file of CIFAR-10's binary version. Download it again.");
     }
 
     private static void Parse(string name, byte[] content, Span<LabeledImage> images, int firstIndex)

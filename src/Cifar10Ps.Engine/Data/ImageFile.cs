@@ -13,7 +13,7 @@ internal static class ImageFile
     private static readonly Lock Turn = new();
 
     /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
         new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height), path);
 
@@ -25,26 +25,33 @@ internal static class ImageFile
     /// <param name="width">Wanted width in pixels.</param>
     /// <param name="height">Wanted height in pixels.</param>
     /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     internal static byte[] Read(string path, int width, int height)
     {
         try
         {
-            // Tells what is wrong with the file, if anything is. Skia reads it itself: for a file that claims to be huge it would ask a
+            // Says what is wrong with the file, if anything is. Skia reads it itself: of a file that claims to be huge it would ask a
             // stream of ours for as much at once.
             using FileStream file = RegularFile.OpenRead(path);
+            byte[] head = new byte[ImageFormat.HeadLength];
+            head = head[..file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+            if (ImageFormat.Unsupported(head) is string unsupported)
+                throw Unsupported(path, unsupported);
             using SKFileStream stream = new(path);
-            using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path);
+            using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path, ImageFormat.Other(head));
+            if (codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Webp or SKEncodedImageFormat.Gif))
+                throw Invalid(path, null);
             SKSizeI size = codec.Info.Size;
             if ((long)size.Width * size.Height > PixelLimit)
                 throw new EngineException("ImageTooLarge", ErrorKind.InvalidData,
                     $"'{path}' has {size.Width} x {size.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
-            // A JPEG or WebP file gives a smaller picture in less time; twice the wanted size leaves the rest to the filter.
+            SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
+            // JPEG and WebP decode to a smaller picture in less time; twice the wanted size leaves the rest to the filter.
             size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
             if ((long)size.Width * size.Height <= LargePicture)
-                return Decode(codec, size, path, width, height);
+                return Decode(codec, size, origin, path, width, height);
             lock (Turn)
-                return Decode(codec, size, path, width, height);
+                return Decode(codec, size, origin, path, width, height);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -56,17 +63,20 @@ internal static class ImageFile
         }
     }
 
-    private static EngineException Invalid(string path) =>
-        new("InvalidImageFile", ErrorKind.InvalidData, $"'{path}' is not a whole picture file. PNG, JPEG, BMP, WebP and GIF can be read.");
+    private static EngineException Invalid(string path, string? isWhat) =>
+        new("InvalidImageFile", ErrorKind.InvalidData, $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a whole picture file. {ImageFormat.Readable} can be read.");
 
-    private static byte[] Decode(SKCodec codec, SKSizeI size, string path, int width, int height)
+    private static EngineException Unsupported(string path, string format) =>
+        new("UnsupportedImageFormat", ErrorKind.InvalidData, $"'{path}' is a {format} file, a format that is not supported. Convert it: {ImageFormat.Readable} can be read.");
+
+    private static byte[] Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height)
     {
         using SKBitmap bitmap = new(new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, SKAlphaType.Premul));
         if (codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
-            throw Invalid(path);
-        if (codec.EncodedOrigin == SKEncodedOrigin.TopLeft)
+            throw Invalid(path, null);
+        if (origin == SKEncodedOrigin.TopLeft)
             return Resize(bitmap, width, height);
-        using SKBitmap upright = Upright(bitmap, codec.EncodedOrigin);
+        using SKBitmap upright = Upright(bitmap, origin);
         return Resize(upright, width, height);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -6,17 +7,25 @@ namespace Cifar10Ps;
 
 /// <summary>
 /// Reads a data set from picture files: a folder for each class, which it is named after, with the pictures of the class in it or in
-/// folders below. Hidden files and folders, and files that are no pictures by their names, do not count; links are not followed.
+/// folders below.
 /// </summary>
+/// <remarks>
+/// Names count in Unicode's composed form (NFC) and in the order of their characters' codes: a data set that was copied by way of another
+/// file system has the same classes and the same split.
+/// </remarks>
 public sealed class ImageFolder
 {
-    private static readonly string[] Endings = [".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"];
-    private static readonly EnumerationOptions Visible = new() { IgnoreInaccessible = false };
+    private static readonly string[] SplitNames = ["train", "training", "val", "valid", "validation", "test", "testing"];
     private readonly string _path;
+    private readonly PictureFolder _files;
 
     /// <summary>A folder of class folders.</summary>
     /// <param name="path">The folder.</param>
-    public ImageFolder(string path) => _path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+    public ImageFolder(string path)
+    {
+        _path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        _files = new PictureFolder(_path, (file, error) => Skipped?.Invoke(file, error));
+    }
 
     /// <summary>Width and height of the images in pixels: the middle of a picture is cut to a square and resized, once.</summary>
     public int ImageSize { get; init; } = 32;
@@ -27,18 +36,28 @@ public sealed class ImageFolder
     /// <summary>Seed of the choice of the test split, which depends on the names of the files and on nothing else.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Told what is left out, and why, on the caller's thread; null: nobody.</summary>
+    /// <summary>Receives each file or folder that cannot be read, and why, on the caller's thread; null disables it.</summary>
     public Action<string, EngineException>? Skipped { get; init; }
 
+    /// <summary>Receives what else should be known of the folder (what was left out, names that look alike), a sentence each; null disables it.</summary>
+    public Action<string>? Warning { get; init; }
+
     /// <summary>Reads all pictures, on all processors. Classes come in the order of their names, the pictures of a class too.</summary>
-    /// <param name="progress">Called on the caller's thread with the number of pictures done and of all; null: nobody.</param>
+    /// <param name="progress">Receives the number of pictures done and of all, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    /// <exception cref="EngineException"><c>DatasetNotFound</c>, <c>TooFewClasses</c>, <c>NotEnoughMemory</c>.</exception>
+    /// <exception cref="EngineException">
+    /// <c>DatasetNotFound</c>, <c>NotAFolder</c>, <c>SplitsNotClasses</c>, <c>TooFewClasses</c>, <c>NotEnoughMemory</c>.
+    /// </exception>
     public ImageDataset Read(Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
+        if (File.Exists(_path))
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{_path}' is a file. Name a folder that has a folder of pictures for each class.");
         if (!Directory.Exists(_path))
             throw new EngineException("DatasetNotFound", ErrorKind.NotFound, $"There is no folder '{_path}'. Name a folder that has a folder of pictures for each class.");
-        Picture[] found = [.. Entries(new DirectoryInfo(_path)).OfType<DirectoryInfo>().SelectMany(folder => Find(folder.Name, folder, cancellation))];
+        DirectoryInfo[] folders = [.. ClassFolders()];
+        Picture[] found = [.. folders.SelectMany(folder => Find(folder, cancellation)).OrderBy(picture => picture.Class, StringComparer.Ordinal)
+            .ThenBy(picture => picture.Name, StringComparer.Ordinal).ThenBy(picture => picture.Path, StringComparer.Ordinal)];
+        RequireClasses(found);
         MachineMemory.Require(3L * ImageSize * ImageSize * found.Length, $"{found.Length:N0} pictures of {ImageSize} x {ImageSize} pixels", "Take a smaller -ImageSize, or fewer pictures.");
 
         int done = 0;
@@ -47,15 +66,20 @@ public sealed class ImageFolder
         {
             if (error is null)
                 read.Add(picture);
+            else if (error.ErrorId == "UnsupportedImageFormat")
+                _files.Count("pictures in a format that is not supported", picture.Path);
             else
                 Skipped?.Invoke(picture.Path, error);
             progress?.Invoke(++done, found.Length);
         }
 
         string[] classes = [.. read.Select(picture => picture.Class).Distinct()];
+        foreach (DirectoryInfo folder in folders.Where(folder => !classes.Contains(ClassName(folder))))
+            Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData, $"'{folder.FullName}' holds no picture that can be read and is left out: it is no class."));
+        Warn(folders, read);
         if (classes.Length < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
-                $"'{_path}' holds {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and must hold two at least: one for each class, with PNG, JPEG, BMP, WebP or GIF files in it.");
+                $"'{_path}' holds {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and must hold two at least: one for each class, with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} files in it.");
         List<LabeledImage> train = [], test = [];
         for (int label = 0; label < classes.Length; label++)
         {
@@ -71,50 +95,52 @@ public sealed class ImageFolder
         return new ImageDataset(Path.GetFileName(_path), _path, classes, train, test);
     }
 
-    /// <summary>The visible files and folders of a folder, in the order of their names whatever the file system's is, without links.</summary>
-    private IEnumerable<FileSystemInfo> Entries(DirectoryInfo folder)
+    /// <summary>The folders that may be classes; the files beside them are left out.</summary>
+    private IEnumerable<DirectoryInfo> ClassFolders()
     {
-        FileSystemInfo[] entries = [];
-        try
+        foreach (FileSystemInfo entry in _files.Entries(new DirectoryInfo(_path)))
         {
-            entries = folder.GetFileSystemInfos("*", Visible);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Skipped?.Invoke(folder.FullName, new EngineException("FolderUnreadable", ErrorKind.ReadError, $"'{folder.FullName}' cannot be read and is left out: {e.Message}", e));
-        }
-
-        foreach (FileSystemInfo entry in entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
-        {
-            // A link may lead anywhere, and within the folder it would put one picture into both splits.
-            if (entry.LinkTarget is not null)
-                Skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData, $"'{entry.FullName}' is a link and is left out. Copy what it leads to into the folder."));
+            if (entry is DirectoryInfo folder)
+                yield return folder;
             else
-                yield return entry;
+                _files.Count(ImageFormat.IsPicture(entry.Name) ? "pictures outside the folders of the classes" : PictureFolder.NoPicture, entry.FullName);
         }
     }
 
-    /// <summary>The pictures of a class, at any depth.</summary>
-    private List<Picture> Find(string className, DirectoryInfo top, CancellationToken cancellation)
-    {
-        List<Picture> pictures = [];
-        Stack<DirectoryInfo> folders = new([top]);
-        while (folders.TryPop(out DirectoryInfo? folder))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            foreach (FileSystemInfo entry in Entries(folder))
-            {
-                if (entry is DirectoryInfo below)
-                    folders.Push(below);
-                else if (Endings.Contains(entry.Extension, StringComparer.OrdinalIgnoreCase))
-                    pictures.Add(new Picture(className, entry.FullName, []));
-            }
-        }
+    /// <summary>The name of a folder's class; <see cref="DisplayText.Escape"/> also takes away what has no composed form.</summary>
+    private static string ClassName(DirectoryInfo folder) => DisplayText.Escape(folder.Name).Normalize();
 
-        if (pictures.Count == 0)
-            Skipped?.Invoke(top.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData, $"'{top.FullName}' holds no PNG, JPEG, BMP, WebP or GIF file and is left out: it is no class."));
-        pictures.Sort((a, b) => string.CompareOrdinal(a.Path, b.Path));
-        return pictures;
+    /// <summary>The pictures of a class, at any depth.</summary>
+    private IEnumerable<Picture> Find(DirectoryInfo folder, CancellationToken cancellation) =>
+        from path in _files.Find(folder, recurse: true, cancellation)
+        let name = Path.GetRelativePath(_path, path).Replace(Path.DirectorySeparatorChar, '/')
+        select new Picture(ClassName(folder), DisplayText.Escape(name).Normalize(), path, []);
+
+    /// <summary>Refuses a folder whose folders are the splits of a data set: those would become its classes.</summary>
+    private void RequireClasses(Picture[] found)
+    {
+        string[] names = [.. found.Select(picture => picture.Class).Distinct()];
+        if (names.Length > 0 && names.All(name => SplitNames.Contains(name, StringComparer.OrdinalIgnoreCase)) && found.All(picture => picture.Name.Count(c => c == '/') > 1))
+            throw new EngineException("SplitsNotClasses", ErrorKind.InvalidData,
+                $"The folders of '{_path}' ('{string.Join("', '", names)}') are splits, which hold the folders of the classes. Name one of them, such as '{Path.Combine(_path, names[^1])}'.");
+    }
+
+    /// <summary>Tells what was left out, and which names may not be meant as they are.</summary>
+    private void Warn(DirectoryInfo[] folders, List<Picture> read)
+    {
+        if (Warning is null)
+            return;
+        if (_files.LeftOut is string leftOut)
+            Warning(leftOut);
+        foreach (IGrouping<string, DirectoryInfo> twice in folders.GroupBy(ClassName).Where(group => group.Count() > 1))
+            Warning($"'{_path}' has {twice.Count()} folders '{twice.Key}', which differ in their Unicode characters only. Their pictures are one class.");
+        foreach (IGrouping<string, string> alike in folders.Select(ClassName).Distinct().GroupBy(Folded, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
+            Warning($"The classes '{string.Join("', '", alike)}' of '{_path}' have names that differ in case, blanks or form of their characters only. If they are one class, put their pictures into one folder.");
+        string[] twins = [.. read.GroupBy(picture => Path.ChangeExtension(picture.Name, null)).SelectMany(group => group.Skip(1)).Select(picture => picture.Name)];
+        if (twins.Length > 0)
+            Warning($"{twins.Length:N0} pictures of '{_path}' have the name of another one but for the ending, such as '{twins[0]}'. If they show the same, keep one: it would count twice, and could be tested on what was trained on.");
+
+        static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();
     }
 
     /// <summary>Decodes pictures on all processors; they come in order, one by one, on the caller's thread.</summary>
@@ -147,12 +173,14 @@ public sealed class ImageFolder
             count = Math.Clamp(count, Math.Min(1, pictures.Length - 1), pictures.Length - 1);
         return [.. pictures.OrderBy(Hash, StringComparer.Ordinal).Take(count)];
 
-        string Hash(Picture picture)
-        {
-            string name = Path.GetRelativePath(_path, picture.Path).Replace(Path.DirectorySeparatorChar, '/');
-            return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{Seed}/{name}")));
-        }
+        string Hash(Picture picture) =>
+            Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Seed}/{picture.Name}"))));
     }
 
-    private sealed record Picture(string Class, string Path, byte[] Pixels);
+    /// <summary>A picture file.</summary>
+    /// <param name="Class">Name of its class.</param>
+    /// <param name="Name">Its path from the folder of the data set, in composed form and with slashes, the same on every file system.</param>
+    /// <param name="Path">Its full path.</param>
+    /// <param name="Pixels">The decoded picture, once it is read.</param>
+    private sealed record Picture(string Class, string Name, string Path, byte[] Pixels);
 }

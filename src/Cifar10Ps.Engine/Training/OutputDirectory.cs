@@ -21,8 +21,11 @@ public sealed partial class OutputDirectory
     /// <param name="path">The folder; created when it is first written to.</param>
     /// <param name="keepCheckpoints">How many of the last epochs keep a checkpoint of their own.</param>
     /// <param name="replace">Whether what an earlier run left is removed when the run begins.</param>
+    /// <exception cref="EngineException"><c>NotAFolder</c>.</exception>
     public OutputDirectory(string path, int keepCheckpoints, bool replace)
     {
+        if (File.Exists(path))
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{path}' is a file. Name a folder for what the run leaves.");
         Path = path;
         _keepCheckpoints = keepCheckpoints;
         _replace = replace;
@@ -44,6 +47,17 @@ public sealed partial class OutputDirectory
         string file = Directory.Exists(path) ? System.IO.Path.Combine(path, LatestName) : path;
         return File.Exists(file) ? file : throw new EngineException("CheckpointNotFound", ErrorKind.NotFound,
             $"There is no checkpoint '{file}'. Name a checkpoint file, or the output directory of a run.");
+    }
+
+    /// <summary>The model file that a path means: the file itself; or of an output directory the finished model, or else the newest checkpoint.</summary>
+    /// <exception cref="EngineException"><c>FileNotFound</c>: the folder has neither.</exception>
+    public static string FindModel(string path)
+    {
+        if (!Directory.Exists(path))
+            return path;
+        return new[] { Model, LatestName }.Select(name => System.IO.Path.Combine(path, name)).FirstOrDefault(File.Exists)
+            ?? throw new EngineException("FileNotFound", ErrorKind.NotFound,
+                $"'{path}' is a folder without a model: it has neither '{Model}' nor '{LatestName}'. Name a file, or the output directory of a run.");
     }
 
     /// <summary>The output directory that a checkpoint is of; null for a snapshot, whose folder stays as Chainer left it.</summary>

@@ -8,7 +8,7 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>The parameter sets.</summary>
     protected const string PathSet = "Path", LiteralPathSet = "LiteralPath";
 
-    /// <summary>The file; a wildcard must mean one existing file.</summary>
+    /// <summary>The file: a new one, or one that a pattern matches.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
@@ -32,7 +32,7 @@ public abstract class FileWriterCommand : EngineCommand
     protected abstract string Question { get; }
 
     /// <summary>The file that the user means.</summary>
-    protected string ToFile() => LiteralPath is not null ? ToFilePath(LiteralPath) : ToSingleFile(Path!);
+    protected string ToFile() => LiteralPath is not null ? ToFilePath(LiteralPath) : ToOutputFile(Path!);
 
     /// <summary>Whether the user wants a file to be written; an existing one is an error without <see cref="Force"/>.</summary>
     protected bool MayWrite(string file)

@@ -34,6 +34,7 @@ public sealed class GetImageDatasetCommand : FileReaderCommand
             ValidationFraction = ValidationFraction,
             Seed = Seed,
             Skipped = (file, error) => WriteError(ToErrorRecord(error, file)),
+            Warning = WriteWarning,
         };
         using ProgressReporter progress = new(this);
         WriteObject(folder.Read((done, total) => progress.Report(() =>

@@ -41,5 +41,11 @@ public sealed class ImportModelCommand : FileReaderCommand
     }
 
     /// <inheritdoc/>
-    protected override void Read(string path) => WriteObject(ModelFile.Load(path, _options));
+    protected override void Read(string path)
+    {
+        string file = OutputDirectory.FindModel(path);
+        if (file != path)
+            WriteVerbose($"'{path}' is a folder: reading '{file}'.");
+        WriteObject(ModelFile.Load(file, _options));
+    }
 }

@@ -10,6 +10,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
     private const string ImageSet = "Image", DatasetSet = "Dataset", PathSet = "Path", LiteralPathSet = "LiteralPath";
     private readonly List<LabeledImage> _waiting = [];
     private readonly Dictionary<string, LabeledImage> _truths = [];
+    private readonly HashSet<string> _named = [], _found = [];
     private Predictor? _predictor;
 
     /// <summary>The model.</summary>
@@ -28,17 +29,22 @@ public sealed class InvokeInferenceCommand : EngineCommand
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
 
-    /// <summary>Picture files (PNG, JPEG, BMP, WebP, GIF); wildcards are allowed.</summary>
+    /// <summary>Picture files (PNG, JPEG, BMP, WebP, GIF), or folders of them; wildcards are allowed.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[] Path { get; set; } = [];
 
-    /// <summary>Picture files, taken as they are.</summary>
+    /// <summary>Picture files or folders, taken as they are.</summary>
     [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
     [Alias("PSPath")]
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>Takes the pictures in the folders below a folder too.</summary>
+    [Parameter(ParameterSetName = PathSet)]
+    [Parameter(ParameterSetName = LiteralPathSet)]
+    public SwitchParameter Recurse { get; set; }
 
     /// <summary>How many of the best guesses to list.</summary>
     [Parameter]
@@ -70,18 +76,9 @@ public sealed class InvokeInferenceCommand : EngineCommand
         }
 
         bool isLiteral = ParameterSetName == LiteralPathSet;
-        foreach (string file in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
-        {
-            StopToken.ThrowIfCancellationRequested();
-            try
-            {
-                Add(ImageFile.Load(file, _predictor!.Model.Preprocessing));
-            }
-            catch (EngineException e)
-            {
-                WriteError(ToErrorRecord(e, file));
-            }
-        }
+        foreach (string path in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
+            foreach (string file in ToPictures(path))
+                Read(file);
     }
 
     /// <inheritdoc/>
@@ -97,6 +94,41 @@ public sealed class InvokeInferenceCommand : EngineCommand
     {
         _predictor?.Dispose();
         base.Dispose(disposing);
+    }
+
+    /// <summary>
+    /// A file, or the pictures of a folder. Get-ChildItem -Recurse names a folder and the files in it: what is found in a folder is not
+    /// taken a second time.
+    /// </summary>
+    private IEnumerable<string> ToPictures(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            _named.Add(path);
+            return _found.Contains(path) ? [] : [path];
+        }
+
+        PictureFolder folder = new(path, (file, error) => WriteError(ToErrorRecord(error, file)));
+        List<string> files = folder.Find(new DirectoryInfo(path), Recurse, StopToken);
+        files.Sort(StringComparer.Ordinal);
+        if (folder.LeftOut is string leftOut)
+            WriteWarning(leftOut);
+        if (files.Count == 0)
+            WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound, $"There is no picture in the folder '{path}'. Name files, or give -Recurse for the folders below."), path));
+        return files.Where(file => _found.Add(file) && !_named.Contains(file));
+    }
+
+    private void Read(string file)
+    {
+        StopToken.ThrowIfCancellationRequested();
+        try
+        {
+            Add(ImageFile.Load(file, _predictor!.Model.Preprocessing));
+        }
+        catch (EngineException e)
+        {
+            WriteError(ToErrorRecord(e, file));
+        }
     }
 
     private void Add(LabeledImage image)

@@ -109,7 +109,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
 
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Model!, Dataset, Options(), output, Threads, WriteWarning)
-            : Trainer.Resume(ToFilePath(ResumeFrom), Model, Dataset, Change, output, Threads, WriteWarning);
+            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Change, output, Threads, WriteWarning);
         trainer.TensorBoard = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
@@ -183,8 +183,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
     {
-        string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(Cifar10Ps.OutputDirectory.FindCheckpoint(ToFilePath(ResumeFrom)));
-        string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToFilePath(OutputDirectory));
+        string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(Cifar10Ps.OutputDirectory.FindCheckpoint(ToSingleFile(ResumeFrom)));
+        string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToOutputFile(OutputDirectory));
         if (folder is null)
             return null;
         OutputDirectory output = new(folder, KeepCheckpoints, replace: folder != resumed);

@@ -1,0 +1,113 @@
+namespace Cifar10Ps;
+
+/// <summary>
+/// Finds the pictures in folders, and counts what it leaves out: files that are no pictures by their names, and what is hidden. What
+/// systems and programs put into folders for themselves is passed over without a word. Links are not followed.
+/// </summary>
+internal sealed class PictureFolder
+{
+    /// <summary>Why files are left out.</summary>
+    public const string NoPicture = "not pictures by their names";
+
+    // Of macOS, Synology and QNAP, Windows, Linux, and version control, Jupyter and file managers.
+    private static readonly HashSet<string> SystemNames = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "__MACOSX", ".DS_Store", ".AppleDouble", ".Spotlight-V100", ".Trashes", ".fseventsd", ".TemporaryItems", "Icon\r",
+        "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "ehthumbs.db", "desktop.ini",
+        "lost+found", ".git", ".svn", ".hg", ".ipynb_checkpoints", ".thumbnails",
+    };
+
+    private static readonly EnumerationOptions Everything = new() { IgnoreInaccessible = false, AttributesToSkip = 0 };
+
+    private readonly string _root;
+    private readonly Action<string, EngineException>? _skipped;
+    private readonly SortedDictionary<string, (int Count, string First)> _leftOut = new(StringComparer.Ordinal);
+
+    /// <summary>Nothing is read yet.</summary>
+    /// <param name="root">The full path of the folder that the search is about.</param>
+    /// <param name="skipped">Receives each link and each folder that cannot be read; null disables it.</param>
+    public PictureFolder(string root, Action<string, EngineException>? skipped)
+    {
+        _root = root;
+        _skipped = skipped;
+    }
+
+    /// <summary>What was left out, counted by reason, as a sentence; null: nothing.</summary>
+    public string? LeftOut => _leftOut.Count == 0 ? null : $"Left out of '{_root}': {string.Join("; ", _leftOut.Select(Describe))}.";
+
+    /// <summary>A folder's own entries that are neither hidden nor links, in the order of their names.</summary>
+    public IEnumerable<FileSystemInfo> Entries(DirectoryInfo folder)
+    {
+        FileSystemInfo[] entries = [];
+        try
+        {
+            entries = folder.GetFileSystemInfos("*", Everything);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _skipped?.Invoke(folder.FullName, new EngineException("FolderUnreadable", ErrorKind.ReadError, $"'{folder.FullName}' cannot be read and is left out: {e.Message}", e));
+        }
+
+        foreach (FileSystemInfo entry in entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
+        {
+            if (SystemNames.Contains(entry.Name) || entry.Name.StartsWith("._", StringComparison.Ordinal))
+                continue;
+            if ((entry.Attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0)
+            {
+                if (entry is DirectoryInfo || ImageFormat.IsPicture(entry.Name))
+                    Count("hidden", entry.FullName);
+            }
+            // A link may lead anywhere, and within the folder it would give one picture twice.
+            else if (entry.LinkTarget is not null)
+                _skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData, $"'{entry.FullName}' is a link and is left out. Copy what it leads to into the folder."));
+            else
+                yield return entry;
+        }
+    }
+
+    /// <summary>The full paths of the pictures in a folder.</summary>
+    /// <param name="top">The folder.</param>
+    /// <param name="recurse">Whether those in the folders below it are wanted too.</param>
+    /// <param name="cancellation">Ends the search.</param>
+    public List<string> Find(DirectoryInfo top, bool recurse, CancellationToken cancellation)
+    {
+        List<string> pictures = [];
+        Stack<DirectoryInfo> folders = new([top]);
+        while (folders.TryPop(out DirectoryInfo? folder))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            foreach (FileSystemInfo entry in Entries(folder))
+            {
+                if (entry is DirectoryInfo below)
+                {
+                    if (recurse)
+                        folders.Push(below);
+                    else
+                        Count("folders below", entry.FullName);
+                }
+                else if (ImageFormat.IsPicture(entry.Name))
+                {
+                    pictures.Add(entry.FullName);
+                }
+                else
+                {
+                    Count(NoPicture, entry.FullName);
+                }
+            }
+        }
+
+        return pictures;
+    }
+
+    /// <summary>Counts a file or folder that is left out.</summary>
+    /// <param name="reason">Why, or what it is; the same words for the same reason.</param>
+    /// <param name="path">Its full path.</param>
+    public void Count(string reason, string path)
+    {
+        (int count, string first) = _leftOut.GetValueOrDefault(reason, (0, Path.GetRelativePath(_root, path)));
+        _leftOut[reason] = (count + 1, first);
+    }
+
+    private static string Describe(KeyValuePair<string, (int Count, string First)> reason) =>
+        $"{reason.Key}: {reason.Value.Count:N0} ({(reason.Value.Count > 1 ? "such as " : "")}'{reason.Value.First}')";
+}
