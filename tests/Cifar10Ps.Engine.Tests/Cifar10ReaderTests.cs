@@ -247,6 +247,32 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("Python version of CIFAR-10.", "cifar-10-batches-py", "data_batch_1", "batches.meta")]
+    [InlineData("Matlab version of CIFAR-10.", "cifar-10-batches-mat", "data_batch_1.mat", "batches.meta.mat")]
+    [InlineData("Python version of CIFAR-100.", "cifar-100-python", "train", "test", "meta")]
+    [InlineData("Matlab version of CIFAR-100.", "cifar-100-matlab", "train.mat", "test.mat", "meta.mat")]
+    [InlineData("binary version of CIFAR-100.", "cifar-100-binary", "train.bin", "test.bin", "fine_label_names.txt")]
+    public void Another_version_is_called_by_its_name(string version, string folder, params string[] names)
+    {
+        Directory.CreateDirectory(_folder[folder]);
+        foreach (string name in names)
+            _folder.Write($"{folder}/{name}", [0x80]);
+        WriteArchive([.. names.Select(name => new PaxTarEntry(TarEntryType.RegularFile, $"{folder}/{name}") { DataStream = new MemoryStream([0x80]) })]);
+
+        // The folder, the folder that it was unpacked in, the archive, and a file of it.
+        foreach (string path in new[] { _folder[folder], _folder.Path, _folder["own.tar.gz"], _folder[$"{folder}/{names[0]}"] })
+        {
+            EngineException error = AssertError("UnsupportedCifarVersion", () => Cifar10Reader.Read(path));
+            Assert.Contains(version, error.Message, StringComparison.Ordinal);
+            Assert.Contains("cifar-10-binary.tar.gz", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void One_of_the_six_files_is_no_data_set() =>
+        AssertError("NotAFolder", () => Cifar10Reader.Read(Path.Combine(fake.Folder, "data_batch_2.bin")));
+
     /// <summary>A tar with an attribute, a long name, and none of the files whole.</summary>
     private static byte[] SmallTar()
     {

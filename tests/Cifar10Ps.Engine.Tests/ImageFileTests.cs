@@ -142,16 +142,100 @@ public sealed class ImageFileTests : IDisposable
     {
         using SKBitmap picture = Quadrants(64);
         byte[] jpeg = File.ReadAllBytes(Save(picture, SKEncodedImageFormat.Jpeg));
-        byte[] exif =
-        [
-            0xff, 0xe1, 0, 34, .. "Exif\0\0"u8, // the segment
-            .. "MM"u8, 0, 42, 0, 0, 0, 8, // a TIFF header
-            0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0, // one tag
-        ];
+        byte[] exif = [0xff, 0xe1, 0, 34, .. "Exif\0\0"u8, .. Exif(orientation, isLittle: false)];
 
-        byte[] pixels = ImageFile.Read(_folder.Write("photo.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]), 32, 32);
+        AssertUpright(upright, _folder.Write("photo.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]));
+    }
 
-        AssertQuadrants([.. upright.Select(c => c switch { 'R' => Red, 'G' => Green, 'B' => Blue, _ => Yellow })], pixels, tolerance: 12);
+    /// <summary>As above, in PNG's chunk eXIf and WebP's chunk EXIF; where the specification has no prefix, older programs write one.</summary>
+    [Theory]
+    [InlineData(1, "RGBY")]
+    [InlineData(2, "GRYB")]
+    [InlineData(3, "YBGR")]
+    [InlineData(4, "BYRG")]
+    [InlineData(5, "RBGY")]
+    [InlineData(6, "BRYG")]
+    [InlineData(7, "YGBR")]
+    [InlineData(8, "GYRB")]
+    public void A_PNG_or_WebP_picture_is_turned_upright(byte orientation, string upright)
+    {
+        foreach (bool isLittle in new[] { true, false })
+        {
+            foreach (byte[] prefix in new byte[][] { [], [.. "Exif\0\0"u8] })
+            {
+                byte[] exif = [.. prefix, .. Exif(orientation, isLittle)];
+                AssertUpright(upright, PngWith(exif));
+                AssertUpright(upright, PngWith(exif, atEnd: true));
+                AssertUpright(upright, WebpWith(exif));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(0, (byte)'X')] // no TIFF structure
+    [InlineData(4, 0xff)] // the directory is beyond the end
+    [InlineData(8, 0xff)] // 65,281 entries
+    [InlineData(13, 4)] // a tag of another type
+    [InlineData(19, 9)] // 9 is no orientation
+    public void Damaged_EXIF_data_turn_nothing(int at, byte value)
+    {
+        byte[] exif = Exif(6, isLittle: false);
+        exif[at] = value;
+
+        foreach (byte[] cut in new[] { exif, exif[..20], exif[..9], [] })
+        {
+            // Too many entries do not take away the first one.
+            string upright = at == 8 && cut == exif ? "BRYG" : "RGBY";
+            AssertUpright(upright, PngWith(cut));
+            AssertUpright(upright, WebpWith(cut));
+        }
+    }
+
+    [Theory]
+    [InlineData("II*\0", "TIFF")]
+    [InlineData("MM\0*", "TIFF")]
+    [InlineData("II+\0", "TIFF")]
+    [InlineData("\0\0\0\u0018ftypheic\0\0\0\0mif1heic", "HEIC")]
+    [InlineData("\0\0\0\u0018ftypmif1\0\0\0\0mif1heic", "HEIC")]
+    [InlineData("\0\0\0\u0018ftypmif1\0\0\0\0mif1avif", "AVIF")]
+    [InlineData("\0\0\0\u0018ftypavif\0\0\0\0avifmif1", "AVIF")]
+    [InlineData("\u00ff\n", "JPEG XL")]
+    [InlineData("\0\0\0\u000cjP  ", "JPEG 2000")]
+    [InlineData("8BPS", "Photoshop")]
+    [InlineData("\0\0\u0001\0", "ICO")]
+    public void A_picture_of_another_format_is_not_called_damaged(string head, string format)
+    {
+        byte[] content = [.. System.Text.Encoding.Latin1.GetBytes(head), .. new byte[200]];
+
+        EngineException error = AssertError("UnsupportedImageFormat", () => ImageFile.Read(_folder.Write("photo.jpg", content), 32, 32));
+
+        Assert.Contains($"is a {format} file", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "is empty")]
+    [InlineData("\u00ef\u00bb\u00bf<!DOCTYPE html><p>404", "is an HTML page")]
+    [InlineData("version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer")]
+    [InlineData("\0\0\u0020\u0020\u00ff\u00ff\u00ff\u00ff", "is not a whole picture")] // Skia would take it for a WBMP picture
+    public void What_is_no_picture_is_called_by_its_name(string content, string expected)
+    {
+        EngineException error = AssertError("InvalidImageFile", () => ImageFile.Read(_folder.Write("photo.jpg", [.. System.Text.Encoding.Latin1.GetBytes(content)]), 32, 32));
+
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Grey noise of 16 x 16 pixels, baseline and progressive.</summary>
+    [Theory]
+    [InlineData("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wAALCAAQABABAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABAID/8QAJBAAAgICAAUFAQAAAAAAAAAAAQIDERIhAAQTMUEiIzJCYZH/2gAIAQEAAD8AiaBWPUeMq8rFvl1CAMhpgQStWT+Gt1wvmAsEWMeBhDMLs9NyL9Xmm1lrtdeaJ5opZY4oHaB2KOzvGp0mRu9jYIXWjuq41iJ5blxMjvUUhUAe5mwJBUUD3FEf36iv/9k=")]
+    [InlineData("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wgALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAgP/2gAIAQEAAAABNpr/xAAYEAEBAAMAAAAAAAAAAAAAAAABAgAhIv/aAAgBAQABBQJMrQihzP8A/8QAHBAAAQQDAQAAAAAAAAAAAAAAAAERITFRcYGh/9oACAEBAAY/Ana+kV4IkcHwuz//xAAfEAEAAQMEAwAAAAAAAAAAAAABEQAxQSFRYXHB8PH/2gAIAQEAAT8hN1QVN+WdqhFDW9ue80wVsKoxPyrCtjk7e+K//9oACAEBAAAAEJ//xAAbEAEBAQADAQEAAAAAAAAAAAABESEAMUFhkf/aAAgBAQABPxBSpb0ARgRYq/GbODWQFrUv1MdOrPYruzsy1umiYx2TjSjsA6SiIPZE/fE//9k=")]
+    public void A_JPEG_file_must_reach_its_end_marker_and_may_go_on_behind_it(string base64)
+    {
+        byte[] whole = Convert.FromBase64String(base64);
+
+        byte[] pixels = ImageFile.Read(_folder.Write("whole.jpg", whole), 32, 32);
+        Assert.Equal(pixels, ImageFile.Read(_folder.Write("trailing.jpg", [.. whole, .. "\r\n\0\0"u8]), 32, 32));
+        foreach (int missing in new[] { 1, 2, 3, 50 })
+            AssertError("InvalidImageFile", () => ImageFile.Read(_folder.Write("cut.jpg", whole.AsSpan(0, whole.Length - missing)), 32, 32));
     }
 
     [Fact]
@@ -213,6 +297,36 @@ public sealed class ImageFileTests : IDisposable
         using SKData data = bitmap.Encode(format, 95);
         return _folder.Write("picture." + format, data.AsSpan());
     }
+
+    /// <summary>A TIFF structure with one tag, the orientation.</summary>
+    private static byte[] Exif(byte orientation, bool isLittle) => isLittle
+        ? [.. "II*\0"u8, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
+        : [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
+
+    /// <summary>A PNG file with EXIF data, behind the header or before the end.</summary>
+    private string PngWith(byte[] exif, bool atEnd = false)
+    {
+        using SKBitmap picture = Quadrants(64);
+        byte[] png = File.ReadAllBytes(Save(picture, SKEncodedImageFormat.Png));
+        byte[] chunk = [0, 0, 0, (byte)exif.Length, .. "eXIf"u8, .. exif, 0, 0, 0, 0];
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(chunk.Length - 4), ZipRules.Crc(chunk.AsSpan(4, 4 + exif.Length)));
+        int at = atEnd ? png.Length - 12 : 33;
+        return _folder.Write("exif.png", [.. png[..at], .. chunk, .. png[at..]]);
+    }
+
+    /// <summary>A WebP file with EXIF data: a header of the extended format, the picture, the data, padded to an even length.</summary>
+    private string WebpWith(byte[] exif)
+    {
+        using SKBitmap picture = Quadrants(64);
+        byte[] webp = File.ReadAllBytes(Save(picture, SKEncodedImageFormat.Webp));
+        byte[] chunks = [.. "VP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 63, 0, 0, 63, 0, 0, .. webp[12..], .. "EXIF"u8, (byte)exif.Length, 0, 0, 0, .. exif, .. new byte[exif.Length % 2]];
+        byte[] file = [.. "RIFF"u8, 0, 0, 0, 0, .. "WEBP"u8, .. chunks];
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), file.Length - 8);
+        return _folder.Write("exif.webp", file);
+    }
+
+    private static void AssertUpright(string upright, string file) =>
+        AssertQuadrants([.. upright.Select(c => c switch { 'R' => Red, 'G' => Green, 'B' => Blue, _ => Yellow })], ImageFile.Read(file, 32, 32), tolerance: 12);
 
     /// <summary>Asserts the colours of the middles of the four quadrants.</summary>
     private static void AssertQuadrants(SKColor[] expected, byte[] pixels, int tolerance)

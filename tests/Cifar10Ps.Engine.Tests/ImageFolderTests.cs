@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using SkiaSharp;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -7,6 +9,7 @@ public sealed class ImageFolderTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly List<(string Path, string ErrorId)> _skipped = [];
+    private readonly List<string> _warnings = [];
 
     public void Dispose() => _folder.Dispose();
 
@@ -30,6 +33,7 @@ public sealed class ImageFolderTests : IDisposable
         });
         Assert.Equal((_folder.Path, Path.GetFileName(_folder.Path)), (data.Source, data.Name));
         Assert.Empty(_skipped);
+        Assert.Empty(_warnings);
     }
 
     [Fact]
@@ -132,22 +136,209 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void Hidden_files_and_what_is_no_picture_do_not_count()
+    public void What_systems_put_into_folders_is_passed_over_without_a_word()
     {
         Draw("a", 2);
         Draw("b", 2);
-        Draw(".thumbnails", 2);
-        Draw("a/.cache", 2);
-        File.Copy(_folder["a/0.png"], _folder["a/._0.png"]);
-        File.Copy(_folder["a/0.png"], _folder["loose.png"]);
-        File.WriteAllText(_folder["a/Thumbs.db"], "");
+        byte[] picture = File.ReadAllBytes(_folder["a/0.png"]);
+        foreach (string name in new[] { "__MACOSX", "@eaDir", ".git", ".svn", ".ipynb_checkpoints", ".thumbnails", "$RECYCLE.BIN", "System Volume Information", "lost+found" })
+        {
+            Draw(name, 2);
+            Draw("a/" + name, 2);
+        }
+
+        foreach (string name in new[] { "Thumbs.db", "desktop.ini", ".DS_Store", "._0.png", ".gitignore", ".directory" })
+        {
+            _folder.Write(name, picture);
+            _folder.Write("a/" + name, picture);
+        }
 
         ImageDataset data = Read();
 
         Assert.Equal(["a", "b"], data.Classes);
         Assert.Equal(4, data.Train.Count + data.Test.Count);
         Assert.Empty(_skipped);
+        Assert.Empty(_warnings);
     }
+
+    [Fact]
+    public void What_else_is_left_out_is_counted_by_reason_in_one_warning()
+    {
+        Draw("a", 2);
+        Draw("b", 2);
+        byte[] picture = File.ReadAllBytes(_folder["a/0.png"]);
+        Draw("a/.cache", 2);
+        _folder.Write("b/.secret.png", picture);
+        _folder.Write("loose.png", picture);
+        _folder.Write("labels.csv", picture);
+        _folder.Write("a/readme.txt", picture);
+        _folder.Write("a/scan.tif", "II*\0"u8);
+        _folder.Write("a/phone.jpg", "\0\0\0\u0018ftypheic\0\0\0\0mif1heic"u8);
+        _folder.Write("b/phone.HEIC", "\0\0\0\u0018ftypheic\0\0\0\0mif1heic"u8);
+        // By its content it is a picture that can be read.
+        _folder.Write("b/wrong.tiff", picture);
+
+        ImageDataset data = Read();
+
+        Assert.Equal(5, data.Train.Count + data.Test.Count);
+        Assert.Empty(_skipped);
+        string warning = Assert.Single(_warnings).Replace('\\', '/');
+        Assert.StartsWith($"Left out of '{_folder.Path}': ", warning, StringComparison.Ordinal);
+        foreach (string part in new[]
+        {
+            "hidden: 2 (such as 'a/.cache')", "not pictures by their names: 2 (such as 'labels.csv')",
+            "pictures in a format that is not supported: 3 (such as 'a/phone.jpg')", "pictures outside the folders of the classes: 1 ('loose.png')",
+        })
+            Assert.Contains(part, warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_endings_of_the_formats_count()
+    {
+        foreach (string ending in new[] { ".jpg", ".jpeg", ".jpe", ".jfif", ".JFIF" })
+            Draw("jpeg", 1, format: SKEncodedImageFormat.Jpeg, ending: ending);
+        Draw("other", 1, ending: ".png");
+        Draw("other", 1, format: SKEncodedImageFormat.Webp, ending: ".webp");
+
+        Assert.Equal(7, Read().Train.Count + Read().Test.Count);
+    }
+
+    [Fact]
+    public void A_class_without_a_picture_that_can_be_read_is_named()
+    {
+        Draw("a", 2);
+        Draw("b", 2);
+        Directory.CreateDirectory(_folder["c"]);
+        _folder.Write("c/scan.tif", "MM\0*"u8);
+
+        Assert.Equal(["a", "b"], Read().Classes);
+        Assert.Equal([("c", "EmptyClass")], _skipped);
+    }
+
+    /// <summary>macOS and Linux spell é in one character or in two.</summary>
+    [Fact]
+    public void The_spelling_of_names_changes_neither_classes_nor_split()
+    {
+        string[][] heldOut = [.. new[] { NormalizationForm.FormC, NormalizationForm.FormD }.Select(form =>
+        {
+            string root = $"as-{form}";
+            // The cup comes before the cuff in one spelling and behind it in the other.
+            foreach (string name in new[] { "tasse é", "tasse f", "größe" })
+                Draw($"{root}/{name.Normalize(form)}", 12, names: i => $"prêt {i}".Normalize(form));
+            ImageDataset data = new ImageFolder(_folder[root]).Read();
+            Assert.Equal(["größe", "tasse f", "tasse é"], data.Classes);
+            return data.Test.Select(image => Path.GetRelativePath(_folder[root], image.Path!).Normalize()).ToArray();
+        })];
+
+        Assert.Equal(6, heldOut[0].Length);
+        Assert.Equal(heldOut[0], heldOut[1]);
+    }
+
+    [Theory]
+    [InlineData("tr-TR")]
+    [InlineData("sv-SE")]
+    [InlineData("th-TH")]
+    public void The_culture_changes_neither_classes_nor_split(string culture)
+    {
+        foreach (string name in new[] { "I", "i", "Z", "ö", "a" })
+            Draw(name, 6);
+        CultureInfo before = CultureInfo.CurrentCulture;
+        ImageDataset here = Read(), there;
+        try
+        {
+            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo(culture);
+            there = Read();
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+
+        Assert.Equal(["I", "Z", "a", "i", "ö"], here.Classes);
+        Assert.Equal(here.Classes, there.Classes);
+        Assert.Equal(here.Test.Select(image => image.Path), there.Test.Select(image => image.Path));
+    }
+
+    [Fact]
+    public void One_name_in_two_spellings_is_one_class_with_a_warning()
+    {
+        Draw("café".Normalize(NormalizationForm.FormC), 3);
+        Draw("café".Normalize(NormalizationForm.FormD), 3);
+        Draw("bar", 3);
+        Assert.SkipWhen(Directory.GetDirectories(_folder.Path).Length < 3, "the file system knows one spelling only");
+
+        ImageDataset data = Read();
+
+        Assert.Equal(["bar", "café"], data.Classes);
+        Assert.Equal(9, data.Train.Count + data.Test.Count);
+        Assert.Contains("2 folders 'café'", _warnings[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Cat", "cat")]
+    [InlineData("cat", "cat ")]
+    [InlineData("cat", "ｃat")] // a wide c
+    public void Names_that_look_alike_are_two_classes_with_a_warning(string one, string other)
+    {
+        Draw(one, 3);
+        Draw(other, 3);
+        Draw("dog", 3);
+        Assert.SkipWhen(Directory.GetDirectories(_folder.Path).Length < 3, "the file system does not tell the names apart");
+
+        Assert.Equal(3, Read().Classes.Length);
+        Assert.Contains($"'{one}'", Assert.Single(_warnings), StringComparison.Ordinal);
+        Assert.Contains($"'{other}'", _warnings[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pictures_that_differ_in_their_endings_only_give_a_warning()
+    {
+        Draw("a", 3);
+        Draw("a", 2, format: SKEncodedImageFormat.Jpeg, ending: ".jpg");
+        Draw("b", 3);
+
+        Assert.Equal(8, Read().Train.Count + Read().Test.Count);
+        Assert.StartsWith($"2 pictures of '{_folder.Path}'", _warnings[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Control_characters_in_a_name_do_not_reach_the_class()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "its file systems have no such names");
+        Draw("cat\u001b[31m", 3);
+        Draw("dog", 3);
+
+        Assert.Equal([@"cat\u001b[31m", "dog"], Read().Classes);
+    }
+
+    [Theory]
+    [InlineData("train", "test")]
+    [InlineData("Training", "Validation", "test")]
+    public void Splits_are_not_taken_for_classes(params string[] splits)
+    {
+        foreach (string split in splits)
+        {
+            Draw(split + "/a", 2);
+            Draw(split + "/b", 2);
+        }
+
+        EngineException error = AssertError("SplitsNotClasses", () => Read());
+
+        Assert.Contains(_folder[splits[0]], error.Message, StringComparison.Ordinal);
+        Assert.Equal(["a", "b"], new ImageFolder(_folder[splits[0]]).Read().Classes);
+    }
+
+    [Fact]
+    public void Classes_may_be_called_like_splits()
+    {
+        Draw("train", 2);
+        Draw("test", 2);
+
+        Assert.Equal(["test", "train"], Read().Classes);
+    }
+
+    [Fact]
+    public void A_file_is_no_data_set() => AssertError("NotAFolder", () => new ImageFolder(_folder.Write("photos.zip", [1])).Read());
 
     [Fact]
     public void Links_are_named_and_not_followed()
@@ -177,7 +368,7 @@ public sealed class ImageFolderTests : IDisposable
 
         Read();
 
-        Assert.Equal([("a/pipe.png", "InvalidImageFile")], _skipped);
+        Assert.Equal([("a/pipe.png", "NotARegularFile")], _skipped);
     }
 
     [Theory]
@@ -241,10 +432,11 @@ public sealed class ImageFolderTests : IDisposable
     private ImageDataset Read(Action<int, int>? progress = null, CancellationToken cancellation = default) => new ImageFolder(_folder.Path)
     {
         Skipped = (path, error) => _skipped.Add((Path.GetRelativePath(_folder.Path, path).Replace('\\', '/'), error.ErrorId)),
+        Warning = _warnings.Add,
     }.Read(progress, cancellation);
 
     /// <summary>Draws pictures 0.png, 1.png … that all differ.</summary>
-    private string[] Draw(string folder, int count, int width = 40, int height = 30, SKEncodedImageFormat format = SKEncodedImageFormat.Png, string ending = ".png")
+    private string[] Draw(string folder, int count, int width = 40, int height = 30, SKEncodedImageFormat format = SKEncodedImageFormat.Png, string ending = ".png", Func<int, string>? names = null)
     {
         Directory.CreateDirectory(_folder[folder]);
         return [.. Enumerable.Range(0, count).Select(i =>
@@ -252,7 +444,7 @@ public sealed class ImageFolderTests : IDisposable
             using SKBitmap picture = new(width, height);
             picture.Erase(new SKColor((byte)(folder.Length * 40), (byte)(i * 4), 100));
             using SKData encoded = picture.Encode(format, 90);
-            return _folder.Write($"{folder}/{i}{ending}", encoded.AsSpan());
+            return _folder.Write($"{folder}/{names?.Invoke(i) ?? $"{i}"}{ending}", encoded.AsSpan());
         })];
     }
 }

@@ -89,7 +89,7 @@ public sealed class ExportTests : IDisposable
     [InlineData("Export-Model model.pth $model -IncludePreprocessing", "FormatCannotHold")]
     [InlineData("Export-Model model.npz $model", "FormatCannotHold")]
     [InlineData("Export-Model Env:model.pth $model", "NotAFileSystemPath")]
-    [InlineData("Export-Model '?.pth' $model", "AmbiguousPath")]
+    [InlineData("Export-Model '?.pth' $model", "FileNotFound")]
     [InlineData("New-ResNet -Depth 18", "ParameterArgumentValidationError")]
     public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
 

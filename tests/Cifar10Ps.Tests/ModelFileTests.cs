@@ -126,7 +126,7 @@ public sealed class ModelFileTests : IDisposable
 
     [Theory]
     [InlineData("Save-Model Env:model $model", "NotAFileSystemPath")]
-    [InlineData("Save-Model 'model-?.safetensors' $model", "AmbiguousPath")]
+    [InlineData("Save-Model 'model-?.safetensors' $model", "FileNotFound")]
     [InlineData("Save-Model folder $model", "NotARegularFile")]
     [InlineData("Save-Model file/model.safetensors $model", "FileNotWritable")]
     [InlineData("Import-Model Env:PATH", "NotAFileSystemPath")]

@@ -57,7 +57,7 @@ Describe 'Save-Model and Import-Model' {
         @{ script = { $model | Save-Model Env:model }; id = 'NotAFileSystemPath' }
         @{ script = { Import-Model Variable:model }; id = 'NotAFileSystemPath' }
         @{ script = { $model | Save-Model . }; id = 'NotARegularFile' }
-        @{ script = { $model | Save-Model '?.safetensors' }; id = 'AmbiguousPath' }
+        @{ script = { $model | Save-Model '?.safetensors' }; id = 'FileNotFound' }
         @{ script = { $model | Save-Model -Path a -LiteralPath b }; id = 'AmbiguousParameterSet' }
         @{ script = { Import-Model a -Mean 0, 0, 0 }; id = 'InvalidPreprocessing' }
     ) {

@@ -122,7 +122,9 @@ public sealed class ImageFolder
         string[] names = [.. found.Select(picture => picture.Class).Distinct()];
         if (names.Length > 0 && names.All(name => SplitNames.Contains(name, StringComparer.OrdinalIgnoreCase)) && found.All(picture => picture.Name.Count(c => c == '/') > 1))
             throw new EngineException("SplitsNotClasses", ErrorKind.InvalidData,
-                $"The folders of '{_path}' ('{string.Join("', '", names)}') are splits, which hold the folders of the classes. Name one of them, such as '{Path.Combine(_path, names[^1])}'.");
+                $"The folders of '{_path}' ('{string.Join("', '", names)}') are splits, which hold the folders of the classes. Name one of them, such as '{Path.Combine(_path, names.FirstOrDefault(IsTrain) ?? names[0])}'.");
+
+        static bool IsTrain(string name) => name.StartsWith("train", StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>Tells what was left out, and which names may not be meant as they are.</summary>
