@@ -25,6 +25,8 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         ["PyTorch archive"] = () => new(3_000, LoadModel, [SmallArchive(CompressionLevel.NoCompression), SmallArchive(CompressionLevel.Optimal)]),
         // The checksums of an archive keep damage away from the pickle in it.
         ["PyTorch pickle"] = () => new(3_500, LoadModel, [SmallPickle], pickle => Archive(pickle, SmallStorages)),
+        ["PyTorch pickle with all instructions"] = () => new(3_500, LoadModel, [AllInstructions], pickle => Archive(pickle, SmallStorages)),
+        ["PyTorch checkpoint"] = () => new(1_000, LoadModel, [Of(new Dictionary<object, object?> { ["epoch"] = 3, ["net"] = StateDict("module."), ["args"] = Opaque })], pickle => Archive(pickle, [("0", StateDictValues)])),
         ["PyTorch legacy"] = () => new(3_500, LoadModel, [Legacy(SmallPickle, [("0", 6, Singles(1, 2, 3, 4, 5, 6)), ("1", 1, new byte[8])])]),
         ["PyTorch, a model"] = () => new(300, LoadModel, [Exported(ModelFormat.PyTorch)]),
         ["npy"] = () => new(4_000, ReadNpy, [SmallNpy("<f4", [2, 3], 24), SmallNpy("<i8", [], 8), SmallNpy("<U2", [], 8)]),

@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Text;
 using static Cifar10Ps.Tests.Pickles;
 
 namespace Cifar10Ps.Tests;
@@ -23,6 +25,94 @@ public class PickleMachineTests
             "\x80\x04\x95\x30\0\0\0\0\0\0\0(N\x88\x89J\xfe\xff\xff\xffK\xffM\xff\xff\x8a\x00\x8a\x02\x00\x80G\x3f\xe0\0\0\0\0\0\0X\x02\0\0\0\xc3\xbc\x8c\x01y\x8d\x01\0\0\0\0\0\0\0z)t."));
 
         Assert.Equal([null, true, false, -2L, 255L, 65_535L, 0L, -32_768L, 0.5, "ü", "y", "z", Array.Empty<object?>()], values);
+    }
+
+    [Fact]
+    public void Instructions_of_every_protocol_are_read()
+    {
+        Dictionary<object, object?> values = new PickleMachine(AllInstructions, new Dictionary<string, object>(), id => "storage").Read() is PickleMap map
+            ? map.Items.ToDictionary(item => item.Key!, item => item.Value) : [];
+
+        List<object?> text = Assert.IsType<List<object?>>(values["text"]);
+        Assert.Equal([1L, true, false, BigInteger.Parse("12345678901234567890", null), 1.5, "it's A", "uä"], text[..7]);
+        Assert.Equal([("k", text)], Assert.IsType<PickleMap>(text[7]).Items);
+        Assert.Equal([-2L, 7L, 65_535L, -32_768L, -32_768L, 0.5, null, true, false], Assert.IsType<object?[]>(values["numbers"]));
+        object?[] strings = Assert.IsType<object?[]>(values["strings"]);
+        Assert.Equal(["ok", "x", "y", "z"], strings[1..5]);
+        Assert.Equal(["\xff", "b", "c", "d", "e"], new[] { 0, 5, 6, 7, 8 }.Select(i => Encoding.Latin1.GetString(((ReadOnlyMemory<byte>)strings[i]!).Span)));
+        Assert.Equal([new object?[] { 1L, 1L }, new object?[] { 1L, 1L }, new object?[] { 1L, 1L }], Assert.IsType<object?[]>(values["stack"]));
+        PickleObject[] objects = [.. Assert.IsType<object?[]>(values["objects"]).Cast<PickleObject>()];
+        Assert.Equal(["easydic.EasyDict", "mylib.L", "__main__.Options", "__main__.Foo", "mylib.C", "__main__.Foo"], objects.Select(made => made.Maker.ToString()));
+        Assert.Equal([("k", 1L)], objects[0].Entries!.Items);
+        Assert.Equal([1L], objects[1].Elements!);
+        Assert.NotNull(objects[5].State);
+    }
+
+    [Theory]
+    [InlineData("argparse.Namespace")]
+    [InlineData("collections.defaultdict")]
+    [InlineData("numpy.core.multiarray.scalar")]
+    [InlineData("numpy._core.multiarray._reconstruct")]
+    [InlineData("numpy.random._pickle.__randomstate_ctor")]
+    [InlineData("numpy.dtype")]
+    [InlineData("torch.device")]
+    [InlineData("torch.optim.sgd.SGD")]
+    [InlineData("pathlib.PosixPath")]
+    [InlineData("datetime.datetime")]
+    [InlineData("_codecs.encode")]
+    [InlineData("builtins.set")]
+    [InlineData("__builtin__.object")]
+    [InlineData("types.SimpleNamespace")]
+    [InlineData("mylib.schedules.make_warmup")]
+    public void What_is_only_data_is_opaque_when_it_is_called(string name)
+    {
+        PickleObject made = Assert.IsType<PickleObject>(Called(name));
+
+        Assert.Equal((name, "id"), (made.Maker.ToString(), made.Arguments[0]));
+    }
+
+    [Theory]
+    [InlineData("nt.system")]
+    [InlineData("builtins.exec")]
+    [InlineData("builtins.open")]
+    [InlineData("builtins.__import__")]
+    [InlineData("sys.exit")]
+    [InlineData("shutil.rmtree")]
+    [InlineData("socket.create_connection")]
+    [InlineData("importlib.import_module")]
+    [InlineData("runpy.run_path")]
+    [InlineData("pty.spawn")]
+    [InlineData("ctypes.CDLL")]
+    [InlineData("types.FunctionType")]
+    [InlineData("operator.attrgetter")]
+    [InlineData("functools.reduce")]
+    [InlineData("commands.getoutput")]
+    [InlineData("pip._internal.main")]
+    [InlineData("numpy.load")]
+    [InlineData("torch.jit.load")]
+    public void What_would_run_something_is_refused_by_name(string name) =>
+        Assert.Contains($"'{name}'", Assert.Throws<InvalidDataException>(() => Called(name)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void What_Python_would_take_for_ever_to_understand_is_refused_soon()
+    {
+        string digits = new('7', 50_000_000), name = new('a', 1_000_000);
+        string[] bombs =
+        [
+            $"L{digits}L\n.",
+            "\x8b\x80\xf0\xfa\x02" + digits + ".",
+            // A dictionary of a hundred thousand entries, copied as often.
+            "(l" + string.Concat(Enumerable.Repeat("(K\x01K\x02la", 100_000)) + "q\x01" + string.Concat(Enumerable.Repeat("ccollections\nOrderedDict\nh\x01\x85R0", 100_000)) + ".",
+            $"\x8d{(char)64}{(char)66}{(char)15}\0\0\0\0\0{name}q\x01" + string.Concat(Enumerable.Repeat("h\x01h\x01\x930", 300_000)) + ".",
+        ];
+
+        foreach (string bomb in bombs)
+        {
+            byte[] content = Archive(Bytes(bomb), []);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Throws<InvalidDataException>(() => TorchFile.Parse(content));
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256_000_000);
+        }
     }
 
     [Fact]
@@ -75,6 +165,12 @@ public class PickleMachineTests
         Assert.Contains("instructions", Assert.Throws<InvalidDataException>(() => new PickleMachine(content, new Dictionary<string, object>(), id => id).Read()).Message, StringComparison.Ordinal);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256_000_000);
+    }
+
+    private static object? Called(string name)
+    {
+        int dot = name.LastIndexOf('.');
+        return Read($"c{name[..dot]}\n{name[(dot + 1)..]}\nX\x02\0\0\0id\x85R.");
     }
 
     private static object? Read(string pickle) => new PickleMachine(Bytes(pickle), new Dictionary<string, object>(), id => id).Read();

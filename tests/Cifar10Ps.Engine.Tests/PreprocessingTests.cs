@@ -40,4 +40,21 @@ public class PreprocessingTests
     [InlineData(0.5, 1.0, 32, 2)]
     public void Values_that_make_no_sense_are_refused(double mean, double deviation, int side, int channels) =>
         AssertError("InvalidPreprocessing", () => _ = new Preprocessing([.. Enumerable.Repeat(mean, channels)], [.. Enumerable.Repeat(deviation, channels)], side, 32));
+
+    [Theory]
+    [InlineData(125.3, 63.0, "divide", "0.4914")]
+    [InlineData(0.5, 63.0, "divide", "0.2471")]
+    [InlineData(-0.485, 0.229, "below 0", "-0.485")]
+    [InlineData(0.5, 0.001, "too small", "0.00392")]
+    public void Values_of_another_scale_are_refused_with_the_right_one(double mean, double deviation, string because, string right)
+    {
+        string message = AssertError("InvalidPreprocessing", () => _ = new Preprocessing([mean, mean, mean], [deviation, deviation, deviation])).Message;
+
+        Assert.Contains(because, message, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(right, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_network_that_takes_pixels_from_0_to_255_has_a_preprocessing() =>
+        Assert.Equal(255f, new Preprocessing([0, 0, 0], [1 / 255.0, 1 / 255.0, 1 / 255.0]).LookupTable()[255], 1e-3f);
 }

@@ -78,7 +78,7 @@ public static partial class ModelFile
         {
             throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
         }
-        catch (EngineException e) when (e.ErrorId is "PreprocessingUnknown" or "SeveralNetworks" or "NetworkNotFound")
+        catch (EngineException e) when (e.ErrorId is "PreprocessingUnknown" or "SeveralNetworks" or "NetworkNotFound" or "InvalidModel")
         {
             throw new EngineException(e.ErrorId, e.Kind, $"'{path}' {e.Message}", e);
         }

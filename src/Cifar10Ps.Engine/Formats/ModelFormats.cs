@@ -53,9 +53,10 @@ public static class ModelFormats
     /// <param name="key">Which network, where there are several; null: the only one.</param>
     /// <exception cref="EngineException">
     /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>,
-    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>SeveralNetworks</c>, <c>NetworkNotFound</c>.
+    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>SeveralNetworks</c>, <c>NetworkNotFound</c>,
+    /// <c>InvalidModel</c>.
     /// </exception>
-    /// <exception cref="InvalidDataException">It is too large, or has tensors beside the network.</exception>
+    /// <exception cref="InvalidDataException">It is too large.</exception>
     internal static (ModelFormat Format, TensorFile File) Read(string path, string? key = null)
     {
         byte[] content = TensorFile.ReadBytes(path);

@@ -5,7 +5,7 @@ namespace Cifar10Ps;
 /// <summary>A dictionary of tensors in a file.</summary>
 /// <param name="Key">Where it is in the file: <c>state_dict</c>; empty: at the top.</param>
 /// <param name="Shapes">The shapes of its tensors with fractions, by name.</param>
-/// <param name="LeftOut">Names of what else is in it.</param>
+/// <param name="LeftOut">Names of what is in it and no such tensor.</param>
 internal sealed record TensorGroup(string Key, IReadOnlyDictionary<string, int[]> Shapes, IReadOnlyList<string> LeftOut);
 
 /// <summary>The tensors of one network in a file.</summary>
@@ -16,6 +16,9 @@ internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnly
 {
     /// <summary>What chooses this network among those of its file.</summary>
     public string Key => NetworkSearch.Join(Group.Key, Prefix.TrimEnd('.'));
+
+    /// <summary>Names of what else is in the dictionary.</summary>
+    public IEnumerable<string> LeftOut => Group.LeftOut.Concat(Group.Shapes.Keys.Except(Names));
 
     /// <summary>How it was found, in sentences; null: it is all that there is.</summary>
     public string? Note => (Group.Key, Prefix) switch
@@ -40,8 +43,9 @@ internal static partial class NetworkSearch
     /// <param name="groups">The file's dictionaries of tensors.</param>
     /// <param name="key">Which network is meant: the name of its dictionary or the prefix of its names; null: the only one.</param>
     /// <returns>A network, or what comes nearest to one; null: there are no tensors.</returns>
-    /// <exception cref="InvalidDataException">There are tensors beside the network under other names, which may belong to it.</exception>
-    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>.</exception>
+    /// <exception cref="EngineException">
+    /// <c>SeveralNetworks</c>, <c>NetworkNotFound</c>; <c>InvalidModel</c> if there are tensors beside the network, which may belong to it.
+    /// </exception>
     public static NetworkChoice? Choose(IEnumerable<TensorGroup> groups, string? key)
     {
         TensorGroup[] all = [.. groups];
@@ -58,8 +62,8 @@ internal static partial class NetworkSearch
                 $"holds {found.Length:N0} networks, {Keys()}. Choose one by its key.");
         if (found is [var only])
         {
-            return only.Beside is null ? only.Network : throw new InvalidDataException(
-                $"beside the network '{only.Network.Key}' it has the tensor '{DisplayText.Name(only.Beside)}', which may change its answers: choose the network by its key to leave the rest out");
+            return only.Beside is null ? only.Network : throw new EngineException("InvalidModel", ErrorKind.InvalidData,
+                $"has the tensor '{DisplayText.Name(only.Beside)}' beside the network '{only.Network.Key}', whose answers it may change. Choose the network by its key to leave the rest out.");
         }
 
         // An optimizer's tensors have plain names.

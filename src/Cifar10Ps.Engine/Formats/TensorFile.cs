@@ -20,19 +20,18 @@ internal sealed class TensorFile
 
     /// <summary>The tensors of one network in the file, without a prefix that all of their names share.</summary>
     /// <param name="key">Which network, where there are several; null: the only one.</param>
-    /// <exception cref="InvalidDataException">There are tensors beside the network, which may belong to it.</exception>
-    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>.</exception>
+    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>InvalidModel</c>.</exception>
     public TensorFile Choose(string? key)
     {
         Dictionary<string, int[]> shapes = Tensors.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.Shape, StringComparer.Ordinal);
-        if (NetworkSearch.Choose([new TensorGroup("", shapes, [])], key) is not { } choice)
+        if (NetworkSearch.Choose([new TensorGroup("", shapes, Skipped)], key) is not { } choice)
             return this;
         TensorFile chosen = new() { Note = choice.Note };
         foreach (string name in choice.Names)
             chosen.Tensors[name[choice.Prefix.Length..]] = Tensors[name];
         foreach ((string name, string text) in Metadata)
             chosen.Metadata[name] = text;
-        chosen.Skipped.AddRange([.. Skipped, .. Tensors.Keys.Except(choice.Names)]);
+        chosen.Skipped.AddRange(choice.LeftOut);
         return chosen;
     }
 

@@ -65,7 +65,7 @@ internal static partial class TorchFile
     /// <param name="content">The bytes.</param>
     /// <param name="key">Which network, where there are several; null: the only one.</param>
     /// <exception cref="InvalidDataException">They are no state dict that can be used; the message says why.</exception>
-    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>.</exception>
+    /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>InvalidModel</c>.</exception>
     internal static TensorFile Parse(byte[] content, string? key = null) =>
         ZipContent.IsZip(content) ? ParseArchive(content, key) : ParseLegacy(content, key);
 
@@ -144,7 +144,7 @@ internal static partial class TorchFile
         Dictionary<string, TorchTensor> tensors = tree.TensorsOf(choice.Group);
         TensorFile file = new() { Note = choice.Note };
         file.Skipped.AddRange(tree.Beside(choice.Group));
-        file.Skipped.AddRange(choice.Group.LeftOut);
+        file.Skipped.AddRange(choice.LeftOut);
         long total = 0;
         foreach (string name in choice.Names)
         {

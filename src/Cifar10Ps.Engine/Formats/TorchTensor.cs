@@ -46,6 +46,19 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
         return count;
     }
 
+    private bool IsContiguous()
+    {
+        long next = 1;
+        for (int d = Size.Length - 1; d >= 0; d--)
+        {
+            if (Size[d] != 1 && Stride[d] != next)
+                return false;
+            next *= Size[d];
+        }
+
+        return true;
+    }
+
     /// <summary>The values in row-major order.</summary>
     /// <param name="storage">The bytes of the whole storage.</param>
     /// <param name="count">Their number.</param>
@@ -60,6 +73,9 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
         if (count > 0 && last >= storage.Length / size)
             throw new InvalidDataException("its values lie outside their storage");
 
+        // Nearly all tensors lie as they are wanted.
+        if (IsContiguous() && !isBigEndian)
+            return count == 0 ? [] : ElementType.ToSingles(Storage.Type.Name, storage.Slice((int)(Storage.Start + Offset) * size, count * size));
         byte[] values = new byte[count * size];
         int[] index = new int[Size.Length];
         long position = Storage.Start + Offset;
