@@ -120,7 +120,7 @@ public sealed class ModelFileTests : IDisposable
 
         Outcome outcome = _session.Try("'cut', 'text', 'empty', 'foreign', 'missing', 'good' | ForEach-Object { \"$_.safetensors\" } | Import-Model");
 
-        Assert.Equal(["InvalidSafetensors", "UnknownModelFormat", "InvalidModel", "InvalidSafetensors", "FileNotFound"], outcome.Errors.Select(e => e.Id));
+        Assert.Equal(["FileDamaged", "UnknownModelFormat", "InvalidModel", "InvalidSafetensors", "FileNotFound"], outcome.Errors.Select(e => e.Id));
         Assert.Single(outcome.Output);
     }
 
