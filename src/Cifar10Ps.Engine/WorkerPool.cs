@@ -13,10 +13,10 @@ internal sealed class WorkerPool : IDisposable
     private readonly object _gate = new();
     private Action<int, int> _work = (_, _) => { };
     private ExceptionDispatchInfo? _failure;
-    private int _itemCount, _nextItem, _round, _busy;
+    private int _itemCount, _nextItem, _round, _busy, _serving;
     private bool _ended;
 
-    /// <summary>Starts the threads.</summary>
+    /// <summary>Takes threads.</summary>
     /// <param name="count">Number of workers, at least one.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
     public WorkerPool(int count)
@@ -24,11 +24,11 @@ internal sealed class WorkerPool : IDisposable
         NativeBackend.Load();
         // For the caller too, who adds up what the workers computed.
         torch.set_num_threads(1);
-        Count = count;
+        Count = _serving = count;
         for (int i = 0; i < count; i++)
         {
             int worker = i;
-            new Thread(() => Serve(worker)) { IsBackground = true, Name = $"Cifar10Ps worker {i}" }.Start();
+            KeptThread.Start(() => Serve(worker));
         }
     }
 
@@ -41,10 +41,12 @@ internal sealed class WorkerPool : IDisposable
     /// <summary>Does the items 0..<paramref name="itemCount"/>-1 and returns when all are done; the first failure is thrown here.</summary>
     /// <param name="itemCount">Number of items.</param>
     /// <param name="work">Called with the number of the worker and of the item.</param>
+    /// <exception cref="ObjectDisposedException">The pool is disposed of.</exception>
     public void Run(int itemCount, Action<int, int> work)
     {
         lock (_oneRun)
         {
+            ObjectDisposedException.ThrowIf(_ended, this);
             lock (_gate)
             {
                 _work = work;
@@ -62,13 +64,18 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Ends the threads.</summary>
+    /// <summary>Gives the threads back, once a run that is under way has ended.</summary>
     public void Dispose()
     {
-        lock (_gate)
+        lock (_oneRun)
         {
-            _ended = true;
-            Monitor.PulseAll(_gate);
+            lock (_gate)
+            {
+                _ended = true;
+                Monitor.PulseAll(_gate);
+                while (_serving > 0)
+                    Monitor.Wait(_gate);
+            }
         }
     }
 
@@ -82,7 +89,11 @@ internal sealed class WorkerPool : IDisposable
                 while (_round < round && !_ended)
                     Monitor.Wait(_gate);
                 if (_ended)
+                {
+                    if (--_serving == 0)
+                        Monitor.PulseAll(_gate);
                     return;
+                }
             }
 
             try

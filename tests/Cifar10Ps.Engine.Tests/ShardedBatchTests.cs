@@ -9,6 +9,21 @@ public class ShardedBatchTests
 {
     private static readonly ImageSplit Images = SyntheticImages.Create(100, 1).Train;
 
+    [Theory]
+    [InlineData(48)]
+    [InlineData(128)]
+    [InlineData(2048)]
+    public void The_fused_norm_refuses_numbers_of_channels_that_it_would_compute_wrongly(int channels)
+    {
+        UseTorch();
+        using DisposeScope scope = NewDisposeScope();
+        using NetworkWeights weights = new(RandomModel().Architecture);
+
+        Assert.False(NormKernels<Float32Element>.Fits(channels));
+        Assert.Throws<NotSupportedException>(() =>
+            new ConvolutionNorm<Float32Element>(new Convolution<Float32Element>("conv1.weight", weights, zeros(channels, 16, 3, 3), 1), "bn1", weights, 1e-5));
+    }
+
     /// <summary>One shard; one that is not full; two halves, of which each has its own batch norm.</summary>
     [Theory]
     [InlineData(5, 0.0, Shortcut.Projection, new[] { 5 })]

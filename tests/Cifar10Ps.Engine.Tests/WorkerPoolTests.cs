@@ -70,6 +70,58 @@ public class WorkerPoolTests
     }
 
     [Fact]
+    public void Who_asks_a_pool_that_is_disposed_of_is_told_so()
+    {
+        WorkerPool pool = new(2);
+        pool.Run(1, (_, _) => { });
+        pool.Dispose();
+        pool.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => pool.Run(1, (_, _) => { }));
+    }
+
+    [Fact]
+    public async Task A_run_that_is_under_way_ends_before_its_pool_does()
+    {
+        WorkerPool pool = new(2);
+        using ManualResetEventSlim begun = new(), goOn = new();
+        int done = 0;
+        Task run = Task.Run(() => pool.Run(100, (_, _) =>
+        {
+            begun.Set();
+            goOn.Wait(30_000);
+            Interlocked.Increment(ref done);
+        }), TestContext.Current.CancellationToken);
+        begun.Wait(TestContext.Current.CancellationToken);
+
+        Task dispose = Task.Run(pool.Dispose, TestContext.Current.CancellationToken);
+        goOn.Set();
+
+        await Task.WhenAll(run, dispose).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        Assert.Equal(100, done);
+    }
+
+    [Fact]
+    public void Pools_one_after_the_other_take_the_same_threads()
+    {
+        HashSet<int> threads = [];
+        for (int i = 0; i < 10; i++)
+        {
+            using WorkerPool pool = new(3);
+            using Barrier meeting = new(3);
+            pool.Run(3, (_, _) =>
+            {
+                lock (threads)
+                    threads.Add(Environment.CurrentManagedThreadId);
+                meeting.SignalAndWait(30_000);
+            });
+        }
+
+        // Other tests may take them meanwhile.
+        Assert.InRange(threads.Count, 3, 12);
+    }
+
+    [Fact]
     public void Two_callers_take_turns()
     {
         using WorkerPool pool = new(2);

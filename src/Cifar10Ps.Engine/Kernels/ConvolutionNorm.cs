@@ -27,6 +27,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <param name="norm">Name of the batch norm in the state dict.</param>
     /// <param name="weights">Parameters and running statistics of batch norm; forward leaves the statistics of its images here.</param>
     /// <param name="epsilon">Added to the variance.</param>
+    /// <exception cref="NotSupportedException">The kernels cannot compute so many channels.</exception>
     public ConvolutionNorm(Convolution<TElement> convolution, string norm, NetworkWeights weights, double epsilon)
     {
         _convolution = convolution;
@@ -34,6 +35,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         _weights = weights;
         _epsilon = epsilon;
         _channels = convolution.Channels;
+        if (!NormKernels<TElement>.Fits(_channels))
+            throw new NotSupportedException($"The fused batch norm takes a number of channels that divides {Period}, not {_channels}.");
         _mean = new double[_channels];
         _deviation = new double[_channels];
     }
@@ -54,6 +57,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         (_y, _addsShortcut) = (_convolution.Forward(input), shortcut is not null);
         byte* y = ActivationMemory.Of(_y);
         nint length = (nint)_y.numel();
+        if (length % Period != 0)
+            throw new NotSupportedException($"The fused batch norm takes a multiple of {Period} values, not {length}.");
         double count = (double)length / _channels;
 
         double* sums = stackalloc double[Period], squares = stackalloc double[Period];

@@ -19,6 +19,9 @@ internal static unsafe class NormKernels<TElement>
     /// <summary>Values that a kernel takes at a time.</summary>
     public const int Period = 64;
 
+    /// <summary>Whether these kernels can compute a layer with so many channels.</summary>
+    public static bool Fits(int channels) => Period % channels == 0;
+
     /// <summary>Values summed in single precision before they go on in double precision.</summary>
     private const nint SumBlock = 128 * Period;
 

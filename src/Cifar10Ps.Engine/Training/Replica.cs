@@ -26,7 +26,8 @@ internal abstract class Replica : IDisposable
     public static Replica Create(ModelSnapshot model, NetworkWeights master, Precision precision, double labelSmoothing)
     {
         // Kernels take 64 values at a time; the last stage has a sixteenth of the pixels.
-        bool fits = model.Preprocessing.Width % 4 == 0 && model.Preprocessing.Height % 4 == 0;
+        bool fits = model.Preprocessing.Width % 4 == 0 && model.Preprocessing.Height % 4 == 0
+            && NetworkWeights.LearnedTensors(model.Architecture).All(tensor => tensor.Shape is not [int channels, _, _, _] || NormKernels<Float32Element>.Fits(channels));
         return precision switch
         {
             Precision.BFloat16 when fits && Avx512F.IsSupported => new FusedReplica<BFloat16Element>(model.Architecture, master, precision, labelSmoothing),
