@@ -12,7 +12,7 @@ internal readonly record struct EpochPlan
     public EpochPlan(int imageCount, TrainingOptions options)
     {
         (_batchSize, _isEven) = (options.BatchSize, options.EvenBatches);
-        int all = (int)(((long)imageCount + _batchSize - 1) / _batchSize);
+        int all = StepsFor(imageCount);
         Steps = options.StepLimit > 0 ? Math.Min(all, options.StepLimit) : all;
         ImageCount = (int)Math.Min(imageCount, (long)Steps * _batchSize);
     }
@@ -36,6 +36,9 @@ internal readonly record struct EpochPlan
         while (end <= done);
         return end;
     }
+
+    /// <summary>Number of batches, even or not, that so many images are.</summary>
+    public int StepsFor(int done) => (int)(((long)done + _batchSize - 1) / _batchSize);
 
     /// <summary>
     /// How much a batch counts in the running statistics of batch norm: its images as a share of those of a mean batch, one at most.

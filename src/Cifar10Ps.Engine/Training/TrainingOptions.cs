@@ -9,6 +9,18 @@ public sealed record TrainingOptions
     /// <summary>Largest batch.</summary>
     public const int MaximumBatchSize = 65_536;
 
+    /// <summary>Limits of the learning rate.</summary>
+    public const double MinimumLearningRate = 1e-12, MaximumLearningRate = 1e6;
+
+    /// <summary>Largest momentum.</summary>
+    public const double MaximumMomentum = 0.9999;
+
+    /// <summary>Largest weight decay.</summary>
+    public const double MaximumWeightDecay = 10;
+
+    /// <summary>Largest label smoothing.</summary>
+    public const double MaximumLabelSmoothing = 0.99;
+
     /// <summary>The preset that the others came from; it also prepares an untrained model.</summary>
     public required Recipe Recipe { get; init; }
 
@@ -56,4 +68,22 @@ public sealed record TrainingOptions
 
     /// <summary>Seed of shuffling and augmentation.</summary>
     public required int Seed { get; init; }
+
+    /// <summary>The first option whose value is not one that a run can have; null: all can.</summary>
+    internal string? OutOfRange() =>
+        !Enum.IsDefined(Recipe) ? nameof(Recipe)
+        : Epochs is < 1 or > MaximumEpochs ? nameof(Epochs)
+        : BatchSize is < 1 or > MaximumBatchSize ? nameof(BatchSize)
+        : !Enum.IsDefined(Optimizer) ? nameof(Optimizer)
+        : LearningRate is not (>= MinimumLearningRate and <= MaximumLearningRate) ? nameof(LearningRate)
+        : Momentum is not (>= 0 and <= MaximumMomentum) ? nameof(Momentum)
+        : WeightDecay is not (>= 0 and <= MaximumWeightDecay) ? nameof(WeightDecay)
+        : !Enum.IsDefined(Schedule) ? nameof(Schedule)
+        : !Enum.IsDefined(Augmentation) ? nameof(Augmentation)
+        : LabelSmoothing is not (>= 0 and <= MaximumLabelSmoothing) ? nameof(LabelSmoothing)
+        : !Enum.IsDefined(Precision) ? nameof(Precision)
+        : ValidationCount < 0 ? nameof(ValidationCount)
+        : StepLimit < 0 ? nameof(StepLimit)
+        : Seed < 0 ? nameof(Seed)
+        : null;
 }

@@ -38,4 +38,40 @@ internal sealed record TrainingState
 
     /// <summary>The epoch that is next, or under way, from 1.</summary>
     public int Epoch => History.Count + 1;
+
+    /// <summary>What cannot be in the state of a run, which may come from any file; null: nothing.</summary>
+    public string? Contradiction()
+    {
+        if (Options.OutOfRange() is string option)
+            return $"{option} is out of range";
+        if (TrainCount <= 0 || Options.ValidationCount >= TrainCount)
+            return "no images are left to train on";
+        if (History.Count > Options.Epochs || History.Index().Any(item => item.Item?.Epoch != item.Index + 1))
+            return "its history is not one of epochs 1, 2, 3 ... up to the last one";
+        if (History.FirstOrDefault(report => !IsPossible(report)) is { } odd)
+            return $"the report of epoch {odd.Epoch} has impossible numbers";
+
+        EpochPlan plan = new(TrainCount - Options.ValidationCount, Options);
+        if (EpochImages < 0 || EpochImages > plan.ImageCount || (EpochImages > 0 && History.Count == Options.Epochs))
+            return "its epoch has other images than there are";
+        if (!double.IsFinite(LossSum) || Correct < 0 || Correct > EpochImages || !IsTime(EpochSeconds) || !IsTime(ElapsedSeconds))
+            return "what it counts has impossible values";
+
+        long[] taken = [0, .. History.Select(report => report.Step)];
+        // A run of the original program may have stopped within an epoch, which begins anew.
+        long begun = Step - taken[^1] - plan.StepsFor(EpochImages), most = Options.Recipe == Recipe.Original ? plan.Steps : 0;
+        return begun < 0 || begun > most || taken.Zip(taken.Skip(1)).Any(pair => pair.First >= pair.Second)
+            ? "its steps are not those of its epochs" : null;
+    }
+
+    private static bool IsPossible(EpochReport report) =>
+        IsAmount(report.Loss) && IsShare(report.Accuracy) && IsAmount(report.ValidationLoss ?? 0) && IsShare(report.ValidationAccuracy ?? 0)
+        && IsAmount(report.LearningRate) && IsAmount(report.ImagesPerSecond) && IsTime(report.Elapsed.TotalSeconds);
+
+    private static bool IsAmount(double value) => value >= 0 && double.IsFinite(value);
+
+    private static bool IsShare(double value) => value is >= 0 and <= 1;
+
+    // A century, which TimeSpan holds with ease.
+    private static bool IsTime(double seconds) => seconds is >= 0 and < 4e9;
 }

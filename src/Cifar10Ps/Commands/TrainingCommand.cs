@@ -26,13 +26,13 @@ public abstract class TrainingCommand : EngineCommand
 
     /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     [Parameter]
-    [ValidateRange(0.0, 0.9999)]
+    [ValidateRange(0.0, TrainingOptions.MaximumMomentum)]
     [NumberTransformation]
     public double Momentum { get; set; }
 
     /// <summary>Weight decay of convolutions and classifier.</summary>
     [Parameter]
-    [ValidateRange(0.0, 10.0)]
+    [ValidateRange(0.0, TrainingOptions.MaximumWeightDecay)]
     [NumberTransformation]
     public double WeightDecay { get; set; }
 
@@ -42,7 +42,7 @@ public abstract class TrainingCommand : EngineCommand
 
     /// <summary>Share of the target that is spread over all classes.</summary>
     [Parameter]
-    [ValidateRange(0.0, 0.99)]
+    [ValidateRange(0.0, TrainingOptions.MaximumLabelSmoothing)]
     [NumberTransformation]
     public double LabelSmoothing { get; set; }
 
