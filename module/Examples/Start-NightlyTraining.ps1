@@ -66,7 +66,7 @@ try {
     $runs = [IO.Directory]::GetDirectories($root)
     [Array]::Sort($runs, [StringComparer]::Ordinal)
     $folder = $runs ? $runs[-1] : $null
-    $isLeft = $folder -and [IO.File]::Exists("$folder/checkpoint-latest.safetensors") -and ![IO.File]::Exists("$folder/model.safetensors")
+    $isLeft = $folder -and [IO.Directory]::GetFiles($folder, 'checkpoint-*.safetensors') -and ![IO.File]::Exists("$folder/model.safetensors")
     if (!$isLeft) { $folder = [IO.Directory]::CreateDirectory("$root/$([datetime]::Now.ToString('yyyy-MM-dd_HHmmss', $culture))").FullName }
     $log = "$folder/nightly.log"
 

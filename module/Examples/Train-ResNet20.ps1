@@ -40,7 +40,7 @@ $model = New-ResNet20 -Seed $Seed
 $options = @{ Model = $model; Epochs = $Epochs; Seed = $Seed }
 if ($OutputDirectory) {
     $options.OutputDirectory = $OutputDirectory
-    if ([IO.File]::Exists("$OutputDirectory/checkpoint-latest.safetensors")) { $options.ResumeFrom = $OutputDirectory }
+    if (Test-Path "$([WildcardPattern]::Escape($OutputDirectory))/checkpoint-*.safetensors") { $options.ResumeFrom = $OutputDirectory }
 }
 
 $cifar | Start-ModelTraining @options | Out-Default

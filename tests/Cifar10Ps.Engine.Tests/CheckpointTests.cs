@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -210,7 +211,34 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     [InlineData("options.schedule", "77")]
     [InlineData("options.learningRate", "1e999")]
     [InlineData("options.learningRate", "\"NaN\"")]
+    [InlineData("options.learningRate", "-0.1")]
+    [InlineData("options.learningRate", "1e300")]
+    [InlineData("options.momentum", "1")]
+    [InlineData("options.momentum", "-0.5")]
+    [InlineData("options.weightDecay", "11")]
+    [InlineData("options.labelSmoothing", "1")]
+    [InlineData("options.seed", "-1")]
+    [InlineData("options.stepLimit", "-1")]
+    [InlineData("options.validationCount", "120")]
     [InlineData("trainCount", "-120")]
+    [InlineData("trainCount", "0")]
+    [InlineData("step", "5")]
+    [InlineData("step", "3")]
+    [InlineData("step", "0")]
+    [InlineData("step", "9223372036854775807")]
+    [InlineData("lossSum", "1e999")]
+    [InlineData("correct", "1")]
+    [InlineData("epochSeconds", "-1")]
+    [InlineData("elapsedSeconds", "1e300")]
+    [InlineData("elapsedSeconds", "-1")]
+    [InlineData("history.0.epoch", "2")]
+    [InlineData("history.0.step", "0")]
+    [InlineData("history.0.step", "3")]
+    [InlineData("history.0.accuracy", "1.5")]
+    [InlineData("history.0.loss", "-1")]
+    [InlineData("history.0.elapsed", "\"-00:00:01\"")]
+    [InlineData("history.0.elapsed", "\"99999999.00:00:00\"")]
+    [InlineData("history.0.learningRate", "-1")]
     [InlineData("step", "-1")]
     [InlineData("epochImages", "121")]
     [InlineData("epochImages", "-1")]
@@ -227,12 +255,77 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
             case [""]: state = changed; break;
             case [string key]: state![key] = changed; break;
             case [string outer, string key]: state![outer]![key] = changed; break;
+            case [string outer, string index, string key]: state![outer]![int.Parse(index, CultureInfo.InvariantCulture)]![key] = changed; break;
         }
 
         file.Metadata["training_state"] = state?.ToJsonString() ?? "null";
         Safetensors.Write(file, path);
 
         AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o));
+    }
+
+    [Fact]
+    public void Whatever_a_state_says_it_is_gone_on_with_or_refused_as_no_checkpoint()
+    {
+        string[] values = ["null", "[]", "{}", "\"\"", "\"text\"", "true", "-1", "0", "1", "7", "1.5", "1e-320", "1e308", "-1e308", "1e999", "2147483647",
+            "2147483648", "-2147483648", "9223372036854775807", "\"NaN\"", "\"Infinity\"", "\"00:00:01\"", "\"99999999.00:00:00\"", "\"lone surrogate\"", "[null]", "[[[]]]"];
+        NewCheckpoint(0.3, 0.5).Save(_folder["file"]);
+        TensorFile file = Safetensors.Read(_folder["file"]);
+        string whole = file.Metadata["training_state"];
+        Random random = new(1);
+        int refused = 0;
+
+        for (int i = 0; i < 300; i++)
+        {
+            JsonNode state = JsonNode.Parse(whole)!;
+            for (int change = random.Next(1, 3); change > 0; change--)
+                Mutate(state, values[random.Next(values.Length)], random);
+            file.Metadata["training_state"] = state.ToJsonString().Replace("lone surrogate", "\\ud800", StringComparison.Ordinal);
+            Safetensors.Write(file, _folder["file"]);
+
+            Exception? error = Record.Exception(() => Trainer.Resume(_folder["file"], null, TinyData, options => options, threads: 1));
+
+            Assert.True(error is null or EngineException { ErrorId: "InvalidCheckpoint" or "CheckpointMismatch" }, $"{state.ToJsonString()}\n{error}");
+            refused += error is null ? 0 : 1;
+        }
+
+        Assert.InRange(refused, 200, 299);
+    }
+
+    /// <summary>Changes a value somewhere in an object, takes it out, or doubles an element of a list.</summary>
+    private static void Mutate(JsonNode node, string value, Random random)
+    {
+        while (true)
+        {
+            JsonNode? below;
+            if (node is JsonArray { Count: > 0 } list)
+            {
+                int index = random.Next(list.Count);
+                below = list[index];
+                if (random.Next(4) == 0)
+                    list.Add(below?.DeepClone());
+            }
+            else if (node is JsonObject { Count: > 0 } item)
+            {
+                (string key, below) = item.ElementAt(random.Next(item.Count));
+                if (below is not (JsonObject or JsonArray) || random.Next(8) == 0)
+                {
+                    if (random.Next(6) == 0)
+                        item.Remove(key);
+                    else
+                        item[key] = JsonNode.Parse(value);
+                    return;
+                }
+            }
+            else
+            {
+                return;
+            }
+
+            if (below is not (JsonObject or JsonArray))
+                return;
+            node = below;
+        }
     }
 
     [Fact]
@@ -251,19 +344,19 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     }
 
     [Fact]
-    public void A_run_that_diverges_leaves_the_latest_checkpoint_as_it_was()
+    public void A_run_that_diverges_leaves_the_latest_checkpoint_that_is_good()
     {
         // A momentum that is out of hand shows in the step after the next.
         string path = MakeCheckpoint();
         TensorFile file = Safetensors.Read(path);
         file.Tensors["optimizer.momentum.conv1.weight"].Values.AsSpan().Fill(float.MaxValue);
         Safetensors.Write(file, path);
-        byte[] before = File.ReadAllBytes(path);
+        string before = Fingerprint(ModelFile.Load(path));
         Trainer trainer = Trainer.Resume(path, null, TinyData, options => options with { Epochs = 2 }, Output(), threads: 2);
 
         AssertError("TrainingDiverged", () => trainer.RunToEnd());
 
-        Assert.Equal(before, File.ReadAllBytes(path));
+        Assert.Equal((before, 4), (Fingerprint(ModelFile.Load(path)), Checkpoint.Load(path).State.Step));
     }
 
     private OutputDirectory Output() => new(_folder["output"], keepCheckpoints: 3, replace: false);

@@ -124,6 +124,27 @@ public sealed partial class HelpTests
         Assert.Equal("T (needs the network)", CmdletHelp.Title(example));
     }
 
+    [Fact]
+    public void Every_error_id_is_in_the_list_of_the_help_and_no_other()
+    {
+        string[] sources = [.. new[] { "Cifar10Ps", "Cifar10Ps.Engine" }.SelectMany(project =>
+            Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", project), "*.cs", SearchOption.AllDirectories)).Select(File.ReadAllText)];
+        string[] ids = [.. sources.SelectMany(source => ErrorId().Matches(source)).Select(match => match.Groups["id"].Value).Distinct().Order(StringComparer.Ordinal)];
+        string topic = File.ReadAllText(Path.Combine(TestEnvironment.Module, "en-US", "about_Cifar10Ps.help.txt"));
+        string list = topic[topic.IndexOf("\nERRORS", StringComparison.Ordinal)..topic.IndexOf("\nSEE ALSO", StringComparison.Ordinal)];
+
+        string[] listed = [.. ListedId().Matches(list).Select(match => match.Groups["id"].Value).Distinct().Order(StringComparer.Ordinal)];
+
+        Assert.True(ids.Length > 60);
+        Assert.Equal(ids, listed);
+    }
+
+    [GeneratedRegex("\"(?<id>[A-Z]\\w+)\",\\s*Error(Kind|Category)\\.|\"(?<id>Invalid[A-Z]\\w+)\"[,)]")]
+    private static partial Regex ErrorId();
+
+    [GeneratedRegex(@"^ {8}(?<id>[A-Z]\w+) {2,}\S", RegexOptions.Multiline)]
+    private static partial Regex ListedId();
+
     private static TemporaryFolder CopyHelp()
     {
         TemporaryFolder folder = new();

@@ -47,7 +47,8 @@ internal sealed class Checkpoint
                 throw new InvalidDataException("it is a model without the state of a run");
             ModelSnapshot model = ModelFile.Take(file).Snapshot;
             TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options) ?? throw new InvalidDataException("its state is empty");
-            Check(state);
+            if (state.Contradiction() is string contradiction)
+                throw new InvalidDataException($"its state cannot be that of a run: {contradiction}");
             foreach ((string name, (_, float[] values)) in file.Tensors)
                 if (!Array.TrueForAll(values, float.IsFinite))
                     throw new InvalidDataException($"it is damaged: the tensor '{name}' has values that are not numbers");
@@ -57,7 +58,7 @@ internal sealed class Checkpoint
             string[] moments = Optimizer.MomentNames(state.Options.Optimizer);
             return new Checkpoint { Model = model, State = state, Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)) };
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException or EngineException)
+        catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException or InvalidOperationException or EngineException)
         {
             throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no checkpoint to go on from: {e.Message.TrimEnd('.')}.", e);
         }
@@ -75,17 +76,5 @@ internal sealed class Checkpoint
         }
 
         return values;
-    }
-
-    private static void Check(TrainingState state)
-    {
-        TrainingOptions options = state.Options;
-        bool valid = options.Epochs is > 0 and <= TrainingOptions.MaximumEpochs && options.BatchSize is > 0 and <= TrainingOptions.MaximumBatchSize && state.TrainCount > 0 && state.Step >= 0
-            && state.EpochImages >= 0 && state.EpochImages <= state.TrainCount && state.History.Count <= options.Epochs && state.History.All(report => report is not null)
-            && double.IsFinite(options.LearningRate) && Enum.IsDefined(options.Optimizer) && Enum.IsDefined(options.Schedule)
-            && Enum.IsDefined(options.Augmentation) && Enum.IsDefined(options.Recipe) && Enum.IsDefined(options.Precision)
-            && options.ValidationCount >= 0 && options.ValidationCount < state.TrainCount && options.StepLimit >= 0;
-        if (!valid)
-            throw new InvalidDataException("its state contradicts itself");
     }
 }

@@ -38,15 +38,20 @@ public sealed partial class OutputDirectory
     public string LatestCheckpoint => System.IO.Path.Combine(Path, LatestName);
 
     /// <summary>Whether a run has left something here.</summary>
-    public bool HasRun => OwnFiles().Any(File.Exists);
+    public bool HasRun => OwnFiles().Any();
 
-    /// <summary>The checkpoint that a path means: the file itself, or the newest one of an output directory.</summary>
-    /// <exception cref="EngineException"><c>CheckpointNotFound</c>.</exception>
-    public static string FindCheckpoint(string path)
+    /// <summary>Whether there is a checkpoint to go on from.</summary>
+    public bool HasCheckpoint => Checkpoints(Path).Any();
+
+    /// <summary>The output directory of the run that is gone on with; null for a snapshot, whose folder stays as Chainer left it.</summary>
+    /// <param name="path">A checkpoint file, or an output directory.</param>
+    /// <exception cref="EngineException"><c>CheckpointNotFound</c>, <c>NotARegularFile</c>.</exception>
+    public static string? OfRun(string path)
     {
-        string file = Directory.Exists(path) ? System.IO.Path.Combine(path, LatestName) : path;
-        return File.Exists(file) ? file : throw new EngineException("CheckpointNotFound", ErrorKind.NotFound,
-            $"There is no checkpoint '{file}'. Name a checkpoint file, or the output directory of a run.");
+        if (Directory.Exists(path) ? !Checkpoints(path).Any() : !File.Exists(path))
+            throw CheckpointFinder.NotFound(path);
+        return Directory.Exists(path) ? System.IO.Path.TrimEndingDirectorySeparator(path)
+            : ChainerSnapshot.IsSnapshot(path) ? null : System.IO.Path.GetDirectoryName(path);
     }
 
     /// <summary>The model file that a path means: the file itself; or of an output directory the finished model, or else the newest checkpoint.</summary>
@@ -60,10 +65,14 @@ public sealed partial class OutputDirectory
                 $"'{path}' is a folder without a model: it has neither '{Model}' nor '{LatestName}'. Name a file, or the output directory of a run.");
     }
 
-    /// <summary>The output directory that a checkpoint is of; null for a snapshot, whose folder stays as Chainer left it.</summary>
-    /// <param name="checkpoint">A checkpoint file.</param>
-    public static string? OfRun(string checkpoint) =>
-        ChainerSnapshot.IsSnapshot(checkpoint) ? null : System.IO.Path.GetDirectoryName(checkpoint);
+    /// <summary>The checkpoint of a folder that a run keeps up to date, if it is there.</summary>
+    internal static IEnumerable<string> LatestIn(string folder) => Existing(folder, LatestName);
+
+    /// <summary>The checkpoint of the best epoch, if it is there.</summary>
+    internal static IEnumerable<string> BestIn(string folder) => Existing(folder, Best);
+
+    /// <summary>The checkpoints of single epochs, newest first.</summary>
+    internal static IEnumerable<string> EpochsIn(string folder) => EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
 
     /// <summary>Keeps other runs out of the folder. Fails now, not after hours, when it cannot be written to.</summary>
     /// <returns>Lets them in when it is disposed; so does the end of the process, whatever ends it.</returns>
@@ -91,10 +100,13 @@ public sealed partial class OutputDirectory
         }
     }
 
-    /// <summary>Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's.</summary>
+    /// <summary>
+    /// Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's. Its checkpoints go last,
+    /// the latest one after all others: if this is cut short, that run can still be gone on with.
+    /// </summary>
     internal void Begin()
     {
-        foreach (string file in _replace ? OwnFiles().ToArray() : [])
+        foreach (string file in _replace ? OwnFiles().Reverse().ToArray() : [])
             Remove(file);
     }
 
@@ -104,17 +116,27 @@ public sealed partial class OutputDirectory
     /// <summary>Keeps a run after an epoch: checkpoints and log; older checkpoints go.</summary>
     internal void SaveEpoch(Checkpoint checkpoint)
     {
+        foreach (Action step in EpochSteps(checkpoint))
+            step();
+    }
+
+    /// <summary>
+    /// What <see cref="SaveEpoch"/> does, file by file. The process may end between any two: the latest checkpoint comes first, so that there
+    /// always is one, and a run that goes on from it does the rest again.
+    /// </summary>
+    internal IEnumerable<Action> EpochSteps(Checkpoint checkpoint)
+    {
         List<EpochReport> history = checkpoint.State.History;
         EpochReport report = history[^1];
+        yield return () => checkpoint.Save(LatestCheckpoint);
         if (_keepCheckpoints > 0)
-            checkpoint.Save(System.IO.Path.Combine(Path, $"checkpoint-epoch-{report.Epoch:0000}.safetensors"));
+            yield return () => checkpoint.Save(System.IO.Path.Combine(Path, $"checkpoint-epoch-{report.Epoch:0000}.safetensors"));
         if (report.IsBest)
-            checkpoint.Save(System.IO.Path.Combine(Path, Best));
-        checkpoint.Save(LatestCheckpoint);
-        TrainingLog.Write(System.IO.Path.Combine(Path, LogName), history);
-        foreach ((string file, int epoch) in EpochCheckpoints())
+            yield return () => checkpoint.Save(System.IO.Path.Combine(Path, Best));
+        yield return () => TrainingLog.Write(System.IO.Path.Combine(Path, LogName), history);
+        foreach ((string file, int epoch) in EpochCheckpoints(Path))
             if (epoch <= report.Epoch - _keepCheckpoints)
-                Remove(file);
+                yield return () => Remove(file);
     }
 
     /// <summary>Keeps the finished model.</summary>
@@ -133,11 +155,15 @@ public sealed partial class OutputDirectory
     }
 
     private IEnumerable<string> OwnFiles() =>
-        new[] { LatestName, Best, Model, LogName }.Select(name => System.IO.Path.Combine(Path, name)).Concat(EpochCheckpoints().Select(c => c.File)).Concat(EventFile.In(Path));
+        [.. Checkpoints(Path), .. Existing(Path, Model), .. Existing(Path, LogName), .. EventFile.In(Path)];
 
-    private IEnumerable<(string File, int Epoch)> EpochCheckpoints()
+    private static IEnumerable<string> Checkpoints(string folder) => [.. LatestIn(folder), .. BestIn(folder), .. EpochsIn(folder)];
+
+    private static IEnumerable<string> Existing(string folder, string name) => new[] { System.IO.Path.Combine(folder, name) }.Where(File.Exists);
+
+    private static IEnumerable<(string File, int Epoch)> EpochCheckpoints(string folder)
     {
-        foreach (string file in Directory.Exists(Path) ? Directory.GetFiles(Path, "checkpoint-epoch-*.safetensors") : [])
+        foreach (string file in Directory.Exists(folder) ? Directory.GetFiles(folder, "checkpoint-epoch-*.safetensors") : [])
             if (EpochPattern().Match(System.IO.Path.GetFileName(file)) is { Success: true } match)
                 yield return (file, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
     }

@@ -92,7 +92,7 @@ public sealed class Trainer
     }
 
     /// <summary>A run that goes on from a checkpoint.</summary>
-    /// <param name="path">A checkpoint, or the output directory of a run: its newest one.</param>
+    /// <param name="path">A checkpoint, or the output directory of a run: its latest one, or the newest that is not damaged.</param>
     /// <param name="model">The model to go on with, of the same shape: it becomes the checkpoint's when the run begins; null: a new object.</param>
     /// <param name="data">The data of the run: the same images of the same classes.</param>
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
@@ -100,12 +100,13 @@ public sealed class Trainer
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
     /// <exception cref="EngineException">
-    /// <c>CheckpointNotFound</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>, <c>ClassMismatch</c>, <c>ModelInTraining</c>.
+    /// <c>CheckpointNotFound</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>,
+    /// <c>ClassMismatch</c>, <c>ModelInTraining</c>.
     /// </exception>
     public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null, int? threads = null,
         Action<string>? warn = null)
     {
-        Checkpoint checkpoint = Checkpoint.Load(OutputDirectory.FindCheckpoint(path));
+        Checkpoint checkpoint = CheckpointFinder.Load(path, warn);
         (ModelSnapshot start, ImageDataset matched) = ClassMatching.ForTraining(checkpoint.Model, data, warn);
         TrainingOptions saved = checkpoint.State.Options, wanted = change(saved);
         if (wanted.Precision == Precision.Auto)
@@ -182,6 +183,9 @@ public sealed class Trainer
             Output?.Begin();
             // All that can refuse has agreed.
             _model.Snapshot = _start;
+            // A process that ended while it kept this epoch may have kept a part of its files.
+            if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
+                Output?.SaveEpoch(ToCheckpoint(optimizer));
             bool isWhole = true;
             long start = Stopwatch.GetTimestamp();
             // A run that had lost patience before it was resumed has none now.

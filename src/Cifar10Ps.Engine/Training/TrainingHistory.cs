@@ -22,14 +22,32 @@ public sealed class TrainingHistory
 
     /// <summary>Reads a history.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
-    /// <exception cref="EngineException"><c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.</exception>
-    public static TrainingHistory Read(string path)
+    /// <param name="warn">Receives a sentence about damaged checkpoints of a folder that are passed over; null discards it.</param>
+    /// <exception cref="EngineException">
+    /// <c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>FileDamaged</c>,
+    /// <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.
+    /// </exception>
+    public static TrainingHistory Read(string path, Action<string>? warn = null)
     {
         if (!Directory.Exists(path))
             return ReadFile(path, path);
-        string? file = new[] { OutputDirectory.LatestName, OutputDirectory.LogName }.Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
-        return file is not null ? ReadFile(path, file) : throw new EngineException("HistoryNotFound", ErrorKind.NotFound,
-            $"'{path}' is no output directory of a run: it has neither '{OutputDirectory.LatestName}' nor '{OutputDirectory.LogName}'. Name an output directory, a checkpoint or a log.");
+        string log = Path.Combine(path, OutputDirectory.LogName);
+        try
+        {
+            return Of(path, CheckpointFinder.Load(path, warn).State);
+        }
+        catch (EngineException e) when (e.Kind is ErrorKind.InvalidData or ErrorKind.NotFound && File.Exists(log))
+        {
+            if (e.Kind == ErrorKind.InvalidData)
+                warn?.Invoke($"{e.Message} '{log}' is read instead.");
+            return ReadFile(path, log);
+        }
+        catch (EngineException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            throw new EngineException("HistoryNotFound", ErrorKind.NotFound,
+                $"'{path}' is no output directory of a run: it has neither a checkpoint nor '{OutputDirectory.LogName}'. "
+                + "Name an output directory, a checkpoint or a log.", e);
+        }
     }
 
     private static TrainingHistory ReadFile(string source, string file)
@@ -45,7 +63,8 @@ public sealed class TrainingHistory
             throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is no log of a run: {e.Message}.", e);
         }
 
-        TrainingState state = Checkpoint.Load(file).State;
-        return new TrainingHistory(source, state.History, state.StopReason);
+        return Of(source, Checkpoint.Load(file).State);
     }
+
+    private static TrainingHistory Of(string source, TrainingState state) => new(source, state.History, state.StopReason);
 }

@@ -30,7 +30,7 @@ public sealed class GetTrainingHistoryCommand : EngineCommand
         {
             try
             {
-                Write(TrainingHistory.Read(path));
+                Write(TrainingHistory.Read(path, WriteWarning));
             }
             catch (EngineException e)
             {

@@ -29,7 +29,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
 
     /// <summary>Peak learning rate.</summary>
     [Parameter]
-    [ValidateRange(1e-12, 1e6)]
+    [ValidateRange(TrainingOptions.MinimumLearningRate, TrainingOptions.MaximumLearningRate)]
     [NumberTransformation]
     public double LearningRate { get; set; }
 
@@ -183,14 +183,16 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
     {
-        string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(Cifar10Ps.OutputDirectory.FindCheckpoint(ToSingleFile(ResumeFrom)));
+        string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(ToSingleFile(ResumeFrom));
         string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToOutputFile(OutputDirectory));
         if (folder is null)
             return null;
         OutputDirectory output = new(folder, KeepCheckpoints, replace: folder != resumed);
         if (output.HasRun && folder != resumed && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
-                $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force.");
+                output.HasCheckpoint
+                    ? $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force."
+                    : $"'{folder}' holds files of another run, but no checkpoint to go on from. Replace them with -Force, or take another -OutputDirectory.");
         return output;
     }
 }

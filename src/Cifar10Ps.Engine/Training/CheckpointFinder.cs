@@ -1,0 +1,73 @@
+namespace Cifar10Ps;
+
+/// <summary>Reads the checkpoint that a run goes on from: a file, or the newest one of an output directory that is not damaged.</summary>
+internal static class CheckpointFinder
+{
+    /// <summary>Reads a checkpoint.</summary>
+    /// <param name="path">A checkpoint, or the output directory of a run.</param>
+    /// <param name="warn">Receives a sentence that names damaged checkpoints and the one that is used instead; null discards it.</param>
+    /// <exception cref="EngineException">
+    /// <c>CheckpointNotFound</c>, and those of <see cref="Checkpoint.Load"/>: of a file, or where a folder has no other checkpoint.
+    /// </exception>
+    public static Checkpoint Load(string path, Action<string>? warn = null)
+    {
+        if (!Directory.Exists(path))
+            return LoadFile(path);
+        List<(string File, EngineException Error)> damaged = [];
+        if (Newest(path, damaged) is not var (file, checkpoint))
+            throw damaged is [(_, EngineException error), ..] ? Amended(error, "No other checkpoint of its run can be read: start the run anew.") : NotFound(path);
+        if (damaged.Count > 0)
+            warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, {Place(checkpoint)}.");
+        return checkpoint;
+    }
+
+    /// <summary>There is no checkpoint at a path.</summary>
+    public static EngineException NotFound(string path) => new("CheckpointNotFound", ErrorKind.NotFound,
+        $"There is no checkpoint {(Directory.Exists(path) ? "in " : "")}'{path}'. Name a checkpoint file, or the output directory of a run.");
+
+    /// <summary>Reads a file that was named, which nothing replaces silently.</summary>
+    private static Checkpoint LoadFile(string path)
+    {
+        if (!File.Exists(path))
+            throw NotFound(path);
+        try
+        {
+            return Checkpoint.Load(path);
+        }
+        catch (EngineException e) when (IsDamage(e) && Newest(Path.GetDirectoryName(Path.GetFullPath(path))!, []) is var (file, checkpoint))
+        {
+            throw Amended(e, $"'{file}' is intact, {Place(checkpoint)}: go on from that.");
+        }
+    }
+
+    /// <summary>The latest checkpoint; where it is missing or damaged, of the others the one with the most steps.</summary>
+    private static (string File, Checkpoint Checkpoint)? Newest(string folder, List<(string File, EngineException Error)> damaged)
+    {
+        return FirstIntact(OutputDirectory.LatestIn(folder))
+            ?? new[] { FirstIntact(OutputDirectory.EpochsIn(folder)), FirstIntact(OutputDirectory.BestIn(folder)) }
+                .Where(found => found is not null).MaxBy(found => found!.Value.Checkpoint.State.Step);
+
+        (string File, Checkpoint Checkpoint)? FirstIntact(IEnumerable<string> files)
+        {
+            foreach (string file in files)
+            {
+                try
+                {
+                    return (file, Checkpoint.Load(file));
+                }
+                catch (EngineException e) when (IsDamage(e))
+                {
+                    damaged.Add((file, e));
+                }
+            }
+
+            return null;
+        }
+    }
+
+    private static bool IsDamage(EngineException error) => error.Kind == ErrorKind.InvalidData;
+
+    private static string Place(Checkpoint checkpoint) => $"of step {checkpoint.State.Step}, after {checkpoint.State.History.Count} epochs";
+
+    private static EngineException Amended(EngineException error, string advice) => new(error.ErrorId, error.Kind, $"{error.Message} {advice}", error);
+}
