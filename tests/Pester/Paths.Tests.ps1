@@ -4,24 +4,24 @@ BeforeAll { . $PSScriptRoot/Setup.ps1 }
 Describe 'Paths' {
     BeforeAll {
         $red = [Convert]::FromBase64String('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC')
-        $home1 = New-Item TestDrive:/home -ItemType Directory
-        $null = New-Item "$home1/in [1]", "$home1/folder" -ItemType Directory
-        Push-Location $home1
-        [IO.File]::WriteAllBytes("$home1/red.png", $red)
+        $place = New-Item TestDrive:/home -ItemType Directory
+        $null = New-Item "$place/folder" -ItemType Directory
+        Push-Location $place
+        [IO.File]::WriteAllBytes("$place/red.png", $red)
         $null = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -OutputDirectory run
         $reports = Get-TrainingHistory run
 
         function New-Folder([string] $Path) {
             foreach ($class in 'a', 'b') {
                 $null = New-Item "$Path/$class" -ItemType Directory
-                [IO.File]::WriteAllBytes("$home1/$Path/$class/1.png", $red)
+                [IO.File]::WriteAllBytes("$place/$Path/$class/1.png", $red)
             }
         }
 
         function New-Cifar([string] $Path) {
             $null = New-Item $Path -ItemType Directory
             foreach ($name in (1..5 | ForEach-Object { "data_batch_$_.bin" }) + 'test_batch.bin') {
-                $file = [IO.File]::Create("$home1/$Path/$name")
+                $file = [IO.File]::Create("$place/$Path/$name")
                 $file.SetLength(30730000)
                 $file.Dispose()
             }
@@ -44,6 +44,7 @@ Describe 'Paths' {
         @{ cmdlet = 'Get-Cifar10'; make = { param($p) New-Cifar $p }; read = { param($p) (Get-Cifar10 $p -TrainCount 1 -TestCount 1).Source } }
         @{ cmdlet = 'Get-TrainingHistory'; make = { param($p) Copy-Item run $p -Recurse }; read = { param($p) (Get-TrainingHistory $p)[0].Run } }
     ) {
+        $null = New-Item "$cmdlet-in [1]" -ItemType Directory
         foreach ($name in 'x[1]', 'x1', 'y1', 'in [1]/z1', 'in [1]/z2') { & $make "$cmdlet-$name" }
         & $read "$cmdlet-x[1]" | Split-Path -Leaf | Should -Be "$cmdlet-x[1]"
         & $read "$cmdlet-y[1]" | Split-Path -Leaf | Should -Be "$cmdlet-y1"
