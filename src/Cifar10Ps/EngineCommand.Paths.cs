@@ -23,9 +23,19 @@ public abstract partial class EngineCommand
     {
         foreach (string path in paths)
         {
-            IReadOnlyList<string> files = isLiteral ? [ToFilePath(path)] : Match(path);
-            if (files.Count == 0)
-                WriteError(ToErrorRecord(NothingMatches(path), path));
+            IReadOnlyList<string> files = [];
+            try
+            {
+                files = isLiteral ? [ToFilePath(path)] : Match(path);
+                if (files.Count == 0)
+                    WriteError(ToErrorRecord(NothingMatches(path), path));
+            }
+            catch (SessionStateException e)
+            {
+                // Such as a drive that does not exist.
+                WriteError(new ErrorRecord(e.ErrorRecord, e));
+            }
+
             foreach (string file in files)
                 yield return file;
         }

@@ -50,6 +50,7 @@ public sealed class PathTests : IDisposable
         foreach (string nothing in new[] { "q[1]", "q*", "q[", "in [1]/q?", "nowhere/*" })
             AssertError("FileNotFound", string.Format(null, read, $"'{nothing}'"));
         AssertError("NotAFileSystemPath", string.Format(null, read, "'Env:PATH'"));
+        AssertError("DriveNotFound", string.Format(null, read, "'nowhere:/x'"));
     }
 
     [Theory]
@@ -75,6 +76,8 @@ public sealed class PathTests : IDisposable
 
         AssertError("FileNotFound", string.Format(null, write, $"'none*{ending}'"));
         AssertError("AmbiguousPath", string.Format(null, write, $"'*{ending}'"));
+        AssertError("NotARegularFile", string.Format(null, write, "'other/'"));
+        Assert.False(Directory.Exists(_session.Folder["other"]));
         Directory.Move(_session.Folder["folder"], _session.Folder["folder" + ending]);
         AssertError("NotARegularFile", string.Format(null, write, $"'folder{ending}'"));
     }
@@ -152,6 +155,17 @@ public sealed class PathTests : IDisposable
         _session.Run("New-Cifar cifar; $null = New-Item empty, cifar-10-batches-py -ItemType Directory; Set-Content cifar-10-batches-py/data_batch_1 x; Set-Content scan.tif \"II*`0\"");
 
         AssertError(id, script);
+    }
+
+    [Fact]
+    public void A_drive_that_does_not_exist_does_not_keep_the_next_path_from_being_read()
+    {
+        Prepare();
+
+        Outcome outcome = _session.Try("Invoke-Inference $model nowhere:/a.png, red.png");
+
+        Assert.Equal("DriveNotFound", Assert.Single(outcome.Errors).Id);
+        Assert.Single(outcome.Output);
     }
 
     [Fact]

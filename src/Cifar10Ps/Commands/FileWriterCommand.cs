@@ -37,6 +37,8 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>Whether the user wants a file to be written; an existing one is an error without <see cref="Force"/>.</summary>
     protected bool MayWrite(string file)
     {
+        if (System.IO.Path.EndsInDirectorySeparator(file))
+            throw new EngineException("NotARegularFile", ErrorKind.InvalidArgument, $"'{file}' is the name of a folder. Name a file.");
         RegularFile.Require(file);
         if (File.Exists(file) && !Force)
         {

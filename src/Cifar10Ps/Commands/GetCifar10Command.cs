@@ -9,7 +9,7 @@ public sealed class GetCifar10Command : EngineCommand
 {
     private const string PathSet = "Path", LiteralPathSet = "LiteralPath", SyntheticSet = "Synthetic";
 
-    /// <summary>A folder with the .bin files, or cifar-10-binary.tar.gz; a wildcard must mean one of them.</summary>
+    /// <summary>A folder with the .bin files, or cifar-10-binary.tar.gz; or a pattern that matches one of them.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
