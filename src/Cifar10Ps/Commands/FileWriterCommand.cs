@@ -32,13 +32,16 @@ public abstract class FileWriterCommand : EngineCommand
     protected abstract string Question { get; }
 
     /// <summary>The file that the user means.</summary>
-    protected string ToFile() => LiteralPath is not null ? ToFilePath(LiteralPath) : ToOutputFile(Path!);
+    protected string ToFile()
+    {
+        string file = LiteralPath is not null ? ToFilePath(LiteralPath) : ToOutputFile(Path!);
+        return !System.IO.Path.EndsInDirectorySeparator(file) ? file
+            : throw new EngineException("NotARegularFile", ErrorKind.InvalidArgument, $"'{file}' is the name of a folder. Name a file.");
+    }
 
     /// <summary>Whether the user wants a file to be written; an existing one is an error without <see cref="Force"/>.</summary>
     protected bool MayWrite(string file)
     {
-        if (System.IO.Path.EndsInDirectorySeparator(file))
-            throw new EngineException("NotARegularFile", ErrorKind.InvalidArgument, $"'{file}' is the name of a folder. Name a file.");
         RegularFile.Require(file);
         if (File.Exists(file) && !Force)
         {
