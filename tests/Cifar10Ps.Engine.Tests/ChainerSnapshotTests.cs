@@ -7,7 +7,7 @@ namespace Cifar10Ps.Tests;
 public sealed class ChainerSnapshotTests : IDisposable
 {
     private const string Log = """[{"main/loss": 2.25, "main/accuracy": 0.125, "validation/main/loss": 2.5, "validation/main/accuracy": 0.25, "epoch": 1, "iteration": 4, "elapsed_time": 20.5}]""";
-    private static readonly ImageDataset Data = SyntheticImages.Create(120, 20);
+    private static readonly ImageDataset Data = SyntheticImages.Create(120, 20).WithClasses(Cifar10Reader.Classes);
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -121,7 +121,7 @@ public sealed class ChainerSnapshotTests : IDisposable
         WriteSnapshot(_folder["snapshot"], ChainerFileTests.OriginalModel());
 
         Assert.Contains("without the state of a run", AssertError("InvalidCheckpoint", () => Checkpoint.Load(_folder["model"])).Message, StringComparison.Ordinal);
-        Assert.Contains("120 images", AssertError("CheckpointMismatch", () => Trainer.Resume(_folder["snapshot"], null, SmallImages(40, 4, side: 16), o => o)).Message, StringComparison.Ordinal);
+        Assert.Contains("120 images", AssertError("CheckpointMismatch", () => Trainer.Resume(_folder["snapshot"], null, SmallImages(40, 4, side: 16).WithClasses(Cifar10Reader.Classes), o => o)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>A snapshot after one epoch of 120 images in four batches of 32, of which the last took eight images of the next epoch.</summary>

@@ -201,13 +201,8 @@ public sealed class ClassMatchingTests : IDisposable
         LabeledImage Moved(LabeledImage image) => image.WithLabel(last - image.Label);
     }
 
-    private static ImageDataset Renamed(ImageDataset data, params (string From, string To)[] names)
-    {
-        string[] classes = [.. data.Classes.Select(name => names.FirstOrDefault(pair => pair.From == name, (From: name, To: name)).To)];
-        return new ImageDataset(data.Name, data.Source, classes, [.. data.Train.Select(Moved)], [.. data.Test.Select(Moved)]);
-
-        LabeledImage Moved(LabeledImage image) => new(image.Index, image.Label, classes[image.Label], image.Width, image.Height, image.Pixels);
-    }
+    private static ImageDataset Renamed(ImageDataset data, params (string From, string To)[] names) =>
+        data.WithClasses([.. data.Classes.Select(name => names.FirstOrDefault(pair => pair.From == name, (From: name, To: name)).To)]);
 
     private static ImageDataset Changed(ImageDataset data, Func<LabeledImage, bool> which, Func<LabeledImage, LabeledImage> change) =>
         new(data.Name, data.Source, data.Classes, [.. data.Train.Select(image => which(image) ? change(image) : image)], data.Test);

@@ -191,6 +191,14 @@ internal static class TestSupport
             image.GetPixels().Where((_, i) => i % 32 % (32 / side) == 0 && i / 32 % (32 / side) == 0).ToArray());
     }
 
+    /// <summary>The same images under other names of their classes.</summary>
+    public static ImageDataset WithClasses(this ImageDataset data, params string[] classes)
+    {
+        return new ImageDataset(data.Name, data.Source, classes, [.. data.Train.Select(Renamed)], [.. data.Test.Select(Renamed)]);
+
+        LabeledImage Renamed(LabeledImage image) => new(image.Index, image.Label, classes[image.Label], image.Width, image.Height, image.Pixels);
+    }
+
     public static TrainingOptions TinyOptions(OptimizerKind optimizer = OptimizerKind.Sgd, int epochs = 2) =>
         Recipes.Options(Recipe.Fast, optimizer) with { Epochs = epochs, BatchSize = 32, Seed = 3 };
 

@@ -38,7 +38,7 @@ public class TrainingMemoryTests
     public void Images_of_other_sizes_can_be_learned(int side)
     {
         LabeledImage[] images = [.. Enumerable.Range(0, 24).Select(i => Solid(i, i % 2, (byte)(i % 2 * 200), 90, 90, side))];
-        ImageDataset data = new("Solid", "", ["dark", "red"], images, images);
+        ImageDataset data = new("Solid", "", ["class 0", "class 1"], images, images);
         ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, 1);
 
         EpochReport[] reports = Trainer.Start(model, data, TinyOptions(epochs: 8) with { BatchSize = 8, LearningRate = 0.02 }, threads: 2).RunToEnd();
