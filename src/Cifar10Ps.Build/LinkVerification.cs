@@ -8,8 +8,8 @@ namespace Cifar10Ps.Build;
 internal static class LinkVerification
 {
     /// <summary>Declared by TorchSharp 0.107.0, and in its native library on no platform; the engine calls none of them.</summary>
-    private static readonly string[] Unanswered =
-        ["THSJIT_getDimensionedTensorTypeDimensions", "THSJIT_getDimensionedTensorDevice", "THSLinalg_dot", "THSTensor_eig", "THSTorch_lstsq"];
+    private static readonly string[] Unanswered = ["THSJIT_getDimensionedTensorTypeDimensions", "THSJIT_getDimensionedTensorDevice",
+        "THSLinalg_dot", "THSTensor_eig", "THSTorch_lstsq"];
 
     /// <summary>Reads the module's native libraries, and what its assemblies call of them.</summary>
     /// <param name="folder">The folder with the libraries and their list, native-libraries.txt.</param>
@@ -20,7 +20,8 @@ internal static class LinkVerification
     {
         string[] files = [.. File.ReadLines(Path.Combine(folder, "native-libraries.txt")).Select(line => line.Split(' ')[0])];
         NativeLibrary[] libraries = [.. files.Select(file => NativeLibrary.Read(Path.Combine(folder, file)))];
-        Import[] calls = [.. from call in ReadCalls(folder) let library = Find(call.Library) where library is not null && !Unanswered.Contains(call.Symbol)
+        Import[] calls = [.. from call in ReadCalls(folder) let library = Find(call.Library)
+                             where library is not null && !Unanswered.Contains(call.Symbol)
                              select new Import(library, platform.ToSymbol(call.Symbol))];
 
         string[] problems = Check(libraries, calls, platform);
@@ -28,12 +29,14 @@ internal static class LinkVerification
         Import[] imports = [.. libraries.SelectMany(l => l.Imports)];
         IEnumerable<string> newest = imports.Where(i => i.Version is not null && platform.Has(i.Library!)).Select(i => i.Version!)
             .GroupBy(v => v.Split('_')[0]).Select(g => g.MaxBy(Platform.Number)!);
-        summary = $"{platform.Name}: {libraries.Length} libraries with {imports.Length:N0} imports, {calls.Length:N0} calls of assemblies: {problems.Length} missing or wrong. "
-            + $"Of the system: {string.Join(", ", [.. platform.System.Where(s => libraries.Any(l => l.Needs.Any(n => platform.Has(n, s)))), .. newest])}.";
+        IEnumerable<string> system = platform.System.Where(s => libraries.Any(l => l.Needs.Any(n => platform.Has(n, s))));
+        summary = $"{platform.Name}: {libraries.Length} libraries with {imports.Length:N0} imports, {calls.Length:N0} calls of assemblies: "
+            + $"{problems.Length} missing or wrong. Of the system: {string.Join(", ", system.Concat(newest))}.";
         return problems;
 
         // DllImport("x") means x.dll, libx.so or libx.dylib. What others call a library need not be the name of its file.
-        string? Find(string name) => libraries.Zip(files).FirstOrDefault(l => Path.GetFileNameWithoutExtension(l.Second) is string file && (file == name || file == $"lib{name}")).First?.Name;
+        string? Find(string name) => libraries.Zip(files, (library, file) => (library.Name, File: Path.GetFileNameWithoutExtension(file)))
+            .FirstOrDefault(l => l.File == name || l.File == $"lib{name}").Name;
     }
 
     /// <summary>Finds what libraries ask for and neither another of them nor the system has.</summary>
@@ -44,7 +47,8 @@ internal static class LinkVerification
     {
         NativeLibrary[] users = [new("The module", platform.Machine, [], calls, []), .. libraries];
         Dictionary<string, NativeLibrary> byName = libraries.ToDictionary(l => l.Name, platform.Names);
-        HashSet<string> needed = new(users.SelectMany(u => u.Needs.Concat(u.Imports.Select(i => i.Library).OfType<string>())), platform.Names);
+        HashSet<string> needed = new(users.SelectMany(u => u.Needs.Concat(u.Imports.Select(i => i.Library).OfType<string>())),
+            platform.Names);
         return
         [
             .. libraries.Where(l => l.Machine != platform.Machine).Select(l => $"{l.Name} is {l.Machine}, not {platform.Machine}."),
@@ -70,10 +74,13 @@ internal static class LinkVerification
             if (!assembly.HasMetadata)
                 continue;
             MetadataReader reader = assembly.GetMetadataReader();
-            foreach (MethodDefinition method in reader.MethodDefinitions.Select(reader.GetMethodDefinition).Where(m => m.Attributes.HasFlag(MethodAttributes.PinvokeImpl)))
+            foreach (MethodDefinition method in reader.MethodDefinitions.Select(reader.GetMethodDefinition))
             {
+                if (!method.Attributes.HasFlag(MethodAttributes.PinvokeImpl))
+                    continue;
                 MethodImport import = method.GetImport();
-                yield return (Path.GetFileNameWithoutExtension(reader.GetString(reader.GetModuleReference(import.Module).Name)), reader.GetString(import.Name));
+                string library = reader.GetString(reader.GetModuleReference(import.Module).Name);
+                yield return (Path.GetFileNameWithoutExtension(library), reader.GetString(import.Name));
             }
         }
     }

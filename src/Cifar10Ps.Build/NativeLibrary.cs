@@ -32,7 +32,8 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
             if (ElfFile.IsElf(file))
                 return ReadElf(Path.GetFileName(path), ElfFile.Read(file, new ElfReaderOptions { UseSubStream = true }));
             if (MachOFatFile.IsFat(file))
-                return ReadMachO(MachOFatFile.Read(file, new MachOReaderOptions { UseSubStream = true }).Slices.Single(s => s.CpuType == MachOCpuType.Arm64).File!);
+                return ReadMachO(MachOFatFile.Read(file, new MachOReaderOptions { UseSubStream = true })
+                    .Slices.Single(s => s.CpuType == MachOCpuType.Arm64).File!);
             return MachOFile.IsMachO(file)
                 ? ReadMachO(MachOFile.Read(file, new MachOReaderOptions { UseSubStream = true }))
                 : ReadPE(Path.GetFileName(path), PEFile.Read(file, new PEImageReaderOptions { UseSubStream = true }));
@@ -45,12 +46,15 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
 
     private static NativeLibrary ReadPE(string name, PEFile file)
     {
-        var imports = (file.Directories.Import?.Entries ?? []).Select(e => (Library: e.ImportDllNameLink.Resolve()!, Symbols: e.ImportLookupTable.Entries));
-        var delayed = (file.Directories.DelayImport?.Entries ?? []).Select(e => (Library: e.DllName.Resolve()!, Symbols: e.DelayImportNameTable.Entries));
+        var imports = (file.Directories.Import?.Entries ?? [])
+            .Select(e => (Library: e.ImportDllNameLink.Resolve()!, Symbols: e.ImportLookupTable.Entries));
+        var delayed = (file.Directories.DelayImport?.Entries ?? [])
+            .Select(e => (Library: e.DllName.Resolve()!, Symbols: e.DelayImportNameTable.Entries));
         var all = imports.Concat(delayed).ToArray();
         PEExportDirectory? exports = file.Directories.Export;
         return new(name, $"PE {file.CoffHeader.Machine}", [.. all.Select(i => i.Library)],
-            [.. all.SelectMany(i => i.Symbols.Select(s => new Import(i.Library, s.IsImportByOrdinal ? $"#{s.Ordinal}" : s.HintName.Resolve().Name!)))],
+            [.. from import in all from symbol in import.Symbols
+                select new Import(import.Library, symbol.IsImportByOrdinal ? $"#{symbol.Ordinal}" : symbol.HintName.Resolve().Name!)],
             [.. (exports?.ExportNameTable?.Values ?? []).Select(e => e.Resolve()!),
                 .. (exports?.ExportFunctionAddressTable?.Values ?? []).Select((_, i) => $"#{exports!.OrdinalBase + i}")]);
     }
@@ -62,13 +66,14 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
         // The ordinal of a symbol is the position of its library, from one; others are special: any library may have it.
         return new(file.IdDylib?.Name ?? "", $"Mach-O {file.CpuType}", [.. libraries.Where(l => !l.IsWeak).Select(l => l.Name)],
             [.. symbols.Where(s => s.Kind == MachOSymbolKind.Undefined && (s.Description & WeakReference) == 0)
-                .Select(s => new Import(s.LibraryOrdinal >= 1 && s.LibraryOrdinal <= libraries.Length ? libraries[s.LibraryOrdinal - 1].Name : null, s.Name))],
+                .Select(s => new Import(libraries.ElementAtOrDefault(s.LibraryOrdinal - 1)?.Name, s.Name))],
             [.. symbols.Where(s => s.Kind != MachOSymbolKind.Undefined && !s.IsPrivateExternal).Select(s => s.Name)]);
     }
 
     private static NativeLibrary ReadElf(string name, ElfFile file)
     {
-        ElfSymbol[] symbols = [.. file.Sections.OfType<ElfSymbolTable>().Single(t => t.Type == ElfSectionType.DynamicLinkerSymbolTable).Entries];
+        ElfSymbol[] symbols =
+            [.. file.Sections.OfType<ElfSymbolTable>().Single(t => t.Type == ElfSectionType.DynamicLinkerSymbolTable).Entries];
         byte[] versions = Content(file, ElfSectionType.GnuVersionSymbolTable, out _);
         Dictionary<int, (string Library, string Version, bool IsWeak)> needs = ReadVersionNeeds(file);
         List<Import> imports = [];
@@ -89,10 +94,11 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
         }
 
         string[] libraries = [.. file.Sections.OfType<ElfDynamicLinkingTable>().SelectMany(t => t.GetNeededLibraries())];
-        return new(name, $"ELF {file.Arch.Value.ToString().Replace("EM_", "", StringComparison.Ordinal)}", libraries, [.. imports], exports);
+        string machine = file.Arch.Value.ToString().Replace("EM_", "", StringComparison.Ordinal);
+        return new(name, $"ELF {machine}", libraries, [.. imports], exports);
     }
 
-    /// <summary>The versions that symbols are taken in, by their index: the chain of libraries, and of each its chain of versions.</summary>
+    /// <summary>The versions that symbols are taken in, by their index: a chain of libraries, each with a chain of versions.</summary>
     private static Dictionary<int, (string Library, string Version, bool IsWeak)> ReadVersionNeeds(ElfFile file)
     {
         Dictionary<int, (string, string, bool)> needs = [];

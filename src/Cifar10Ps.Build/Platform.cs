@@ -10,13 +10,14 @@ namespace Cifar10Ps.Build;
 internal sealed record Platform(string Name, string Machine, string[] System, params string[] Newest)
 {
     // The last four are the Visual C++ runtime, which users install.
-    private static readonly string[] Windows = ["kernel32.dll", "advapi32.dll", "ole32.dll", "user32.dll", "rpcrt4.dll", "ws2_32.dll", "dbghelp.dll",
-        "imagehlp.dll", "wintrust.dll", "fontsub.dll", "d3d12.dll", "d3dcompiler_47.dll", "api-ms-win-crt-*.dll",
+    private static readonly string[] Windows = ["kernel32.dll", "advapi32.dll", "ole32.dll", "user32.dll", "rpcrt4.dll", "ws2_32.dll",
+        "dbghelp.dll", "imagehlp.dll", "wintrust.dll", "fontsub.dll", "d3d12.dll", "d3dcompiler_47.dll", "api-ms-win-crt-*.dll",
         "msvcp140.dll", "vcruntime140.dll", "vcruntime140_1.dll", "vcomp140.dll"];
 
     private static readonly Platform[] All =
     [
-        new("linux-x64", "ELF X86_64", ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2", "libgcc_s.so.1", "libstdc++.so.6"],
+        new("linux-x64", "ELF X86_64",
+            ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2", "libgcc_s.so.1", "libstdc++.so.6"],
             "GLIBC_2.35", "GLIBCXX_3.4.30", "CXXABI_1.3.13", "GCC_12.0.0"),
         new("win-x64", "PE Amd64", Windows),
         new("win-arm64", "PE Arm64", Windows),
@@ -29,7 +30,8 @@ internal sealed record Platform(string Name, string Machine, string[] System, pa
         ?? throw new InvalidDataException($"There is no platform '{name}'; there are {string.Join(", ", All.Select(p => p.Name))}.");
 
     /// <summary>How its loader compares the names of libraries.</summary>
-    public StringComparer Names => Machine.StartsWith("PE", StringComparison.Ordinal) ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal;
+    public StringComparer Names =>
+        Machine.StartsWith("PE", StringComparison.Ordinal) ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal;
 
     /// <summary>The symbol of a C function: Mach-O puts an underscore before its name.</summary>
     public string ToSymbol(string function) => Machine.StartsWith("Mach-O", StringComparison.Ordinal) ? '_' + function : function;

@@ -10,7 +10,8 @@ public sealed class PackagingTests
 
     /// <summary>The module for this machine, and for what other platforms it was assembled here.</summary>
     public static TheoryData<string> Modules => [.. Directory.GetDirectories(Path.Combine(TestEnvironment.Root, "artifacts"))
-        .Select(folder => Path.Combine(folder, "Cifar10Ps")).Where(Directory.Exists).Select(folder => Path.GetRelativePath(TestEnvironment.Root, folder))];
+        .Select(folder => Path.Combine(folder, "Cifar10Ps")).Where(Directory.Exists)
+        .Select(folder => Path.GetRelativePath(TestEnvironment.Root, folder))];
 
     [Theory]
     [MemberData(nameof(Modules))]
@@ -18,14 +19,16 @@ public sealed class PackagingTests
     {
         string folder = Path.Combine(TestEnvironment.Root, module);
         // File names stand in the first column of the table, with wildcards where a platform decides on the rest.
-        string[] named = [.. Regex.Matches(File.ReadAllText(Path.Combine(folder, "ThirdPartyNotices.txt")), @"[\w.]+(\.dll|\.dylib|\.so|-\*|\*)").Select(match => match.Value)];
+        string notices = File.ReadAllText(Path.Combine(folder, "ThirdPartyNotices.txt"));
+        string[] named = [.. Regex.Matches(notices, @"[\w.]+(\.dll|\.dylib|\.so|-\*|\*)").Select(match => match.Value)];
 
         string[] unnamed = [.. Directory.GetFiles(Path.Combine(folder, "dependencies")).Select(file => Path.GetFileName(file))
             .Where(file => !file.StartsWith("Cifar10Ps.", StringComparison.Ordinal) && file != "native-libraries.txt")
             .Where(file => !named.Any(name => FileSystemName.MatchesSimpleExpression(name, file)))];
 
         Assert.Empty(unnamed);
-        Assert.All(["libtorch.txt", "Skia.txt", "Inter.txt"], licence => Assert.True(File.Exists(Path.Combine(folder, "licenses", licence)), licence));
+        Assert.All(["libtorch.txt", "Skia.txt", "Inter.txt"],
+            licence => Assert.True(File.Exists(Path.Combine(folder, "licenses", licence)), licence));
     }
 
     [Fact]

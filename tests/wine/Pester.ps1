@@ -1,0 +1,12 @@
+# Runs the Pester suite. The last line counts.
+param(
+    [Parameter(Mandatory)] [string] $Module,
+    [Parameter(Mandatory)] [string] $Pester
+)
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$env:CIFAR10PS_MODULE = $Module
+Import-Module $Pester
+$run = Invoke-Pester -Path $PSScriptRoot/../Pester -Output Normal -PassThru
+"Pester: $($run.PassedCount) passed, $($run.FailedCount) failed, $($run.SkippedCount) skipped"
+exit $run.FailedCount

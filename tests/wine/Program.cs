@@ -1,0 +1,2 @@
+// What pwsh.exe does.
+return Microsoft.PowerShell.ConsoleShell.Start("", "", args);
