@@ -21,7 +21,7 @@ public sealed class CheckpointCompleter : IArgumentCompleter
             // As typed: with ./ or without.
             string shown = word.StartsWith("./", StringComparison.Ordinal) ? "./" + path : path;
             if (shown.StartsWith(word, StringComparison.OrdinalIgnoreCase) && known.Add(Path.GetFullPath(path, location)))
-                results.Add(new CompletionResult(Quote(parameterName == "Path" ? WildcardPattern.Escape(shown) : shown), shown, CompletionResultType.ParameterValue, path));
+                results.Add(new CompletionResult(Quote(parameterName == "Path" ? WildcardPattern.Escape(shown) : shown), DisplayText.Escape(shown), CompletionResultType.ParameterValue, DisplayText.Escape(path)));
         }
 
         return results.Concat(CompletionCompleters.CompleteFilename(wordToComplete).Where(other => !known.Contains(other.ToolTip)));

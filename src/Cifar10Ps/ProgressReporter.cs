@@ -33,7 +33,7 @@ internal sealed class ProgressReporter(Action<ProgressRecord> write) : IDisposab
 
     /// <summary>A record of work of which a part is done.</summary>
     public static ProgressRecord Record(int id, string activity, string status, double done, double total, TimeSpan? left = null, int parent = -1) =>
-        new(id, activity, status)
+        new(id, DisplayText.Escape(activity), DisplayText.Escape(status))
         {
             ParentActivityId = parent,
             PercentComplete = total > 0 ? (int)Math.Clamp(100 * done / total, 0, 100) : -1,

@@ -1,3 +1,4 @@
+using System.Text;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -30,6 +31,17 @@ public sealed class DisplayTextTests : IDisposable
         Assert.Equal([@"\u001b]0;title\u0007", "dog"], model.Classes);
         Assert.Equal(model.Classes, ModelFile.Load(_folder["model"]).Classes);
         AssertError("InvalidClasses", () => ImageClassifier.NewResNet(8, ["\e", @"\u001b"], Shortcut.Projection, seed: 1));
+    }
+
+    [Fact]
+    public void An_error_brings_no_cause_that_quotes_control_characters()
+    {
+        byte[] header = Encoding.UTF8.GetBytes("""{"a\u001b[2J":{"dtype":"odd","shape":[],"data_offsets":[0,0]}}""");
+
+        EngineException error = AssertError("InvalidSafetensors", () => ModelFile.Load(_folder.Write("evil", [.. BitConverter.GetBytes((long)header.Length), .. header])));
+
+        Assert.Contains(@"'a\u001b[2J'", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', error.ToString());
     }
 
     [Fact]

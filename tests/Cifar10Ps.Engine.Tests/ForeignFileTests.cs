@@ -174,6 +174,14 @@ public sealed class ForeignFileTests : IDisposable
         Assert.Contains("has no 'convolution1.weight', 'layer1.0.convolution1.weight', 'layer1.0.convolution2.weight' and 4 more", message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Names_of_a_network_with_more_values_than_any_model_here_are_told_too()
+    {
+        object net = Map(("net", Map(("layer1.0.conv1.weight", Scalar), ("layer4.0.conv1.weight", Cut("Float", "0", 0, [512, 512, 64], [0, 0, 0])))));
+
+        Assert.Contains("has no 'layer4.0.conv1.weight'", AssertError("InvalidModel", () => Load(Torch(net))).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(float.NaN, "fc.weight")]
     [InlineData(float.PositiveInfinity, "layer2.0.bn1.bias")]

@@ -205,7 +205,8 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void AD03_AC06_no_parameter_takes_a_secret()
     {
-        Assert.DoesNotContain(OwnParameters(), own => Secret().IsMatch(own.Parameter.Name));
+        // The key of Import-Model is that of an entry in a file, as a dictionary has keys.
+        Assert.DoesNotContain(OwnParameters(), own => Secret().IsMatch(own.Parameter.Name) && (own.Cmdlet, own.Parameter.Name) != ("Import-Model", "Key"));
     }
 
     public void Dispose() => _session.Dispose();

@@ -25,7 +25,7 @@ internal static class ChainerFile
     internal static TensorFile Parse(Dictionary<string, Npy> arrays)
     {
         string prefix = Prefixes.FirstOrDefault(p => arrays.ContainsKey(p + "fc7/W"))
-            ?? throw new InvalidDataException("it has no classifier 'fc7/W', as models of the original Chainer program have");
+            ?? throw new InvalidDataException($"it has no classifier 'fc7/W', as models of the original Chainer program have, but {NetworkSearch.List([.. arrays.Keys])}");
         if (arrays[prefix + "fc7/W"].Shape is not [int classes, _])
             throw new InvalidDataException("its classifier 'fc7/W' has no row for each class");
 

@@ -42,9 +42,10 @@ internal static partial class NetworkSearch
     /// <summary>Chooses a network.</summary>
     /// <param name="groups">The file's dictionaries of tensors.</param>
     /// <param name="key">Which network is meant: the name of its dictionary or the prefix of its names; null: the only one.</param>
-    /// <returns>A network, or what comes nearest to one; null: there are no tensors.</returns>
+    /// <returns>A network, or else tensors that are not of layers; null: there are none.</returns>
     /// <exception cref="EngineException">
-    /// <c>SeveralNetworks</c>, <c>NetworkNotFound</c>; <c>InvalidModel</c> if there are tensors beside the network, which may belong to it.
+    /// <c>SeveralNetworks</c>, <c>NetworkNotFound</c>; <c>InvalidModel</c> if there is another network, or if there are tensors beside the
+    /// network, which may belong to it.
     /// </exception>
     public static NetworkChoice? Choose(IEnumerable<TensorGroup> groups, string? key)
     {
@@ -52,7 +53,7 @@ internal static partial class NetworkSearch
         (NetworkChoice Network, string? Beside)[] found = [.. all.SelectMany(Networks)];
         if (key is not null)
         {
-            return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Under(all, key)
+            return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Require(Under(all, key))
                 ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument, $"has no network '{DisplayText.Name(key)}'. {(found.Length == 0
                     ? "It has no network that can be used" : $"It has {Keys()}")}.");
         }
@@ -68,7 +69,7 @@ internal static partial class NetworkSearch
 
         // An optimizer's tensors have plain names.
         return all.OrderByDescending(group => group.Shapes.Keys.Any(IsOfLayer)).ThenByDescending(group => group.Shapes.Count).FirstOrDefault() is { } likeliest
-            ? Whole(likeliest, "") : null;
+            ? Require(Whole(likeliest, "")) : null;
 
         string Keys() => List([.. found.Select(f => f.Network.Key)], atMost: 20);
     }
@@ -132,18 +133,23 @@ internal static partial class NetworkSearch
         return new NetworkChoice(group, prefix, names);
     }
 
-    private static bool IsNetwork(NetworkChoice choice)
+    private static bool IsNetwork(NetworkChoice choice) => choice.Names.Count is >= FewestTensors and <= MostTensors && WhyNot(choice) is null;
+
+    /// <summary>Says of the layers of another network what is wrong with them, before their values are read: there may be many.</summary>
+    private static NetworkChoice? Require(NetworkChoice? choice) =>
+        choice is not null && choice.Names.Any(IsOfLayer) && WhyNot(choice) is { } reason
+            ? throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"holds no model that can be used: {reason}.") : choice;
+
+    private static string? WhyNot(NetworkChoice choice)
     {
-        if (choice.Names.Count is < FewestTensors or > MostTensors)
-            return false;
         try
         {
             NetworkTensors.Of(choice.Names.ToDictionary(name => name[choice.Prefix.Length..], name => choice.Group.Shapes[name], StringComparer.Ordinal));
-            return true;
+            return null;
         }
-        catch (InvalidDataException)
+        catch (InvalidDataException e)
         {
-            return false;
+            return e.Message;
         }
     }
 

@@ -43,12 +43,13 @@ public abstract class FileWriterCommand : EngineCommand
     protected bool MayWrite(string file)
     {
         RegularFile.Require(file);
+        string shown = DisplayText.Escape(file);
         if (File.Exists(file) && !Force)
         {
-            ThrowTerminatingError(new ErrorRecord(new IOException($"'{file}' exists. Replace it with -Force, or save under another name."),
+            ThrowTerminatingError(new ErrorRecord(new IOException($"'{shown}' exists. Replace it with -Force, or save under another name."),
                 "FileExists", ErrorCategory.ResourceExists, file));
         }
 
-        return ShouldProcess(file, Question);
+        return ShouldProcess(shown, Question);
     }
 }

@@ -150,7 +150,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         {
             // A pipeline that is being stopped takes no warnings any more; its host still does.
             if (StopToken.IsCancellationRequested && trainer.Output is not null && TrainingNews.WhyItStopped(trainer, isCancelled: true) is string message)
-                Host.UI?.WriteWarningLine(message);
+                Host.UI?.WriteWarningLine(DisplayText.Escape(message));
         }
     }
 
