@@ -59,7 +59,7 @@ Describe 'Save-Model and Import-Model' {
         @{ script = { $model | Save-Model . }; id = 'NotARegularFile' }
         @{ script = { $model | Save-Model '?.safetensors' }; id = 'FileNotFound' }
         @{ script = { $model | Save-Model -Path a -LiteralPath b }; id = 'AmbiguousParameterSet' }
-        @{ script = { Import-Model a -Mean 0, 0, 0 }; id = 'InvalidPreprocessing' }
+        @{ script = { Import-Model a -Mean 125, 123, 114 }; id = 'InvalidPreprocessing' }
     ) {
         Get-ErrorId $script | Should -Be $id
     }

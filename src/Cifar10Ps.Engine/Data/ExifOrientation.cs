@@ -32,14 +32,15 @@ internal static class ExifOrientation
     private static byte[] Chunk(Stream file, long start, bool isPng, ReadOnlySpan<byte> wanted)
     {
         Span<byte> head = stackalloc byte[8];
-        for (long at = start; at + 8 <= file.Length;)
+        long end = file.Length;
+        for (long at = start; at + 8 <= end;)
         {
             file.Position = at;
             file.ReadExactly(head);
             long length = isPng ? BinaryPrimitives.ReadUInt32BigEndian(head) : BinaryPrimitives.ReadUInt32LittleEndian(head[4..]);
             if (head.Slice(isPng ? 4 : 0, 4).SequenceEqual(wanted))
             {
-                byte[] content = new byte[Math.Min(Math.Min(length, BlockLimit), file.Length - at - 8)];
+                byte[] content = new byte[Math.Min(Math.Min(length, BlockLimit), end - at - 8)];
                 file.ReadExactly(content);
                 return content;
             }

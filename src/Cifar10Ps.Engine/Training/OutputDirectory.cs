@@ -60,9 +60,9 @@ public sealed partial class OutputDirectory
     {
         if (!Directory.Exists(path))
             return path;
-        return new[] { Model, LatestName }.Select(name => System.IO.Path.Combine(path, name)).FirstOrDefault(File.Exists)
+        return Existing(path, Model).Concat(LatestIn(path)).Concat(EpochsIn(path)).Concat(BestIn(path)).FirstOrDefault()
             ?? throw new EngineException("FileNotFound", ErrorKind.NotFound,
-                $"'{path}' is a folder without a model: it has neither '{Model}' nor '{LatestName}'. Name a file, or the output directory of a run.");
+                $"'{path}' is a folder without a model: it has neither '{Model}' nor a checkpoint. Name a file, or the output directory of a run.");
     }
 
     /// <summary>The checkpoint of a folder that a run keeps up to date, if it is there.</summary>
