@@ -1,4 +1,3 @@
-using System.Globalization;
 using SkiaSharp;
 
 namespace Cifar10Ps.Tests;
@@ -53,17 +52,10 @@ public class PlottingTests
     [Fact]
     public void Numbers_are_those_of_the_culture()
     {
-        CultureInfo before = CultureInfo.CurrentCulture;
-        try
-        {
-            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo("de-DE");
-            Assert.All(["0,1", "66,67\u00a0%"], number => Assert.Contains(number, Texts(TrainingPlot.Draw([new("run", [Reports(3)[2] with { ValidationAccuracy = 2 / 3.0, LearningRate = 0.2 }])])).Select(text => text.Replace(' ', '\u00a0'))));
-            Assert.Contains("900 of 1.000 images right (90,00\u00a0%)", Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default)).Select(text => text.Replace(" %", "\u00a0%", StringComparison.Ordinal)));
-        }
-        finally
-        {
-            CultureInfo.CurrentCulture = before;
-        }
+        using Culture culture = new("de-DE");
+
+        Assert.All(["0,1", "66,67\u00a0%"], number => Assert.Contains(number, Texts(TrainingPlot.Draw([new("run", [Reports(3)[2] with { ValidationAccuracy = 2 / 3.0, LearningRate = 0.2 }])])).Select(text => text.Replace(' ', '\u00a0'))));
+        Assert.Contains("900 of 1.000 images right (90,00\u00a0%)", Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default)).Select(text => text.Replace(" %", "\u00a0%", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -118,6 +110,7 @@ public class PlottingTests
     [InlineData(ConfusionMatrixCell.Percentage, "", "90.0 %", "", "10.0 %")]
     public void Cells_hold_what_is_asked_for(ConfusionMatrixCell content, params string[] expected)
     {
+        using Culture culture = new("");
         string[] texts = Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), content));
 
         Assert.All(expected.Where(text => text != ""), text => Assert.Equal(10, texts.Count(t => t.Replace('\u00a0', ' ') == text)));

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Globalization;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -124,6 +125,16 @@ internal static class RealData
         Assert.SkipUnless(File.Exists(path), $"needs {path}");
         return path;
     }
+}
+
+/// <summary>The culture of this thread as long as it lives, whatever that of the machine is.</summary>
+internal sealed class Culture : IDisposable
+{
+    private readonly CultureInfo _before = CultureInfo.CurrentCulture;
+
+    public Culture(string name) => CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo(name);
+
+    public void Dispose() => CultureInfo.CurrentCulture = _before;
 }
 
 /// <summary>What many tests ask for.</summary>

@@ -96,7 +96,7 @@ public sealed class InferenceTests : IDisposable
         Outcome outcome = _session.Try(script);
 
         Assert.Equal(id, Assert.Single(outcome.Errors).Id);
-        Assert.Equal([_session.Folder["a.png"], _session.Folder["c.png"]], outcome.Output.Select(p => (string)p.Path));
+        Assert.Equal([_session.Folder["a.png"], _session.Folder["c.png"]], outcome.Output.Select(p => (string)p.Path).Order(StringComparer.Ordinal));
     }
 
     [Fact]

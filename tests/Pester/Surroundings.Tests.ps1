@@ -53,8 +53,6 @@ Describe 'A module that nobody may write, in a folder with a strange name, besid
         $null = New-Item $parent, $own -ItemType Directory
         & cp -a --link $modulePath $copy
         & chmod -R a-w $parent
-        & chmod a+rx $TestDrive
-        & chmod 777 $own
 
         # Libraries of the same names as the module's, which another module may have brought.
         foreach ($name in 'SkiaSharp', 'Google.Protobuf', 'TorchSharp') {
@@ -63,8 +61,8 @@ Describe 'A module that nobody may write, in a folder with a strange name, besid
             $assembly.Save("$own/$name.dll")
         }
 
-        # Root may write anything: be somebody else.
-        $somebody = if ((& id -u) -eq 0) { 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups' } else { @() }
+        # Root may write anything: be one that may not. Somebody else could not enter the home folder that PowerShell may be in.
+        $unprivileged = if ((& id -u) -eq 0) { 'setpriv', '--bounding-set=-dac_override,-dac_read_search' } else { @() }
         $png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC'
         Set-Content $own/script.ps1 @"
             `$ErrorActionPreference = 'Stop'
@@ -79,7 +77,7 @@ Describe 'A module that nobody may write, in a folder with a strange name, besid
             (Get-Help Get-Cifar10).Synopsis
             [AppDomain]::CurrentDomain.GetAssemblies().GetName() | Where-Object Name -in SkiaSharp, TorchSharp | Group-Object Name | ForEach-Object { "`$(`$_.Name) `$(`$_.Count)" } | Sort-Object
 "@
-        $lines = & env @somebody env HOME=$own XDG_CACHE_HOME=$own pwsh -NoProfile -NonInteractive -File $own/script.ps1
+        $lines = & env @unprivileged env HOME=$own XDG_CACHE_HOME=$own pwsh -NoProfile -NonInteractive -File $own/script.ps1
     }
 
     AfterAll {

@@ -43,15 +43,19 @@ public sealed class Cifar10Cache
     public static Uri PublishedAddress { get; } = new("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz");
 
     /// <summary>
-    /// The cache of the current user: <c>Cifar10Ps</c> in <c>%LOCALAPPDATA%</c>, or in <c>$XDG_CACHE_HOME</c> (<c>~/.cache</c>).
+    /// The cache of the current user: <c>Cifar10Ps</c> in the folder that <c>XDG_CACHE_HOME</c> names; where it is not set, in
+    /// <c>~/.cache</c>, and on Windows in <c>%LOCALAPPDATA%</c>.
     /// </summary>
     public static Cifar10Cache OfUser()
     {
-        string? root = OperatingSystem.IsWindows()
-            ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-            : Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        string? root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
         if (string.IsNullOrEmpty(root) || !Path.IsPathFullyQualified(root))
-            root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        {
+            root = OperatingSystem.IsWindows()
+                ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        }
+
         return new Cifar10Cache(Path.Combine(root, "Cifar10Ps"));
     }
 
