@@ -72,6 +72,8 @@ internal sealed class HostProcess : IDisposable
         // What the sessions of this process have set.
         start.Environment.Remove("PSModulePath");
         start.Environment["NO_COLOR"] = "1";
+        // Numbers as in the sessions.
+        start.Environment["LC_ALL"] = "C.UTF-8";
         Process process = Process.Start(start)!;
         process.StandardInput.Close();
         return process;

@@ -29,7 +29,7 @@ public sealed class ImportTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "looks into /proc");
         const string IsLoaded = "[IO.File]::ReadAllText('/proc/self/maps').Contains('libtorch_cpu')";
 
-        (_, string[] output, string messages) = HostProcess.Run($"{Session.Setup}; {IsLoaded}; $data | Measure-Model $model | Out-Null; {IsLoaded}");
+        (_, string[] output, string messages) = HostProcess.Run($"{Session.Setup}; {IsLoaded}; $data | Measure-Model $model 3>&1 | Out-Null; {IsLoaded}");
 
         Assert.Equal("", messages);
         Assert.Equal(["False", "True"], output);

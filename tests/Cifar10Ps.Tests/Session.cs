@@ -121,9 +121,12 @@ internal sealed class Session : IDisposable
             Environment.SetEnvironmentVariable(name, value);
     }
 
-    private static Outcome Invoke(PowerShell shell)
+    private Outcome Invoke(PowerShell shell)
     {
         using PSDataCollection<PSObject> output = [];
+        // A pipeline takes the culture of the thread that starts it, not that of its host.
+        CultureInfo before = CultureInfo.CurrentCulture;
+        CultureInfo.CurrentCulture = Host.CurrentCulture;
         try
         {
             shell.Invoke(null, output);
@@ -131,6 +134,10 @@ internal sealed class Session : IDisposable
         catch (PipelineStoppedException) when (shell.InvocationStateInfo.State == PSInvocationState.Stopped)
         {
             // As asked.
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
         }
 
         return new Outcome([.. output.Select(item => item?.BaseObject!)], [.. shell.Streams.Error]);

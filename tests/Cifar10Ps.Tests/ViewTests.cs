@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using System.Management.Automation;
 using System.Reflection;
 using System.Xml.Linq;
@@ -67,23 +66,14 @@ public sealed class ViewTests
             "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32", "$data.Test[0..3] | Invoke-Inference $model", "$data | Measure-Model $model",
             "($data | Measure-Model $model).Classes", "$model", "$data", "$data.Test[0..3]", "$model.Preprocessing", "$model.Architecture",
         ];
-        CultureInfo before = CultureInfo.CurrentCulture;
-        try
+        foreach (string script in scripts)
         {
-            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo(culture);
-            foreach (string script in scripts)
-            {
-                using Session session = new(culture: culture);
-                session.Run("$Host.UI.RawUI.BufferSize = $Host.UI.RawUI.WindowSize = [Management.Automation.Host.Size]::new(80, 50)");
-                session.Run($"{script} | Out-Default");
-                Assert.All(session.Host.Text.Split('\n'), line => Assert.True(line.TrimEnd().Length <= Columns, $"{script}: {line}"));
-                if (script.Contains("Measure-Model", StringComparison.Ordinal))
-                    Assert.Matches(culture == "" ? @"\d\.\d %" : @"\d,\d.%", session.Host.Text);
-            }
-        }
-        finally
-        {
-            CultureInfo.CurrentCulture = before;
+            using Session session = new(culture: culture);
+            session.Run("$Host.UI.RawUI.BufferSize = $Host.UI.RawUI.WindowSize = [Management.Automation.Host.Size]::new(80, 50)");
+            session.Run($"{script} | Out-Default");
+            Assert.All(session.Host.Text.Split('\n'), line => Assert.True(line.TrimEnd().Length <= Columns, $"{script}: {line}"));
+            if (script.Contains("Measure-Model", StringComparison.Ordinal))
+                Assert.Matches(culture == "" ? @"\d\.\d %" : @"\d,\d.%", session.Host.Text);
         }
     }
 
