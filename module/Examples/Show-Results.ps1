@@ -39,7 +39,8 @@ $data = if ($Real) { Get-Cifar10 } else { Get-Cifar10 -Synthetic }
 
 if (!$Path) {
     $model = New-ResNet20 $data.Classes
-    $data | Start-ModelTraining $model -Epochs $Epochs | Export-TrainingPlot $Destination/training.png -Force -PassThru | Out-Default
+    $data | Start-ModelTraining $model -Epochs $Epochs | Tee-Object -Variable reports | Out-Default
+    $reports | Export-TrainingPlot $Destination/training.png -Force
 } elseif ([IO.Directory]::Exists($PSCmdlet.GetUnresolvedProviderPathFromPSPath($Path))) {
     $model = Import-Model $Path/model.safetensors
     Get-TrainingHistory $Path | Export-TrainingPlot $Destination/training.png -Force
@@ -47,7 +48,8 @@ if (!$Path) {
     $model = Import-Model $Path
 }
 
-$data | Measure-Model $model | Export-ConfusionMatrix $Destination/confusion.png -Force -PassThru | Out-Default
+$data | Measure-Model $model | Tee-Object -Variable evaluation | Out-Default
+$evaluation | Export-ConfusionMatrix $Destination/confusion.png -Force
 
 $predictions = $data | Invoke-Inference $model
 $predictions | Export-PredictionSheet $Destination/predictions.png -Force -Count 32

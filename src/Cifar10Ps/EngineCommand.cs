@@ -56,6 +56,10 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     /// <summary>Whether the user gave a parameter.</summary>
     protected bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 
+    /// <summary>The model of a command that takes it as an argument or from the pipeline.</summary>
+    protected static ImageClassifier Require(ImageClassifier? model) => model ?? throw new EngineException("ModelMissing", ErrorKind.InvalidArgument,
+        "There is no model. Give it with -Model, as an object or as the path of its file, or pipe it.");
+
     /// <summary>The error record of an engine's error.</summary>
     /// <param name="error">The error.</param>
     /// <param name="target">What it is about.</param>

@@ -9,6 +9,9 @@ internal static class ErrorAdvice
     {
         ["ClassMismatch"] = ModelForData,
         ["ClassCountMismatch"] = ModelForData,
+        // As the help of Start-ModelTraining has it.
+        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -EvaluateEvery, -EarlyStoppingPatience, -MaxDuration, "
+            + "-OnEpochEnd and -TensorBoard may differ from the run.",
     };
 
     /// <summary>A sentence about an error; null: its message says all.</summary>

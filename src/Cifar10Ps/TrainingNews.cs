@@ -9,10 +9,11 @@ internal static class TrainingNews
     public static IEnumerable<ProgressRecord> ToRecords(ImageClassifier model, TrainingProgress at)
     {
         double part = at.IsValidating ? 1 : (double)at.Done / at.Total;
-        yield return ProgressReporter.Record(1, $"Training {model.Name}", $"Epoch {at.Epoch} of {at.EpochCount}", at.Epoch - 1 + part, at.EpochCount);
+        yield return ProgressReporter.Record(1, $"Training {model.Name}", $"Epoch {at.Epoch} of {at.EpochCount}", at.Epoch - 1 + part, at.EpochCount, at.RunTimeLeft);
+        // Short: with activity, indentation and time, 80 columns hold it.
         string status = at.IsValidating
             ? $"Validating: {at.Done:N0} of {at.Total:N0} images"
-            : $"{at.Done:N0} of {at.Total:N0} images, loss {at.Loss:F3}, accuracy {at.Accuracy:P1}, {at.ImagesPerSecond:F0} images/s";
+            : $"{at.Done:N0}/{at.Total:N0}, loss {at.Loss:F3}, accuracy {at.Accuracy:P1}, {at.ImagesPerSecond:F0} images/s";
         yield return ProgressReporter.Record(2, $"Epoch {at.Epoch}", status, at.Done, at.Total, at.IsValidating ? null : at.EpochTimeLeft, parent: 1);
     }
 

@@ -24,9 +24,10 @@ public class EvaluationTests
         Assert.Equal(11, evaluation.Count);
         Assert.Equal(7 / 11.0, evaluation.Accuracy, 1e-12);
         Assert.Equal(10 / 11.0, evaluation.Top5Accuracy!.Value, 1e-12);
-        Assert.Equal(
-            [[4, 1, 0, 0, 0, 0], [0, 2, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]],
-            evaluation.ConfusionMatrix);
+        Assert.Equal(["4 1 0 0 0 0", "0 2 0 1 0 0", "1 0 0 0 0 0", "0 0 0 1 0 0", "0 0 0 0 0 0", "1 0 0 0 0 0"], evaluation.ConfusionMatrix.Select(row => $"{row}"));
+        Assert.Equal(["class 0 as class 0: 4", "class 0 as class 1: 1", "class 1 as class 1: 2", "class 1 as class 3: 1", "class 2 as class 0: 1", "class 3 as class 3: 1", "class 5 as class 0: 1"],
+            evaluation.Confusions.Select(row => $"{row}"));
+        Assert.Equal("class 2", evaluation.WeakestClass.Class);
         AssertClass(0, count: 5, precision: 4 / 6.0, recall: 4 / 5.0, f1: 8 / 11.0);
         AssertClass(1, count: 3, precision: 2 / 3.0, recall: 2 / 3.0, f1: 2 / 3.0);
         AssertClass(2, count: 1, precision: 0, recall: 0, f1: 0);
@@ -48,7 +49,7 @@ public class EvaluationTests
     [Fact]
     public void Of_a_class_that_no_image_shows_there_are_no_figures_even_if_it_was_guessed()
     {
-        ClassEvaluation[] classes = Evaluate([Red(1), Green(1)]).Classes;
+        ReadOnlyList<ClassEvaluation> classes = Evaluate([Red(1), Green(1)]).Classes;
 
         Assert.Equal((0, null, null, null), (classes[0].Count, classes[0].Precision, classes[0].Recall, classes[0].F1));
         Assert.Equal(2, classes[1].Count);

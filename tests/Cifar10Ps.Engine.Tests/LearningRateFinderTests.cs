@@ -31,8 +31,8 @@ public sealed class LearningRateFinderTests
         Assert.Equal(one, two);
         Assert.NotEqual(one, other);
 
-        static LearningRatePoint[] Find(int threads, int seed) =>
-            LearningRateFinder.Run(NewModel(), Data, Options() with { Seed = seed }, steps: 4, threads: threads).Points;
+        static LearningRatePoint[] Find(int threads, int seed) => [..
+            LearningRateFinder.Run(NewModel(), Data, Options() with { Seed = seed }, steps: 4, threads: threads).Points];
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class LearningRateFinderTests
         LearningRateRange range = LearningRateFinder.Run(NewModel(), Data, Options(), 1e-3, 1e30, steps: 30, threads: 2);
 
         Assert.True(range.Diverged);
-        Assert.InRange(range.Points.Length, 2, 29);
+        Assert.InRange(range.Points.Count, 2, 29);
         Assert.All(range.Points, point => Assert.True(double.IsFinite(point.SmoothedLoss)));
         Assert.True(range.LowestLossRate < range.Points[^1].LearningRate);
     }

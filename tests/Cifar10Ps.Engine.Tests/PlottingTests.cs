@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using SkiaSharp;
 
 namespace Cifar10Ps.Tests;
@@ -98,7 +99,7 @@ public class PlottingTests
     {
         SvgText[] texts = SvgText.CheckLayout(ConfusionMatrixPlot.Draw(Matrix(Difficult, 7), default));
 
-        Assert.Equal(2, texts.Count(text => text.Text.StartsWith("Кошка с", StringComparison.Ordinal) && text.Text.EndsWith('…')));
+        Assert.Equal(2, texts.Count(text => text.Text.StartsWith("Кошка с", StringComparison.Ordinal) && text.Text.Contains('…') && text.Text.EndsWith("помещается", StringComparison.Ordinal)));
         Assert.Equal(2, texts.Count(text => text.Text == "new line"));
         Assert.Equal(2, texts.Count(text => text.Text == "<&>\"'"));
         Assert.Equal("Inter", Assert.Single(texts.Where(text => text.Text is "cat" or "γάτα").Select(text => text.Family).Distinct()));
@@ -132,7 +133,7 @@ public class PlottingTests
 
         string[] texts = [.. SvgText.CheckLayout(PredictionSheet.Draw(predictions, count, topLosses: false)).Select(text => text.Text)];
 
-        Assert.Contains($"The first {count} of 50 images", texts);
+        Assert.Contains($"{count} of 50 images, sampled over the classes", texts);
         Assert.Equal(count, texts.Count(text => text.StartsWith("truth: ", StringComparison.Ordinal)));
         Assert.Contains("automobile", texts);
         Assert.Contains("truth: airplane", texts);
@@ -147,6 +148,72 @@ public class PlottingTests
         string[] images = [.. Texts(PredictionSheet.Draw(predictions, 4, topLosses: true)).Where(text => text.StartsWith('#'))];
 
         Assert.Equal(predictions.OrderByDescending(p => p.Loss).Take(4).Select(p => $"#{p.Index}"), images);
+    }
+
+    [Fact]
+    public void A_sheet_shows_as_many_of_each_class()
+    {
+        // In the order of the classes, as a folder is read: 10 airplanes, 10 automobiles ... of the last class, one.
+        Prediction[] predictions = [.. Enumerable.Range(0, 41).Select(i => Predict(i, i / 10, guess: 0))];
+
+        string[] texts = Texts(PredictionSheet.Draw(predictions, 13, topLosses: false));
+
+        Assert.All(["airplane", "automobile", "bird", "cat"], name => Assert.Equal(3, texts.Count(text => text == $"truth: {name}")));
+        Assert.Equal(1, texts.Count(text => text == "truth: deer"));
+        Assert.Equal(["#0", "#1", "#2", "#10"], texts.Where(text => text.StartsWith('#')).Take(4));
+    }
+
+    [Theory]
+    [InlineData("golden retriever with a blue collar, left")]
+    [InlineData("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301 left")]
+    [InlineData("WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW left")]
+    public void Long_names_keep_both_ends(string name)
+    {
+        string shown = PictureText.Fit(name, 100, 13);
+
+        Assert.StartsWith(name[..2], shown, StringComparison.Ordinal);
+        Assert.EndsWith("left", shown, StringComparison.Ordinal);
+        Assert.Contains('…', shown);
+        Assert.InRange(PictureText.Measure(shown, 13), 75, 100);
+        Assert.Equal("…", PictureText.Fit(name, 1, 13));
+    }
+
+    [Theory]
+    [InlineData(2, 12)]
+    [InlineData(5, 12)]
+    [InlineData(3, 1)]
+    [InlineData(7, 3)]
+    public void Curves_that_coincide_are_all_seen(int runs, int epochs)
+    {
+        // One run was stopped early: what it has is the beginning of what the others have.
+        Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs).Select(i => new TrainingRun($"run {i}", Reports(12)[..(i == 1 && epochs > 2 ? epochs - 1 : epochs)]))]);
+        using SKBitmap bitmap = SKBitmap.Decode(picture.ToPng(scale: 1));
+
+        // The plot of the learning rate, within its axes.
+        Dictionary<SKColor, int> pixels = (from x in Enumerable.Range(73, 600 - 73 - 16) from y in Enumerable.Range(380 + 45, picture.Height - 380 - 45 - 59) select bitmap.GetPixel(x, y)).CountBy(color => color).ToDictionary();
+        Assert.All(Enumerable.Range(0, runs), i => Assert.InRange(pixels.GetValueOrDefault(Palette.Series[i]), 10, int.MaxValue));
+        // In SVG too, whose lines have no dashes of their own.
+        using TemporaryFolder folder = new();
+        picture.Save(folder["picture.svg"]);
+        Assert.DoesNotContain("dasharray", File.ReadAllText(folder["picture.svg"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Text_in_SVG_is_as_wide_as_it_was_measured_in_any_typeface()
+    {
+        using TemporaryFolder folder = new();
+        Picture[] pictures = [TrainingPlot.Draw([new("run", Reports(3))]), ConfusionMatrixPlot.Draw(Matrix(Difficult, 7), default), PredictionSheet.Draw([Predict(0, 0, 0)], 1, topLosses: false)];
+        foreach (Picture picture in pictures)
+        {
+            picture.Save(folder["picture.svg"]);
+            foreach (XElement text in XDocument.Load(folder["picture.svg"]).Descendants().Where(element => element.Name.LocalName == "text" && !string.IsNullOrWhiteSpace(element.Value)))
+            {
+                float size = (float)text.Attribute("font-size")!, width = PictureText.Measure(text.Value, size, text.Attribute("font-weight") is not null);
+                Assert.True(Math.Abs(width - (float)text.Attribute("textLength")!) < 2, $"'{text.Value}' is {width} wide, and becomes {text.Attribute("textLength")}");
+                Assert.Equal("spacingAndGlyphs", (string)text.Attribute("lengthAdjust")!);
+                Assert.EndsWith(", sans-serif", (string)text.Attribute("font-family")!, StringComparison.Ordinal);
+            }
+        }
     }
 
     [Fact]

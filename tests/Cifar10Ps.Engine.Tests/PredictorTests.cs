@@ -118,7 +118,7 @@ public class PredictorTests
         Prediction prediction = new(ColourModel().Snapshot, [0, 0, 0, 0, 1, 0], top: 9, file);
 
         Assert.Equal(("cat.png", null, null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect, prediction.Loss));
-        Assert.Equal(6, prediction.Top.Length);
+        Assert.Equal(6, prediction.Top.Count);
     }
 
     [Fact]

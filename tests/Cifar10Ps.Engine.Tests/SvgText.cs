@@ -35,9 +35,8 @@ internal sealed record SvgText(string Text, string Family, SKRect Bounds)
     private static SvgText Read(XElement element)
     {
         float size = (float)element.Attribute("font-size")!;
-        float[] x = Numbers((string)element.Attribute("x")!), y = Numbers((string)element.Attribute("y")!);
-        // The last letter is a quarter of its height wide at least.
-        SKRect letters = new(x[0], y[0] - 0.7f * size, x[^1] + 0.25f * size, y[0] + 0.1f * size);
+        float x = (float)element.Attribute("x")!, y = (float)element.Attribute("y")!;
+        SKRect letters = new(x, y - 0.7f * size, x + (float)element.Attribute("textLength")! - 0.1f * size, y + 0.1f * size);
         string transform = (string?)element.Attribute("transform") ?? "";
         float[] values = transform is "" ? [] : Numbers(transform[(transform.IndexOf('(', StringComparison.Ordinal) + 1)..^1]);
         SKMatrix matrix = transform.Split('(')[0] switch
@@ -47,7 +46,7 @@ internal sealed record SvgText(string Text, string Family, SKRect Bounds)
             "matrix" => new SKMatrix(values[0], values[2], values[4], values[1], values[3], values[5], 0, 0, 1),
             string other => throw new InvalidDataException(other),
         };
-        return new SvgText(element.Value.Trim(), (string)element.Attribute("font-family")!, matrix.MapRect(letters));
+        return new SvgText(element.Value.Trim(), ((string)element.Attribute("font-family")!).Split(',')[0], matrix.MapRect(letters));
     }
 
     private static float[] Numbers(string list) =>

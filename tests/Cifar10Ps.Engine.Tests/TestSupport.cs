@@ -225,9 +225,9 @@ internal static class TestSupport
     public static EpochReport[] RunToEnd(this Trainer trainer, Action<TrainingProgress>? progress = null, CancellationToken cancellation = default) =>
         [.. trainer.Run(progress, cancellation)];
 
-    /// <summary>Reports without what depends on the clock.</summary>
+    /// <summary>Reports without what depends on the clock and on the folder.</summary>
     public static IEnumerable<EpochReport> Timeless(IEnumerable<EpochReport> reports) =>
-        reports.Select(report => report with { ImagesPerSecond = 0, Elapsed = TimeSpan.Zero });
+        reports.Select(report => report with { ImagesPerSecond = 0, Elapsed = TimeSpan.Zero, Run = null });
 
     /// <summary>An image of one colour.</summary>
     public static LabeledImage Solid(int index, int label, byte red, byte green, byte blue, int side = 32)

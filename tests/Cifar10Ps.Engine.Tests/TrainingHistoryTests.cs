@@ -15,6 +15,7 @@ public sealed class TrainingHistoryTests : IDisposable
         OutputDirectory output = new(_folder.Path, 3, replace: false);
         EpochReport[] reports = Trainer.Start(NewModel(), SmallImages(24, 10, side: 16), TinyOptions(epochs: 3), output, threads: 2).RunToEnd();
 
+        Assert.All(reports.Concat(TrainingHistory.Read(_folder.Path).Reports), report => Assert.Equal(_folder.Path, report.Run));
         Assert.Equal(Unmarked(reports), Unmarked(TrainingHistory.Read(_folder.Path).Reports));
         Assert.Equal(Unmarked(reports.Take(2)), Unmarked(TrainingHistory.Read(_folder["checkpoint-epoch-0002.safetensors"]).Reports));
         // The log knows neither rate nor speed.
@@ -67,11 +68,11 @@ public sealed class TrainingHistoryTests : IDisposable
 
         Assert.Equal([1, 2], log.Select(report => report.Epoch));
         Assert.True(log[1].IsBest);
-        Assert.Equal(snapshot with { LearningRate = double.NaN, ImagesPerSecond = double.NaN, IsBest = false }, log[0]);
+        Assert.Equal(snapshot with { LearningRate = double.NaN, ImagesPerSecond = double.NaN, IsBest = false, Run = null }, log[0] with { Run = null });
     }
 
     private static string Line(int epoch, string accuracy) =>
         $$"""{"main/loss": 1, "main/accuracy": 0.5, "validation/main/loss": 1, "validation/main/accuracy": {{accuracy}}, "epoch": {{epoch}}, "iteration": {{epoch}}, "elapsed_time": {{epoch}}}""";
 
-    private static IEnumerable<EpochReport> Unmarked(IEnumerable<EpochReport> reports) => reports.Select(report => report with { IsBest = false });
+    private static IEnumerable<EpochReport> Unmarked(IEnumerable<EpochReport> reports) => reports.Select(report => report with { IsBest = false, Run = null });
 }

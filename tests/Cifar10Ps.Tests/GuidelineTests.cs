@@ -120,12 +120,16 @@ public sealed partial class GuidelineTests : IDisposable
     }
 
     [Fact]
-    public void SD03_parameter_sets_have_a_default_and_at_most_one_value_from_the_pipeline()
+    public void SD03_parameter_sets_have_a_default_and_their_values_from_the_pipeline_are_told_apart_by_type()
     {
         Assert.All(_cmdlets, cmdlet =>
         {
             Assert.True(cmdlet.ParameterSets.Count == 1 || cmdlet.ParameterSets.Any(set => set.IsDefault), cmdlet.Name);
-            Assert.All(cmdlet.ParameterSets, set => Assert.True(set.Parameters.Count(parameter => parameter.ValueFromPipeline) <= 1, $"{cmdlet.Name}, {set.Name}"));
+            Assert.All(cmdlet.ParameterSets, set =>
+            {
+                Type[] types = [.. set.Parameters.Where(parameter => parameter.ValueFromPipeline).Select(parameter => ElementType(parameter.ParameterType))];
+                Assert.True(types.Distinct().Count() == types.Length, $"{cmdlet.Name}, {set.Name}");
+            });
         });
     }
 

@@ -60,7 +60,7 @@ public sealed class ImageDatasetTests : IDisposable
             Assert.Equal((true, i), ((bool)image.IsCorrect, (int)image.Index));
             Assert.Contains($"{image.Class}{Path.DirectorySeparatorChar}", (string)image.Path, StringComparison.Ordinal);
             Assert.Equal((string)image.Path, (string)file.Path);
-            Assert.Equal((float[])image.Logits, (float[])file.Logits);
+            Assert.Equal((IEnumerable<float>)image.Logits, (IEnumerable<float>)file.Logits);
             Assert.Null(file.IsCorrect);
         }
     }

@@ -17,7 +17,7 @@ public sealed class InferenceTests : IDisposable
 
         Assert.Equal(wanted, predictions.Select(p => (int)p.Index));
         // An image's neighbours do not matter.
-        Assert.Equal((float[])predictions[1].Logits, (float[])predictions[^4].Logits);
+        Assert.Equal((IEnumerable<float>)predictions[1].Logits, (IEnumerable<float>)predictions[^4].Logits);
     }
 
     [Theory]
@@ -36,8 +36,8 @@ public sealed class InferenceTests : IDisposable
     {
         foreach (dynamic prediction in _session.Run($"$data.Test | Invoke-Inference $model -Top {top}"))
         {
-            float[] logits = prediction.Logits;
-            dynamic[] guesses = prediction.Top;
+            float[] logits = [.. (IEnumerable<float>)prediction.Logits];
+            dynamic[] guesses = [.. (IEnumerable<dynamic>)prediction.Top];
             Assert.Equal(10, logits.Length);
             Assert.Equal(Enumerable.Range(1, top), guesses.Select(g => (int)g.Rank));
             double sum = logits.Sum(v => Math.Exp(v));
@@ -71,7 +71,7 @@ public sealed class InferenceTests : IDisposable
 
         dynamic[] predictions = _session.Run("Invoke-Inference $model 7.bmp; $data.Test[7] | Invoke-Inference $model");
 
-        Assert.Equal((float[])predictions[1].Logits, (float[])predictions[0].Logits);
+        Assert.Equal((IEnumerable<float>)predictions[1].Logits, (IEnumerable<float>)predictions[0].Logits);
         Assert.Equal(_session.Folder["7.bmp"], (string)predictions[0].Path);
         Assert.Null(predictions[0].Index);
         Assert.Null(predictions[0].Label);
@@ -131,7 +131,7 @@ public sealed class InferenceTests : IDisposable
         dynamic evaluation = _session.Run(script)[0];
 
         Assert.Equal(32, (int)evaluation.Count);
-        int[][] confusion = evaluation.ConfusionMatrix;
+        int[][] confusion = [.. ((IEnumerable<IEnumerable<int>>)evaluation.ConfusionMatrix).Select(row => row.ToArray())];
         Assert.Equal([4, 4, 3, 3, 3, 3, 3, 3, 3, 3], confusion.Select(row => row.Sum()));
         Assert.Equal(confusion.Select((row, c) => row[c]).Sum() / 32.0, (double)evaluation.Accuracy);
         Assert.InRange((double)evaluation.Top5Accuracy, (double)evaluation.Accuracy, 1);

@@ -45,7 +45,7 @@ public sealed class ModelGraphTests : IDisposable
         Assert.Equal("precious", File.ReadAllText(_session.Folder["a.dot"]));
         Assert.Single(Directory.EnumerateFileSystemEntries(_session.Folder.Path));
 
-        Assert.True(_session.Value<bool>("[object]::ReferenceEquals($model, ($model | Export-ModelGraph a.dot -Force -PassThru))"));
+        Assert.Equal(_session.Folder["a.dot"], _session.Value<FileInfo>("$model | Export-ModelGraph a.dot -Force -PassThru").FullName);
         Assert.NotEqual("precious", File.ReadAllText(_session.Folder["a.dot"]));
     }
 

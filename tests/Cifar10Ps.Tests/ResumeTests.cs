@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
@@ -105,6 +106,18 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         Assert.Equal(0, _session.Value<int>("$model.TrainedEpochs"));
         Assert.Equal("precious", File.ReadAllText(_session.Folder["file"]));
         Assert.Empty(_session.Host.Progress);
+    }
+
+    [Fact]
+    public void What_may_differ_is_told_by_the_error_as_by_the_help()
+    {
+        const string Sentence = "On resume only (.*) may differ from the run[.]";
+        _session.Run("$null = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory run");
+
+        string help = _session.Value<string>("(Get-Help Start-ModelTraining -Full).alertSet.alert.Text -join ' '"), error = _session.Fail("$data | Start-ModelTraining -ResumeFrom run -BatchSize 16").ToString();
+
+        Assert.Matches(Sentence, error);
+        Assert.Equal(Regex.Match(help, Sentence).Value, Regex.Match(error, Sentence).Value);
     }
 
     [Fact]

@@ -30,6 +30,44 @@ public sealed class ViewTests
     }
 
     [Fact]
+    public void Headings_are_names_that_the_objects_answer_to()
+    {
+        using Session session = new();
+        session.Run("""
+            $evaluation = $data | Measure-Model $model
+            $prediction = $data.Test[0] | Invoke-Inference $model
+            $range = $data | Find-LearningRate $model -BatchSize 32 -Steps 2
+            $layer = (Get-ModelSummary $model)[0]
+            $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
+            $objects = @{}
+            foreach ($object in @($report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]; $range; $range.Points[0]
+                    $layer; $layer.Model; $model; $model.Architecture; $model.Preprocessing; $data.Test[0])) { $objects[$object.GetType().FullName] = $object }
+            $objects['Cifar10Ps.ImageDataset'] = $data
+            """);
+        foreach (XElement view in Views)
+        {
+            session["type"] = view.Descendants("TypeName").Single().Value;
+            session["names"] = view.Descendants("TableColumnHeader").Select(header => header.Element("Label")!.Value)
+                .Concat(view.Descendants("ListItem").Select(item => (item.Element("Label") ?? item.Element("PropertyName"))!.Value)).ToArray();
+
+            Assert.Empty(session.Run("foreach ($name in $names) { if (!$objects[$type].PSObject.Members[$name]) { \"$type has no $name\" } }"));
+        }
+    }
+
+    [Fact]
+    public void What_is_written_reads_well_as_text()
+    {
+        using Session session = new("Import-Module Cifar10Ps");
+        HashSet<Type> types = [];
+        foreach (Type type in session.Run("(Get-Command -Module Cifar10Ps).OutputType | ForEach-Object Type").Select(type => (Type)type).Where(IsOurs))
+            Add(type, types);
+
+        // That of a class is its name, and that of a record lists all that is in it.
+        Assert.All(types, type => Assert.False(type.GetMethod("ToString", Type.EmptyTypes)!.DeclaringType != type
+            || type.GetMethod("ToString", Type.EmptyTypes)!.IsDefined(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute)), type.Name));
+    }
+
+    [Fact]
     public void Tables_are_no_wider_than_80_columns_and_their_headings_fit()
     {
         Assert.All(Views.Where(view => view.Element("TableControl") is not null), view =>

@@ -88,14 +88,14 @@ Describe 'A module without a whole libtorch' -Skip:(!$IsLinux) {
 
 Describe 'Views' {
     It 'shows <script> as a table or list' -ForEach @(
-        @{ script = { $data | Start-ModelTraining $model @quick }; view = 'Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy +Rate +Images/s +Elapsed\r?\n.*\r?\n +1 .*%.*%.*00:00:\d\d\r?\n +2 ' }
-        @{ script = { $data.Test[3] | Invoke-Inference $model }; view = 'Image +Truth +Guess +Confidence +Next guesses\r?\n.*\r?\n3 +triangle .* %.* %, ' }
+        @{ script = { $data | Start-ModelTraining $model @quick }; view = 'Epoch +Loss +Accuracy +ValLoss +ValAccuracy +LearningRate +ImagesPerSec +Elapsed\r?\n.*\r?\n +1 .*%.*%.*00:00:\d\d\r?\n +2 ' }
+        @{ script = { $data.Test[3] | Invoke-Inference $model }; view = 'Image +Truth +Guess +Confidence +NextGuesses\r?\n.*\r?\n3 +triangle .* %.* %, ' }
         @{ script = { ($data.Test[3] | Invoke-Inference $model).Top }; view = 'Rank +Class +Probability\r?\n.*\r?\n +1 .* [\d.,]+ ?%' }
         @{ script = { $data | Measure-Model $model }; view = 'Accuracy +: [\d.,]+ ?%[^:]*Top5Accuracy[^:]*: [^:]*Classes +: +Precision +Recall +F1 +Count' }
-        @{ script = { $model }; view = 'Name +: ResNet-20[^:]*: 10: [^:]*: Projection[^:]*: 272.474' }
-        @{ script = { $data }; view = 'Name +: Synthetic[^:]*: 64 images[^:]*: 32 images' }
-        @{ script = { $model | Get-ModelSummary }; view = 'Model: ResNet-20: 272.474 parameters, 40.8 M mult-adds, 2.6 MB an image\r?\n\r?\nLayer +Kind +Output +Parameters +Mult-adds +Memory\r?\n(?s).*layer2\.0\.conv1 +Convolution +32 x 16 x 16 +4.608 +1.179.648 +32 KB' }
-        @{ script = { $data.Test[1] }; view = 'Index +Label +LabelName +Size +File\r?\n.*\r?\n +1 +1 +ring +32 x 32' }
+        @{ script = { $model }; view = 'Name +: ResNet-20[^:]*: 10: [^:]*: ResNet-20, Projection[^:]*: 272.474' }
+        @{ script = { $data }; view = 'Name +: Synthetic[^:]*: 64[^:]*: 32' }
+        @{ script = { $model | Get-ModelSummary }; view = 'Model: ResNet-20: 272.474 parameters, 40.8 M mult-adds, 2.6 MB an image\r?\n\r?\nName +Kind +OutputShape +Parameters +MultiplyAdds +Memory\r?\n(?s).*layer2\.0\.conv1 +Convolution +32 x 16 x 16 +4.608 +1.179.648 +32 KB' }
+        @{ script = { $data.Test[1] }; view = 'Index +Label +LabelName +Width +Height +Path\r?\n.*\r?\n +1 +1 +ring +32 +32' }
     ) {
         & $script | Out-String -Width 120 | Should -Match $view
     }

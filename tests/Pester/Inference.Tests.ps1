@@ -10,8 +10,7 @@ Describe 'Invoke-Inference' {
 
     It 'ranks the best guesses' {
         foreach ($prediction in $data.Test | Invoke-Inference $model -Top 10) {
-            # Not .Top.Rank, which is the array's own number of dimensions.
-            $prediction.Top | ForEach-Object Rank | Should -Be (1..10)
+            $prediction.Top.Rank | Should -Be (1..10)
             $prediction.Top.Probability | Should -Be ($prediction.Top.Probability | Sort-Object -Descending)
             ($prediction.Top.Probability | Measure-Object -Sum).Sum | Should -BeGreaterThan 0.9999
             ($prediction.Top.Probability | Measure-Object -Sum).Sum | Should -BeLessThan 1.0001

@@ -39,6 +39,28 @@ Describe '<_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Predi
     }
 }
 
+Describe 'In a pipeline of different objects, <_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Prediction', 'Evaluation', 'LabeledImage', 'LearningRateRange' {
+    BeforeAll { $object = $objects[$_] }
+
+    It 'is shown by a few properties, whatever came before' {
+        foreach ($name in $objects.Keys) {
+            $text = Get-View @($objects[$name]; , $object)
+            $text | Should -Not -Match 'System\.|Cifar10Ps\.|\{'
+            $text -split '\r?\n' | ForEach-Object { $_.TrimEnd().Length } | Should -Not -BeGreaterThan 80
+            ($text.Trim() -split '\r?\n').Count | Should -BeLessThan 40
+        }
+    }
+
+    It 'is a row of a CSV file' -Skip:($_ -in 'ImageDataset', 'ImageClassifier') {
+        $csv = $object | ConvertTo-Csv
+        $csv | Should -Not -Match 'System\.|Cifar10Ps\.'
+        $names = ($csv | ConvertFrom-Csv).PSObject.Properties.Name
+        ($names | Sort-Object -Unique).Count | Should -Be $names.Count
+        $names | Should -Not -Contain 'ValLoss'
+        $names | Should -Not -Contain 'Guess'
+    }
+}
+
 Describe 'JSON and CSV' {
     It 'hold the figures of a report' {
         $json = $reports | ConvertTo-Json | ConvertFrom-Json
@@ -55,13 +77,22 @@ Describe 'JSON and CSV' {
         $json = $prediction | ConvertTo-Json | ConvertFrom-Json
         $json.Top.Class | Should -Be $prediction.Top.Class
         $json.LabelName | Should -Be 'disc'
-        ($prediction | ConvertTo-Csv | ConvertFrom-Csv).Class | Should -Be $prediction.Class
+        $csv = $prediction | ConvertTo-Csv | ConvertFrom-Csv
+        $csv.Class | Should -Be $prediction.Class
+        $csv.Top | Should -Be ($prediction.Top -join '; ')
+        $csv.Logits -split '; ' | Should -HaveCount 10
     }
 
     It 'hold the figures of an evaluation' {
         $json = $objects.Evaluation | ConvertTo-Json | ConvertFrom-Json
         $json.Classes.Class | Should -Be $data.Classes
         $json.ConfusionMatrix | Should -HaveCount 10
+        $csv = $objects.Evaluation | ConvertTo-Csv | ConvertFrom-Csv
+        [int] $csv.Count | Should -Be 32
+        ($csv.ConfusionMatrix -split '; ' | ForEach-Object { $_ -split ' ' } | Measure-Object -Sum).Sum | Should -Be 32
+        $rows = $objects.Evaluation.Confusions | ConvertTo-Csv | ConvertFrom-Csv
+        ($rows | Measure-Object Count -Sum).Sum | Should -Be 32
+        $rows[0].Truth | Should -BeIn $data.Classes
     }
 
     It 'describe a model without its weights' {
@@ -95,6 +126,6 @@ Describe 'A training job' {
         $job | Remove-Job
         $back[0].PSTypeNames[0] | Should -Be 'Deserialized.Cifar10Ps.EpochReport'
         $back.Loss | Should -Be $reports.Loss
-        Get-View $back | Should -Match 'Epoch +Loss +Accuracy +Val\. loss +Val\. accuracy'
+        Get-View $back | Should -Match 'Epoch +Loss +Accuracy +ValLoss +ValAccuracy'
     }
 }

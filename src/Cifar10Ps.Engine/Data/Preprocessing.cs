@@ -86,6 +86,11 @@ public sealed record Preprocessing
         return new Preprocessing(mean, deviation, images[0].Width, images[0].Height);
     }
 
+    /// <inheritdoc/>
+    public override string ToString() => $"{Width} x {Height}, mean {Fixed(Mean)}, standard deviation {Fixed(StandardDeviation)}";
+
+    private static string Fixed(double[] values) => string.Join(' ', values.Select(value => value.ToString("F4", CultureInfo.CurrentCulture)));
+
     private static string Text(double[] values, double divisor = 1) =>
         string.Join(", ", values.Select(value => (value / divisor).ToString("0.####", CultureInfo.InvariantCulture)));
 

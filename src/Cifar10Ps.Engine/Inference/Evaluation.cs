@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar10Ps;
 
 /// <summary>How well a classifier does on images whose truth is known; every image counts the same.</summary>
@@ -9,8 +11,8 @@ public sealed class Evaluation
         Loss = loss;
         Accuracy = accuracy;
         Top5Accuracy = classes.Length > 5 ? top5Accuracy : null;
-        ConfusionMatrix = confusion;
-        Classes = [.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))];
+        ConfusionMatrix = new([.. confusion.Select(row => new ReadOnlyList<int>(row, " "))]);
+        Classes = new([.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))]);
     }
 
     /// <summary>Number of images.</summary>
@@ -26,10 +28,19 @@ public sealed class Evaluation
     public double? Top5Accuracy { get; }
 
     /// <summary>Figures of each class, in the order of the labels.</summary>
-    public ClassEvaluation[] Classes { get; }
+    public ReadOnlyList<ClassEvaluation> Classes { get; }
+
+    /// <summary>The class with the lowest recall, the first of equals.</summary>
+    public ClassEvaluation WeakestClass => Classes.Where(c => c.Recall is not null).MinBy(c => c.Recall)!;
 
     /// <summary>Number of images by true class (first index) and guessed class (second index).</summary>
-    public int[][] ConfusionMatrix { get; }
+    public ReadOnlyList<ReadOnlyList<int>> ConfusionMatrix { get; }
+
+    /// <summary>The same as rows: the number of images for each true class and guess that occur together, right guesses among them.</summary>
+    public ReadOnlyList<ConfusionCount> Confusions => field ??= new([.. from truth in Enumerable.Range(0, Classes.Count)
+                                                                        from guess in Enumerable.Range(0, Classes.Count)
+                                                                        where ConfusionMatrix[truth][guess] > 0
+                                                                        select new ConfusionCount(Classes[truth].Class, Classes[guess].Class, ConfusionMatrix[truth][guess])]);
 
     /// <summary>Evaluates a classifier.</summary>
     /// <param name="predictor">The classifier at work.</param>
@@ -60,7 +71,7 @@ public sealed class Evaluation
                 int guess = Array.IndexOf(values, largest);
                 confusion[label][guess]++;
                 correct += guess == label ? 1 : 0;
-                amongFive += values.Where((v, c) => v > values[label] || (v == values[label] && c < label)).Count() < 5 ? 1 : 0;
+                amongFive += RankOf(label, values) < 5 ? 1 : 0;
             }
 
             progress?.Invoke(start + portion.Length);
@@ -68,6 +79,45 @@ public sealed class Evaluation
 
         return new Evaluation(classes, images.Count, loss / images.Count, (double)correct / images.Count, (double)amongFive / images.Count, confusion);
     }
+
+    /// <summary>Evaluates predictions that have been made.</summary>
+    /// <param name="predictions">At least one prediction; of models with the same classes, for images whose truth is known.</param>
+    /// <param name="warn">Receives a sentence where the names of the classes had to be guessed; null ignores it.</param>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>, <c>NoImages</c>.</exception>
+    public static Evaluation Of(IReadOnlyList<Prediction> predictions, Action<string>? warn = null)
+    {
+        if (predictions.Count == 0)
+            throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is nothing to evaluate: no image, and no prediction. Give images of a data set, or predictions for them.");
+        if (!predictions.All(prediction => prediction.Model.Classes.SequenceEqual(predictions[0].Model.Classes)))
+            throw new EngineException("ClassMismatch", ErrorKind.InvalidArgument, "The predictions are of models with different classes. Evaluate those of one model at a time.");
+        (string[] classes, IReadOnlyList<LabeledImage> images) = ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
+        int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
+        int amongFive = 0;
+        foreach ((Prediction prediction, LabeledImage image) in predictions.Zip(images))
+        {
+            confusion[image.Label][prediction.Top[0].ClassIndex]++;
+            amongFive += RankOf(image.Label, prediction.Logits) < 5 ? 1 : 0;
+        }
+
+        return new Evaluation(classes, predictions.Count, predictions.Average(prediction => prediction.Loss!.Value), predictions.Average(prediction => prediction.IsCorrect == true ? 1.0 : 0),
+            (double)amongFive / predictions.Count, confusion);
+    }
+
+    /// <summary>How many classes come before one; of equal logits, the first class comes first.</summary>
+    private static int RankOf(int label, IReadOnlyList<float> logits) => logits.Where((logit, c) => logit > logits[label] || (logit == logits[label] && c < label)).Count();
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Count:N0} images, accuracy {Accuracy:P2}, loss {Loss:F4}");
+}
+
+/// <summary>How many images of a class were guessed to show a class.</summary>
+/// <param name="Truth">Name of the true class.</param>
+/// <param name="Guess">Name of the guessed class.</param>
+/// <param name="Count">Number of images, above zero.</param>
+public sealed record ConfusionCount(string Truth, string Guess, int Count)
+{
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Truth} as {Guess}: {Count:N0}");
 }
 
 /// <summary>How well a classifier does on one class.</summary>
@@ -99,4 +149,7 @@ public sealed class ClassEvaluation
 
     /// <summary>Harmonic mean of precision and recall, 0 to 1; null where no image shows it.</summary>
     public double? F1 { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => Recall is double recall ? string.Create(CultureInfo.CurrentCulture, $"{Class} {recall:P1}") : Class;
 }

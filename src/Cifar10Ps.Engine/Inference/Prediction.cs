@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar10Ps;
 
 /// <summary>What a classifier says about one image.</summary>
@@ -10,11 +12,12 @@ public sealed class Prediction
     /// <param name="image">The image.</param>
     internal Prediction(ModelSnapshot model, float[] logits, int top, LabeledImage image)
     {
-        Logits = logits;
+        Logits = new(logits);
+        Model = model;
         float[] probabilities = Softmax(logits);
         // A stable sort: equal probabilities keep the order of the classes.
-        Top = [.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
-            .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))];
+        Top = new([.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
+            .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))]);
         Image = image;
         Path = image.Path;
         if (!image.HasKnownTruth)
@@ -55,10 +58,16 @@ public sealed class Prediction
     public double? Loss { get; }
 
     /// <summary>The best guesses, best first.</summary>
-    public ClassProbability[] Top { get; }
+    public ReadOnlyList<ClassProbability> Top { get; }
 
     /// <summary>The network's output: a logit for each class, in the order of the classes.</summary>
-    public float[] Logits { get; }
+    public ReadOnlyList<float> Logits { get; }
+
+    /// <summary>The classifier as it was.</summary>
+    internal ModelSnapshot Model { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => LabelName is null ? $"{Top[0]}" : $"{Top[0]}, truth {LabelName}";
 
     private static double CrossEntropy(float[] logits, int label)
     {
@@ -82,5 +91,5 @@ public sealed class Prediction
 public sealed record ClassProbability(int Rank, string Class, float Probability, int ClassIndex)
 {
     /// <inheritdoc/>
-    public override string ToString() => string.Create(System.Globalization.CultureInfo.CurrentCulture, $"{Class} {Probability:P1}");
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Class} {Probability:P1}");
 }

@@ -37,6 +37,9 @@ public sealed record LayerSummary
     /// <summary>Bytes of its output in single precision.</summary>
     public long ActivationMemory { get; }
 
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} ({Kind}, {OutputShape})";
+
     /// <summary>The layers of a model in the order of its forward pass.</summary>
     public static IReadOnlyList<LayerSummary> Of(ImageClassifier model)
     {

@@ -39,6 +39,9 @@ public sealed record ResNetArchitecture(int Depth, Shortcut Shortcut, int ClassC
     [JsonIgnore]
     public string Name => $"ResNet-{Depth}";
 
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name}, {Shortcut} shortcuts";
+
     /// <summary>Whether there is a network of this depth.</summary>
     [JsonIgnore]
     internal bool HasKnownDepth => Depth is > 2 and <= MaximumDepth && Depth % 6 == 2;

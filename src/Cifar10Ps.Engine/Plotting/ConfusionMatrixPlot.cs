@@ -71,8 +71,8 @@ internal static class ConfusionMatrixPlot
 
     private static void DrawCells(SKCanvas canvas, Evaluation evaluation, int cell, ConfusionMatrixCell content)
     {
-        int[][] counts = evaluation.ConfusionMatrix;
-        int n = counts.Length;
+        ReadOnlyList<ReadOnlyList<int>> counts = evaluation.ConfusionMatrix;
+        int n = counts.Count;
         float type = CellType(counts, cell, content);
         using SKPaint fill = new();
         for (int truth = 0; truth < n; truth++)
@@ -117,7 +117,7 @@ internal static class ConfusionMatrixPlot
     }
 
     /// <summary>The size of the type that fits all cells; 0: none does.</summary>
-    private static float CellType(int[][] counts, int cell, ConfusionMatrixCell content)
+    private static float CellType(ReadOnlyList<ReadOnlyList<int>> counts, int cell, ConfusionMatrixCell content)
     {
         string[] longest = Lines(counts.Max(row => row.Max()), 0.888, content);
         float type = Math.Min(LargestType - 1, cell / (1.3f * longest.Length + 0.4f));

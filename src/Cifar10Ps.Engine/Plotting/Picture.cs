@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using SkiaSharp;
 
 namespace Cifar10Ps;
@@ -63,6 +64,9 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
             Draw(canvas);
         }
 
-        content.WriteTo(stream);
+        content.Position = 0;
+        XDocument document = XDocument.Load(content, LoadOptions.PreserveWhitespace);
+        SvgTextLength.Fix(document);
+        document.Save(stream, SaveOptions.DisableFormatting);
     }
 }

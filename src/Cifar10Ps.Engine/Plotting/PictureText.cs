@@ -22,24 +22,28 @@ internal static class PictureText
         return width;
     }
 
-    /// <summary>A text, shortened at its end where it is wider than some pixels.</summary>
+    /// <summary>A text, shortened in its middle where it is wider than some pixels: names often differ at their end.</summary>
     public static string Fit(string text, float width, float size, bool bold = false)
     {
         if (Measure(text, size, bold) <= width)
             return text;
-        int[] ends = StringInfo.ParseCombiningCharacters(text);
-        // The longest beginning that fits: by halving, since names can be long.
-        int low = 0, high = ends.Length - 1;
+        int[] starts = StringInfo.ParseCombiningCharacters(text);
+        // The most that fits: by halving, since names can be long.
+        int low = 0, high = starts.Length - 1;
         while (low < high)
         {
             int middle = (low + high + 1) / 2;
-            if (Measure(text[..ends[middle]].TrimEnd() + Ellipsis, size, bold) <= width)
+            if (Measure(Shortened(middle), size, bold) <= width)
                 low = middle;
             else
                 high = middle - 1;
         }
 
-        return text[..ends[low]].TrimEnd() + Ellipsis;
+        return Shortened(low);
+
+        // So many characters of the two ends.
+        string Shortened(int kept) =>
+            $"{text[..starts[(kept + 1) / 2]].TrimEnd()}{Ellipsis}{(kept < 2 ? "" : text[starts[^(kept / 2)]..].TrimStart())}";
     }
 
     /// <summary>Draws a line.</summary>

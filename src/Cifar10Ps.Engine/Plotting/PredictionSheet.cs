@@ -15,7 +15,7 @@ internal static class PredictionSheet
     /// <summary>Draws predictions.</summary>
     /// <param name="predictions">The predictions.</param>
     /// <param name="count">At most how many to show.</param>
-    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise the first ones, as they come.</param>
+    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes, in the order in which they come.</param>
     /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>.</exception>
     public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
     {
@@ -24,7 +24,9 @@ internal static class PredictionSheet
         if (topLosses && predictions.All(prediction => prediction.Loss is null))
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
                 "No prediction knows the truth, so that none has a loss. -TopLosses is for images of a data set; leave it away for picture files.");
-        Prediction[] shown = [.. (topLosses ? predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss) : predictions.AsEnumerable()).Take(count)];
+        Prediction[] shown = topLosses
+            ? [.. predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss).Take(count)]
+            : Sample(predictions, count, p => p.LabelName ?? p.Class);
 
         int columns = shown.Length <= 4 ? shown.Length : Math.Min(8, (int)Math.Ceiling(Math.Sqrt(1.6 * shown.Length)));
         int rows = (shown.Length + columns - 1) / columns, lines = shown.Any(p => p.Label is not null) ? 3 : 2;
@@ -45,6 +47,20 @@ internal static class PredictionSheet
         });
     }
 
+    /// <summary>Some of many: of each class the first ones, the same number as far as there are as many, in the order in which they come.</summary>
+    /// <param name="items">All.</param>
+    /// <param name="count">At most how many to take.</param>
+    /// <param name="classOf">The class of each.</param>
+    public static T[] Sample<T>(IReadOnlyList<T> items, int count, Func<T, string> classOf)
+    {
+        Dictionary<string, int> seen = [];
+        return
+        [
+            .. items.Select((item, index) => (Item: item, Index: index, Turn: seen[classOf(item)] = seen.GetValueOrDefault(classOf(item)) + 1))
+                .OrderBy(entry => entry.Turn).ThenBy(entry => entry.Index).Take(count).OrderBy(entry => entry.Index).Select(entry => entry.Item),
+        ];
+    }
+
     private static (string Title, string Result) Describe(IReadOnlyList<Prediction> predictions, int shown, bool topLosses)
     {
         CultureInfo culture = CultureInfo.CurrentCulture;
@@ -52,7 +68,7 @@ internal static class PredictionSheet
         string images = predictions.Count == 1 ? "image" : "images";
         string all = string.Create(culture, $"{predictions.Count:N0} {images}");
         string title = topLosses ? string.Create(culture, $"The {shown:N0} largest losses of {all}")
-            : shown < predictions.Count ? string.Create(culture, $"The first {shown:N0} of {all}") : all;
+            : shown < predictions.Count ? string.Create(culture, $"{shown:N0} of {all}, sampled over the classes") : all;
         return (title, known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
     }
 

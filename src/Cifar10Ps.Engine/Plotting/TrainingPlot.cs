@@ -34,7 +34,9 @@ internal static class TrainingPlot
     public const int MaximumRuns = 14;
 
     private const int Width = 1200, CurvesHeight = 380, RateHeight = 260, RowHeight = 26, TableTop = 84, Margin = 16;
-    private const float Type = 14;
+    private const float Type = 14, Dash = 7, DashGap = 4;
+
+    private static readonly PixelPadding Padding = new(72, 16, 58, 44);
 
     // Points and markers of one curve, however many epochs it has.
     private const int MaximumPoints = 2_000, MaximumMarkers = 12;
@@ -60,9 +62,9 @@ internal static class TrainingPlot
         return new Picture(Width, CurvesHeight + bottom, canvas =>
         {
             const float Middle = Width / 2;
-            using Plot loss = CreatePlot("Loss", runs, report => report.Loss, report => report.ValidationLoss, percent: false);
-            using Plot accuracy = CreatePlot("Accuracy", runs, report => 100 * report.Accuracy, report => 100 * report.ValidationAccuracy, percent: true);
-            using Plot rate = CreatePlot("Learning rate", runs, null, report => report.LearningRate, percent: false);
+            using Plot loss = CreatePlot("Loss", CurvesHeight, runs, report => report.Loss, report => report.ValidationLoss, percent: false);
+            using Plot accuracy = CreatePlot("Accuracy", CurvesHeight, runs, report => 100 * report.Accuracy, report => 100 * report.ValidationAccuracy, percent: true);
+            using Plot rate = CreatePlot("Learning rate", bottom, runs, null, report => report.LearningRate, percent: false);
             Render(loss, canvas, new PixelRect(0, Middle, CurvesHeight, 0));
             Render(accuracy, canvas, new PixelRect(Middle, Width, CurvesHeight, 0));
             Render(rate, canvas, new PixelRect(0, Middle, CurvesHeight + bottom, CurvesHeight));
@@ -82,38 +84,101 @@ internal static class TrainingPlot
         plot.Render(canvas, rect);
     }
 
-    private static Plot CreatePlot(string title, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training, Func<EpochReport, double?> validation, bool percent)
+    private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training, Func<EpochReport, double?> validation, bool percent)
     {
         Plot plot = new();
-        List<double> values = [];
+        Coordinates[][] trainings = [.. runs.Select(run => training is null ? [] : Points(run, training))], validations = [.. runs.Select(run => Points(run, validation))];
+        SetAxes(plot, title, runs, [.. trainings.Concat(validations).SelectMany(points => points).Select(point => point.Y)], percent);
+        AxisLimits limits = plot.Axes.GetLimits();
+        (double X, double Y) scale = ((Width / 2 - Padding.Horizontal) / limits.HorizontalSpan, (height - Padding.Vertical) / limits.VerticalSpan);
         for (int i = 0; i < runs.Count; i++)
         {
-            if (training is not null)
-                AddCurve(plot, runs[i], i, training, isTraining: true, values);
-            AddCurve(plot, runs[i], i, validation, isTraining: false, values);
+            AddCurve(plot, trainings, i, isTraining: true, scale);
+            AddCurve(plot, validations, i, isTraining: false, scale);
             if (training is not null && runs[i].Best is EpochReport best && validation(best) is double at && double.IsFinite(at))
                 plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, ToColor(Palette.Series[i % Palette.Series.Length])).MarkerLineWidth = 2;
         }
 
-        SetAxes(plot, title, runs, values, percent);
         return plot;
     }
 
-    private static void AddCurve(Plot plot, TrainingRun run, int number, Func<EpochReport, double?> value, bool isTraining, List<double> values)
+    /// <summary>A curve. Epochs without validation have no value; a run that diverged has values that no axis can show.</summary>
+    private static Coordinates[] Points(TrainingRun run, Func<EpochReport, double?> value) =>
+        [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v)).Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
+
+    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns: each has its dashes and its markers, where the others have gaps.</summary>
+    private static void AddCurve(Plot plot, Coordinates[][] curves, int number, bool isTraining, (double X, double Y) scale)
     {
-        // Epochs without validation have no value; a run that diverged has values that no axis can show.
-        Coordinates[] points = [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v)).Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
+        const float Turn = 10, Size = 7;
+        Coordinates[] points = curves[number];
         if (points is [])
             return;
-        values.AddRange(points.Select(point => point.Y));
-        points = Thin(points, MaximumPoints);
+        int[] equals = [.. Enumerable.Range(0, curves.Length).Where(other => other == number || Coincide(points, curves[other]))];
+        int count = equals.Length, turn = Array.IndexOf(equals, number);
         (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
         Color color = ToColor(Palette.Series[number % Palette.Series.Length]);
-        var line = plot.Add.ScatterLine(points, color);
-        line.LineWidth = isTraining ? 1.5f : 2;
-        line.LinePattern = isTraining ? LinePattern.Dashed : LinePattern.Solid;
-        var markers = plot.Add.Markers(Thin(points, MaximumMarkers), isTraining ? open : filled, 7, color);
+        points = Thin(points, MaximumPoints);
+        IEnumerable<Coordinates[]> pieces = count > 1 ? Dashes(points, Turn, (count - 1) * Turn, turn * Turn, scale) : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
+        foreach (Coordinates[] piece in pieces)
+            plot.Add.ScatterLine(piece, color).LineWidth = isTraining ? 1.5f : 2;
+        // Where there are fewer points than curves, the marker below is the larger one.
+        Coordinates[] marked = Thin(points, MaximumMarkers);
+        int slots = Math.Min(count, marked.Length);
+        marked = [.. marked.Where((_, i) => i % slots == turn % slots)];
+        var markers = plot.Add.Markers(marked, isTraining ? open : filled, Size + 4 * ((count - 1 - turn) / slots), color);
         markers.MarkerLineWidth = 1.5f;
+    }
+
+    /// <summary>The dashes of a curve. Those that Skia makes of a line are not in its SVG files.</summary>
+    /// <param name="points">The curve.</param>
+    /// <param name="on">Length of a dash in pixels.</param>
+    /// <param name="off">Length of a gap in pixels.</param>
+    /// <param name="start">Where the first dash begins, in pixels along the curve.</param>
+    /// <param name="scale">Pixels of a unit of each axis.</param>
+    private static List<Coordinates[]> Dashes(Coordinates[] points, double on, double off, double start, (double X, double Y) scale)
+    {
+        List<Coordinates[]> dashes = [];
+        List<Coordinates> dash = [];
+        double phase = (on + off - start) % (on + off);
+        for (int i = 1; i < points.Length; i++)
+        {
+            (Coordinates from, Coordinates to) = (points[i - 1], points[i]);
+            double length = Math.Max(double.Hypot((to.X - from.X) * scale.X, (to.Y - from.Y) * scale.Y), 1e-6), done = 0;
+            while (done < length)
+            {
+                bool isOn = phase < on;
+                double step = Math.Min((isOn ? on : on + off) - phase, length - done);
+                if (isOn)
+                    dash.AddRange(Between(from, to, done / length), Between(from, to, (done + step) / length));
+                (done, phase) = (done + step, phase + step);
+                if (!isOn || phase >= on - 1e-6)
+                    Flush();
+                if (phase >= on + off - 1e-6)
+                    phase = 0;
+                else if (isOn && phase >= on - 1e-6)
+                    phase = on;
+            }
+        }
+
+        Flush();
+        return dashes;
+
+        void Flush()
+        {
+            if (dash.Count > 0)
+                dashes.Add([.. dash]);
+            dash.Clear();
+        }
+
+        static Coordinates Between(Coordinates from, Coordinates to, double share) => new(from.X + share * (to.X - from.X), from.Y + share * (to.Y - from.Y));
+    }
+
+    /// <summary>Whether two curves have the same values, in all epochs that both have.</summary>
+    private static bool Coincide(Coordinates[] one, Coordinates[] other)
+    {
+        Dictionary<double, double> values = one.ToDictionary(point => point.X, point => point.Y);
+        Coordinates[] common = [.. other.Where(point => values.ContainsKey(point.X))];
+        return common.Length >= Math.Min(2, Math.Max(one.Length, other.Length)) && common.All(point => Math.Abs(point.Y - values[point.X]) <= 1e-9 * Math.Abs(point.Y));
     }
 
     /// <summary>At most about so many of some points, evenly, with the last one for certain: it is the one that is read.</summary>
@@ -123,7 +188,7 @@ internal static class TrainingPlot
         return [.. points.Where((_, i) => (points.Length - 1 - i) % step == 0)];
     }
 
-    private static void SetAxes(Plot plot, string title, IReadOnlyList<TrainingRun> runs, List<double> values, bool percent)
+    private static void SetAxes(Plot plot, string title, IReadOnlyList<TrainingRun> runs, double[] values, bool percent)
     {
         Color ink = ToColor(Palette.Ink), faint = ToColor(Palette.Faint);
         plot.Title(title, 16);
@@ -145,14 +210,14 @@ internal static class TrainingPlot
         double besides = Math.Max(0.5, 0.02 * (last - first));
         (double bottom, double top) = Limits(values, percent);
         // All three line up, however long the labels are.
-        plot.Layout.Fixed(new PixelPadding(72, 16, 58, 44));
+        plot.Layout.Fixed(Padding);
         plot.Axes.SetLimits(first - besides, last + besides, bottom, top);
         plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = v => v.ToString("N0", CultureInfo.CurrentCulture) };
         plot.Axes.Left.TickGenerator = new NumericAutomatic { LabelFormatter = percent ? ToPercent : ToNumber };
     }
 
     /// <summary>Losses and rates count from zero; of accuracies, the range is shown that they have.</summary>
-    private static (double Bottom, double Top) Limits(List<double> values, bool percent)
+    private static (double Bottom, double Top) Limits(double[] values, bool percent)
     {
         double low = values.DefaultIfEmpty(0).Min(), high = values.DefaultIfEmpty(1).Max();
         if (!percent)
@@ -208,9 +273,10 @@ internal static class TrainingPlot
     private static void DrawSample(SKCanvas canvas, float x, float y, int number, SKColor color, bool isTraining)
     {
         const float Length = 34;
-        using SKPathEffect? dashes = isTraining ? SKPathEffect.CreateDash([7, 4], 0) : null;
-        using SKPaint paint = new() { Color = color, IsStroke = true, StrokeWidth = 2, IsAntialias = true, PathEffect = dashes };
-        canvas.DrawLine(x, y, x + Length, y, paint);
+        using SKPaint paint = new() { Color = color, IsStroke = true, StrokeWidth = 2, IsAntialias = true };
+        float dash = isTraining ? Dash : Length;
+        for (float at = 0; at < Length; at += dash + DashGap)
+            canvas.DrawLine(x + at, y, x + Math.Min(at + dash, Length), y, paint);
         (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
         using Paint pen = Paint.NewDisposablePaint();
         Drawing.DrawMarker(canvas, pen, new Pixel(x + Length / 2, y), new MarkerStyle(isTraining ? open : filled, 8, ToColor(color)) { LineWidth = 1.5f });

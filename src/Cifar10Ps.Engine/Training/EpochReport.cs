@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
 namespace Cifar10Ps;
 
 /// <summary>What an epoch of training brought.</summary>
@@ -35,4 +38,12 @@ public sealed record EpochReport
 
     /// <summary>Time since the start of the run, pauses between stop and resume not counted.</summary>
     public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>The output directory of the run, or the file that a history was read from; null for a run that keeps no files.</summary>
+    [JsonIgnore]
+    public string? Run { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"epoch {Epoch}: loss {Loss:F4}, accuracy {Accuracy:P2}")
+        + (ValidationAccuracy is double validation ? string.Create(CultureInfo.CurrentCulture, $", validation accuracy {validation:P2}") : "");
 }

@@ -90,7 +90,11 @@ public static class LearningRateFinder
 /// <param name="LearningRate">Learning rate of the step.</param>
 /// <param name="Loss">Mean loss of the step's batch, before the step, in nats.</param>
 /// <param name="SmoothedLoss">Exponential moving average of the losses up to here, in nats.</param>
-public sealed record LearningRatePoint(int Step, double LearningRate, double Loss, double SmoothedLoss);
+public sealed record LearningRatePoint(int Step, double LearningRate, double Loss, double SmoothedLoss)
+{
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{LearningRate:0.0E+0}: {SmoothedLoss:F4}");
+}
 
 /// <summary>What a learning rate range test found.</summary>
 public sealed class LearningRateRange
@@ -100,7 +104,7 @@ public sealed class LearningRateRange
 
     internal LearningRateRange(IReadOnlyList<LearningRatePoint> points, bool diverged)
     {
-        Points = [.. points];
+        Points = new([.. points]);
         LowestLossRate = Points.MinBy(point => point.SmoothedLoss)!.LearningRate;
         Diverged = diverged;
     }
@@ -115,7 +119,7 @@ public sealed class LearningRateRange
     public bool Diverged { get; }
 
     /// <summary>The steps, in order.</summary>
-    public LearningRatePoint[] Points { get; }
+    public ReadOnlyList<LearningRatePoint> Points { get; }
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Suggestion:0.0E+0}");

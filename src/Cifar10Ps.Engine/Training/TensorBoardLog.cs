@@ -17,7 +17,7 @@ public sealed class TensorBoardLog(string folder)
     /// <param name="history">The reports of the run up to this epoch.</param>
     /// <param name="evaluation">Its validation; null: there was none.</param>
     /// <param name="model">The model after it.</param>
-    /// <param name="images">The images of the validation; the first ones are the samples.</param>
+    /// <param name="images">The images of the validation; some of each class are the samples.</param>
     /// <param name="precision">Precision of the model's predictions.</param>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     internal void Add(IReadOnlyList<EpochReport> history, Evaluation? evaluation, ImageClassifier model, IReadOnlyList<LabeledImage> images, Precision precision)
@@ -38,7 +38,7 @@ public sealed class TensorBoardLog(string folder)
         if (evaluation is not null)
         {
             last.Summary.Value.Add(ToValue("predictions", PredictionSheet.Draw(Sample(model, images, precision), SampleCount, topLosses: false)));
-            if (evaluation.Classes.Length <= ConfusionMatrixPlot.MaximumClasses)
+            if (evaluation.Classes.Count <= ConfusionMatrixPlot.MaximumClasses)
                 last.Summary.Value.Add(ToValue("confusion_matrix", ConfusionMatrixPlot.Draw(evaluation, ConfusionMatrixCell.Both)));
         }
 
@@ -48,7 +48,7 @@ public sealed class TensorBoardLog(string folder)
     private static Prediction[] Sample(ImageClassifier model, IReadOnlyList<LabeledImage> images, Precision precision)
     {
         using Predictor predictor = new(model, threads: 1, precision);
-        return [.. predictor.Predict([.. images.Take(SampleCount)], 1)];
+        return [.. predictor.Predict(PredictionSheet.Sample(images, SampleCount, image => image.LabelName), 1)];
     }
 
     private static Event ToEvent(EpochReport report, DateTimeOffset time)

@@ -20,6 +20,7 @@ public sealed class Trainer
     private readonly EpochPlan _plan;
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
+    private long _started, _imagesDone;
     private bool _isUnsound;
 
     /// <summary>Prepares a run.</summary>
@@ -112,7 +113,7 @@ public sealed class Trainer
         if (wanted.Precision == Precision.Auto)
             wanted = wanted with { Precision = saved.Precision };
         if (wanted with { Epochs = saved.Epochs } != saved)
-            throw Mismatch($"it has {Differences(saved, wanted)}; only the number of epochs may change");
+            throw Mismatch($"it has {Differences(saved, wanted)}");
         if (checkpoint.State.TrainCount != data.Train.Count)
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
         if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
@@ -187,7 +188,7 @@ public sealed class Trainer
             if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
                 Output?.SaveEpoch(ToCheckpoint(optimizer));
             bool isWhole = true;
-            long start = Stopwatch.GetTimestamp();
+            long start = _started = Stopwatch.GetTimestamp();
             // A run that had lost patience before it was resumed has none now.
             StopReason ??= EarlyStop();
             try
@@ -206,7 +207,7 @@ public sealed class Trainer
                     Output?.SaveEpoch(ToCheckpoint(optimizer));
                     isWhole = true;
                     TensorBoard?.Add(_state.History, evaluation, _model, _validation, Options.Precision);
-                    yield return report;
+                    yield return report with { Run = Output?.Path };
                     StopReason ??= EarlyStop();
                 }
 
@@ -256,6 +257,7 @@ public sealed class Trainer
 
             _state.Step++;
             _state.EpochImages += images.Length;
+            _imagesDone += images.Length;
             _state.LossSum += lossSum;
             _state.Correct += correct;
             _isUnsound = false;
@@ -327,7 +329,18 @@ public sealed class Trainer
 
     private TrainingProgress ProgressNow(int done, int total, bool isValidating) =>
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
-            (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds);
+            (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds, RunTimeLeft());
+
+    /// <summary>Time that the rest of the run takes if it goes on like this, validation and checkpoints counted; null: not known yet.</summary>
+    private TimeSpan? RunTimeLeft()
+    {
+        if (_imagesDone == 0)
+            return null;
+        TimeSpan spent = Stopwatch.GetElapsedTime(_started);
+        long left = (long)_plan.ImageCount * (Options.Epochs - _state.History.Count) - _state.EpochImages;
+        TimeSpan time = spent * ((double)left / _imagesDone);
+        return MaxDuration - spent < time ? MaxDuration - spent : time;
+    }
 
     /// <summary>Keeps the state of a run that is left within an epoch, unless it was left within a step, or has diverged.</summary>
     private void KeepInterrupted(NetworkWeights weights, Optimizer optimizer)

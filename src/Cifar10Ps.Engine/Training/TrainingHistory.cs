@@ -7,7 +7,7 @@ public sealed class TrainingHistory
     {
         Source = source;
         EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
-        Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best) })];
+        Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best), Run = source })];
         StopReason = stopReason is null ? null : DisplayText.Escape(stopReason);
     }
 

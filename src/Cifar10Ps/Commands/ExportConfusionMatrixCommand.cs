@@ -2,17 +2,23 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Draws the confusion matrix of an evaluation.</summary>
+/// <summary>Draws the confusion matrix of an evaluation, or of predictions.</summary>
 [Cmdlet(VerbsData.Export, "ConfusionMatrix", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(Evaluation))]
+[OutputType(typeof(FileInfo))]
 public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
 {
     private readonly List<Evaluation> _evaluations = [];
+    private readonly List<Prediction> _predictions = [];
 
     /// <summary>What Measure-Model found.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
-    public Evaluation Evaluation { get; set; } = null!;
+    public Evaluation? Evaluation { get; set; }
+
+    /// <summary>What Invoke-Inference says of images whose truth is known.</summary>
+    [Parameter(ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public Prediction[] Prediction { get; set; } = [];
 
     /// <summary>What is written into the cells, where they are large enough.</summary>
     [Parameter]
@@ -24,11 +30,17 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        _evaluations.Add(Evaluation);
-        PassOn(Evaluation);
+        if (Evaluation is not null)
+            _evaluations.Add(Evaluation);
+        _predictions.AddRange(Prediction);
     }
 
     /// <inheritdoc/>
-    private protected override Picture Draw() => _evaluations is [Evaluation one] ? ConfusionMatrixPlot.Draw(one, Cell)
-        : throw new EngineException("NotOneEvaluation", ErrorKind.InvalidArgument, $"A file holds the matrix of one evaluation, and {_evaluations.Count} were given. Give each a file of its own.");
+    private protected override Picture Draw()
+    {
+        if (_evaluations.Count + Math.Min(_predictions.Count, 1) != 1)
+            throw new EngineException("NotOneEvaluation", ErrorKind.InvalidArgument,
+                $"A file holds the matrix of one evaluation, and there are {_evaluations.Count} evaluations and {_predictions.Count} predictions. Give each evaluation a file of its own.");
+        return ConfusionMatrixPlot.Draw(_evaluations is [Evaluation one] ? one : Evaluation.Of(_predictions, WriteWarning), Cell);
+    }
 }

@@ -4,7 +4,7 @@ namespace Cifar10Ps.Commands;
 
 /// <summary>Writes a model in a format that other programs read.</summary>
 [Cmdlet(VerbsData.Export, "Model", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(ImageClassifier))]
+[OutputType(typeof(FileInfo))]
 public sealed class ExportModelCommand : ModelWriterCommand
 {
     /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>

@@ -4,7 +4,7 @@ namespace Cifar10Ps.Commands;
 
 /// <summary>Writes the computation graph of a model: as text for Graphviz, or drawn by it.</summary>
 [Cmdlet(VerbsData.Export, "ModelGraph", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(ImageClassifier))]
+[OutputType(typeof(FileInfo))]
 public sealed class ExportModelGraphCommand : ModelWriterCommand
 {
     /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>

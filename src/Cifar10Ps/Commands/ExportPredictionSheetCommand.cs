@@ -4,7 +4,7 @@ namespace Cifar10Ps.Commands;
 
 /// <summary>Draws a contact sheet of predictions: image, guess, confidence, right or wrong, truth.</summary>
 [Cmdlet(VerbsData.Export, "PredictionSheet", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(Prediction))]
+[OutputType(typeof(FileInfo))]
 public sealed class ExportPredictionSheetCommand : PictureWriterCommand
 {
     private readonly List<Prediction> _predictions = [];
@@ -28,14 +28,7 @@ public sealed class ExportPredictionSheetCommand : PictureWriterCommand
     protected override string Question => "Export prediction sheet";
 
     /// <inheritdoc/>
-    protected override void OnProcess()
-    {
-        foreach (Prediction prediction in Prediction)
-        {
-            _predictions.Add(prediction);
-            PassOn(prediction);
-        }
-    }
+    protected override void OnProcess() => _predictions.AddRange(Prediction);
 
     /// <inheritdoc/>
     private protected override Picture Draw() => PredictionSheet.Draw(_predictions, Count, TopLosses);

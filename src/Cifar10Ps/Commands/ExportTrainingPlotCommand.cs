@@ -4,7 +4,7 @@ namespace Cifar10Ps.Commands;
 
 /// <summary>Draws the curves of training runs: loss, accuracy and learning rate.</summary>
 [Cmdlet(VerbsData.Export, "TrainingPlot", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(EpochReport))]
+[OutputType(typeof(FileInfo))]
 public sealed class ExportTrainingPlotCommand : PictureWriterCommand
 {
     private readonly List<(string? Name, List<EpochReport> Reports)> _runs = [];
@@ -14,8 +14,8 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     [ValidateNotNull]
     public EpochReport[] Report { get; set; } = [];
 
-    /// <summary>What to call the run; Get-TrainingHistory says it of its reports.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true)]
+    /// <summary>What to call the run, instead of what its reports say.</summary>
+    [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Run { get; set; }
 
@@ -27,11 +27,11 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     {
         foreach (EpochReport report in Report)
         {
+            string? run = Run ?? report.Run;
             // Another name, or epochs that start again: another run.
-            if (_runs is [] || _runs[^1].Name != Run || report.Epoch <= _runs[^1].Reports[^1].Epoch)
-                _runs.Add((Run, []));
+            if (_runs is [] || _runs[^1].Name != run || report.Epoch <= _runs[^1].Reports[^1].Epoch)
+                _runs.Add((run, []));
             _runs[^1].Reports.Add(report);
-            PassOn(report);
         }
     }
 

@@ -24,12 +24,15 @@ public abstract class FileWriterCommand : EngineCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
-    /// <summary>Passes the input on.</summary>
+    /// <summary>Writes what the cmdlet's help says; nothing without it.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
     /// <summary>What is asked before a file is written.</summary>
     protected abstract string Question { get; }
+
+    /// <summary>A file, as Get-Item gives it.</summary>
+    protected PSObject ToItem(string file) => InvokeProvider.Item.Get([file], force: true, literalPath: true)[0];
 
     /// <summary>The file that the user means.</summary>
     protected string ToFile()

@@ -8,9 +8,10 @@ namespace Cifar10Ps.Commands;
 public sealed class FindLearningRateCommand : TrainingCommand
 {
     /// <summary>The model; it stays as it is.</summary>
-    [Parameter(Mandatory = true, Position = 0)]
+    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [ModelTransformation]
     [ValidateNotNull]
-    public ImageClassifier Model { get; set; } = null!;
+    public ImageClassifier? Model { get; set; }
 
     /// <summary>First learning rate.</summary>
     [Parameter]
@@ -31,11 +32,12 @@ public sealed class FindLearningRateCommand : TrainingCommand
     public int Steps { get; set; } = 100;
 
     /// <inheritdoc/>
-    protected override void OnProcess()
+    private protected override void Train()
     {
+        ImageClassifier model = Require(Model);
         using ProgressReporter progress = new(this);
-        WriteObject(LearningRateFinder.Run(Model, Dataset, Options(), Minimum, Maximum, Steps, Threads,
-            at => progress.Report(() => [ProgressReporter.Record(1, $"Finding a learning rate for {Model.Name}",
+        WriteObject(LearningRateFinder.Run(model, Dataset, Options(), Minimum, Maximum, Steps, Threads,
+            at => progress.Report(() => [ProgressReporter.Record(1, $"Finding a learning rate for {model.Name}",
                 $"Step {at.Step} of {Steps}, learning rate {at.LearningRate:0.0E+0}, loss {at.SmoothedLoss:F3}", at.Step, Steps)]), StopToken));
     }
 }

@@ -9,6 +9,7 @@ public sealed class GetModelSummaryCommand : EngineCommand
 {
     /// <summary>The model.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    [ModelTransformation]
     [ValidateNotNull]
     public ImageClassifier Model { get; set; } = null!;
 

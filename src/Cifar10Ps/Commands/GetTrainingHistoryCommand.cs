@@ -43,12 +43,6 @@ public sealed class GetTrainingHistoryCommand : EngineCommand
     {
         if (history.StopReason is not null)
             WriteVerbose($"The run of '{history.Source}' was stopped: {history.StopReason}");
-        foreach (EpochReport report in history.Reports)
-        {
-            PSObject item = PSObject.AsPSObject(report);
-            // Tells the runs apart where several are asked for.
-            item.Properties.Add(new PSNoteProperty("Run", history.Source));
-            WriteObject(item);
-        }
+        WriteObject(history.Reports, enumerateCollection: true);
     }
 }

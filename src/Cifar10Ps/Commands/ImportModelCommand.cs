@@ -29,6 +29,7 @@ public sealed class ImportModelCommand : FileReaderCommand
 
     /// <summary>Class names, for a file that does not say.</summary>
     [Parameter]
+    [ClassesTransformation]
     [ValidateNotNullOrEmpty]
     public string[]? Classes { get; set; }
 

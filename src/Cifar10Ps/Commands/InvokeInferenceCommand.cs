@@ -12,11 +12,13 @@ public sealed class InvokeInferenceCommand : EngineCommand
     private readonly Dictionary<string, LabeledImage> _truths = [];
     private readonly HashSet<string> _named = [], _found = [];
     private Predictor? _predictor;
+    private ImageClassifier? _model;
 
     /// <summary>The model.</summary>
-    [Parameter(Mandatory = true, Position = 0)]
+    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [ModelTransformation]
     [ValidateNotNull]
-    public ImageClassifier Model { get; set; } = null!;
+    public ImageClassifier? Model { get; set; }
 
     /// <summary>Images of a data set.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
@@ -63,11 +65,9 @@ public sealed class InvokeInferenceCommand : EngineCommand
     public int? Threads { get; set; }
 
     /// <inheritdoc/>
-    protected override void OnBegin() => _predictor = new Predictor(Model, Threads, Precision);
-
-    /// <inheritdoc/>
     protected override void OnProcess()
     {
+        Use(Require(Model));
         if (ParameterSetName is ImageSet or DatasetSet)
         {
             foreach (LabeledImage image in Dataset ?? (IEnumerable<LabeledImage>)Image)
@@ -82,12 +82,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
     }
 
     /// <inheritdoc/>
-    protected override void OnEnd()
-    {
-        Predict();
-        if (ClassMatching.Doubt(_predictor!.Model, _truths.Values) is string doubt)
-            WriteWarning(doubt);
-    }
+    protected override void OnEnd() => Finish();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -131,6 +126,31 @@ public sealed class InvokeInferenceCommand : EngineCommand
         }
     }
 
+    /// <summary>Makes a model that of the images to come.</summary>
+    private void Use(ImageClassifier model)
+    {
+        if (model == _model)
+            return;
+        Finish();
+        _named.Clear();
+        _found.Clear();
+        _predictor = new Predictor(model, Threads, Precision);
+        _model = model;
+    }
+
+    /// <summary>Predicts what still waits for the model, and tells whether its guesses can be right.</summary>
+    private void Finish()
+    {
+        if (_predictor is null)
+            return;
+        Predict();
+        if (ClassMatching.Doubt(_predictor.Model, _truths.Values) is string doubt)
+            WriteWarning(doubt);
+        _truths.Clear();
+        _predictor.Dispose();
+        _predictor = null;
+    }
+
     private void Add(LabeledImage image)
     {
         _waiting.Add(image);
@@ -142,6 +162,8 @@ public sealed class InvokeInferenceCommand : EngineCommand
 
     private void Predict()
     {
+        if (_waiting is [])
+            return;
         LabeledImage[] images = [.. _waiting];
         _waiting.Clear();
         foreach (Prediction prediction in _predictor!.Predict(images, Top))

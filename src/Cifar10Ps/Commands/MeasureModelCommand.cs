@@ -7,13 +7,16 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(Evaluation))]
 public sealed class MeasureModelCommand : EngineCommand
 {
-    private const string ImageSet = "Image", DatasetSet = "Dataset";
+    private const string ImageSet = "Image", DatasetSet = "Dataset", PredictionSet = "Prediction";
     private readonly List<LabeledImage> _images = [];
+    private readonly List<Prediction> _predictions = [];
+    private bool _isModelPiped, _hasMeasured;
 
     /// <summary>The model.</summary>
-    [Parameter(Mandatory = true, Position = 0)]
+    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [ModelTransformation]
     [ValidateNotNull]
-    public ImageClassifier Model { get; set; } = null!;
+    public ImageClassifier? Model { get; set; }
 
     /// <summary>The images: <c>$cifar.Test | Measure-Model …</c>.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
@@ -25,6 +28,11 @@ public sealed class MeasureModelCommand : EngineCommand
     [SplitTransformation]
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
+
+    /// <summary>What Invoke-Inference says of images whose truth is known.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = PredictionSet)]
+    [ValidateNotNull]
+    public Prediction[] Prediction { get; set; } = [];
 
     /// <summary>Averages the logits of each image and its mirror image.</summary>
     [Parameter]
@@ -41,14 +49,43 @@ public sealed class MeasureModelCommand : EngineCommand
     public int? Threads { get; set; }
 
     /// <inheritdoc/>
-    protected override void OnProcess() => _images.AddRange(Dataset ?? (IEnumerable<LabeledImage>)Image);
+    protected override void OnBegin() => _isModelPiped = !IsBound(nameof(Model));
+
+    /// <inheritdoc/>
+    protected override void OnProcess()
+    {
+        if (ParameterSetName == PredictionSet)
+        {
+            if (!_isModelPiped || Augment || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
+                throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
+                    "Predictions are measured as they are. Leave out -Model, -Augment, -Precision and -Threads, or pipe the images instead.");
+            _predictions.AddRange(Prediction);
+            return;
+        }
+
+        Require(Model);
+        IEnumerable<LabeledImage> images = Dataset ?? (IEnumerable<LabeledImage>)Image;
+        if (_isModelPiped)
+            Measure(Model!, [.. images]);
+        else
+            _images.AddRange(images);
+    }
 
     /// <inheritdoc/>
     protected override void OnEnd()
     {
+        if (!_isModelPiped)
+            Measure(Model!, _images);
+        else if (!_hasMeasured)
+            WriteObject(Evaluation.Of(_predictions, WriteWarning));
+    }
+
+    private void Measure(ImageClassifier model, List<LabeledImage> images)
+    {
         using ProgressReporter progress = new(this);
-        using Predictor predictor = new(Model, Threads, Precision, Augment);
-        WriteObject(Evaluation.Run(predictor, _images, done => progress.Report(() =>
-            [ProgressReporter.Record(1, $"Measuring {Model.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]), StopToken, WriteWarning));
+        using Predictor predictor = new(model, Threads, Precision, Augment);
+        WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
+            [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]), StopToken, WriteWarning));
+        _hasMeasured = true;
     }
 }

@@ -7,6 +7,7 @@ public abstract class ModelWriterCommand : FileWriterCommand
 {
     /// <summary>The model.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
+    [ModelTransformation]
     [ValidateNotNull]
     public ImageClassifier Model { get; set; } = null!;
 
@@ -23,6 +24,10 @@ public abstract class ModelWriterCommand : FileWriterCommand
             return;
         write();
         if (PassThru)
-            WriteObject(Model);
+            WriteObject(Passed(file));
     }
+
+    /// <summary>What goes on down the pipeline.</summary>
+    /// <param name="file">The file that was written.</param>
+    private protected virtual object Passed(string file) => ToItem(file);
 }

@@ -8,6 +8,7 @@ public abstract class NewNetworkCommand : EngineCommand
 {
     /// <summary>The class names, or their number; without names the model takes those of the data that it is trained on.</summary>
     [Parameter(Position = 0)]
+    [ClassesTransformation]
     [ValidateNotNullOrEmpty]
     public string[] Classes { get; set; } = ["10"];
 
@@ -23,6 +24,7 @@ public abstract class NewNetworkCommand : EngineCommand
 
     /// <summary>A trained model to go on from: its weights, but for the last layer where the classes are others, and its preprocessing.</summary>
     [Parameter(ValueFromPipeline = true)]
+    [ModelTransformation]
     [ValidateNotNull]
     public ImageClassifier? InitialWeights { get; set; }
 

@@ -21,14 +21,10 @@ public abstract class PictureWriterCommand : FileWriterCommand
     /// <inheritdoc/>
     protected sealed override void OnEnd()
     {
-        if (_file is not null)
-            Draw().Save(_file);
-    }
-
-    /// <summary>Passes an object on, if that is wanted.</summary>
-    protected void PassOn(object item)
-    {
+        if (_file is null)
+            return;
+        Draw().Save(_file);
         if (PassThru)
-            WriteObject(item);
+            WriteObject(ToItem(_file));
     }
 }

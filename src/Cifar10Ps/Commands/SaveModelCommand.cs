@@ -11,6 +11,9 @@ public sealed class SaveModelCommand : ModelWriterCommand
     protected override string Question => "Save model";
 
     /// <inheritdoc/>
+    private protected override object Passed(string file) => Model;
+
+    /// <inheritdoc/>
     protected override Action Prepare(string file)
     {
         // Other programs go by the name, and would find something else in it.

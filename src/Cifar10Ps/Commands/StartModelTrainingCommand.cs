@@ -10,8 +10,9 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     private const string NewSet = "New", ResumeSet = "Resume";
 
     /// <summary>The model; trained in place.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = NewSet)]
-    [Parameter(Position = 0, ParameterSetName = ResumeSet)]
+    [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
+    [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = ResumeSet)]
+    [ModelTransformation]
     [ValidateNotNull]
     public ImageClassifier? Model { get; set; }
 
@@ -95,7 +96,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     public SwitchParameter AsJob { get; set; }
 
     /// <inheritdoc/>
-    protected override void OnProcess()
+    private protected override void Train()
     {
         if (AsJob && OnEpochEnd is not null)
             throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
@@ -108,7 +109,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             return;
 
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Model!, Dataset, Options(), output, Threads, WriteWarning)
+            ? Trainer.Start(Require(Model), Dataset, Options(), output, Threads, WriteWarning)
             : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Change, output, Threads, WriteWarning);
         trainer.TensorBoard = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;

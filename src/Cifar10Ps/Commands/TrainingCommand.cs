@@ -7,6 +7,7 @@ public abstract class TrainingCommand : EngineCommand
 {
     /// <summary>The data: trained on Train.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [WholeDatasetTransformation]
     [ValidateNotNull]
     public ImageDataset Dataset { get; set; } = null!;
 
@@ -66,6 +67,16 @@ public abstract class TrainingCommand : EngineCommand
     [Parameter]
     [ValidateSet("Cpu")]
     public string Device { get; set; } = "Cpu";
+
+    /// <summary>Trains on a data set.</summary>
+    private protected abstract void Train();
+
+    /// <inheritdoc/>
+    protected sealed override void OnProcess()
+    {
+        WholeDatasetTransformationAttribute.Check(Dataset);
+        Train();
+    }
 
     /// <summary>The options of the preset, with everything that the user gave.</summary>
     private protected TrainingOptions Options() => Change(Recipes.Options(Recipe, IsBound(nameof(Optimizer)) ? Optimizer : null));

@@ -1,0 +1,31 @@
+using System.Management.Automation;
+using Cifar10Ps.Commands;
+
+namespace Cifar10Ps;
+
+/// <summary>Lets the path of a file be given where a model is wanted: Import-Model reads it.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class ModelTransformationAttribute : ArgumentTransformationAttribute
+{
+    /// <inheritdoc/>
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>
+        (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) switch
+        {
+            string { Length: > 0 } path => Import(engineIntrinsics, nameof(ImportModelCommand.Path), path),
+            FileSystemInfo file => Import(engineIntrinsics, nameof(ImportModelCommand.LiteralPath), file.FullName),
+            _ => inputData,
+        };
+
+    private static PSObject Import(EngineIntrinsics engine, string parameter, string path)
+    {
+        // Not by its name, which Import-Module -Prefix changes.
+        using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
+        shell.AddCommand(new CmdletInfo("Import-Model", typeof(ImportModelCommand))).AddParameter(parameter, path).AddParameter("ErrorAction", ActionPreference.SilentlyContinue);
+        PSObject[] models = [.. shell.Invoke()];
+        foreach (WarningRecord warning in shell.Streams.Warning)
+            engine.Host.UI.WriteWarningLine(warning.Message);
+        if (shell.Streams.Error is [ErrorRecord error, ..])
+            throw new ArgumentTransformationMetadataException($"{error}", error.Exception);
+        return models is [PSObject model] ? model : throw new ArgumentTransformationMetadataException($"'{path}' means {models.Length} models. Name the file of one.");
+    }
+}

@@ -1,0 +1,26 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps;
+
+/// <summary>
+/// Where a whole data set is wanted, lets images in all the same: a split in a pipeline is thousands of them, and the command can
+/// end the pipeline with one error, where the parameter binder would write one for each.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class WholeDatasetTransformationAttribute : ArgumentTransformationAttribute
+{
+    /// <summary>What images become.</summary>
+    private static readonly ImageDataset Part = new("a part of a data set", "", [], [], []);
+
+    /// <inheritdoc/>
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>
+        (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) is LabeledImage or ImageSplit ? Part : inputData;
+
+    /// <summary>Refuses images.</summary>
+    internal static void Check(ImageDataset dataset)
+    {
+        if (ReferenceEquals(dataset, Part))
+            throw new EngineException("DatasetExpected", ErrorKind.InvalidArgument,
+                "These are images of a data set, and training needs the whole of it: the images to train on, and those to validate on. Pipe the data set ($cifar), not one of its splits ($cifar.Train).");
+    }
+}
