@@ -31,6 +31,24 @@ public class MemoryTests
         Assert.InRange(end.Garbage, 0, 300 * 10);
     }
 
+    [Fact]
+    public void Trainings_one_after_the_other_take_no_more_memory()
+    {
+        ImageDataset data = SyntheticImages.Create(128, 8);
+        long[] used = new long[8];
+        for (int i = 0; i < used.Length; i++)
+        {
+            // On a thread of its own, as a job.
+            Thread thread = new(() => NewRun(TinyOptions(epochs: 1) with { BatchSize = 128 }, data: data).RunToEnd());
+            thread.Start();
+            thread.Join();
+            used[i] = Environment.WorkingSet;
+        }
+
+        // Workers with new heaps of the C library took 100 MB and more each time.
+        Assert.InRange(used[^1] - used[2], long.MinValue, 150_000_000);
+    }
+
     /// <summary>The memory of the process as it is, the tensors that wait for the collector, and those that live.</summary>
     private static (long Bytes, long Garbage, long Tensors) Used()
     {

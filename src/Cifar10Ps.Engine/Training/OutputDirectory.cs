@@ -76,7 +76,7 @@ public sealed partial class OutputDirectory
 
     /// <summary>Keeps other runs out of the folder. Fails now, not after hours, when it cannot be written to.</summary>
     /// <returns>Lets them in when it is disposed; so does the end of the process, whatever ends it.</returns>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
     internal IDisposable Claim()
     {
         string probe = System.IO.Path.Combine(Path, "cifar10ps-probe.tmp"), turn = System.IO.Path.Combine(Path, Lock);
@@ -85,9 +85,8 @@ public sealed partial class OutputDirectory
         {
             AtomicFile.Write(probe, _ => { });
             Remove(probe);
-            FileStream claim = new(turn, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
             AtomicFile.RemoveAbandoned(Path);
-            return claim;
+            return new FileStream(turn, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
         }
         catch (IOException e)
         {
