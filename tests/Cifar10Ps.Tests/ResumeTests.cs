@@ -94,7 +94,7 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
     [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $pwd", "CheckpointNotFound")]
     [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole/nothing", "CheckpointNotFound")]
     [InlineData("Start-ModelTraining -Dataset $data -ResumeFrom $whole -OutputDirectory file/result", "FileNotWritable")]
-    [InlineData("$data | Start-ModelTraining $model @quick -OutputDirectory file", "FileNotWritable")]
+    [InlineData("$data | Start-ModelTraining $model @quick -OutputDirectory file", "NotAFolder")]
     [InlineData("$data | Start-ModelTraining $model @quick -OutputDirectory file/result", "FileNotWritable")]
     public void What_cannot_go_on_is_refused_before_it_starts(string script, string id)
     {

@@ -35,7 +35,7 @@ internal static class ClassMatching
     /// <summary>Images to measure a model on, with the indices of its outputs as their labels.</summary>
     /// <param name="model">The model.</param>
     /// <param name="images">Images whose truth is known, of all of the model's classes or some.</param>
-    /// <param name="warn">Receives a sentence if the model has no class names of its own; null ignores it.</param>
+    /// <param name="warn">Receives a sentence if a trained model has no class names of its own; null ignores it.</param>
     /// <returns>The classes, and the images.</returns>
     /// <exception cref="EngineException"><c>TruthUnknown</c>, <c>ClassMismatch</c>; <c>ClassCountMismatch</c> for a model without names.</exception>
     public static (string[] Classes, IReadOnlyList<LabeledImage> Images) ForMeasuring(ModelSnapshot model, IReadOnlyList<LabeledImage> images, Action<string>? warn = null)
@@ -56,7 +56,7 @@ internal static class ClassMatching
         string[] classes = [.. model.Classes];
         foreach (LabeledImage image in images)
             classes[image.Label] = image.LabelName;
-        if (!classes.SequenceEqual(model.Classes))
+        if (model.IsTrained && !classes.SequenceEqual(model.Classes))
             warn?.Invoke(Adopted(classes));
         return (classes, images);
     }
@@ -68,7 +68,7 @@ internal static class ClassMatching
     {
         string[] unknown = [.. images.Where(image => IndexOf(model, image) < 0).Select(image => image.LabelName)];
         return unknown is not [] ? $"The model has no class {Listed(unknown)}: whatever it guesses for such images counts as wrong."
-            : model.HasPlaceholderClasses && images.Any(image => model.Classes[image.Label] != image.LabelName)
+            : model.IsTrained && model.HasPlaceholderClasses && images.Any(image => model.Classes[image.Label] != image.LabelName)
                 ? "The model has no class names of its own: its guesses are compared with the data by position."
             : null;
     }
