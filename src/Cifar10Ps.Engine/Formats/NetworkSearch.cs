@@ -54,8 +54,8 @@ internal static partial class NetworkSearch
         if (key is not null)
         {
             return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Require(Under(all, key))
-                ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument, $"has no network '{DisplayText.Name(key)}'. {(found.Length == 0
-                    ? "It has no network that can be used" : $"It has {Keys()}")}.");
+                ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
+                    $"has no network '{DisplayText.Name(key)}'. {(found.Length == 0 ? "It has no network that can be used" : $"It has {Keys()}")}.");
         }
 
         if (found.Length > 1)
@@ -64,12 +64,13 @@ internal static partial class NetworkSearch
         if (found is [var only])
         {
             return only.Beside is null ? only.Network : throw new EngineException("InvalidModel", ErrorKind.InvalidData,
-                $"has the tensor '{DisplayText.Name(only.Beside)}' beside the network '{only.Network.Key}', whose answers it may change. Choose the network by its key to leave the rest out.");
+                $"has the tensor '{DisplayText.Name(only.Beside)}' beside the network '{only.Network.Key}', whose answers it may change. "
+                + "Choose the network by its key to leave the rest out.");
         }
 
         // An optimizer's tensors have plain names.
-        return all.OrderByDescending(group => group.Shapes.Keys.Any(IsOfLayer)).ThenByDescending(group => group.Shapes.Count).FirstOrDefault() is { } likeliest
-            ? Require(Whole(likeliest, "")) : null;
+        return all.OrderByDescending(group => group.Shapes.Keys.Any(IsOfLayer)).ThenByDescending(group => group.Shapes.Count)
+            .FirstOrDefault() is { } likeliest ? Require(Whole(likeliest, "")) : null;
 
         string Keys() => List([.. found.Select(f => f.Network.Key)], atMost: 20);
     }
@@ -93,7 +94,8 @@ internal static partial class NetworkSearch
         if (group.Shapes.Count < FewestTensors)
             return [];
         HashSet<string> rest = [.. group.Shapes.Keys.Where(name => !TensorNames.IsCounter(name))];
-        string[] prefixes = [.. rest.Select(name => Classifier().Match(name)).Where(match => match.Success).Select(match => match.Groups["prefix"].Value).Distinct().Take(PrefixLimit)];
+        string[] prefixes = [.. rest.Select(name => Classifier().Match(name)).Where(match => match.Success)
+            .Select(match => match.Groups["prefix"].Value).Distinct().Take(PrefixLimit)];
         List<NetworkChoice> found = [];
         // The longest first, so that a network without a prefix is what the others leave.
         foreach (string prefix in prefixes.OrderByDescending(prefix => prefix.Length))
@@ -115,7 +117,8 @@ internal static partial class NetworkSearch
         {
             if (group.Key == key)
                 return Whole(group, "");
-            string prefix = group.Key.Length == 0 ? key + "." : key.StartsWith(group.Key + ".", StringComparison.Ordinal) ? key[(group.Key.Length + 1)..] + "." : "";
+            string prefix = group.Key.Length == 0 ? key + "."
+                : key.StartsWith(group.Key + ".", StringComparison.Ordinal) ? key[(group.Key.Length + 1)..] + "." : "";
             if (prefix.Length > 1 && Whole(group, prefix) is { Names.Count: > 0 } choice)
                 return choice;
         }
@@ -125,10 +128,12 @@ internal static partial class NetworkSearch
 
     private static NetworkChoice Whole(TensorGroup group, string start)
     {
-        string[] names = [.. group.Shapes.Keys.Where(name => name.StartsWith(start, StringComparison.Ordinal) && !TensorNames.IsCounter(name))];
+        string[] names = [.. group.Shapes.Keys
+            .Where(name => name.StartsWith(start, StringComparison.Ordinal) && !TensorNames.IsCounter(name))];
         string prefix = start;
         // No further than to the last dot that all names have in common.
-        while (names.Length > 0 && names[0].IndexOf('.', prefix.Length) is var dot && dot >= 0 && names.All(name => name.StartsWith(names[0][..(dot + 1)], StringComparison.Ordinal)))
+        while (names.Length > 0 && names[0].IndexOf('.', prefix.Length) is var dot && dot >= 0
+            && names.All(name => name.StartsWith(names[0][..(dot + 1)], StringComparison.Ordinal)))
             prefix = names[0][..(dot + 1)];
         return new NetworkChoice(group, prefix, names);
     }

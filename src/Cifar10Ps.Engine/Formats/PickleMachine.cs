@@ -49,7 +49,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         EmptyList = (byte)']', List = (byte)'l', Append = (byte)'a', Appends = (byte)'e',
         EmptyDict = (byte)'}', Dict = (byte)'d', SetItem = (byte)'s', SetItems = (byte)'u',
         EmptySet = 0x8f, AddItems = 0x90, FrozenSet = 0x91,
-        Put = (byte)'p', BinPut = (byte)'q', LongBinPut = (byte)'r', Memoize = 0x94, Get = (byte)'g', BinGet = (byte)'h', LongBinGet = (byte)'j',
+        Put = (byte)'p', BinPut = (byte)'q', LongBinPut = (byte)'r', Memoize = 0x94,
+        Get = (byte)'g', BinGet = (byte)'h', LongBinGet = (byte)'j',
         Global = (byte)'c', StackGlobal = 0x93, Reduce = (byte)'R', Build = (byte)'b', Instance = (byte)'i', Object = (byte)'o',
         NewObject = 0x81, NewObjectExtended = 0x92, PersistentId = (byte)'P', BinPersistentId = (byte)'Q',
     }
@@ -100,7 +101,9 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
                     Push(Integer(digits));
                 break;
             case Opcode.Long: Push(Integer(TakeText().TrimEnd('L'))); break;
-            case Opcode.Float: _stack.Add(double.TryParse(TakeText(), CultureInfo.InvariantCulture, out double real) ? real : double.NaN); break;
+            case Opcode.Float:
+                _stack.Add(double.TryParse(TakeText(), CultureInfo.InvariantCulture, out double real) ? real : double.NaN);
+                break;
             case Opcode.BinInt: _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
             case Opcode.BinInt1: _stack.Add((long)TakeByte()); break;
             case Opcode.BinInt2: _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
@@ -143,23 +146,28 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
             case Opcode.LongBinGet: _stack.Add(Remembered(TakeUInt32())); break;
             case Opcode.Global: _stack.Add(Find(Text(TakeLine()), Text(TakeLine()))); break;
             case Opcode.StackGlobal:
-                _stack.Add(Pop(2) is [string module, string name] ? Find(module, name) : throw Invalid("names something by other than text"));
+                _stack.Add(Pop(2) is [string module, string name] ? Find(module, name)
+                    : throw Invalid("names something by other than text"));
                 break;
             case Opcode.Reduce:
-                _stack.Add(Pop(2) is [var callee, object?[] arguments] ? Call(callee, arguments) : throw Invalid("calls something with other than a tuple"));
+                _stack.Add(Pop(2) is [var callee, object?[] arguments] ? Call(callee, arguments)
+                    : throw Invalid("calls something with other than a tuple"));
                 break;
             case Opcode.Instance:
                 object found = Find(Text(TakeLine()), Text(TakeLine()));
                 _stack.Add(Call(found, PopToMark()));
                 break;
             case Opcode.Object:
-                _stack.Add(PopToMark() is [var constructor, .. var given] ? Call(constructor, given) : throw Invalid("calls nothing"));
+                _stack.Add(PopToMark() is [var constructor, .. var given] ? Call(constructor, given)
+                    : throw Invalid("calls nothing"));
                 break;
             case Opcode.NewObject:
-                _stack.Add(Pop(2) is [var type, object?[] values] ? Make(type, values) : throw Invalid("makes an object of other than a tuple"));
+                _stack.Add(Pop(2) is [var type, object?[] values] ? Make(type, values)
+                    : throw Invalid("makes an object of other than a tuple"));
                 break;
             case Opcode.NewObjectExtended:
-                _stack.Add(Pop(3) is [var kind, object?[] inOrder, var named] ? Make(kind, [inOrder, named]) : throw Invalid("makes an object of other than a tuple"));
+                _stack.Add(Pop(3) is [var kind, object?[] inOrder, var named] ? Make(kind, [inOrder, named])
+                    : throw Invalid("makes an object of other than a tuple"));
                 break;
             case Opcode.Build:
                 object? state = Pop();
@@ -190,7 +198,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         switch (callee)
         {
             case Function function:
-                _steps += arguments.Sum(argument => argument is List<object?> list ? list.Count : argument is PickleMap map ? map.Items.Count : 0);
+                _steps += arguments.Sum(argument => argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
                 return function(arguments);
             case PickleGlobal { Name: "_reconstructor" or "__newobj__" or "__newobj_ex__" } when arguments is [PickleGlobal type, ..]:
                 return new PickleObject(type, arguments);
@@ -202,7 +210,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     }
 
     /// <summary>An object of a class, which is not called for it.</summary>
-    private object? Make(object? type, object?[] arguments) => type is PickleGlobal global ? new PickleObject(global, arguments) : Call(type, arguments);
+    private object? Make(object? type, object?[] arguments) =>
+        type is PickleGlobal global ? new PickleObject(global, arguments) : Call(type, arguments);
 
     private void Append(object?[] items)
     {
@@ -266,7 +275,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     /// <summary>The rest of a line, in the protocol of text.</summary>
     private string TakeText() => Encoding.Latin1.GetString(TakeLine()).Trim();
 
-    private uint MemoIndex() => uint.TryParse(TakeText(), CultureInfo.InvariantCulture, out uint index) ? index : throw Invalid("has a memo entry without a number");
+    private uint MemoIndex() => uint.TryParse(TakeText(), CultureInfo.InvariantCulture, out uint index) ? index
+        : throw Invalid("has a memo entry without a number");
 
     private ReadOnlyMemory<byte> Bytes(ulong count)
     {
@@ -298,7 +308,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     }
 
     /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>, <c>\u000a</c> for what has no place on a line.</summary>
-    private static string Unescaped(string text) => !text.Contains('\\', StringComparison.Ordinal) ? text : Escape().Replace(text, match => match.Value[1] switch
+    private static string Unescaped(string text) => Escape().Replace(text, match => match.Value[1] switch
     {
         'x' or 'u' or 'U' when int.TryParse(match.ValueSpan[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int rune)
             && Rune.IsValid(rune) => new Rune(rune).ToString(),
@@ -338,7 +348,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         }
     }
 
-    private static InvalidDataException NotAllowed(PickleGlobal global) => Invalid($"wants '{DisplayText.Name(global.ToString())}', which is not allowed");
+    private static InvalidDataException NotAllowed(PickleGlobal global) =>
+        Invalid($"wants '{DisplayText.Name(global.ToString())}', which is not allowed");
 
     private static InvalidDataException Invalid(string what) => new($"the pickle {what}");
 

@@ -14,40 +14,44 @@ internal static class PickleNames
     // Also those of Python 2, and what every installation has beside.
     private static readonly HashSet<string> PythonModules = Words("""
         __builtin__ __future__ _ast _asyncio _bisect _bootsubprocess _bz2 _codecs _collections _collections_abc _compat_pickle
-        _compression _contextvars _crypt _csv _ctypes _curses _datetime _dbm _decimal _distutils_hack _elementtree _frozen_importlib
-        _frozen_importlib_external _functools _gdbm _hashlib _heapq _imp _interpreters _io _json _locale _lsprof _lzma _markupbase _multiprocessing
-        _opcode _operator _osx_support _overlapped _pickle _posixshmem _posixsubprocess _pydecimal _pyio _queue _random _scproxy _signal
-        _sitebuiltins _socket _sqlite3 _sre _ssl _stat _statistics _string _strptime _struct _symtable _thread _threading_local _tkinter _tokenize
-        _tracemalloc _typing _uuid _warnings _weakref _weakrefset _winapi _winreg _zoneinfo abc aifc anydbm argparse array ast asynchat asyncio
-        asyncore atexit audioop base64 BaseHTTPServer bdb binascii bisect builtins bz2 cProfile cPickle cStringIO calendar cgi cgitb chunk cmath
-        cmd code codecs codeop collections colorsys commands compileall compiler compression concurrent configparser ConfigParser contextlib
-        contextvars cookielib copy copy_reg copyreg crypt csv ctypes curses dataclasses datetime dbhash dbm decimal difflib dircache dis distutils
-        doctest dummy_thread easy_install email encodings ensurepip enum errno exceptions faulthandler fcntl filecmp fileinput fnmatch fractions
-        ftplib functools future_builtins gc genericpath getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac html htmlentitydefs
-        htmllib HTMLParser http httplib idlelib imaplib imghdr imp importlib inspect io ipaddress itertools json keyword lib2to3 linecache locale
-        logging lzma macpath mailbox mailcap marshal math mhlib mimetypes mimetools mmap modulefinder msilib msvcrt multiprocessing mutex netrc
-        new nis nntplib nt ntpath nturl2path numbers opcode operator optparse os os2emxpath ossaudiodev parser pathlib pdb pickle pickletools pip
-        pipes pkg_resources pkgutil platform plistlib popen2 poplib posix posixfile posixpath pprint profile pstats pty pwd py_compile pyclbr
-        pydoc pydoc_data pyexpat queue Queue quopri random re readline repr reprlib resource rexec rlcompleter runpy sched secrets select
-        selectors setuptools shelve shlex shutil signal SimpleHTTPServer site smtpd smtplib sndhdr socket SocketServer socketserver spwd sqlite3
-        sre sre_compile sre_constants sre_parse ssl stat statistics statvfs string StringIO stringprep struct subprocess sunau symtable sys
-        sysconfig syslog tabnanny tarfile telnetlib tempfile termios test textwrap this thread threading time timeit Tkinter tkinter token
-        tokenize tomllib trace traceback tracemalloc ttk tty turtle turtledemo types typing unicodedata unittest urllib urllib2 urlparse user
-        UserDict UserList UserString uu uuid venv warnings wave weakref webbrowser wheel whichdb winreg winsound wsgiref xdrlib xml xmlrpc
-        xmlrpclib zipapp zipfile zipimport zlib zoneinfo
+        _compression _contextvars _crypt _csv _ctypes _curses _datetime _dbm _decimal _distutils_hack _elementtree
+        _frozen_importlib _frozen_importlib_external _functools _gdbm _hashlib _heapq _imp _interpreters _io _json _locale _lsprof
+        _lzma _markupbase _multiprocessing _opcode _operator _osx_support _overlapped _pickle _posixshmem _posixsubprocess
+        _pydecimal _pyio _queue _random _scproxy _signal _sitebuiltins _socket _sqlite3 _sre _ssl _stat _statistics _string
+        _strptime _struct _symtable _thread _threading_local _tkinter _tokenize _tracemalloc _typing _uuid _warnings _weakref
+        _weakrefset _winapi _winreg _zoneinfo abc aifc anydbm argparse array ast asynchat asyncio asyncore atexit audioop base64
+        BaseHTTPServer bdb binascii bisect builtins bz2 cProfile cPickle cStringIO calendar cgi cgitb chunk cmath cmd code codecs
+        codeop collections colorsys commands compileall compiler compression concurrent configparser ConfigParser contextlib
+        contextvars cookielib copy copy_reg copyreg crypt csv ctypes curses dataclasses datetime dbhash dbm decimal difflib
+        dircache dis distutils doctest dummy_thread easy_install email encodings ensurepip enum errno exceptions faulthandler
+        fcntl filecmp fileinput fnmatch fractions ftplib functools future_builtins gc genericpath getopt getpass gettext glob
+        graphlib grp gzip hashlib heapq hmac html htmlentitydefs htmllib HTMLParser http httplib idlelib imaplib imghdr imp
+        importlib inspect io ipaddress itertools json keyword lib2to3 linecache locale logging lzma macpath mailbox mailcap
+        marshal math mhlib mimetypes mimetools mmap modulefinder msilib msvcrt multiprocessing mutex netrc new nis nntplib nt
+        ntpath nturl2path numbers opcode operator optparse os os2emxpath ossaudiodev parser pathlib pdb pickle pickletools pip
+        pipes pkg_resources pkgutil platform plistlib popen2 poplib posix posixfile posixpath pprint profile pstats pty pwd
+        py_compile pyclbr pydoc pydoc_data pyexpat queue Queue quopri random re readline repr reprlib resource rexec rlcompleter
+        runpy sched secrets select selectors setuptools shelve shlex shutil signal SimpleHTTPServer site smtpd smtplib sndhdr
+        socket SocketServer socketserver spwd sqlite3 sre sre_compile sre_constants sre_parse ssl stat statistics statvfs string
+        StringIO stringprep struct subprocess sunau symtable sys sysconfig syslog tabnanny tarfile telnetlib tempfile termios test
+        textwrap this thread threading time timeit Tkinter tkinter token tokenize tomllib trace traceback tracemalloc ttk tty
+        turtle turtledemo types typing unicodedata unittest urllib urllib2 urlparse user UserDict UserList UserString uu uuid venv
+        warnings wave weakref webbrowser wheel whichdb winreg winsound wsgiref xdrlib xml xmlrpc xmlrpclib zipapp zipfile
+        zipimport zlib zoneinfo
         """);
 
     // Modules that hold nothing but types of data.
     private static readonly HashSet<string> DataModules = Words("""
-        _collections _collections_abc _datetime _decimal argparse array collections collections.abc configparser ConfigParser datetime decimal
-        enum exceptions fractions ipaddress math numbers optparse pathlib pathlib._local random UserDict UserList uuid zoneinfo
+        _collections _collections_abc _datetime _decimal argparse array collections collections.abc configparser ConfigParser
+        datetime decimal enum exceptions fractions ipaddress math numbers optparse pathlib pathlib._local random UserDict UserList
+        uuid zoneinfo
         """);
 
     private static readonly HashSet<string> DataNames = Words("""
         _codecs.encode copy_reg.__newobj__ copy_reg._reconstructor copyreg.__newobj__ copyreg.__newobj_ex__ copyreg._reconstructor
-        functools.partial _functools.partial io.BytesIO io.StringIO _io.BytesIO _io.StringIO logging.Logger logging.getLogger re._compile
-        time.struct_time types.GenericAlias types.MappingProxyType types.NoneType types.SimpleNamespace typing.Any typing.List typing.Dict
-        typing.Optional typing.Tuple typing.Union typing._GenericAlias
+        functools.partial _functools.partial io.BytesIO io.StringIO _io.BytesIO _io.StringIO logging.Logger logging.getLogger
+        re._compile time.struct_time types.GenericAlias types.MappingProxyType types.NoneType types.SimpleNamespace typing.Any
+        typing.List typing.Dict typing.Optional typing.Tuple typing.Union typing._GenericAlias
         """);
 
     private static readonly HashSet<string> BuiltinTypes = Words("""
@@ -92,7 +96,8 @@ internal static class PickleNames
 
     private static bool IsCapitalised(string name) => char.IsUpper(name[0]);
 
-    private static bool IsIdentifier(string name) => name.Length > 0 && !char.IsDigit(name[0]) && name.All(c => c == '_' || char.IsLetterOrDigit(c));
+    private static bool IsIdentifier(string name) =>
+        name.Length > 0 && !char.IsDigit(name[0]) && name.All(c => c == '_' || char.IsLetterOrDigit(c));
 
     private static HashSet<string> Words(string text) => [.. text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
 }

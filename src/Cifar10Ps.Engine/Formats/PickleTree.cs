@@ -84,7 +84,8 @@ internal sealed class PickleTree
             if (!shapes.TryAdd(name, tensor.Size))
                 throw new InvalidDataException($"it has two tensors '{DisplayText.Name(name)}'");
         return shapes.Count == 0 || OtherTensor(map) is not null ? null
-            : new TensorGroup(node.Path(), shapes, [.. map.Items.Where(item => !IsWeight(item.Value)).Select(item => item.Key).OfType<string>().Select(DisplayText.Escape)]);
+            : new TensorGroup(node.Path(), shapes,
+                [.. map.Items.Where(item => !IsWeight(item.Value)).Select(item => item.Key).OfType<string>().Select(DisplayText.Escape)]);
     }
 
     private static IEnumerable<(string Name, TorchTensor Tensor)> Tensors(PickleMap map)
@@ -100,7 +101,8 @@ internal sealed class PickleTree
     private static (string, PickleGlobal)? OtherTensor(PickleMap map)
     {
         foreach ((object? key, object? value) in map.Items)
-            if (key is string name && value is PickleObject { Maker: { Module: "torch._utils" } maker } && maker.Name.StartsWith("_rebuild", StringComparison.Ordinal))
+            if (key is string name && value is PickleObject { Maker: { Module: "torch._utils" } maker }
+                && maker.Name.StartsWith("_rebuild", StringComparison.Ordinal))
                 return (DisplayText.Name(name), maker);
         return null;
     }
@@ -113,7 +115,8 @@ internal sealed class PickleTree
             List<object?> list => Numbered(list),
             object?[] tuple => Numbered(tuple),
             // Its attributes and entries count as its own.
-            PickleObject made => Numbered(made.Arguments).Concat(made.Entries?.Items ?? []).Concat(Numbered(made.Elements ?? [])).Append((null, made.State)),
+            PickleObject made => Numbered(made.Arguments).Concat(made.Entries?.Items ?? []).Concat(Numbered(made.Elements ?? []))
+                .Append((null, made.State)),
             _ => [],
         };
         return children.Select(child => new Node(child.Value, node, child.Name, node.Level + 1));
