@@ -135,6 +135,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         // PowerShell's own console stops the pipeline at Ctrl+C.
         using TerminationSignals signals = new(interrupt: Host.Name == "ConsoleHost" ? null : Stop);
         using ProgressReporter progress = new(this);
+        bool isStopped = false;
         try
         {
             foreach (EpochReport report in trainer.Run(at => progress.Report(() => TrainingNews.ToRecords(trainer.Model, at)), StopToken))
@@ -147,10 +148,16 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             if (TrainingNews.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
         }
+        catch (PipelineStoppedException)
+        {
+            // Another command of the pipeline may hear of it first.
+            isStopped = true;
+            throw;
+        }
         finally
         {
             // A pipeline that is being stopped takes no warnings any more; its host still does.
-            if (StopToken.IsCancellationRequested && trainer.Output is not null && TrainingNews.WhyItStopped(trainer, isCancelled: true) is string message)
+            if ((isStopped || StopToken.IsCancellationRequested) && trainer.Output is not null && TrainingNews.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
         }
     }
