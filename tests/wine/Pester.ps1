@@ -6,6 +6,8 @@ param(
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $env:CIFAR10PS_MODULE = $Module
+# The tests start pwsh by its name: that shall be this one.
+$env:PATH = "$PSHOME;$env:PATH"
 Import-Module $Pester
 $run = Invoke-Pester -Path $PSScriptRoot/../Pester -Output Normal -PassThru
 "Pester: $($run.PassedCount) passed, $($run.FailedCount) failed, $($run.SkippedCount) skipped"
