@@ -36,7 +36,7 @@ Describe 'Invoke-Inference' {
     It 'refuses <id>' -ForEach @(
         @{ script = { $data.Test[0] | Invoke-Inference $model -Top 0 }; id = 'ParameterArgumentValidationError' }
         @{ script = { Invoke-Inference $model -Path a -LiteralPath b }; id = 'AmbiguousParameterSet' }
-        @{ script = { $data.Test[0] | Invoke-Inference 'model' }; id = 'CannotConvertArgumentNoMessage' }
+        @{ script = { $data.Test[0] | Invoke-Inference 'model' }; id = 'ParameterArgumentTransformationError' }
     ) {
         Get-ErrorId $script | Should -Be $id
     }
