@@ -55,7 +55,7 @@ Describe 'The nightly example' {
         Set-Content $TestDrive/nights.ps1 @"
             `$env:PSModulePath = '$(Split-Path $modulePath)$([IO.Path]::PathSeparator)' + `$env:PSModulePath
             `$PSDefaultParameterValues = @{ 'Start-ModelTraining:BatchSize' = 32 }
-            Import-Module Cifar10Ps
+            Import-Module Cifar10Ps, '$((Get-Module Pester).ModuleBase)/Pester.psd1'
             `$options = @{ Dataset = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32; OutputRoot = '$nights'; Epochs = 1 }
             & '$modulePath/Examples/Start-NightlyTraining.ps1' @options -Threshold 1; "exit code `$LASTEXITCODE"
             & '$modulePath/Examples/Start-NightlyTraining.ps1' @options -Threshold 0 -Pester; "exit code `$LASTEXITCODE"
