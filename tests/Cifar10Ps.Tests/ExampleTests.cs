@@ -34,7 +34,7 @@ public sealed class ExampleTests
         Assert.Contains("nowhere", session.Host.Warnings[0], StringComparison.Ordinal);
         Assert.Contains("synthetic", session.Host.Warnings[1], StringComparison.Ordinal);
         string text = session.Host.Text;
-        Assert.Contains("64 images", text, StringComparison.Ordinal);
+        Assert.Matches("TrainCount +: 64", text);
         Assert.Single(text.Split('\n'), line => line.StartsWith("    1 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
         Assert.Single(text.Split('\n'), line => line.StartsWith("    2 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
         Assert.Contains("The five best guesses for test image 0, which shows: disc", text, StringComparison.Ordinal);
@@ -98,7 +98,7 @@ public sealed class ExampleTests
         session.Run("& $example -ModelPath $pwd/shapes.safetensors");
 
         string[] lines = session.Host.Text.Split('\n');
-        Assert.Contains(lines, line => line.StartsWith("Train", StringComparison.Ordinal) && line.Contains("480 images", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("TrainCount", StringComparison.Ordinal) && line.Contains(": 480", StringComparison.Ordinal));
         string accuracy = Assert.Single(lines, line => line.StartsWith("Accuracy ", StringComparison.Ordinal));
         Assert.InRange(decimal.Parse(accuracy.Split(':')[1].TrimEnd('%', ' ', '\r'), System.Globalization.CultureInfo.InvariantCulture), 95, 100);
         // Files that were held out, by class.

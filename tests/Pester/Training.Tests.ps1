@@ -115,7 +115,7 @@ Describe 'The training example' {
         } finally {
             $env:CIFAR10PS_DATA, $env:PSModulePath = $kept
         }
-        $text | Should -Match '64 images'
+        $text | Should -Match 'TrainCount[^:]*: [^6]*64'
         $text | Should -Match 'test image 0, which shows: disc'
     }
 }
