@@ -28,7 +28,7 @@ public sealed class BindingTests
     [InlineData("$model | Save-Model -Path a.safetensors -LiteralPath b.safetensors", "AmbiguousParameterSet")]
     [InlineData("Save-Model a.safetensors $data", "CannotConvertArgumentNoMessage")]
     [InlineData("Import-Model a.safetensors -Mean 0, 0 -StandardDeviation 1, 1, 1", "ParameterArgumentValidationError")]
-    [InlineData("Import-Model a.safetensors -Mean 0, 0, 0", "InvalidPreprocessing")]
+    [InlineData("Import-Model a.safetensors -Mean 0, 0, 300", "InvalidPreprocessing")]
     [InlineData("Import-Model a.safetensors -Mean 0, 0, 0 -StandardDeviation 1, 0, 1", "InvalidPreprocessing")]
     [InlineData("Invoke-Inference $model -Image $data.Test[0] -Path a.png", "AmbiguousParameterSet")]
     [InlineData("Invoke-Inference $model -Path a.png -LiteralPath b.png", "AmbiguousParameterSet")]
