@@ -7,7 +7,7 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $env:CIFAR10PS_MODULE = $Module
 # The tests start pwsh by its name: that shall be this one.
-$env:PATH = "$PSHOME;$env:PATH"
+Set-Alias pwsh $PSHOME/pwsh.exe -Scope Global
 Import-Module $Pester
 $run = Invoke-Pester -Path $PSScriptRoot/../Pester -Output Normal -PassThru
 "Pester: $($run.PassedCount) passed, $($run.FailedCount) failed, $($run.SkippedCount) skipped"
