@@ -68,7 +68,7 @@ Describe 'JSON and CSV' {
         $json[1].Loss | Should -Be $reports[1].Loss
         $json[1].Elapsed.TotalSeconds | Should -Be $reports[1].Elapsed.TotalSeconds
         $csv = $reports | ConvertTo-Csv | ConvertFrom-Csv
-        [double] $csv[1].ValidationAccuracy | Should -Be $reports[1].ValidationAccuracy
+        [double]::Parse($csv[1].ValidationAccuracy, [cultureinfo]::CurrentCulture) | Should -Be $reports[1].ValidationAccuracy
         [timespan] $csv[1].Elapsed | Should -Be $reports[1].Elapsed
     }
 

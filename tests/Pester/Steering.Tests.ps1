@@ -72,7 +72,7 @@ Describe 'The mark of the best epoch' {
         $rendering = $PSStyle.OutputRendering
         try {
             $PSStyle.OutputRendering = 'Ansi'
-            $report | Out-String | Should -Match ([regex]::Escape($PSStyle.Foreground.Green) + '[\d.]+ % \*')
+            $report | Out-String | Should -Match ([regex]::Escape($PSStyle.Foreground.Green) + '[\d.,]+ % \*')
             $PSStyle.OutputRendering = 'PlainText'
             $report | Out-String | Should -Not -Match '\e'
         } finally {
