@@ -65,7 +65,9 @@ internal sealed class HostProcess : IDisposable
 
     private static Process Start(DirectoryInfo location, string[] arguments)
     {
-        ProcessStartInfo start = new("dotnet", arguments)
+        // A child ignores what its parent ignores: what nohup or a shell's & has started would start processes that no signal ends.
+        (string program, string[] before) = OperatingSystem.IsLinux() ? ("env", ["--default-signal=HUP,INT", "dotnet"]) : ("dotnet", Array.Empty<string>());
+        ProcessStartInfo start = new(program, [.. before, .. arguments])
         {
             WorkingDirectory = location.FullName, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };
