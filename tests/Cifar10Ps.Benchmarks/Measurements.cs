@@ -1,7 +1,8 @@
 using System.Diagnostics;
-using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Management.Automation;
 using System.Reflection;
+using Cifar10Ps.Data;
 
 namespace Cifar10Ps.Benchmarks;
 
@@ -68,7 +69,7 @@ internal static class Measurements
     private static double Training(Precision precision)
     {
         ImageDataset data = SyntheticImages.Create((WarmUp + Steps) * BatchSize, 128);
-        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
+        ImageClassifier model = Models.NewResNet20(data.Classes, 0);
         Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Epochs = 1, Precision = precision });
         long start = 0;
         double seconds = 0;
@@ -85,7 +86,7 @@ internal static class Measurements
     private static double Inference(Precision precision)
     {
         ImageSplit images = SyntheticImages.Create(2_048, 10).Train;
-        ImageClassifier model = ImageClassifier.NewResNet20(images.Classes, Shortcut.Projection, seed: 0);
+        ImageClassifier model = Models.NewResNet20(images.Classes, 0);
         using Predictor predictor = new(model, precision: precision);
         const int Repeats = 5;
         for (int i = 0; i < Repeats; i++)
@@ -99,7 +100,7 @@ internal static class Measurements
     private static double SingleImage(Precision precision)
     {
         ImageSplit images = SyntheticImages.Create(10, 10).Train;
-        ImageClassifier model = ImageClassifier.NewResNet20(images.Classes, Shortcut.Projection, seed: 0);
+        ImageClassifier model = Models.NewResNet20(images.Classes, 0);
         using Predictor predictor = new(model, precision: precision);
         return MedianMilliseconds(300, () => predictor.Logits([images[0]]));
     }
@@ -111,7 +112,7 @@ internal static class Measurements
     private static double CmdletAgainstEngine(string progressPreference)
     {
         ImageDataset data = SyntheticImages.Create(TurnImages, 128);
-        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
+        ImageClassifier model = Models.NewResNet20(data.Classes, 0);
         using IEnumerator<EpochReport> engine = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = Turns }).Run(_ => { }).GetEnumerator();
         string folder = typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "ModuleDirectory").Value!;
         using PowerShell shell = PowerShell.Create(InitialSessionState.CreateDefault2());
@@ -154,7 +155,7 @@ internal static class Measurements
     private static List<double> ResidentMemory(int steps)
     {
         ImageDataset data = SyntheticImages.Create(50_000, 10_000);
-        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 0);
+        ImageClassifier model = Models.NewResNet20(data.Classes, 0);
         Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Precision = Precision.BFloat16 });
         using CancellationTokenSource enough = new();
         List<double> sizes = [];
@@ -178,7 +179,7 @@ internal static class Measurements
 
     private static (double Save, double Load) Files()
     {
-        ImageClassifier model = ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(10), Shortcut.Projection, seed: 0);
+        ImageClassifier model = Models.NewResNet20(ImageClassifier.PlaceholderClasses(10), 0);
         string path = Path.Combine(Directory.CreateTempSubdirectory().FullName, "model.safetensors");
         double save = MedianMilliseconds(50, () => ModelFile.Save(model, path)), load = MedianMilliseconds(50, () => ModelFile.Load(path));
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);

@@ -12,7 +12,7 @@ internal sealed class OnnxRuntime : IDisposable
     private OnnxRuntime()
     {
         string path = Path.Combine(_folder.FullName, "model.onnx");
-        ModelFile.Export(ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(10), Shortcut.Projection, seed: 0), path, ModelFormat.Onnx);
+        ModelFile.Export(Models.NewResNet20(ImageClassifier.PlaceholderClasses(10), 0), path, ModelFormat.Onnx);
         _session = new InferenceSession(path);
     }
 

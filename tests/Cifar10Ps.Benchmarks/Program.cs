@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Cifar10Ps.Benchmarks;
+using Cifar10Ps.Execution;
 
 // Every measurement is a process of its own, so that none inherits another's memory, threads or settings; the rounds are interleaved.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

@@ -23,7 +23,7 @@ internal static class TimeToAccuracy
         {
             for (int seed = 0; seed < 2; seed++)
             {
-                ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed);
+                ImageClassifier model = Models.NewResNet20(data.Classes, seed);
                 EpochReport last = Trainer.Start(model, data, Recipes.Options(recipe) with { Precision = precision, Seed = seed }).Run().Last();
                 Console.WriteLine($"| {recipe} | {last.Epoch} | {precision} | {seed} | {last.ValidationAccuracy:P2} | {last.Elapsed:h\\:mm\\:ss} |");
             }

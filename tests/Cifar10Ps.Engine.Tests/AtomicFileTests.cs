@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using Cifar10Ps.Runtime;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Cifar10Ps.Data;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Networks.Families;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -49,7 +51,7 @@ public sealed class ChainerFileTests : IDisposable
         ImageClassifier model = ModelFile.Take(file);
 
         Assert.Equal(42, file.Skipped.Count(name => name.StartsWith("updater/model:main/predictor/", StringComparison.Ordinal)));
-        Assert.Equal(Shortcut.ProjectionOnly, model.Architecture.Shortcut);
+        Assert.True(model.Network.HasSameLayers(CifarResNet.Create(20, Shortcut.ProjectionOnly, 10)));
     }
 
     [Theory]
@@ -67,7 +69,7 @@ public sealed class ChainerFileTests : IDisposable
         Assert.Equal(42, file.Skipped.Count);
         Assert.Equal(170, Npz.Parse(content).Count);
         Assert.Equal(Fingerprint(model), Fingerprint(read));
-        Assert.Equal(new ResNetArchitecture(20, Shortcut.ProjectionOnly, classes, 2e-5), read.Architecture);
+        AssertSame(CifarResNet.Create(20, Shortcut.ProjectionOnly, classes, 2e-5), read.Network);
         Assert.Equal([0, 0, 0], read.Preprocessing.Mean);
         Assert.Equal([1, 1, 1], read.Preprocessing.StandardDeviation);
         Assert.Equal((32, 32), (read.Preprocessing.Width, read.Preprocessing.Height));
@@ -79,7 +81,7 @@ public sealed class ChainerFileTests : IDisposable
     public void Another_epsilon_than_the_originals_changes_no_answer()
     {
         ImageClassifier model = OriginalModel();
-        model.Snapshot = model.Snapshot with { Architecture = model.Architecture with { BatchNormEpsilon = 1e-3 } };
+        model.Snapshot = model.Snapshot with { Network = model.Network.WithNormEpsilon(1e-3) };
         ChainerFile.Write(model.Snapshot, _folder["model"]);
 
         using Predictor before = new(model, threads: 1, Precision.Float32),
@@ -97,7 +99,7 @@ public sealed class ChainerFileTests : IDisposable
     [InlineData("", "res5/2/bn1/avg_var")]
     public void Wherever_the_model_lies_a_missing_array_is_named(string prefix, string name)
     {
-        Assert.Equal(107, ChainerFile.Parse(Arrays(prefix)).Tensors.Count);
+        Assert.Equal(107, ChainerFile.Parse(Arrays(prefix)).File.Tensors.Count);
 
         Dictionary<string, Npy> arrays = Arrays(prefix);
         arrays.Remove(prefix + name);
@@ -118,7 +120,7 @@ public sealed class ChainerFileTests : IDisposable
         {
             Dictionary<string, Npy> arrays = Arrays();
             change(arrays);
-            return Assert.Throws<InvalidDataException>(() => ModelFile.Take(ChainerFile.Parse(arrays))).Message;
+            return Assert.Throws<InvalidDataException>(() => ModelFile.Take(ChainerFile.Parse(arrays).File)).Message;
         }
     }
 
@@ -137,7 +139,7 @@ public sealed class ChainerFileTests : IDisposable
     internal static ImageClassifier OriginalModel(int classes = 10)
     {
         ImageClassifier model = RandomModel(Shortcut.ProjectionOnly, classes: classes);
-        model.Snapshot = model.Snapshot with { Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 } };
+        model.Snapshot = model.Snapshot with { Network = model.Network.WithNormEpsilon(2e-5) };
         return model;
     }
 

@@ -1,5 +1,9 @@
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -27,7 +31,7 @@ public sealed class ChainerSnapshotTests : IDisposable
         Assert.Equal(Fingerprint(model), Fingerprint(checkpoint.Model));
         Assert.Equal(1, checkpoint.Model.TrainedEpochs);
         foreach ((string moment, float factor) in new[] { ("exp_avg", 0.01f), ("exp_avg_sq", 0.001f) })
-            Assert.All(NetworkWeights.LearnedTensors(model.Architecture), tensor =>
+            Assert.All(model.Network.LearnedTensors, tensor =>
                 Assert.Equal(Moment(model, tensor.Name, factor), checkpoint.Moments[moment][tensor.Name]));
     }
 
@@ -133,9 +137,9 @@ public sealed class ChainerSnapshotTests : IDisposable
         arrays["updater/iterator:main/order"] = new Npy(new NpyHeader("<i8", IsFortran: false, [120]), new byte[8 * 120]);
         arrays["updater/iteration"] = Npy.Of(4);
         arrays["extensions/LogReport/_log"] = Text(Log);
-        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
+        foreach (LayerTensor tensor in model.Network.LearnedTensors)
         {
-            string name = "updater/optimizer:main/predictor/" + ChainerFile.NameOf(tensor.Name);
+            string name = "updater/optimizer:main/predictor/" + NetworkFamily.Chainer(model.Network.ClassCount).Names[tensor.Name];
             arrays[name + "/t"] = Npy.Of(4);
             arrays[name + "/m"] = Npy.Of(tensor.Shape, Moment(model, tensor.Name, 0.01f));
             arrays[name + "/v"] = Npy.Of(tensor.Shape, Moment(model, tensor.Name, 0.001f));

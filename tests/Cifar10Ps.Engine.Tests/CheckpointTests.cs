@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -152,7 +154,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
         AssertError("CheckpointMismatch", () => Trainer.Resume(path, null, SmallImages(119, 10, side: 16), o => o));
         AssertError("CheckpointMismatch", () => Trainer.Resume(path, RandomModel(Shortcut.ZeroPad), TinyData, o => o));
-        AssertError("CheckpointMismatch", () => Trainer.Resume(path, ImageClassifier.NewResNet(32, SyntheticImages.Classes, Shortcut.Projection, 1), TinyData, o => o));
+        AssertError("CheckpointMismatch", () => Trainer.Resume(path, NewResNet(32, SyntheticImages.Classes, Shortcut.Projection, 1), TinyData, o => o));
         AssertError("ClassMismatch", () => Trainer.Resume(path, null, new ImageDataset("", "", ["a", "b"], TinyData.Train, TinyData.Test), o => o));
     }
 

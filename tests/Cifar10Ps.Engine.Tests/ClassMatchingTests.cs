@@ -1,3 +1,4 @@
+using Cifar10Ps.Models;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -172,7 +173,7 @@ public sealed class ClassMatchingTests : IDisposable
         }
     }
 
-    private static ModelSnapshot Model(params string[] classes) => ImageClassifier.NewResNet20(classes, Shortcut.Projection, 1).Snapshot;
+    private static ModelSnapshot Model(params string[] classes) => NewResNet20(classes, Shortcut.Projection, 1).Snapshot;
 
     private static ImageClassifier Named(ImageClassifier model, params string[] classes)
     {

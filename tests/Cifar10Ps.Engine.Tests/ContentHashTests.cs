@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

@@ -11,7 +11,7 @@ public sealed class DepthTests
     [InlineData(56, 853_018)]
     [InlineData(110, 1_727_962)]
     public void Networks_of_other_depths_have_the_published_number_of_parameters(int depth, int count) =>
-        Assert.Equal(count, ImageClassifier.NewResNet(depth, Cifar10Reader.Classes, Shortcut.ZeroPad, seed: 0).ParameterCount);
+        Assert.Equal(count, NewResNet(depth, Cifar10Reader.Classes, Shortcut.ZeroPad, seed: 0).ParameterCount);
 
     [Theory]
     [InlineData(-4)]
@@ -19,14 +19,14 @@ public sealed class DepthTests
     [InlineData(18)]
     [InlineData(116)]
     public void Other_depths_are_refused(int depth) =>
-        AssertError("InvalidDepth", () => ImageClassifier.NewResNet(depth, ["a", "b"], Shortcut.ZeroPad, seed: 0));
+        AssertError("InvalidDepth", () => NewResNet(depth, ["a", "b"], Shortcut.ZeroPad, seed: 0));
 
     [Theory]
     [InlineData(Shortcut.Projection)]
     [InlineData(Shortcut.ZeroPad)]
     public void A_deeper_network_learns_and_answers(Shortcut shortcut)
     {
-        ImageClassifier model = ImageClassifier.NewResNet(32, ["red", "green"], shortcut, seed: 1);
+        ImageClassifier model = NewResNet(32, ["red", "green"], shortcut, seed: 1);
         ImageDataset data = new("colours", "test", model.Classes, Colours(128, seed: 1), Colours(16, seed: 2));
 
         TrainingOptions options = TinyOptions(OptimizerKind.Adam, epochs: 5) with { BatchSize = 16, LearningRate = 3e-3, Schedule = Schedule.Constant };

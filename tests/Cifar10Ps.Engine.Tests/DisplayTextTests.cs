@@ -25,12 +25,12 @@ public sealed class DisplayTextTests : IDisposable
     [Fact]
     public void A_model_shows_its_class_names_and_keeps_them_apart()
     {
-        ImageClassifier model = ImageClassifier.NewResNet(8, ["\e]0;title\a", "dog"], Shortcut.Projection, seed: 1);
+        ImageClassifier model = NewResNet(8, ["\e]0;title\a", "dog"], Shortcut.Projection, seed: 1);
         ModelFile.Save(model, _folder["model"]);
 
         Assert.Equal([@"\u001b]0;title\u0007", "dog"], model.Classes);
         Assert.Equal(model.Classes, ModelFile.Load(_folder["model"]).Classes);
-        AssertError("InvalidClasses", () => ImageClassifier.NewResNet(8, ["\e", @"\u001b"], Shortcut.Projection, seed: 1));
+        AssertError("InvalidClasses", () => NewResNet(8, ["\e", @"\u001b"], Shortcut.Projection, seed: 1));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public class FineTuningTests
 
         Assert.Equal(Classes, model.Classes);
         Assert.Equal(source.Preprocessing, model.Preprocessing);
-        Assert.Equal(source.Architecture with { ClassCount = 3 }, model.Architecture);
+        AssertSame(source.Network.WithClassCount(3), model.Network);
         Assert.Equal(source.Weights.Names, model.Weights.Names);
         foreach (string name in source.Weights.Names.Where(name => !name.StartsWith("fc.", StringComparison.Ordinal)))
         {

@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Networks;
 using static Cifar10Ps.Tests.Pickles;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -155,7 +157,7 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("conv1.weight", new long[] { 16, 1, 3, 3 }, "'conv1.weight' is [16, 1, 3, 3]")]
     [InlineData("layer2.0.downsample.0.weight", new long[] { 32, 16, 3, 3 }, "'layer2.0.downsample.0.weight' is [32, 16, 3, 3]")]
     [InlineData("layer1.0.alpha1.alpha", new long[] { 1 }, "has no 'layer1.0.alpha1.alpha'")]
-    [InlineData("layer4.0.conv1.weight", new long[] { 1 }, "has no 'layer4.0.conv1.weight'")]
+    [InlineData("layer5.0.conv1.weight", new long[] { 1 }, "has no 'layer5.0.conv1.weight'")]
     [InlineData("conv1.bias", new long[] { 15 }, "'conv1.bias' is [15], not [16]")]
     [InlineData("layer1.1.conv1.weight", new long[] { 16, 16, 3, 3 }, "'layer1.1.bn1.weight' is missing")]
     public void A_network_that_looks_alike_is_refused_by_a_tensor(string name, long[] shape, string because)
@@ -177,9 +179,9 @@ public sealed class ForeignFileTests : IDisposable
     [Fact]
     public void Names_of_a_network_with_more_values_than_any_model_here_are_told_too()
     {
-        object net = Map(("net", Map(("layer1.0.conv1.weight", Scalar), ("layer4.0.conv1.weight", Cut("Float", "0", 0, [512, 512, 64], [0, 0, 0])))));
+        object net = Map(("net", Map(("layer1.0.conv1.weight", Scalar), ("layer5.0.conv1.weight", Cut("Float", "0", 0, [512, 512, 64], [0, 0, 0])))));
 
-        Assert.Contains("has no 'layer4.0.conv1.weight'", AssertError("InvalidModel", () => Load(Torch(net))).Message, StringComparison.Ordinal);
+        Assert.Contains("has no 'layer5.0.conv1.weight'", AssertError("InvalidModel", () => Load(Torch(net))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -188,7 +190,7 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData(-0.5f, "bn1.running_var")]
     public void A_weight_with_which_there_is_no_answer_is_named_and_neither_read_nor_written(float value, string name)
     {
-        ImageClassifier model = ImageClassifier.NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1);
+        ImageClassifier model = NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1);
         ModelFile.Save(model, _folder["whole"]);
         TensorFile file = Safetensors.Read(_folder["whole"]);
         file.Tensors[name].Values[1] = value;
@@ -258,7 +260,7 @@ public sealed class ForeignFileTests : IDisposable
     [Fact]
     public void What_is_given_of_the_preprocessing_takes_the_place_of_the_files_and_the_rest_stays()
     {
-        ImageClassifier model = ImageClassifier.NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1);
+        ImageClassifier model = NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1);
         model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], width: 64, height: 48) };
         ModelFile.Save(model, _folder["file"]);
 
@@ -274,7 +276,7 @@ public sealed class ForeignFileTests : IDisposable
     public void Metadata_of_a_file_with_pixels_from_0_to_255_are_refused_by_the_files_name()
     {
         TensorFile file = new();
-        ModelFile.Put(ImageClassifier.NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1).Snapshot, file);
+        ModelFile.Put(NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1).Snapshot, file);
         file.Metadata.Clear();
         file.Metadata["preprocess"] = "input = (rgb/255 - [125.3,123,113.9]) / [63,62.1,66.7]";
         Safetensors.Write(file, _folder["file"]);
@@ -296,8 +298,8 @@ public sealed class ForeignFileTests : IDisposable
         TensorFile file = new();
         foreach ((string first, string second) in prefixes)
         {
-            ImageClassifier model = ImageClassifier.NewResNet(8, ["a", "b"], Shortcut.Projection, seed: first.Length);
-            foreach (TensorShape tensor in model.Architecture.Tensors())
+            ImageClassifier model = NewResNet(8, ["a", "b"], Shortcut.Projection, seed: first.Length);
+            foreach (LayerTensor tensor in model.Network.Tensors)
                 file.Tensors[first + second + tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
         }
 

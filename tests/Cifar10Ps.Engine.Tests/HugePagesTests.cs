@@ -1,3 +1,6 @@
+
+using Cifar10Ps.Runtime;
+
 namespace Cifar10Ps.Tests;
 
 public class HugePagesTests

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cifar10Ps.Data;
 using SkiaSharp;
 using static Cifar10Ps.Tests.TestSupport;
 

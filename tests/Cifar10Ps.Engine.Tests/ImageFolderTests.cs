@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Cifar10Ps.Data;
+using Cifar10Ps.Runtime;
 using SkiaSharp;
 using static Cifar10Ps.Tests.TestSupport;
 

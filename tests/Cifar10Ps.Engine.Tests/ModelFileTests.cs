@@ -1,3 +1,5 @@
+using Cifar10Ps.Formats;
+using Cifar10Ps.Networks.Families;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -17,7 +19,7 @@ public sealed class ModelFileTests : IDisposable
         ImageClassifier model = RandomModel(shortcut, classes: 3);
         model.Snapshot = model.Snapshot with
         {
-            Architecture = model.Architecture with { BatchNormEpsilon = 2e-5 },
+            Network = model.Network.WithNormEpsilon(2e-5),
             Classes = ["Katze", "犬", "a \"quoted\" name"],
             Preprocessing = new Preprocessing([0.1, 1 / 3.0, 0.485], [0.2, 0.25, 1 / 7.0], width: 40, height: 24),
             TrainedEpochs = 12,
@@ -27,7 +29,7 @@ public sealed class ModelFileTests : IDisposable
         ModelFile.Save(model, _folder["model.safetensors"]);
         ImageClassifier loaded = ModelFile.Load(_folder["model.safetensors"]);
 
-        Assert.Equal(model.Architecture, loaded.Architecture);
+        AssertSame(model.Network, loaded.Network);
         Assert.Equal(model.Classes, loaded.Classes);
         Assert.Equal(model.Preprocessing.Mean, loaded.Preprocessing.Mean);
         Assert.Equal(model.Preprocessing.StandardDeviation, loaded.Preprocessing.StandardDeviation);
@@ -39,7 +41,7 @@ public sealed class ModelFileTests : IDisposable
     [Fact]
     public void An_untrained_model_stays_one()
     {
-        ImageClassifier model = ImageClassifier.NewResNet20(Cifar10Reader.Classes, Shortcut.Projection, seed: 9);
+        ImageClassifier model = NewResNet20(Cifar10Reader.Classes, Shortcut.Projection, seed: 9);
 
         ModelFile.Save(model, _folder["model"]);
         ImageClassifier loaded = ModelFile.Load(_folder["model"]);
@@ -67,7 +69,7 @@ public sealed class ModelFileTests : IDisposable
 
         ImageClassifier loaded = ModelFile.Load(_folder["model"]);
 
-        Assert.Equal(new ResNetArchitecture(20, shortcut, 10, 0.001), loaded.Architecture);
+        AssertSame(CifarResNet.Create(20, shortcut, 10, 0.001), loaded.Network);
         Assert.Equal(Fingerprint(model), Fingerprint(loaded));
         Assert.Equal([0.485, 0.456, 0.406], loaded.Preprocessing.Mean);
         Assert.Equal([0.229, 0.224, 0.225], loaded.Preprocessing.StandardDeviation);
@@ -160,6 +162,19 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":-1}""")]
     [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":1e999}""")]
     [InlineData("architecture", """{"depth":20,"shortcut":"Projection","classCount":10,"batchNormEpsilon":"NaN"}""")]
+    [InlineData("network", "null")]
+    [InlineData("network", "[]")]
+    [InlineData("network", "{}")]
+    [InlineData("network", "no json")]
+    [InlineData("network", """{"name":"n","description":"","layers":null}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[null,null]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["x"],"operation":{"operation":"ReLU"}}]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["y"],"operation":{"operation":"AveragePool"}}]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":{"operation":"Shell"}}]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":{"operation":"Linear","inputs":2147483647,"outputs":2147483647}}]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":{"operation":"Convolution","inputChannels":3,"outputChannels":65536,"window":{"size":{"height":256,"width":256},"stride":{"height":0,"width":1},"padding":{"top":0,"left":0,"bottom":0,"right":0}}}}]}""")]
+    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":null}]}""")]
     [InlineData("classes", "null")]
     [InlineData("classes", "{}")]
     [InlineData("classes", """["a","b"]""")]
@@ -176,7 +191,13 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("preprocessing", """{"mean":[0,0,0],"standardDeviation":[1,1,1],"width":-32,"height":32}""")]
     public void Metadata_that_make_no_sense_are_refused(string key, string value)
     {
-        Change(RandomModel(), file => file.Metadata[key] = value);
+        Change(RandomModel(), file =>
+        {
+            // A file of version 0.1 or 0.2 has options in its place.
+            if (key == "architecture")
+                file.Metadata.Remove(ModelFile.NetworkKey);
+            file.Metadata[key] = value;
+        });
 
         Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"]));
     }

@@ -1,3 +1,4 @@
+using Cifar10Ps.Models;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

@@ -4,6 +4,10 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Cifar10Ps.Data;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Training;
 using SkiaSharp;
 using static Cifar10Ps.Tests.Pickles;
 
@@ -346,7 +350,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     /// <summary>A small network, or for Chainer the one that it has. Most weights are zeros, which are packed and unpacked soon.</summary>
     private static byte[] Exported(ModelFormat format)
     {
-        ImageClassifier model = format == ModelFormat.Chainer ? PlainModel() : ImageClassifier.NewResNet(8, ["a", "b"], Shortcut.Projection, 1);
+        ImageClassifier model = format == ModelFormat.Chainer ? PlainModel() : TestSupport.NewResNet(8, ["a", "b"], Shortcut.Projection, 1);
         return Written(path => ModelFile.Export(model, path, format));
     }
 
@@ -360,7 +364,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     private static ImageClassifier PlainModel()
     {
         ImageClassifier model = ChainerFileTests.OriginalModel();
-        foreach (TensorShape tensor in model.Architecture.Tensors().Where(tensor => tensor.Length > 1_000))
+        foreach (LayerTensor tensor in model.Network.Tensors.Where(tensor => tensor.Length > 1_000))
             model.Weights[tensor.Name].AsSpan().Clear();
         return model;
     }

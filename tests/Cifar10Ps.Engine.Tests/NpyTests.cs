@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Cifar10Ps.Formats;
 
 namespace Cifar10Ps.Tests;
 

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Cifar10Ps.Formats;
 
 namespace Cifar10Ps.Tests;
 

@@ -1,3 +1,7 @@
+using Cifar10Ps.Execution;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 using static TorchSharp.torch;
@@ -19,12 +23,12 @@ public class OptimizerTests
         UseTorch();
         using DisposeScope scope = NewDisposeScope();
         ImageClassifier model = RandomModel();
-        using NetworkWeights weights = new(model.Architecture);
-        weights.Load(model.Weights);
+        using NetworkWeights weights = new(model.Network);
+        weights.CopyFrom(model.Weights);
         using WorkerPool pool = new(2);
         using Optimizer ours = new(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights, pool);
 
-        TensorShape[] learned = [.. NetworkWeights.LearnedTensors(model.Architecture)];
+        LayerTensor[] learned = [.. model.Network.LearnedTensors];
         Parameter[] parameters = [.. learned.Select(t => nn.Parameter(weights[t.Name].detach().clone()))];
         optim.Optimizer[] theirs =
         [
@@ -36,7 +40,7 @@ public class OptimizerTests
         {
             double learningRate = 0.02 / step;
             Tensor gradients = torch.randn(weights.Learned.numel(), generator: new Generator((ulong)step));
-            foreach ((Parameter parameter, (_, Tensor view)) in parameters.Zip(NetworkWeights.LearnedViewsOf(model.Architecture, gradients)))
+            foreach ((Parameter parameter, (_, Tensor view)) in parameters.Zip(NetworkWeights.LearnedViewsOf(model.Network, gradients)))
                 parameter.grad = view.clone();
             foreach (optim.Optimizer optimizer in theirs)
             {
@@ -48,7 +52,7 @@ public class OptimizerTests
             ours.Step(gradients, learningRate, step);
         }
 
-        foreach ((TensorShape tensor, Parameter parameter) in learned.Zip(parameters))
+        foreach ((LayerTensor tensor, Parameter parameter) in learned.Zip(parameters))
         {
             Assert.True(allclose(weights[tensor.Name], parameter, rtol: 1e-5, atol: 1e-6), tensor.Name);
             Assert.NotEqual(model.Weights[tensor.Name][0], weights[tensor.Name].flatten()[0].item<float>());
@@ -63,9 +67,9 @@ public class OptimizerTests
         using DisposeScope scope = NewDisposeScope();
         const double LearningRate = 0.1, Momentum = 0.5;
         ImageClassifier model = RandomModel();
-        using NetworkWeights weights = new(model.Architecture), before = new(model.Architecture);
-        weights.Load(model.Weights);
-        before.Load(model.Weights);
+        using NetworkWeights weights = new(model.Network), before = new(model.Network);
+        weights.CopyFrom(model.Weights);
+        before.CopyFrom(model.Weights);
         using WorkerPool pool = new(2);
         using Optimizer optimizer = new(Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { Momentum = Momentum }, weights, pool);
         Tensor gradients = torch.randn(weights.Learned.numel(), generator: new Generator(1));
@@ -73,9 +77,9 @@ public class OptimizerTests
 
         optimizer.Step(gradients, LearningRate, step: 1);
 
-        TensorShape[] convolutions = [.. NetworkWeights.LearnedTensors(model.Architecture).Where(t => t.Shape.Length == 4)];
+        LayerTensor[] convolutions = [.. model.Network.LearnedTensors.Where(t => t.Shape.Length == 4)];
         Assert.Equal(21, convolutions.Length);
-        Dictionary<string, Tensor> gradientOf = NetworkWeights.LearnedViewsOf(model.Architecture, original).ToDictionary(pair => pair.Tensor.Name, pair => pair.View);
+        Dictionary<string, Tensor> gradientOf = NetworkWeights.LearnedViewsOf(model.Network, original).ToDictionary(pair => pair.Tensor.Name, pair => pair.View);
         foreach (string name in convolutions.Select(t => t.Name))
         {
             Tensor old = before[name].flatten(1);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

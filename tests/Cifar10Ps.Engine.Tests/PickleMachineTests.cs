@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Text;
+using Cifar10Ps.Formats;
 using static Cifar10Ps.Tests.Pickles;
 
 namespace Cifar10Ps.Tests;

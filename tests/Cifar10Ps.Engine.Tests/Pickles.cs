@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Numerics;
 using System.Text;
+using Cifar10Ps.Networks.Families;
 
 namespace Cifar10Ps.Tests;
 
@@ -46,7 +47,7 @@ internal static class Pickles
 
     /// <summary>The tensors of a ResNet-8 for two classes, all cut from the start of the storage 0, which holds <see cref="StateDictValues"/>.</summary>
     public static Dictionary<object, object?> StateDict(string prefix = "", Func<string, string>? rename = null) =>
-        new ResNetArchitecture(8, Shortcut.Projection, 2).Tensors().ToDictionary(tensor => (object)(prefix + (rename?.Invoke(tensor.Name) ?? tensor.Name)),
+        CifarResNet.Create(8, Shortcut.Projection, 2).Tensors.ToDictionary(tensor => (object)(prefix + (rename?.Invoke(tensor.Name) ?? tensor.Name)),
             tensor => (object?)Cut("Float", "0", 0, [.. tensor.Shape.Select(size => (long)size)], [.. Strides(tensor.Shape)]));
 
     /// <summary>Small numbers above zero.</summary>

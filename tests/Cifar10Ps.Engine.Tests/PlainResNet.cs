@@ -1,3 +1,5 @@
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -6,16 +8,18 @@ namespace Cifar10Ps.Tests;
 /// <summary>The network once more, as one would write it down: in double precision, channels first, batch norm spelled out. Autograd goes through it.</summary>
 internal sealed class PlainResNet
 {
-    private readonly ResNetArchitecture _architecture;
+    private readonly double _epsilon;
+    private readonly Shortcut _shortcut;
     private readonly Dictionary<string, Tensor> _weights = [];
 
     public PlainResNet(ImageClassifier model)
     {
         TestSupport.UseTorch();
-        _architecture = model.Architecture;
-        foreach (TensorShape tensor in _architecture.Tensors())
+        _epsilon = TestSupport.EpsilonOf(model.Network);
+        _shortcut = Enum.GetValues<Shortcut>().Single(shortcut => CifarResNet.Create(20, shortcut, model.Network.ClassCount).HasSameLayers(model.Network));
+        foreach (LayerTensor tensor in model.Network.Tensors)
             _weights[tensor.Name] = torch.tensor(model.Weights[tensor.Name], [.. tensor.Shape.Select(size => (long)size)])
-                .to(float64).requires_grad_(!tensor.IsStatistic);
+                .to(float64).requires_grad_(tensor.IsLearned);
     }
 
     /// <summary>Mean and unbiased variance of the batch at each batch norm, by the name of the running statistic; filled by training.</summary>
@@ -44,7 +48,7 @@ internal sealed class PlainResNet
                 int stride = stage > 1 && block == 0 ? 2 : 1;
                 Tensor y = Norm(prefix + "bn1", Convolve(prefix + "conv1", x, stride), training).relu();
                 y = Norm(prefix + "bn2", Convolve(prefix + "conv2", y, 1), training);
-                x = (stride, _architecture.Shortcut) switch
+                x = (stride, _shortcut) switch
                 {
                     (1, Shortcut.ProjectionOnly) => y,
                     (1, _) => y + x,
@@ -84,7 +88,7 @@ internal sealed class PlainResNet
             BatchStatistics[name + ".running_var"] = variance.detach() * (count / (count - 1));
         }
 
-        Tensor normal = (x - Column(mean)) / (Column(variance) + _architecture.BatchNormEpsilon).sqrt();
+        Tensor normal = (x - Column(mean)) / (Column(variance) + _epsilon).sqrt();
         return normal * Column(_weights[name + ".weight"]) + Column(_weights[name + ".bias"]);
 
         static Tensor Column(Tensor values) => values.view(1, -1, 1, 1);

@@ -1,4 +1,6 @@
 using System.Xml.Linq;
+using Cifar10Ps.Models;
+using Cifar10Ps.Reporting;
 using SkiaSharp;
 
 namespace Cifar10Ps.Tests;

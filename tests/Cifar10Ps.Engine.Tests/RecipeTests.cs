@@ -1,3 +1,4 @@
+using Cifar10Ps.Models;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -13,7 +14,7 @@ public class RecipeTests
 
         Assert.Equal((OptimizerKind.Adam, 1e-3, 0.9, 0.0), (options.Optimizer, options.LearningRate, options.Momentum, options.WeightDecay));
         Assert.Equal((Schedule.Constant, Augmentation.None, 128, 10), (options.Schedule, options.Augmentation, options.BatchSize, options.Epochs));
-        Assert.Equal(2e-5, model.Architecture.BatchNormEpsilon);
+        Assert.Equal(2e-5, EpsilonOf(model.Network));
         Assert.Equal([0.0, 0, 0], model.Preprocessing.Mean);
         Assert.Equal([1.0, 1, 1], model.Preprocessing.StandardDeviation);
         // LeCun: the deviation of a 3 x 3 convolution of 64 channels is 1/24, and there is no bias.
@@ -29,7 +30,7 @@ public class RecipeTests
         double[] red = [.. TinyData.Train.SelectMany(image => image.GetPixels().Take(image.Width * image.Height)).Select(v => v / 255.0)];
         Assert.Equal(red.Average(), model.Preprocessing.Mean[0], 1e-9);
         Assert.Equal(Math.Sqrt(red.Average(v => v * v) - red.Average() * red.Average()), model.Preprocessing.StandardDeviation[0], 1e-9);
-        Assert.Equal(1e-5, model.Architecture.BatchNormEpsilon);
+        Assert.Equal(1e-5, EpsilonOf(model.Network));
         // He, by fan-out.
         Assert.Equal(Math.Sqrt(2) / 24, Math.Sqrt(model.Weights["layer3.2.conv2.weight"].Average(v => v * v)), 1e-3);
     }

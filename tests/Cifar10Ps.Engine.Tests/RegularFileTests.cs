@@ -1,5 +1,9 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using Cifar10Ps.Data;
+using Cifar10Ps.Reporting;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

@@ -1,3 +1,6 @@
+
+using Cifar10Ps.Training;
+
 namespace Cifar10Ps.Tests;
 
 public class ScheduleTests

@@ -1,4 +1,9 @@
 using System.Runtime.Intrinsics;
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 using static TorchSharp.torch;
@@ -17,11 +22,15 @@ public class ShardedBatchTests
     {
         UseTorch();
         using DisposeScope scope = NewDisposeScope();
-        using NetworkWeights weights = new(RandomModel().Architecture);
+        NetworkBuilder builder = new();
+        builder.Add("pool", new AveragePool(), builder.Norm("bn1", builder.Convolution("conv1", NetworkBuilder.InputLayer, channels, 3)));
+        Network network = builder.Build("network");
+        using NetworkWeights weights = new(network);
+        Layer convolution = network.Layers[1], norm = network.Layers[2];
 
-        Assert.False(NormKernels<Float32Element>.Fits(channels));
-        Assert.Throws<NotSupportedException>(() =>
-            new ConvolutionNorm<Float32Element>(new Convolution<Float32Element>("conv1.weight", weights, zeros(channels, 16, 3, 3), 1), "bn1", weights, 1e-5));
+        Assert.False(KernelSupport.HasFusedTraining(network, Unit.Of(network)[0], network.Shapes(32, 32)));
+        Assert.Throws<NotSupportedException>(() => new ConvolutionNorm<Float32Element>(
+            new TrainedConvolution<Float32Element>((Convolution)convolution.Operation, new Shape(3, 32, 32), "conv1.weight", weights, weights["conv1.weight"]), norm, weights));
     }
 
     /// <summary>One shard; one that is not full; two halves, of which each has its own batch norm.</summary>
@@ -35,8 +44,8 @@ public class ShardedBatchTests
         using DisposeScope scope = NewDisposeScope();
         ImageClassifier model = RandomModel(shortcut: shortcut);
         using WorkerPool pool = new(2);
-        using NetworkWeights weights = new(model.Architecture);
-        weights.Load(model.Weights);
+        using NetworkWeights weights = new(model.Network);
+        weights.CopyFrom(model.Weights);
         using ShardedBatch batch = new(pool, model.Snapshot, weights,
             Recipes.Options(Recipe.Original) with { BatchSize = 100, LabelSmoothing = smoothing, Precision = Precision.Float32 });
 
@@ -62,7 +71,7 @@ public class ShardedBatchTests
         (loss / count).backward();
         Assert.Equal(loss.item<double>(), lossSum, 1e-3);
         Assert.Equal(right, correct);
-        foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(model.Architecture, gradients))
+        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(model.Network, gradients))
         {
             // Rounding decides a ReLU here and there otherwise, which the layers before it see; the classifier does not.
             AssertClose(plain[tensor.Name].grad!, view, tensor.Name.StartsWith("fc.", StringComparison.Ordinal) ? 1e-4 : 0.03, tensor.Name);
@@ -82,26 +91,28 @@ public class ShardedBatchTests
         Assert.SkipUnless(Vector512.IsHardwareAccelerated, "needs a processor with 512-bit vectors");
         using DisposeScope scope = NewDisposeScope();
         ImageClassifier model = RandomModel(shortcut);
-        using NetworkWeights master = new(model.Architecture);
-        master.Load(model.Weights);
+        using NetworkWeights master = new(model.Network);
+        master.CopyFrom(model.Weights);
         Tensor images = PlainResNet.Input(Images.Take(32), model.Preprocessing).to(float32), labels = torch.tensor(Images.Take(32).Select(image => (long)image.Label).ToArray());
         images = ActivationMemory.ChannelsLast(images);
 
-        Tensor exact = GradientsOf(new PlainReplica(model.Architecture, master, Precision.Float32, 0.1));
-        Tensor plain = GradientsOf(new PlainReplica(model.Architecture, master, Precision.BFloat16, 0.1));
-        Tensor fused = GradientsOf(new FusedReplica<BFloat16Element>(model.Architecture, master, Precision.BFloat16, 0.1));
+        Tensor exact = GradientsOf(new LibtorchExecutor(master, Precision.Float32));
+        Tensor plain = GradientsOf(new LibtorchExecutor(master, Precision.BFloat16));
+        Tensor fused = GradientsOf(new FusedExecutor<BFloat16Element>(master, model.Preprocessing.ImageShape, Precision.BFloat16));
 
         double errorOfPlain = ErrorOf(plain), errorOfFused = ErrorOf(fused);
         Assert.True(errorOfFused < 1.2 * errorOfPlain, $"fused {errorOfFused:P2}, libtorch {errorOfPlain:P2}");
 
         double ErrorOf(Tensor gradients) => ((gradients - exact).norm() / exact.norm()).item<float>();
 
-        Tensor GradientsOf(Replica replica)
+        Tensor GradientsOf(ITrainingExecutor executor)
         {
-            using (replica)
-            using (GradientViews gradients = new(model.Architecture, master))
+            using (executor)
+            using (Gradients gradients = new(master))
             {
-                _ = replica.Compute(images, labels, 32, gradients, new SharedWork());
+                Tensor logits = executor.Forward(images, new ImageKeys(0, 1, [.. Enumerable.Range(0, 32)])).detach().requires_grad_(true);
+                nn.functional.cross_entropy(logits, labels, label_smoothing: 0.1).backward();
+                executor.Backward(logits.grad!, gradients, new SharedWork());
                 return gradients.Flat.clone();
             }
         }
@@ -119,7 +130,7 @@ public class ShardedBatchTests
 
         string TrainWith(int threads)
         {
-            ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, seed: 1);
+            ImageClassifier model = NewResNet20(data.Classes, Shortcut.Projection, seed: 1);
             Assert.Single(Trainer.Start(model, data, options, threads: threads).Run());
             return Fingerprint(model);
         }

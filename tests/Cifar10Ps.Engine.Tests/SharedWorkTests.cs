@@ -1,3 +1,6 @@
+
+using Cifar10Ps.Execution;
+
 namespace Cifar10Ps.Tests;
 
 public class SharedWorkTests

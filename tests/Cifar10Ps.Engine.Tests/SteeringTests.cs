@@ -1,3 +1,5 @@
+using Cifar10Ps.Models;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
+using Cifar10Ps.Reporting;
 using SkiaSharp;
 
 namespace Cifar10Ps.Tests;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cifar10Ps.Formats;
 using SkiaSharp;
 using Tensorboard;
 using static Cifar10Ps.Tests.TestSupport;
@@ -37,7 +38,7 @@ public sealed class TensorBoardTests : IDisposable
     public void A_run_leaves_the_figures_and_the_pictures_of_each_epoch()
     {
         Trainer trainer = NewRun(TinyOptions(), Output());
-        trainer.TensorBoard = new TensorBoardLog(_folder.Path);
+        trainer.Observer = new TensorBoardLog(_folder.Path);
 
         EpochReport[] reports = trainer.RunToEnd();
 
@@ -69,7 +70,7 @@ public sealed class TensorBoardTests : IDisposable
     {
         Trainer trainer = NewRun(TinyOptions(), Output());
         trainer.EvaluateEvery = 2;
-        trainer.TensorBoard = new TensorBoardLog(_folder.Path);
+        trainer.Observer = new TensorBoardLog(_folder.Path);
 
         trainer.RunToEnd();
 
@@ -127,7 +128,7 @@ public sealed class TensorBoardTests : IDisposable
 
     private Trainer Logged(Trainer trainer)
     {
-        trainer.TensorBoard = new TensorBoardLog(_folder.Path);
+        trainer.Observer = new TensorBoardLog(_folder.Path);
         return trainer;
     }
 

@@ -4,7 +4,11 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
 using Cifar10Ps.Tests;
+using Cifar10Ps.Training;
 
 [assembly: AssemblyFixture(typeof(FakeCifar10))]
 
@@ -147,12 +151,28 @@ internal static class TestSupport
         TorchSharp.torch.set_num_threads(1);
     }
 
+    /// <summary>An untrained ResNet-20.</summary>
+    public static ImageClassifier NewResNet20(string[] classes, Shortcut shortcut, int seed) => NewResNet(20, classes, shortcut, seed);
+
+    /// <summary>An untrained ResNet for small images.</summary>
+    public static ImageClassifier NewResNet(int depth, string[] classes, Shortcut shortcut, int seed)
+    {
+        ImageClassifier.CheckClasses(classes);
+        return ImageClassifier.Create(CifarResNet.Create(depth, shortcut, classes.Length), classes, seed);
+    }
+
+    /// <summary>What is added to the variance in all batch norms of a network.</summary>
+    public static double EpsilonOf(Network network) => network.Layers.Select(layer => layer.Operation).OfType<BatchNorm>().Select(norm => norm.Epsilon).Distinct().Single();
+
+    /// <summary>Asserts that two networks are equal in all that a file keeps of them.</summary>
+    public static void AssertSame(Network expected, Network actual) => Assert.Equal(NetworkJson.ToJson(expected), NetworkJson.ToJson(actual));
+
     /// <summary>A classifier in which no tensor is all zeros or ones, as those of a new one are.</summary>
     public static ImageClassifier RandomModel(Shortcut shortcut = Shortcut.Projection, int seed = 1, int classes = 10)
     {
-        ImageClassifier model = ImageClassifier.NewResNet20(ImageClassifier.PlaceholderClasses(classes), shortcut, seed);
+        ImageClassifier model = NewResNet20(ImageClassifier.PlaceholderClasses(classes), shortcut, seed);
         Random random = new(seed);
-        foreach (TensorShape tensor in model.Architecture.Tensors().Where(t => t.Shape.Length == 1))
+        foreach (LayerTensor tensor in model.Network.Tensors.Where(t => t.Shape.Length == 1))
         {
             double low = tensor.Name.EndsWith("running_var", StringComparison.Ordinal) || tensor.Name.EndsWith(".weight", StringComparison.Ordinal) ? 0.5 : -0.3;
             foreach (ref float value in model.Weights[tensor.Name].AsSpan())
@@ -168,9 +188,9 @@ internal static class TestSupport
     /// </summary>
     public static ImageClassifier ColourModel()
     {
-        ResNetArchitecture architecture = new(20, Shortcut.ZeroPad, 6, BatchNormEpsilon: 1e-12);
+        Network network = CifarResNet.Create(20, Shortcut.ZeroPad, 6, epsilon: 1e-12);
         StateDict weights = new();
-        foreach (TensorShape tensor in architecture.Tensors())
+        foreach (LayerTensor tensor in network.Tensors)
         {
             weights[tensor.Name] = new float[tensor.Length];
             if (tensor.Name.EndsWith("running_var", StringComparison.Ordinal) || tensor.Name == "bn1.weight")
@@ -186,7 +206,7 @@ internal static class TestSupport
         }
 
         weights["fc.bias"] = [0, 0, 0, 1, 0.5f, 0];
-        return new ImageClassifier(new ModelSnapshot(architecture, ImageClassifier.PlaceholderClasses(6), Preprocessing.None, weights));
+        return new ImageClassifier(new ModelSnapshot(network, ImageClassifier.PlaceholderClasses(6), Preprocessing.None, weights));
     }
 
     /// <summary>Data for runs of four steps an epoch, and of two portions of validation.</summary>
@@ -216,7 +236,7 @@ internal static class TestSupport
     /// <summary>For a model file that does not say how pixels become input.</summary>
     public static ImportOptions PlainPixels { get; } = new() { Mean = [0, 0, 0], StandardDeviation = [1, 1, 1] };
 
-    public static ImageClassifier NewModel(int seed = 1) => ImageClassifier.NewResNet20(SyntheticImages.Classes, Shortcut.Projection, seed);
+    public static ImageClassifier NewModel(int seed = 1) => NewResNet20(SyntheticImages.Classes, Shortcut.Projection, seed);
 
     /// <summary>A new run of a new model on two workers.</summary>
     public static Trainer NewRun(TrainingOptions options, OutputDirectory? output = null, ImageDataset? data = null) =>
@@ -278,10 +298,10 @@ internal static class TestSupport
     /// <summary>What a run leaves after epochs of four steps with these validation accuracies.</summary>
     public static Checkpoint NewCheckpoint(params double[] accuracies)
     {
-        ImageClassifier model = ImageClassifier.NewResNet(8, SyntheticImages.Classes, Shortcut.Projection, 1);
+        ImageClassifier model = NewResNet(8, SyntheticImages.Classes, Shortcut.Projection, 1);
         TrainingState state = new() { Options = TinyOptions(epochs: 10), TrainCount = 120 };
         StateDict momentum = new();
-        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
+        foreach (LayerTensor tensor in model.Network.LearnedTensors)
             momentum[tensor.Name] = [.. Enumerable.Repeat(0.01f, tensor.Length)];
         foreach (double accuracy in accuracies is [] ? [0.5] : accuracies)
         {

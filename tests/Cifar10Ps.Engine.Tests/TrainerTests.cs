@@ -1,3 +1,4 @@
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -153,7 +154,7 @@ public class TrainerTests
 
     [Fact]
     public void Data_of_other_classes_are_refused() =>
-        AssertError("ClassMismatch", () => Trainer.Start(ImageClassifier.NewResNet20(["a", "b", "c"], Shortcut.Projection, 1), TinyData, TinyOptions()));
+        AssertError("ClassMismatch", () => Trainer.Start(NewResNet20(["a", "b", "c"], Shortcut.Projection, 1), TinyData, TinyOptions()));
 
     [Fact]
     public void Images_of_another_size_than_a_trained_model_takes_are_refused()

@@ -1,3 +1,4 @@
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -22,7 +23,7 @@ public class TrainingMemoryTests
     public void A_run_that_would_fill_the_memory_is_refused_before_it_starts()
     {
         using TemporaryFolder folder = new();
-        ImageClassifier model = ImageClassifier.NewResNet(110, ["a", "b"], Shortcut.Projection, 1);
+        ImageClassifier model = NewResNet(110, ["a", "b"], Shortcut.Projection, 1);
         LabeledImage[] images = [Solid(0, 0, 1, 2, 3, side: 1024), Solid(1, 1, 200, 2, 3, side: 1024)];
         Trainer trainer = Trainer.Start(model, new ImageDataset("Giants", "", model.Classes, images, images),
             TinyOptions() with { BatchSize = 65_536 }, new OutputDirectory(folder["run"], 1, replace: false), threads: 1_000);
@@ -39,7 +40,7 @@ public class TrainingMemoryTests
     {
         LabeledImage[] images = [.. Enumerable.Range(0, 24).Select(i => Solid(i, i % 2, (byte)(i % 2 * 200), 90, 90, side))];
         ImageDataset data = new("Solid", "", ["class 0", "class 1"], images, images);
-        ImageClassifier model = ImageClassifier.NewResNet20(data.Classes, Shortcut.Projection, 1);
+        ImageClassifier model = NewResNet20(data.Classes, Shortcut.Projection, 1);
 
         EpochReport[] reports = Trainer.Start(model, data, TinyOptions(epochs: 8) with { BatchSize = 8, LearningRate = 0.02 }, threads: 2).RunToEnd();
 
@@ -60,7 +61,7 @@ public class TrainingMemoryTests
 
     private static long Estimate(int side, int threads = 2, int depth = 20, int batchSize = 128)
     {
-        ImageClassifier model = ImageClassifier.NewResNet(depth, ["a", "b"], Shortcut.Projection, 1);
+        ImageClassifier model = NewResNet(depth, ["a", "b"], Shortcut.Projection, 1);
         model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], side, side) };
         return TrainingMemory.Estimate(model.Snapshot, TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
     }

@@ -1,3 +1,4 @@
+using Cifar10Ps.Runtime;
 using TorchSharp;
 
 namespace Cifar10Ps.Tests;

@@ -110,7 +110,7 @@ public sealed class ImageDatasetTests : IDisposable
         dynamic model = _session.Run(script)[0];
 
         Assert.Equal(["cat", "dog", "bee"], (string[])model.Classes);
-        Assert.Equal((2, 3), ((int)model.TrainedEpochs, (int)model.Architecture.ClassCount));
+        Assert.Equal((2, 3), ((int)model.TrainedEpochs, (int)model.Network.ClassCount));
         Assert.Equal(_session.Run("$trained.Preprocessing.Mean"), _session.Run($"({script}).Preprocessing.Mean"));
     }
 
@@ -128,7 +128,7 @@ public sealed class ImageDatasetTests : IDisposable
 
         Assert.Equal(id, Assert.Single(outcome.Errors).Id);
         Assert.Empty(outcome.Output);
-        Assert.Equal(32, _session.Value<int>("($deep | New-ResNet).Architecture.Depth"));
+        Assert.Equal("ResNet-32", _session.Value<string>("($deep | New-ResNet).Network.Name"));
     }
 
     private void Write(string name, byte[] content)

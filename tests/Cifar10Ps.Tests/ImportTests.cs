@@ -88,7 +88,7 @@ public sealed class ImportTests
     [InlineData("($data.Test[3] | Invoke-Inference $model).Top", @"Rank +Class +Probability\n[- ]+\n +1 +\w.* +[\d.]+ %\n +2 +\w.* +[\d.]+ %\n")]
     [InlineData("$data | Measure-Model $model", @"Count +: 32\nLoss +: \d+\.\d{4}\nAccuracy +: [\d.]+ %\nTop5Accuracy +: [\d.]+ %\nClasses +: +Precision +Recall +F1 +Count\n +disc +[\d.]+ % +[\d.]+ % +[\d.]+ % +4\n")]
     [InlineData("($data | Measure-Model $model).Classes", @"Class +Count +Precision +Recall +F1\n[- ]+\ndisc +4 +[\d.]+ % +[\d.]+ % +[\d.]+ %\n")]
-    [InlineData("$model", @"Name +: ResNet-20\nClasses +: 10: class 0, class 1[^:]*\nArchitecture +: ResNet-20, Projection shortcuts\nParameterCount +: 272,474\nPreprocessing +: 32 x 32, mean 0\.0000 0\.0000 0\.0000, standard deviation[^:]*\nTrainedEpochs +: 0")]
+    [InlineData("$model", @"Name +: ResNet-20\nClasses +: 10: class 0, class 1[^:]*\nNetwork +: ResNet-20, Projection shortcuts\nParameterCount +: 272,474\nPreprocessing +: 32 x 32, mean 0\.0000 0\.0000 0\.0000, standard deviation[^:]*\nTrainedEpochs +: 0")]
     [InlineData("$model | Get-ModelSummary", @"Model: ResNet-20: 272,474 parameters, 40\.8 M mult-adds, 2\.6 MB an image\n\nName +Kind +OutputShape +Parameters +MultiplyAdds +Memory\n[- ]+\ninput +Input +3 x 32 x 32 +0 +0 +12 KB\nconv1 +Convolution +16 x 32 x 32 +432 +442,368 +64 KB\n")]
     [InlineData("$data", @"Name +: Synthetic\nTrainCount +: 64\nTestCount +: 32\nClasses +: disc, ring[^:]*\nSource +: synthetic")]
     [InlineData("$data.Test[1]", @"Index +Label +LabelName +Width +Height +Path\n[- ]+\n +1 +1 +ring +32 +32")]

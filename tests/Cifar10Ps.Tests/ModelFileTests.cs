@@ -106,7 +106,7 @@ public sealed class ModelFileTests : IDisposable
         _session.Run("New-ResNet20 2 | Save-Model model-a.safetensors; New-ResNet20 3 | Save-Model -LiteralPath 'model[b].safetensors'");
 
         // A pattern gives files in the order of the folder, which is nobody's promise.
-        Assert.Equal([2, 3], _session.Run(script).Select(model => (int)model.Architecture.ClassCount).Order());
+        Assert.Equal([2, 3], _session.Run(script).Select(model => (int)model.Network.ClassCount).Order());
     }
 
     [Fact]

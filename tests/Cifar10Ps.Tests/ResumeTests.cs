@@ -139,7 +139,7 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         string latest = _session.Folder["result", "checkpoint-latest.safetensors"];
         Assert.Contains(_session.Host.Warnings, warning => warning.Contains(latest, StringComparison.Ordinal));
         Assert.Equal(1, _session.Value<int>("(Import-Model result/checkpoint-latest.safetensors).TrainedEpochs"));
-        Assert.Equal("ProjectionOnly", _session.Value<string>("(Import-Model result/checkpoint-latest.safetensors).Architecture.Shortcut"));
+        Assert.Equal("ProjectionOnly shortcuts", _session.Value<string>("(Import-Model result/checkpoint-latest.safetensors).Network.Description"));
         Assert.Equal(before, Directory.GetFiles(chainer));
     }
 

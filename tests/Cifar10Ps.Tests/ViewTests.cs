@@ -41,7 +41,7 @@ public sealed class ViewTests
             $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
             $objects = @{}
             foreach ($object in @($report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]; $range; $range.Points[0]
-                    $layer; $layer.Model; $model; $model.Architecture; $model.Preprocessing; $data.Test[0])) { $objects[$object.GetType().FullName] = $object }
+                    $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])) { $objects[$object.GetType().FullName] = $object }
             $objects['Cifar10Ps.ImageDataset'] = $data
             """);
         foreach (XElement view in Views)
@@ -102,7 +102,7 @@ public sealed class ViewTests
         string[] scripts =
         [
             "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32", "$data.Test[0..3] | Invoke-Inference $model", "$data | Measure-Model $model",
-            "($data | Measure-Model $model).Classes", "$model", "$data", "$data.Test[0..3]", "$model.Preprocessing", "$model.Architecture",
+            "($data | Measure-Model $model).Classes", "$model", "$data", "$data.Test[0..3]", "$model.Preprocessing", "$model.Network",
         ];
         foreach (string script in scripts)
         {

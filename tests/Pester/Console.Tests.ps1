@@ -85,7 +85,7 @@ Describe 'With redirected output, in Turkish' {
                 `$data | START-MODELTRAINING `$model -OPTIMIZER ADAMW -LEARNINGRATE 0.0125 -EPOCHS 1 -BATCHSIZE 32 -OUTPUTDIRECTORY '$TestDrive/turkish'
                 `$data.Test[0] | Invoke-Inference `$model | Out-Host
                 `$data | Measure-Model `$model | Out-Host
-                'shortcut: ' + (Import-Model '$TestDrive/turkish/model.safetensors').Architecture.Shortcut
+                'shortcut: ' + (Import-Model '$TestDrive/turkish/model.safetensors').Network.Description
 "@ | Out-String
         } finally {
             foreach ($name in $kept.Keys) { Set-Item Env:$name $kept[$name] }

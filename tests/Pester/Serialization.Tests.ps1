@@ -98,7 +98,7 @@ Describe 'JSON and CSV' {
     It 'describe a model without its weights' {
         $json = $model | ConvertTo-Json
         $json.Length | Should -BeLessThan 2KB
-        ($json | ConvertFrom-Json).Architecture.Depth | Should -Be 20
+        ($json | ConvertFrom-Json).Network.Name | Should -Be 'ResNet-20'
         ($model | ConvertTo-Csv).Length | Should -BeLessThan 2KB
     }
 

@@ -1,17 +1,4 @@
-namespace Cifar10Ps;
-
-/// <summary>How training images are varied.</summary>
-public enum Augmentation
-{
-    /// <summary>Every image as it is.</summary>
-    None,
-
-    /// <summary>A random crop of the image padded by 4 reflected pixels, and a horizontal flip in every second epoch, from the first or from the second on.</summary>
-    Standard,
-
-    /// <summary>The same with 2 pixels, which short runs do better with.</summary>
-    Light,
-}
+namespace Cifar10Ps.Data;
 
 /// <summary>
 /// Turns bytes into network input in one pass over each image: crop, flip, normalise, and the channels-last layout

@@ -1,7 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Net;
 using System.Net.Http.Headers;
+using System.Net;
 using System.Security.Cryptography;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using SkiaSharp;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Data;
 
 /// <summary>
 /// Reads how a PNG or WebP picture has to be turned to be upright; Skia finds that in JPEG files only, and in WebP files that keep to the

@@ -1,6 +1,7 @@
+using Cifar10Ps.Runtime;
 using SkiaSharp;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Data;
 
 /// <summary>Reads a picture file (PNG, JPEG, BMP, WebP, GIF) as the bytes of a network's input.</summary>
 internal static class ImageFile

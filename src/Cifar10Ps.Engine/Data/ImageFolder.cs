@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Cifar10Ps.Data;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 

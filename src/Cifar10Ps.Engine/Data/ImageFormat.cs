@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Data;
 
 /// <summary>What a file is by its first bytes, where that is worth telling: a picture of a format that is not read, or no picture at all.</summary>
 internal static class ImageFormat

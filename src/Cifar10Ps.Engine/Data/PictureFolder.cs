@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Data;
 
 /// <summary>
 /// Finds the pictures in folders, and counts what it leaves out: files that are no pictures by their names, and what is hidden. What

@@ -1,6 +1,10 @@
 using System.Text.Json;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// A model of the original Chainer program: what <c>chainer.serializers.save_npz</c> makes of its <c>ResNet20</c>.
@@ -12,74 +16,74 @@ namespace Cifar10Ps;
 /// </remarks>
 internal static class ChainerFile
 {
-    private const double BatchNormEpsilon = 2e-5;
-
     // A model by itself, wrapped in Chainer's Classifier, or within a snapshot.
     private static readonly string[] Prefixes = ["", "predictor/", "updater/model:main/predictor/"];
 
     /// <summary>Parses a model, or the model within a snapshot.</summary>
     /// <exception cref="InvalidDataException">It holds no model of the original program.</exception>
-    public static TensorFile Parse(byte[] content) => Parse(Npz.Parse(content));
+    public static TensorFile Parse(byte[] content) => Parse(Npz.Parse(content)).File;
 
     /// <summary>Takes the model out of arrays.</summary>
-    internal static TensorFile Parse(Dictionary<string, Npy> arrays)
+    internal static (TensorFile File, ChainerLayout Layout) Parse(Dictionary<string, Npy> arrays)
     {
         string prefix = Prefixes.FirstOrDefault(p => arrays.ContainsKey(p + "fc7/W"))
-            ?? throw new InvalidDataException($"it has no classifier 'fc7/W', as models of the original Chainer program have, but {NetworkSearch.List([.. arrays.Keys])}");
-        if (arrays[prefix + "fc7/W"].Shape is not [int classes, _])
+            ?? throw new InvalidDataException($"it has no classifier 'fc7/W', as models of the original Chainer program have, but {DisplayText.List([.. arrays.Keys])}");
+        if (arrays[prefix + "fc7/W"].Shape is not [int classes and > 0 and <= Network.MaximumClassCount, _])
             throw new InvalidDataException("its classifier 'fc7/W' has no row for each class");
 
-        ResNetArchitecture architecture = new(20, Shortcut.ProjectionOnly, classes, BatchNormEpsilon);
+        ChainerLayout layout = NetworkFamily.Chainer(classes);
         TensorFile file = new();
-        file.Metadata[ModelFile.ArchitectureKey] = JsonSerializer.Serialize(architecture, Json.Options);
+        file.Metadata[ModelFile.NetworkKey] = NetworkJson.ToJson(layout.Network);
         file.Metadata[ModelFile.PreprocessingKey] = JsonSerializer.Serialize(Preprocessing.None, Json.Options);
-        HashSet<string> known = [.. UnusedArrays().Select(array => prefix + array.Name)];
+        HashSet<string> known = [.. layout.Unused.Keys.Select(name => prefix + name)];
         file.Skipped.AddRange(known.Where(arrays.ContainsKey));
         // Of a snapshot: the state of the run.
         file.Skipped.AddRange(arrays.Keys.Where(name => !name.StartsWith(prefix, StringComparison.Ordinal)));
-        foreach (TensorShape tensor in architecture.Tensors())
+        foreach (LayerTensor tensor in layout.Network.Tensors)
         {
-            string name = prefix + NameOf(tensor.Name);
+            string name = prefix + layout.Names[tensor.Name];
             file.Tensors[tensor.Name] = TakeTensor(arrays, name, tensor.Shape);
             known.Add(name);
         }
 
         // A network with more in it would give other answers than this one. The counters 'N' of batch norm are of no use to anyone.
-        string? stranger = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal) && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
-        if (stranger is not null)
-            throw new InvalidDataException($"the original's ResNet-20 has no array '{stranger}'");
-        return file;
+        string? unexpected = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal) && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
+        return unexpected is null ? (file, layout) : throw new InvalidDataException($"the original's ResNet-20 has no array '{unexpected}'");
     }
 
     /// <summary>Writes a model such that the original program opens it. Class names have no place in it.</summary>
     /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(ModelSnapshot model, string path)
     {
-        if (model.Architecture is not { Depth: 20, Shortcut: Shortcut.ProjectionOnly })
-            throw CannotHold($"its network has no place for {model.Architecture.Shortcut} shortcuts. Make the model with New-ResNet20 -Shortcut ProjectionOnly");
+        ChainerLayout layout = NetworkFamily.Chainer(model.Network.ClassCount);
+        if (!model.Network.HasSameLayers(layout.Network))
+            throw CannotHold($"it is made for a {layout.Network}, and this is a {model.Network}. Make the model with New-ResNet20 -Shortcut ProjectionOnly");
         Preprocessing input = model.Preprocessing;
         if (!input.Mean.SequenceEqual(Preprocessing.None.Mean) || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
             throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input. Train the model with -Recipe Original");
 
         List<KeyValuePair<string, Npy>> arrays = [];
-        foreach (TensorShape tensor in model.Architecture.Tensors())
+        foreach (Layer layer in model.Network.Layers)
         {
-            float[] values = model.Weights[tensor.Name];
-            string name = NameOf(tensor.Name);
-            // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
-            if (name.EndsWith("/avg_var", StringComparison.Ordinal) && model.Architecture.BatchNormEpsilon != BatchNormEpsilon)
-                values = [.. values.Select(variance => (float)(variance + model.Architecture.BatchNormEpsilon - BatchNormEpsilon))];
-            arrays.Add(new(name, Npy.Of(tensor.Shape, values)));
-            if (name.EndsWith("/gamma", StringComparison.Ordinal))
-                arrays.Add(new(name[..^"gamma".Length] + "N", Npy.Of(0)));
+            foreach (LayerTensor tensor in layer.Tensors)
+            {
+                float[] values = model.Weights[tensor.Name];
+                string name = layout.Names[tensor.Name];
+                // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
+                if (tensor.Role == TensorRole.NormVariance && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
+                    values = [.. values.Select(variance => (float)(variance + own - original))];
+                arrays.Add(new(name, Npy.Of(tensor.Shape, values)));
+                if (tensor.Role == TensorRole.NormScale)
+                    arrays.Add(new(name[..^"gamma".Length] + "N", Npy.Of(0)));
+            }
         }
 
-        foreach (TensorShape array in UnusedArrays())
+        foreach ((string name, int[] shape) in layout.Unused)
         {
-            float[] values = new float[array.Length];
-            if (array.Name.EndsWith("/gamma", StringComparison.Ordinal) || array.Name.EndsWith("/avg_var", StringComparison.Ordinal))
+            float[] values = new float[shape.Aggregate(1, (product, size) => product * size)];
+            if (name.EndsWith("/gamma", StringComparison.Ordinal) || name.EndsWith("/avg_var", StringComparison.Ordinal))
                 values.AsSpan().Fill(1);
-            arrays.Add(new(array.Name, array.Name.EndsWith("/N", StringComparison.Ordinal) ? Npy.Of(0) : Npy.Of(array.Shape, values)));
+            arrays.Add(new(name, name.EndsWith("/N", StringComparison.Ordinal) ? Npy.Of(0) : Npy.Of(shape, values)));
         }
 
         Npz.Write(arrays, path);
@@ -88,26 +92,7 @@ internal static class ChainerFile
             $"A file of the original Chainer program cannot hold this model: {why}, or save it as safetensors.");
     }
 
-    /// <summary>The original's name for a tensor: <c>res3/0/conv1/W</c> for <c>layer1.0.conv1.weight</c>.</summary>
-    internal static string NameOf(string tensor)
-    {
-        int dot = tensor.LastIndexOf('.');
-        string link = tensor[..dot] switch
-        {
-            "bn1" => "bn2",
-            "fc" => "fc7",
-            string part => part.Replace("layer1.", "res3/").Replace("layer2.", "res4/").Replace("layer3.", "res5/")
-                .Replace("downsample.0", "conv3").Replace("downsample.1", "bn3").Replace('.', '/'),
-        };
-        bool isNorm = link.Contains("bn", StringComparison.Ordinal);
-        return $"{link}/" + tensor[(dot + 1)..] switch
-        {
-            "running_mean" => "avg_mean",
-            "running_var" => "avg_var",
-            "weight" => isNorm ? "gamma" : "W",
-            _ => isNorm ? "beta" : "b",
-        };
-    }
+    private static double EpsilonOf(ChainerLayout layout, Layer layer) => ((BatchNorm)layout.Network.Layers.First(other => other.Name == layer.Name).Operation).Epsilon;
 
     /// <summary>An array's shape and values.</summary>
     /// <param name="arrays">The arrays.</param>
@@ -131,22 +116,6 @@ internal static class ChainerFile
         catch (InvalidDataException e)
         {
             throw new InvalidDataException($"the array '{name}' is not what it should be: {e.Message}", e);
-        }
-    }
-
-    /// <summary>What the original's blocks own and never use.</summary>
-    private static IEnumerable<TensorShape> UnusedArrays()
-    {
-        foreach ((int stage, int block) in from stage in Enumerable.Range(1, 3) from block in Enumerable.Range(0, 3) select (stage, block))
-        {
-            if (ResNetArchitecture.IsDownsampling(stage, block))
-                continue;
-            string prefix = $"res{stage + 2}/{block}/";
-            int channels = ResNetArchitecture.Channels(stage);
-            yield return new(prefix + "conv3/W", [channels, channels, 1, 1]);
-            foreach (string part in (string[])["gamma", "beta", "avg_mean", "avg_var"])
-                yield return new($"{prefix}bn3/{part}", [channels]);
-            yield return new(prefix + "bn3/N", []);
         }
     }
 }

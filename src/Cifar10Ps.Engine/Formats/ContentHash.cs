@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// The SHA-256 of a safetensors file that this module wrote, in the file itself: over all of its bytes, those of the hash's own digits

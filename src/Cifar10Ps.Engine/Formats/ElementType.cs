@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>How the values of a tensor lie in a file: <c>F32</c>, <c>BF16</c>, <c>I64</c> …, as safetensors calls them.</summary>
 internal static class ElementType

@@ -4,7 +4,7 @@ using System.Numerics;
 using Google.Protobuf;
 using Tensorboard;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// Event files, which TensorBoard reads: Event messages of protobuf in TFRecord's frames, which are length, checksum of

@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>Says what a file is that holds no model which can be read: mostly one that was downloaded or named wrongly.</summary>
 internal static class ForeignContent
@@ -65,7 +65,7 @@ internal static class ForeignContent
         return Has("saved_model.pb") || Has("keras_metadata.pb") ? "a model of TensorFlow in a zip archive. Convert its weights to a state dict"
             : Has("model.weights.h5") ? "a model of Keras. Convert its weights to a state dict"
             : names.Length == 0 ? "an empty zip archive"
-            : $"a zip archive of {NetworkSearch.List(names)}: unpack it first";
+            : $"a zip archive of {DisplayText.List(names)}: unpack it first";
     }
 
     /// <summary>Whether bytes are a message with the fields of an ONNX model: a version first, and a graph (7) among what follows.</summary>

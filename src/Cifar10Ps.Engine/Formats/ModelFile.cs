@@ -2,6 +2,11 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
@@ -11,10 +16,14 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    internal const string ArchitectureKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", StepsKey = "trained_steps";
+    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", StepsKey = "trained_steps";
+
+    /// <summary>What the names of an optimizer's moments start with.</summary>
+    internal const string MomentPrefix = "optimizer.";
+
     private const string ClassesKey = "classes", SeedKey = "seed";
 
-    // All that a model of the original Chainer program has in vain, by name.
+    // All that a model of the original Chainer program never uses, by name.
     private const int NamedSkips = 42;
 
     /// <summary>Writes a classifier.</summary>
@@ -68,7 +77,7 @@ public static partial class ModelFile
         {
             (ModelFormat format, TensorFile file) = ModelFormats.Read(path, options?.Key);
             ImageClassifier model = Take(file, options);
-            options?.Tell?.Invoke($"'{path}' is a file of format {format} with a {model.Name}, shortcuts {model.Architecture.Shortcut}, for {model.Classes.Length} classes. "
+            options?.Tell?.Invoke($"'{path}' is a file of format {format} with a {model.Network} for {model.Classes.Length} classes. "
                 + $"{(file.Note is null ? "" : file.Note + " ")}{Skipped(file)}");
             foreach (string layer in DeadLayers(model))
                 options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. The file may be damaged or cut down: measure the model before you rely on it.");
@@ -94,7 +103,7 @@ public static partial class ModelFile
         file.Metadata["format"] = "pt";
         foreach ((string key, string value) in Describe(model))
             file.Metadata[key] = value;
-        foreach (TensorShape tensor in model.Architecture.Tensors())
+        foreach (LayerTensor tensor in model.Network.Tensors)
             file.Tensors[tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
     }
 
@@ -108,7 +117,7 @@ public static partial class ModelFile
     /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
     internal static IEnumerable<(string Key, string Value)> Describe(ModelSnapshot model) =>
     [
-        (ArchitectureKey, JsonSerializer.Serialize(model.Architecture, Json.Options)),
+        (NetworkKey, NetworkJson.ToJson(model.Network)),
         (ClassesKey, JsonSerializer.Serialize(model.Classes, Json.Options)),
         (PreprocessingKey, JsonSerializer.Serialize(model.Preprocessing, Json.Options)),
         (EpochsKey, model.TrainedEpochs.ToString(CultureInfo.InvariantCulture)),
@@ -122,23 +131,26 @@ public static partial class ModelFile
     {
         // A checkpoint's optimizer has tensors of its own; a network with more in it would give other answers.
         Dictionary<string, int[]> shapes = file.Tensors
-            .Where(tensor => !tensor.Key.StartsWith(Checkpoint.MomentPrefix, StringComparison.Ordinal) && !TensorNames.IsCounter(tensor.Key))
+            .Where(tensor => !tensor.Key.StartsWith(MomentPrefix, StringComparison.Ordinal) && !TensorNames.IsCounter(tensor.Key))
             .ToDictionary(tensor => tensor.Key, tensor => tensor.Value.Shape, StringComparer.Ordinal);
-        NetworkTensors found = NetworkTensors.Of(shapes, file.Metadata.TryGetValue(ArchitectureKey, out string? json) ? Parse<ResNetArchitecture>(json) : null);
-        ResNetArchitecture architecture = found.Architecture;
-        if (json is null && file.Metadata.TryGetValue("bn_eps", out string? text))
+        Network? described = NetworkOf(file);
+        NetworkTensors found = NetworkTensors.Of(shapes, described);
+        Network network = found.Network;
+        if (described is null && file.Metadata.TryGetValue("bn_eps", out string? text))
         {
-            architecture = architecture with { BatchNormEpsilon = double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon) && epsilon is > 0 and < 1
-                ? epsilon : throw new InvalidDataException($"its batch norm has the epsilon '{text}'") };
+            network = network.WithNormEpsilon(double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon) && epsilon is > 0 and < 1
+                ? epsilon : throw new InvalidDataException($"its batch norm has the epsilon '{text}'"));
         }
 
-        string[] classes = options?.Classes ?? (file.Metadata.TryGetValue(ClassesKey, out json) ? Parse<string[]>(json)
-            : architecture.ClassCount == Cifar10Reader.Classes.Length ? Cifar10Reader.Classes
-            : ImageClassifier.PlaceholderClasses(architecture.ClassCount));
+        string[] classes = options?.Classes ?? (file.Metadata.TryGetValue(ClassesKey, out string? json) ? Parse<string[]>(json)
+            : network.ClassCount == Cifar10Reader.Classes.Length ? Cifar10Reader.Classes
+            : ImageClassifier.PlaceholderClasses(network.ClassCount));
         ImageClassifier.CheckClasses(classes);
-        if (classes.Length != architecture.ClassCount)
-            throw new InvalidDataException($"it tells {architecture.ClassCount} classes apart, but {classes.Length} names are given");
-        return new ImageClassifier(new ModelSnapshot(architecture, classes, PreprocessingOf(file, options), WeightsOf(file, found))
+        if (classes.Length != network.ClassCount)
+            throw new InvalidDataException($"it has {network.ClassCount} classes, but {classes.Length} names are given");
+        Preprocessing preprocessing = PreprocessingOf(file, options);
+        network.Shapes(preprocessing.Height, preprocessing.Width);
+        return new ImageClassifier(new ModelSnapshot(network, classes, preprocessing, WeightsOf(file, found))
         {
             // A file that does not say is from elsewhere: its weights are worth keeping.
             TrainedEpochs = Count<int>(EpochsKey, 1),
@@ -151,26 +163,30 @@ public static partial class ModelFile
             file.Metadata.TryGetValue(key, out string? text) && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
     }
 
+    /// <summary>The network that a file of this module describes; null: it does not.</summary>
+    private static Network? NetworkOf(TensorFile file) =>
+        file.Metadata.TryGetValue(NetworkKey, out string? json) ? NetworkJson.Parse(json)
+        : file.Metadata.TryGetValue(OptionsKey, out json) ? NetworkFamily.FromOptions(json) : null;
+
     private static StateDict WeightsOf(TensorFile file, NetworkTensors network)
     {
         StateDict weights = new();
-        foreach (TensorShape tensor in network.Architecture.Tensors())
-            weights[tensor.Name] = Finite(tensor.Name);
+        foreach (LayerTensor tensor in network.Network.Tensors)
+            weights[tensor.Name] = Finite(network.Names[tensor.Name], tensor.Role == TensorRole.NormVariance);
         // A norm takes the mean of what comes before it off, and so a constant that a convolution adds.
-        foreach (string bias in network.Names.Keys.Where(name => !weights.Contains(name)))
+        foreach ((Layer norm, string bias) in network.Biases)
         {
-            string mean = NetworkTensors.NormOf(bias[..^".bias".Length]) + ".running_mean";
-            weights[mean] = [.. weights[mean].Zip(Finite(bias), (m, b) => m - b)];
+            string mean = norm.Tensor(TensorRole.NormMean)!.Name;
+            weights[mean] = [.. weights[mean].Zip(Finite(bias, isVariance: false), (m, b) => m - b)];
         }
 
         return weights;
 
-        float[] Finite(string canonical)
+        float[] Finite(string name, bool isVariance)
         {
-            float[] values = file.Tensors[network.Names[canonical]].Values;
-            bool isVariance = canonical.EndsWith(".running_var", StringComparison.Ordinal);
+            float[] values = file.Tensors[name].Values;
             int wrong = Array.FindIndex(values, value => !float.IsFinite(value) || (isVariance && value < 0));
-            return wrong < 0 ? values : throw new InvalidDataException($"the tensor '{network.Names[canonical]}' has the value "
+            return wrong < 0 ? values : throw new InvalidDataException($"the tensor '{name}' has the value "
                 + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network gives no answer: the training that wrote it had diverged, or the file is damaged");
         }
     }
@@ -179,7 +195,7 @@ public static partial class ModelFile
     private static IEnumerable<string> DeadLayers(ImageClassifier model)
     {
         StateDict weights = model.Weights;
-        return model.Architecture.Tensors().Where(tensor => tensor.Shape.Length > 1 && !weights[tensor.Name].AsSpan().ContainsAnyExcept(0f))
+        return model.Network.Tensors.Where(tensor => tensor.IsWeight && !weights[tensor.Name].AsSpan().ContainsAnyExcept(0f))
             .Select(tensor => tensor.Name[..^".weight".Length]);
     }
 

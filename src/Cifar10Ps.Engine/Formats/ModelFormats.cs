@@ -1,3 +1,6 @@
+
+using Cifar10Ps.Formats;
+
 namespace Cifar10Ps;
 
 /// <summary>The formats of model files.</summary>
@@ -69,7 +72,7 @@ public static class ModelFormats
             _ => Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program"),
         };
         // This module's own files hold one network under its own names, and an optimizer's tensors.
-        bool isOwn = key is null && file.Metadata.ContainsKey(ModelFile.ArchitectureKey);
+        bool isOwn = key is null && (file.Metadata.ContainsKey(ModelFile.NetworkKey) || file.Metadata.ContainsKey(ModelFile.OptionsKey));
         return (format, isOwn || format == ModelFormat.PyTorch ? file : file.Choose(key));
 
         TensorFile Parse(Func<TensorFile> parse, string errorId, string what)

@@ -1,6 +1,7 @@
-using System.Text.RegularExpressions;
 
-namespace Cifar10Ps;
+using Cifar10Ps.Networks.Families;
+
+namespace Cifar10Ps.Formats;
 
 /// <summary>A dictionary of tensors in a file.</summary>
 /// <param name="Key">Where it is in the file: <c>state_dict</c>; empty: at the top.</param>
@@ -31,11 +32,8 @@ internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnly
 }
 
 /// <summary>Finds the network in a file whose tensors may be wrapped in any way: in dictionaries, and under prefixes of their names.</summary>
-internal static partial class NetworkSearch
+internal static class NetworkSearch
 {
-    /// <summary>How many names a message lists.</summary>
-    public const int NamedAtMost = 3;
-
     // Networks in a dictionary that are told apart, and tensors of a network. A hostile file could have any number.
     private const int PrefixLimit = 100, FewestTensors = 20, MostTensors = 2_000;
 
@@ -72,18 +70,11 @@ internal static partial class NetworkSearch
         return all.OrderByDescending(group => group.Shapes.Keys.Any(IsOfLayer)).ThenByDescending(group => group.Shapes.Count)
             .FirstOrDefault() is { } likeliest ? Require(Whole(likeliest, "")) : null;
 
-        string Keys() => List([.. found.Select(f => f.Network.Key)], atMost: 20);
+        string Keys() => DisplayText.List([.. found.Select(f => f.Network.Key)], atMost: 20);
     }
 
     /// <summary>Whether a tensor's name is that of a part of something: <c>conv1.weight</c>.</summary>
     public static bool IsOfLayer(string name) => name.Contains('.', StringComparison.Ordinal);
-
-    /// <summary>Names for a message: <c>'a', 'b', 'c' and 12 more</c>.</summary>
-    public static string List(IReadOnlyList<string> names, int atMost = NamedAtMost)
-    {
-        string list = string.Join(", ", names.Take(atMost).Select(name => $"'{DisplayText.Name(name)}'"));
-        return names.Count <= atMost ? list : $"{list} and {names.Count - atMost:N0} more";
-    }
 
     /// <summary>Two parts of a key with a dot between, where both are there.</summary>
     public static string Join(string first, string second) => first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
@@ -94,8 +85,7 @@ internal static partial class NetworkSearch
         if (group.Shapes.Count < FewestTensors)
             return [];
         HashSet<string> rest = [.. group.Shapes.Keys.Where(name => !TensorNames.IsCounter(name))];
-        string[] prefixes = [.. rest.Select(name => Classifier().Match(name)).Where(match => match.Success)
-            .Select(match => match.Groups["prefix"].Value).Distinct().Take(PrefixLimit)];
+        string[] prefixes = [.. rest.Select(PrefixOf).OfType<string>().Distinct().Take(PrefixLimit)];
         List<NetworkChoice> found = [];
         // The longest first, so that a network without a prefix is what the others leave.
         foreach (string prefix in prefixes.OrderByDescending(prefix => prefix.Length))
@@ -158,6 +148,7 @@ internal static partial class NetworkSearch
         }
     }
 
-    [GeneratedRegex(@"^(?<prefix>(.*\.)?)(fc|linear)\.weight$", RegexOptions.Singleline)]
-    private static partial Regex Classifier();
+    private static string? PrefixOf(string name) => NetworkFamily.ClassifierNames.Select(classifier => classifier + ".weight")
+        .Where(classifier => name == classifier || name.EndsWith("." + classifier, StringComparison.Ordinal))
+        .Select(classifier => name[..^classifier.Length]).FirstOrDefault();
 }

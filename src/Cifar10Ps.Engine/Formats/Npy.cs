@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// A NumPy array as an <c>.npy</c> file holds it: a magic text, a version, the length of a header, the header, then the

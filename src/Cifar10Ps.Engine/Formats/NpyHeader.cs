@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// The header of a NumPy array: a dictionary in Python's notation, <c>{'descr': '&lt;f4', 'fortran_order': False, 'shape': (10, 64), }</c>.

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>NumPy arrays by name: a zip archive with an <c>.npy</c> file for each.</summary>
 internal static class Npz

@@ -1,6 +1,11 @@
-namespace Cifar10Ps;
 
-/// <summary>Writes a classifier as an ONNX graph for evaluation, with batch norm folded into the convolutions.</summary>
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+
+namespace Cifar10Ps.Formats;
+
+/// <summary>Writes a classifier as an ONNX graph for evaluation, layer by layer, so that it can be read back with the same weights.</summary>
 /// <remarks>
 /// <para>Plain, the graph takes <c>input</c>, normalised planes [batch, 3, height, width], and gives <c>logits</c> [batch, classes].</para>
 /// <para>With its preprocessing it takes <c>pixels</c>, bytes as decoders of pictures give them, [batch, height, width, 3], and gives
@@ -28,7 +33,7 @@ internal static class OnnxFile
             .Add(1, IrVersion)
             .Add(2, "Cifar10Ps")
             .Add(3, typeof(OnnxFile).Assembly.GetName().Version!.ToString(3))
-            .Add(6, $"{model}, shortcuts {model.Architecture.Shortcut}")
+            .Add(6, $"{model.Network} ({model.Classes.Length} classes)")
             .Add(7, GraphOf(model, inputText, includePreprocessing).Message)
             .Add(8, new ProtobufMessage().Add(1, "").Add(2, OperatorSet));
         foreach ((string key, string value) in ModelFile.Describe(model).Append(("input", inputText)))
@@ -38,51 +43,72 @@ internal static class OnnxFile
 
     private static OnnxGraph GraphOf(ModelSnapshot model, string inputText, bool includePreprocessing)
     {
-        (ResNetArchitecture architecture, Preprocessing input, StateDict weights) = (model.Architecture, model.Preprocessing, model.Weights);
-        OnnxGraph graph = new(architecture.Name);
-        Dictionary<string, FoldedConvolution> convolutions = FoldedConvolution.Of(architecture, weights).ToDictionary(convolution => convolution.Name);
+        (Network network, Preprocessing input, StateDict weights) = (model.Network, model.Preprocessing, model.Weights);
+        OnnxGraph graph = new(network.Name);
+        Shape[] shapes = network.Shapes(input.Height, input.Width);
         // Where in the graph the output of each layer is.
-        Dictionary<string, string> outputs = new(StringComparer.Ordinal);
-        foreach (NetworkLayer layer in NetworkLayer.Of(architecture, input.Height, input.Width))
-            outputs[layer.Name] = Translate(layer, [.. layer.Inputs.Select(name => outputs[name])]);
+        string[] outputs = new string[network.Layers.Count];
+        for (int i = 0; i < outputs.Length; i++)
+            outputs[i] = Translate(i, [.. network.Layers[i].Inputs.Select(position => outputs[position])]);
+        if (outputs[^1] != "logits")
+            graph.Operation("Identity", "logits", [outputs[^1]]);
 
         if (includePreprocessing)
-            graph.Output(graph.Operation("Softmax", "probabilities", ["logits"], OnnxGraph.Attribute("axis", 1)), "a probability for each class", (Batch, BatchAxis), (architecture.ClassCount, ClassAxis));
-        graph.Output("logits", "a logit for each class", (Batch, BatchAxis), (architecture.ClassCount, ClassAxis));
+            graph.Output(graph.Operation("Softmax", "probabilities", ["logits"], OnnxGraph.Attribute("axis", 1)), "a probability for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
+        graph.Output("logits", "a logit for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
         return graph;
 
-        string Translate(NetworkLayer layer, string[] x) => layer.Kind switch
+        string Translate(int i, string[] x)
         {
-            LayerKind.Input when includePreprocessing =>
-                Normalise(graph.Input("pixels", OnnxGraph.UInt8, inputText, (Batch, BatchAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis), (3, ChannelAxis))),
-            LayerKind.Input => graph.Input("input", OnnxGraph.Float, inputText, (Batch, BatchAxis), (3, ChannelAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis)),
-            LayerKind.Convolution => Convolve(layer, x[0]),
-            // Folded into the convolution before it.
-            LayerKind.BatchNorm => x[0],
-            LayerKind.ReLU => graph.Operation("Relu", layer.Name, x),
-            LayerKind.ZeroPad => ZeroPad(layer, x[0]),
-            LayerKind.Add => graph.Operation("Add", layer.Name, x),
-            LayerKind.AveragePool => graph.Operation("Flatten", "features", [graph.Operation("GlobalAveragePool", layer.Name, x)]),
-            LayerKind.Linear => graph.Operation("Gemm", "logits", [x[0], .. layer.Tensors.Select(tensor => graph.Constant(tensor.Name, weights[tensor.Name], tensor.Shape))], OnnxGraph.Attribute("transB", 1)),
-            _ => throw new NotSupportedException($"There is no operation for {layer.Kind}."),
-        };
-
-        string Convolve(NetworkLayer layer, string x)
-        {
-            FoldedConvolution convolution = convolutions[layer.Name];
-            int kernel = convolution.Shape[2], padding = kernel / 2;
-            string weight = graph.Constant(layer.Name + ".weight", convolution.Weight, convolution.Shape);
-            string bias = graph.Constant(layer.Name + ".bias", convolution.Bias, convolution.Bias.Length);
-            return graph.Operation("Conv", layer.Name, [x, weight, bias], OnnxGraph.Attribute("kernel_shape", [kernel, kernel]),
-                OnnxGraph.Attribute("pads", [padding, padding, padding, padding]), OnnxGraph.Attribute("strides", [layer.Stride, layer.Stride]));
+            Layer layer = network.Layers[i];
+            return layer.Operation switch
+            {
+                Input when includePreprocessing =>
+                    Normalise(graph.Input("pixels", OnnxGraph.UInt8, inputText, (Batch, BatchAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis), (3, ChannelAxis))),
+                Input => graph.Input("input", OnnxGraph.Float, inputText, (Batch, BatchAxis), (3, ChannelAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis)),
+                Convolution convolution => graph.Operation("Conv", layer.Name, [x[0], .. Constants(layer)], [.. Attributes(convolution.Window), OnnxGraph.Attribute("group", convolution.Groups)]),
+                BatchNorm norm => graph.Operation("BatchNormalization", layer.Name, [x[0], .. Constants(layer)], OnnxGraph.Attribute("epsilon", (float)norm.Epsilon)),
+                ReLU => graph.Operation("Relu", layer.Name, x),
+                ClippedReLU clipped => graph.Operation("Clip", layer.Name, [x[0], graph.Constant(layer.Name + ".min", [0f]), graph.Constant(layer.Name + ".max", [(float)clipped.Maximum])]),
+                Gelu => ErrorUnit(layer, x[0]),
+                ZeroPad => Widen(layer, x[0], shapes[i]),
+                Add => graph.Operation("Add", layer.Name, x),
+                MaxPool pool => graph.Operation("MaxPool", layer.Name, x, [.. Attributes(pool.Window)]),
+                AveragePool { Window: null } => graph.Operation("Flatten", layer.Name, [graph.Operation("GlobalAveragePool", layer.Name + ".pool", x)]),
+                AveragePool pool => graph.Operation("AveragePool", layer.Name, x, [.. Attributes(pool.Window!), OnnxGraph.Attribute("count_include_pad", pool.CountsPadding ? 1 : 0)]),
+                Flatten => graph.Operation("Flatten", layer.Name, x),
+                Dropout => x[0],
+                Linear when i == network.Layers.Count - 1 => Multiply(layer, "logits", x[0]),
+                Linear => Multiply(layer, layer.Name, x[0]),
+                _ => throw new NotSupportedException($"There is no operation for {layer.Kind}."),
+            };
         }
 
-        string ZeroPad(NetworkLayer layer, string x)
+        IEnumerable<string> Constants(Layer layer) => layer.Tensors.Select(tensor => graph.Constant(tensor.Name, weights[tensor.Name], tensor.Shape));
+
+        string Multiply(Layer layer, string name, string x) => graph.Operation("Gemm", name, [x, .. Constants(layer)], OnnxGraph.Attribute("transB", 1));
+
+        static IEnumerable<ProtobufMessage> Attributes(Window window) =>
+        [
+            OnnxGraph.Attribute("kernel_shape", [window.Size.Height, window.Size.Width]),
+            OnnxGraph.Attribute("pads", [window.Padding.Top, window.Padding.Left, window.Padding.Bottom, window.Padding.Right]),
+            OnnxGraph.Attribute("strides", [window.Stride.Height, window.Stride.Width]),
+        ];
+
+        // x (1 + erf(x / √2)) / 2: the operator set has no other.
+        string ErrorUnit(Layer layer, string x)
+        {
+            string scaled = graph.Operation("Div", layer.Name + ".scaled", [x, graph.Constant(layer.Name + ".root", [float.Sqrt(2)])]);
+            string sum = graph.Operation("Add", layer.Name + ".sum", [graph.Operation("Erf", layer.Name + ".erf", [scaled]), graph.Constant(layer.Name + ".one", [1f])]);
+            return graph.Operation("Mul", layer.Name, [graph.Operation("Mul", layer.Name + ".product", [x, sum]), graph.Constant(layer.Name + ".half", [0.5f])]);
+        }
+
+        string Widen(Layer layer, string x, Shape output)
         {
             // Half of the new channels come before the old ones, half after them.
-            int padding = layer.OutputShape[0] / 4;
+            int padding = output.Channels / 4;
             string[] slice = [x, graph.Constant(layer.Name + ".starts", 0, 0), graph.Constant(layer.Name + ".ends", long.MaxValue, long.MaxValue),
-                graph.Constant(layer.Name + ".axes", 2, 3), graph.Constant(layer.Name + ".steps", layer.Stride, layer.Stride)];
+                graph.Constant(layer.Name + ".axes", 2, 3), graph.Constant(layer.Name + ".steps", ZeroPad.Stride, ZeroPad.Stride)];
             string pads = graph.Constant(layer.Name + ".pads", 0, padding, 0, 0, 0, padding, 0, 0);
             return graph.Operation("Pad", layer.Name, [graph.Operation("Slice", layer.Name + ".slice", slice), pads]);
         }

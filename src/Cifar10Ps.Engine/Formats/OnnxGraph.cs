@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>An ONNX graph in the making. An operation has one output, of the same name as the operation.</summary>
 /// <remarks>The numbers of the messages' fields are those of <c>https://github.com/onnx/onnx/blob/main/onnx/onnx.proto</c>.</remarks>
@@ -10,7 +10,7 @@ internal sealed class OnnxGraph
     public const int Float = 1, UInt8 = 2, Int64 = 7;
 
     // AttributeProto.AttributeType.
-    private const int IntegerAttribute = 2, IntegersAttribute = 7;
+    private const int FloatAttribute = 1, IntegerAttribute = 2, IntegersAttribute = 7;
 
     /// <summary>Begins a graph.</summary>
     public OnnxGraph(string name) => Message.Add(2, name);
@@ -21,6 +21,10 @@ internal sealed class OnnxGraph
     /// <summary>An attribute that is an integer. <c>AttributeProto</c>: name 1, i 3, ints 8, type 20.</summary>
     public static ProtobufMessage Attribute(string name, long value) =>
         new ProtobufMessage().Add(1, name).Add(3, value).Add(20, IntegerAttribute);
+
+    /// <summary>An attribute that is a number: f 2.</summary>
+    public static ProtobufMessage Attribute(string name, float value) =>
+        new ProtobufMessage().Add(1, name).Add(2, value).Add(20, FloatAttribute);
 
     /// <summary>An attribute that is a list of integers.</summary>
     public static ProtobufMessage Attribute(string name, long[] values)

@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using System.Text.Unicode;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// Reads pickles of every protocol and runs nothing. What a pickle names and calls becomes plain values where its maker knows how, and

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// Which names a pickle may have beside weights. Nothing is ever run, so a name is no danger here; but a file that would run

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// The values of a pickle as a tree of names, and the dictionaries of tensors in it, wherever they are: at the top, in a training
@@ -19,7 +19,7 @@ internal sealed class PickleTree
     public PickleTree(object? root)
     {
         Node top = new(root, null, null, 0);
-        _topNames = [.. Children(top).Select(child => child.Path()).Take(NetworkSearch.NamedAtMost + 1)];
+        _topNames = [.. Children(top).Select(child => child.Path()).Take(DisplayText.ListedNames + 1)];
         // What is shared has the name under which it is found first.
         HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
         Queue<Node> waiting = new([top]);
@@ -73,7 +73,7 @@ internal sealed class PickleTree
             $"its tensor '{name}' is of a kind ('{DisplayText.Name(maker.ToString())}') that is not read: save plain, dense tensors",
         { _model: { } model } =>
             $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose program says what it computes: save model.state_dict() instead",
-        { _topNames.Length: > 0 } => $"it holds no state dict, only {NetworkSearch.List(_topNames)}",
+        { _topNames.Length: > 0 } => $"it holds no state dict, only {DisplayText.List(_topNames)}",
         _ => "it holds no state dict",
     };
 

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>A dictionary of a pickle: its entries in order, whatever their keys are.</summary>
 internal sealed class PickleMap

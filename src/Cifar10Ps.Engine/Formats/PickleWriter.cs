@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>Writes a pickle of protocol 2, instruction by instruction.</summary>
 internal sealed class PickleWriter

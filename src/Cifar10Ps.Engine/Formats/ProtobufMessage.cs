@@ -1,7 +1,7 @@
 using System.Buffers;
 using Google.Protobuf;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>A message in protobuf's wire format, field after field.</summary>
 /// <remarks>Format: <c>https://protobuf.dev/programming-guides/encoding</c>.</remarks>
@@ -11,6 +11,9 @@ internal sealed class ProtobufMessage
 
     /// <summary>Adds an integer, or a value of an enum.</summary>
     public ProtobufMessage Add(int field, long value) => Add(field, WireFormat.WireType.Varint, output => output.WriteInt64(value));
+
+    /// <summary>Adds a number in single precision.</summary>
+    public ProtobufMessage Add(int field, float value) => Add(field, WireFormat.WireType.Fixed32, output => output.WriteFloat(value));
 
     /// <summary>Adds a text.</summary>
     public ProtobufMessage Add(int field, string text) => Add(field, WireFormat.WireType.LengthDelimited, output => output.WriteString(text));

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Text;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// Writes a zip archive whose entries are not packed and begin at multiples of 64 bytes, as PyTorch does to map them into

@@ -1,4 +1,7 @@
-namespace Cifar10Ps;
+
+using Cifar10Ps.Runtime;
+
+namespace Cifar10Ps.Formats;
 
 /// <summary>What a file of any format holds: tensors by name, and texts by key.</summary>
 internal sealed class TensorFile

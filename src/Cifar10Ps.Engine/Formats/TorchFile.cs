@@ -2,8 +2,9 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// State dicts as <c>torch.save</c> writes them: a pickle that tells of tensors, and the values of their storages, in a zip

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>The type of the values in a storage.</summary>
 /// <param name="Name">As <see cref="ElementType"/> has it.</param>

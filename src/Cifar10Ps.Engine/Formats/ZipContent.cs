@@ -1,6 +1,7 @@
 using System.IO.Compression;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Formats;
 
 /// <summary>Unpacks zip archives into memory: nothing is written anywhere, and no size is believed before it is seen to be possible.</summary>
 internal static class ZipContent

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cifar10Ps.Models;
 
 namespace Cifar10Ps;
 

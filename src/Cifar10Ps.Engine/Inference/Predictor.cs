@@ -1,4 +1,8 @@
 using System.Runtime.InteropServices;
+using Cifar10Ps.Data;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -6,7 +10,7 @@ namespace Cifar10Ps;
 
 /// <summary>
 /// Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool; one image alone has a
-/// way of its own, in fp32 (<see cref="SingleImageResNet"/>).
+/// way of its own, in fp32 (<see cref="SingleImageExecutor"/>).
 /// </summary>
 public sealed class Predictor : IDisposable
 {
@@ -16,9 +20,9 @@ public sealed class Predictor : IDisposable
     private readonly ModelSnapshot _model;
     private readonly WorkerPool _pool;
     private readonly bool _ownsPool;
-    private readonly FoldedResNet _network;
+    private readonly IExecutor _executor;
     private readonly BatchBuilder _builder;
-    private readonly SingleImageResNet? _single;
+    private readonly SingleImageExecutor? _single;
     private readonly bool _augment;
 
     /// <summary>Computes with a classifier as it is at this moment, whatever is trained meanwhile.</summary>
@@ -37,10 +41,11 @@ public sealed class Predictor : IDisposable
         _augment = augment;
         _model = model;
         _pool = pool;
-        _network = new FoldedResNet(model.Architecture, model.Weights, Precisions.Resolve(precision).ToScalarType());
+        model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
+        _executor = Executors.ForInference(model, Precisions.Resolve(precision));
         _builder = new BatchBuilder(model.Preprocessing);
-        if (precision != Precision.BFloat16 && !augment && SingleImageResNet.Fits(model.Preprocessing.Width, model.Preprocessing.Height))
-            _single = new SingleImageResNet(model.Architecture, model.Weights, model.Preprocessing.Width, model.Preprocessing.Height);
+        if (precision != Precision.BFloat16 && !augment)
+            _single = Executors.ForOneImage(model);
     }
 
     /// <summary>What it computes with.</summary>
@@ -68,9 +73,9 @@ public sealed class Predictor : IDisposable
             Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
             for (int i = 0; i < count; i++)
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
-            Tensor output = _network.Forward(pixels.permute(0, 3, 1, 2));
+            Tensor output = _executor.Forward(pixels.permute(0, 3, 1, 2));
             if (_augment)
-                output = output.AddTensor(_network.Forward(pixels.flip(2).permute(0, 3, 1, 2))).MultiplyBy(0.5);
+                output = output.AddTensor(_executor.Forward(pixels.flip(2).permute(0, 3, 1, 2))).MultiplyBy(0.5);
             Span<float> values = MemoryMarshal.Cast<byte, float>(output.bytes);
             int classes = _model.Classes.Length;
             for (int i = 0; i < count; i++)
@@ -104,6 +109,6 @@ public sealed class Predictor : IDisposable
         using NativeWork.Scope work = NativeWork.Begin();
         if (_ownsPool)
             _pool.Dispose();
-        _network.Dispose();
+        _executor.Dispose();
     }
 }

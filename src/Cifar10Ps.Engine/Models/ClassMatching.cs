@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Models;
 
 /// <summary>
 /// Where a model and data meet: classes are the same if their names are, in whatever order either has them. Case matters, the

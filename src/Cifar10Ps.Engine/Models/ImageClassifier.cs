@@ -1,7 +1,11 @@
+
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+
 namespace Cifar10Ps;
 
 /// <summary>
-/// An image classifier: a network's shape and weights, with the class names and the preprocessing that belong to them.
+/// An image classifier: a network and its weights, with the class names and the preprocessing that belong to them.
 /// It is plain memory: libtorch is needed to train or use it, not to make, load or save it. A training replaces all of it at
 /// once (<see cref="ModelSnapshot"/>), so that what reads it meanwhile sees the model of one moment.
 /// </summary>
@@ -13,27 +17,18 @@ public sealed class ImageClassifier
     /// <summary>Creates a classifier.</summary>
     internal ImageClassifier(ModelSnapshot snapshot) => _snapshot = snapshot;
 
-    /// <summary>Creates an untrained ResNet-20 with He-normal weights and pixels in [0, 1] as its input.</summary>
+    /// <summary>Creates an untrained classifier with He-normal weights and pixels in [0, 1] as its input.</summary>
+    /// <param name="network">The network, with an output for each class.</param>
     /// <param name="classes">Class names: at least two, all different.</param>
-    /// <param name="shortcut">What the blocks add.</param>
     /// <param name="seed">Seed of the initial weights.</param>
-    /// <exception cref="EngineException"><c>InvalidClasses</c>.</exception>
-    public static ImageClassifier NewResNet20(string[] classes, Shortcut shortcut, int seed) => NewResNet(20, classes, shortcut, seed);
-
-    /// <summary>Creates an untrained ResNet like <see cref="NewResNet20"/>, of another depth.</summary>
-    /// <param name="depth">Number of weighted layers: 6n + 2, at most 110.</param>
-    /// <param name="classes">Class names: at least two, all different.</param>
-    /// <param name="shortcut">What the blocks add.</param>
-    /// <param name="seed">Seed of the initial weights.</param>
-    /// <exception cref="EngineException"><c>InvalidClasses</c>, <c>InvalidDepth</c>.</exception>
-    public static ImageClassifier NewResNet(int depth, string[] classes, Shortcut shortcut, int seed)
+    /// <param name="imageSize">Width and height of its input in pixels; a training takes those of its data.</param>
+    /// <exception cref="EngineException"><c>InvalidClasses</c>, <c>InvalidNetwork</c>.</exception>
+    internal static ImageClassifier Create(Network network, string[] classes, int seed, int imageSize = 32)
     {
         CheckClasses(classes);
-        ResNetArchitecture architecture = new(depth, shortcut, classes.Length);
-        if (!architecture.HasKnownDepth)
-            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
-                $"There is no ResNet with {depth} layers: give 6n + 2, {ResNetArchitecture.MaximumDepth} at most.");
-        return new ImageClassifier(new ModelSnapshot(architecture, classes, Preprocessing.None, Initialization.HeNormal.Create(architecture, seed)) { Seed = seed });
+        Preprocessing input = new(Preprocessing.None.Mean, Preprocessing.None.StandardDeviation, imageSize, imageSize);
+        network.Require(input.Height, input.Width);
+        return new ImageClassifier(new ModelSnapshot(network, classes, input, Initialization.HeNormal.Create(network, seed)) { Seed = seed });
     }
 
     /// <summary>
@@ -49,19 +44,19 @@ public sealed class ImageClassifier
         ModelSnapshot source = Snapshot;
         if (!source.IsTrained)
             throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so its weights are no start for another. Train it first, or omit -InitialWeights.");
-        ResNetArchitecture architecture = source.Architecture with { ClassCount = classes.Length };
-        StateDict fresh = Initialization.HeNormal.Create(architecture, seed), weights = new();
         bool keepsClassifier = classes.SequenceEqual(source.Classes);
-        foreach (TensorShape tensor in architecture.Tensors())
-            weights[tensor.Name] = tensor.IsClassifier && !keepsClassifier ? fresh[tensor.Name] : [.. source.Weights[tensor.Name]];
-        return new ImageClassifier(source with { Architecture = architecture, Classes = classes, Weights = weights, Seed = seed });
+        Network network = keepsClassifier ? source.Network : source.Network.WithClassCount(classes.Length);
+        StateDict fresh = Initialization.HeNormal.Create(network, seed), weights = new();
+        foreach (LayerTensor tensor in network.Tensors)
+            weights[tensor.Name] = !keepsClassifier && network.Classifier!.Tensors.Contains(tensor) ? fresh[tensor.Name] : [.. source.Weights[tensor.Name]];
+        return new ImageClassifier(source with { Network = network, Classes = classes, Weights = weights, Seed = seed });
     }
 
     /// <summary><c>ResNet-20</c>.</summary>
     public string Name => Snapshot.Name;
 
-    /// <summary>Shape of the network.</summary>
-    public ResNetArchitecture Architecture => Snapshot.Architecture;
+    /// <summary>The network.</summary>
+    public Network Network => Snapshot.Network;
 
     /// <summary>Class names, in the order of the outputs.</summary>
     public string[] Classes => Snapshot.Classes;
@@ -122,9 +117,9 @@ public sealed class ImageClassifier
     /// <summary>Refuses class names that cannot be told apart.</summary>
     internal static void CheckClasses(string[] classes)
     {
-        if (classes.Length is < 2 or > ResNetArchitecture.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Select(DisplayText.Escape).Distinct(StringComparer.Ordinal).Count() < classes.Length)
+        if (classes.Length is < 2 or > Network.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Select(DisplayText.Escape).Distinct(StringComparer.Ordinal).Count() < classes.Length)
             throw new EngineException("InvalidClasses", ErrorKind.InvalidArgument,
-                $"A classifier needs 2 to {ResNetArchitecture.MaximumClassCount} classes, each with a name of its own.");
+                $"A classifier needs 2 to {Network.MaximumClassCount} classes, each with a name of its own.");
     }
 
     /// <inheritdoc/>

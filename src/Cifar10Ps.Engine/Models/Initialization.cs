@@ -1,4 +1,7 @@
-namespace Cifar10Ps;
+
+using Cifar10Ps.Networks;
+
+namespace Cifar10Ps.Models;
 
 /// <summary>Initial weights: normal convolutions, batch norm as the identity, and a classifier.</summary>
 internal sealed class Initialization
@@ -19,36 +22,43 @@ internal sealed class Initialization
     public static Initialization LeCunNormal { get; } = new((fanIn, _) => Math.Sqrt(1.0 / fanIn), normalClassifier: true);
 
     /// <summary>Draws the weights of a network.</summary>
-    public StateDict Create(ResNetArchitecture architecture, int seed)
+    public StateDict Create(Network network, int seed)
     {
         StateDict weights = new();
         int number = 0;
-        foreach (TensorShape tensor in architecture.Tensors())
-        {
-            float[] values = new float[tensor.Length];
-            RandomSequence random = new(seed, RandomPurpose.Initialization, number++);
-            if (tensor.Shape.Length == 4 || (tensor.Name == "fc.weight" && _normalClassifier))
-            {
-                int kernel = tensor.Shape.Length == 4 ? tensor.Shape[2] * tensor.Shape[3] : 1;
-                double deviation = _deviation(tensor.Shape[1] * kernel, tensor.Shape[0] * kernel);
-                for (int i = 0; i < values.Length; i++)
-                    values[i] = (float)(deviation * random.NextNormal());
-            }
-            else if (tensor.Name is "fc.weight" or "fc.bias" && !_normalClassifier)
-            {
-                double bound = 1 / Math.Sqrt(ResNetArchitecture.Channels(3));
-                for (int i = 0; i < values.Length; i++)
-                    values[i] = (float)(bound * (2 * random.NextUniform() - 1));
-            }
-            else if (!tensor.Name.EndsWith(".bias", StringComparison.Ordinal) && !tensor.Name.EndsWith(".running_mean", StringComparison.Ordinal))
-            {
-                // The scale and the running variance of batch norm.
-                Array.Fill(values, 1f);
-            }
+        foreach (LayerTensor tensor in network.Layers.SelectMany(layer => layer.Tensors))
+            weights[tensor.Name] = Values(tensor, FanIn(network, tensor), new RandomSequence(seed, RandomPurpose.Initialization, number++));
+        return weights;
+    }
 
-            weights[tensor.Name] = values;
+    private float[] Values(LayerTensor tensor, int fanIn, RandomSequence random)
+    {
+        float[] values = new float[tensor.Length];
+        if (tensor.Role == TensorRole.ConvolutionWeight || (tensor.Role == TensorRole.LinearWeight && _normalClassifier))
+        {
+            int area = tensor.Shape is [_, _, int height, int width] ? height * width : 1;
+            double deviation = _deviation(fanIn, tensor.Shape[0] * area);
+            for (int i = 0; i < values.Length; i++)
+                values[i] = (float)(deviation * random.NextNormal());
+        }
+        else if (tensor.Role == TensorRole.LinearWeight || (tensor.Role is TensorRole.LinearBias or TensorRole.ConvolutionBias && !_normalClassifier))
+        {
+            double bound = 1 / Math.Sqrt(fanIn);
+            for (int i = 0; i < values.Length; i++)
+                values[i] = (float)(bound * (2 * random.NextUniform() - 1));
+        }
+        else if (tensor.Role is TensorRole.NormScale or TensorRole.NormVariance)
+        {
+            Array.Fill(values, 1f);
         }
 
-        return weights;
+        return values;
+    }
+
+    /// <summary>Values that each output of the tensor's layer is a sum of.</summary>
+    private static int FanIn(Network network, LayerTensor tensor)
+    {
+        Layer layer = network.Layers.First(layer => layer.Tensors.Contains(tensor));
+        return layer.Tensors[0].Shape.Skip(1).Aggregate(1, (product, size) => product * size);
     }
 }

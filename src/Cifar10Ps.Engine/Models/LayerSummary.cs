@@ -1,19 +1,21 @@
 using System.Globalization;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
 
 namespace Cifar10Ps;
 
 /// <summary>What a layer of a model takes and gives; the figures are those of one image.</summary>
 public sealed record LayerSummary
 {
-    private LayerSummary(ModelSummary model, NetworkLayer layer)
+    private LayerSummary(ModelSummary model, Layer layer, Shape output)
     {
         Model = model;
         Name = layer.Name;
         Kind = layer.Kind;
-        OutputShape = string.Join(" x ", layer.OutputShape);
+        OutputShape = $"{output}";
         Parameters = layer.ParameterCount;
-        MultiplyAdds = layer.MultiplyAdds;
-        ActivationMemory = layer.OutputLength * sizeof(float);
+        MultiplyAdds = layer.Operation.MultiplyAdds(output);
+        ActivationMemory = output.Length * sizeof(float);
     }
 
     /// <summary>The figures of the whole model.</summary>
@@ -45,9 +47,12 @@ public sealed record LayerSummary
     {
         ArgumentNullException.ThrowIfNull(model);
         ModelSnapshot snapshot = model.Snapshot;
-        IReadOnlyList<NetworkLayer> layers = NetworkLayer.Of(snapshot.Architecture, snapshot.Preprocessing.Height, snapshot.Preprocessing.Width);
-        ModelSummary whole = new(snapshot.Name, layers.Sum(layer => layer.ParameterCount), layers.Sum(layer => layer.MultiplyAdds), sizeof(float) * layers.Sum(layer => layer.OutputLength));
-        return [.. layers.Select(layer => new LayerSummary(whole, layer))];
+        Network network = snapshot.Network;
+        network.Require(snapshot.Preprocessing.Height, snapshot.Preprocessing.Width);
+        Shape[] shapes = network.Shapes(snapshot.Preprocessing.Height, snapshot.Preprocessing.Width);
+        ModelSummary whole = new(snapshot.Name, network.ParameterCount, network.Layers.Zip(shapes, (layer, output) => layer.Operation.MultiplyAdds(output)).Sum(),
+            sizeof(float) * shapes.Sum(shape => shape.Length));
+        return [.. network.Layers.Zip(shapes, (layer, output) => new LayerSummary(whole, layer, output))];
     }
 }
 

@@ -1,14 +1,14 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Models;
 
 /// <summary>
-/// A classifier at one moment: shape, weights, class names and preprocessing that belong together. It never changes, so whoever
+/// A classifier at one moment: network, weights, class names and preprocessing that belong together. It never changes, so whoever
 /// has read one computes with, saves or measures the same model to the end, whatever is trained meanwhile.
 /// </summary>
-/// <param name="Architecture">Shape of the network.</param>
+/// <param name="Network">The network.</param>
 /// <param name="Classes">Class names, in the order of the outputs; control characters are spelled out.</param>
 /// <param name="Preprocessing">How pictures become input.</param>
 /// <param name="Weights">All values, by name.</param>
-internal sealed record ModelSnapshot(ResNetArchitecture Architecture, string[] Classes, Preprocessing Preprocessing, StateDict Weights)
+internal sealed record ModelSnapshot(Network Network, string[] Classes, Preprocessing Preprocessing, StateDict Weights)
 {
     /// <summary>Class names, in the order of the outputs.</summary>
     public string[] Classes { get; init => field = Escaped(value); } = Escaped(Classes);
@@ -23,7 +23,7 @@ internal sealed record ModelSnapshot(ResNetArchitecture Architecture, string[] C
     public int Seed { get; init; }
 
     /// <summary><c>ResNet-20</c>.</summary>
-    public string Name => Architecture.Name;
+    public string Name => Network.Name;
 
     /// <summary>Whether the weights were learned, be it for a part of an epoch.</summary>
     public bool IsTrained => TrainedEpochs > 0 || TrainedSteps > 0;
@@ -32,7 +32,7 @@ internal sealed record ModelSnapshot(ResNetArchitecture Architecture, string[] C
     public bool HasPlaceholderClasses => Classes.SequenceEqual(ImageClassifier.PlaceholderClasses(Classes.Length));
 
     /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
-    public int ParameterCount => Architecture.Tensors().Where(t => !t.IsStatistic).Sum(t => t.Length);
+    public int ParameterCount => Network.ParameterCount;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} ({Classes.Length} classes)";

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Models;
 
 /// <summary>The values of a network by name, in PyTorch's order within each tensor (row-major, last dimension fastest).</summary>
 internal sealed class StateDict

@@ -1,7 +1,11 @@
-using System.Text;
 using System.Text.Json;
+using System.Text;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>
 /// A run of the original Chainer program at rest (<c>snapshot_iter_N</c>), read as the checkpoint that this module would
@@ -55,16 +59,16 @@ internal static class ChainerSnapshot
         Dictionary<string, Npy> arrays = Npz.Parse(content);
         if (!arrays.ContainsKey("updater/iteration"))
             throw new InvalidDataException("it is a model without the state of a run");
-        TensorFile file = ChainerFile.Parse(arrays);
+        (TensorFile file, ChainerLayout layout) = ChainerFile.Parse(arrays);
         TrainingState state = ReadState(arrays);
-        foreach (string tensor in file.Tensors.Keys.Where(name => !new TensorShape(name, []).IsStatistic).ToArray())
+        foreach (LayerTensor tensor in layout.Network.LearnedTensors)
         {
-            string name = Moments + ChainerFile.NameOf(tensor);
+            string name = Moments + layout.Names[tensor.Name];
             // Bias correction counts the steps of the whole run.
             if (Integer(arrays, name + "/t") != state.Step)
                 throw new InvalidDataException($"'{name}' has taken another number of steps than the run");
             foreach ((string moment, string part) in Optimizer.MomentNames(OptimizerKind.Adam).Zip(["/m", "/v"]))
-                file.Tensors[$"{Checkpoint.MomentPrefix}{moment}.{tensor}"] = ChainerFile.TakeTensor(arrays, name + part, file.Tensors[tensor].Shape);
+                file.Tensors[$"{ModelFile.MomentPrefix}{moment}.{tensor.Name}"] = ChainerFile.TakeTensor(arrays, name + part, tensor.Shape);
         }
 
         file.Metadata[ModelFile.EpochsKey] = $"{state.History.Count}";

@@ -1,6 +1,10 @@
 using System.Text.Json;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>
 /// A run at rest: the model, the optimizer's moments and the state of the run, as a safetensors file. It is a model file
@@ -8,9 +12,6 @@ namespace Cifar10Ps;
 /// </summary>
 internal sealed class Checkpoint
 {
-    /// <summary>What the names of the moments start with.</summary>
-    public const string MomentPrefix = "optimizer.";
-
     /// <summary>The key of the state in the metadata.</summary>
     public const string StateKey = "training_state";
 
@@ -31,8 +32,8 @@ internal sealed class Checkpoint
         ModelFile.Put(Model, file);
         file.Metadata[StateKey] = JsonSerializer.Serialize(State, Json.Options);
         foreach ((string moment, StateDict values) in Moments)
-            foreach (TensorShape tensor in NetworkWeights.LearnedTensors(Model.Architecture))
-                file.Tensors[$"{MomentPrefix}{moment}.{tensor.Name}"] = (tensor.Shape, values[tensor.Name]);
+            foreach (LayerTensor tensor in Model.Network.LearnedTensors)
+                file.Tensors[$"{ModelFile.MomentPrefix}{moment}.{tensor.Name}"] = (tensor.Shape, values[tensor.Name]);
         Safetensors.Write(file, path);
     }
 
@@ -67,9 +68,9 @@ internal sealed class Checkpoint
     private static StateDict ReadMoment(TensorFile file, ModelSnapshot model, string moment)
     {
         StateDict values = new();
-        foreach (TensorShape tensor in NetworkWeights.LearnedTensors(model.Architecture))
+        foreach (LayerTensor tensor in model.Network.LearnedTensors)
         {
-            string name = $"{MomentPrefix}{moment}.{tensor.Name}";
+            string name = $"{ModelFile.MomentPrefix}{moment}.{tensor.Name}";
             if (!file.Tensors.TryGetValue(name, out (int[] Shape, float[] Values) found) || !found.Shape.SequenceEqual(tensor.Shape))
                 throw new InvalidDataException($"the tensor '{name}' is missing or has another shape");
             values[tensor.Name] = found.Values;

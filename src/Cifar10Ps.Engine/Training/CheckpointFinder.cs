@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>Reads the checkpoint that a run goes on from: a file, or the newest one of an output directory that is not damaged.</summary>
 internal static class CheckpointFinder

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>How the images of an epoch, in the order of its shuffle, are cut into batches.</summary>
 internal readonly record struct EpochPlan

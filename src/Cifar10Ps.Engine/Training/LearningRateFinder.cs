@@ -1,4 +1,8 @@
 using System.Globalization;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps;
@@ -35,10 +39,11 @@ public static class LearningRateFinder
             throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
         ModelSnapshot start = Recipes.Prepare(named, options.Recipe, data.Train);
+        start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using NetworkWeights weights = new(start.Architecture);
-        weights.Load(start.Weights);
+        using NetworkWeights weights = new(start.Network);
+        weights.CopyFrom(start.Weights);
         using Optimizer optimizer = new(options, weights, pool);
         using ShardedBatch batch = new(pool, start, weights, options);
 

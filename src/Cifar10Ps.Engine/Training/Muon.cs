@@ -1,7 +1,9 @@
+using Cifar10Ps.Execution;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>
 /// Muon's step of the convolutions: a layer's weights are one matrix [output, rest], and its step is the nearest matrix
@@ -29,7 +31,7 @@ internal sealed class Muon
     {
         _pool = pool;
         List<(long Offset, long Count, long Rows, long Columns)> groups = [];
-        foreach (Tensor view in weights.LearnedViews.TakeWhile(view => view.dim() == 4))
+        foreach (Tensor view in weights.LearnedViews.Take(weights.Network.NormedCount))
         {
             (long rows, long columns) = (view.shape[0], view.numel() / view.shape[0]);
             if (groups.Count > 0 && groups[^1] is var last && (last.Rows, last.Columns) == (rows, columns))
@@ -43,7 +45,7 @@ internal sealed class Muon
         _groups = [.. groups.OrderByDescending(group => group.Count * group.Rows * group.Rows * group.Columns)];
     }
 
-    /// <summary>Number of values in convolutions; they are the first of all.</summary>
+    /// <summary>Number of values in convolutions that a batch norm follows; they are the first of all.</summary>
     public long Length { get; }
 
     /// <summary>Changes the convolutions.</summary>

@@ -1,23 +1,9 @@
+using Cifar10Ps.Execution;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Cifar10Ps;
-
-/// <summary>An update rule.</summary>
-public enum OptimizerKind
-{
-    /// <summary>Stochastic gradient descent with Nesterov momentum.</summary>
-    Sgd,
-
-    /// <summary>Adam.</summary>
-    Adam,
-
-    /// <summary>Adam with decoupled weight decay.</summary>
-    AdamW,
-
-    /// <summary>Muon for convolutions, stochastic gradient descent with Nesterov momentum for everything else.</summary>
-    Muon,
-}
+namespace Cifar10Ps.Training;
 
 /// <summary>
 /// The update rules of PyTorch, over one flat buffer of all parameters: a step is a handful of operations, and the

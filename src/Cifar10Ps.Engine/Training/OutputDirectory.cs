@@ -1,11 +1,14 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 
 namespace Cifar10Ps;
 
 /// <summary>
 /// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last
-/// epochs, <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what <see cref="TensorBoardLog"/> writes.
+/// epochs, <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what observers write.
 /// While it runs, <c>run.lock</c> is held open.
 /// </summary>
 public sealed partial class OutputDirectory

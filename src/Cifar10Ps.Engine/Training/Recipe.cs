@@ -1,3 +1,7 @@
+
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+
 namespace Cifar10Ps;
 
 /// <summary>Training presets.</summary>
@@ -66,11 +70,11 @@ public static class Recipes
         if (model.IsTrained)
             return model;
         bool original = recipe == Recipe.Original;
-        ResNetArchitecture architecture = model.Architecture with { BatchNormEpsilon = original ? 2e-5 : ResNetArchitecture.DefaultBatchNormEpsilon };
+        Network network = model.Network.WithNormEpsilon(original ? 2e-5 : BatchNorm.DefaultEpsilon);
         return model with
         {
-            Architecture = architecture,
-            Weights = (original ? Initialization.LeCunNormal : Initialization.HeNormal).Create(architecture, model.Seed),
+            Network = network,
+            Weights = (original ? Initialization.LeCunNormal : Initialization.HeNormal).Create(network, model.Seed),
             Preprocessing = original
                 ? new Preprocessing([0, 0, 0], [1, 1, 1], train[0].Width, train[0].Height)
                 : Preprocessing.Measure(train),

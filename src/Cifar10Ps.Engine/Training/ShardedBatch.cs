@@ -1,8 +1,12 @@
 using System.Runtime.InteropServices;
+using Cifar10Ps.Data;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>
 /// Computes the gradients of a batch in shards, on the workers of a pool. How a batch is cut depends on its size alone, and the
@@ -23,9 +27,9 @@ internal sealed class ShardedBatch : IDisposable
     private readonly NetworkWeights _master;
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
-    private readonly Replica[] _replicas;
+    private readonly ITrainingExecutor[] _executors;
     private readonly int _width, _height;
-    private readonly GradientViews[] _gradients;
+    private readonly Gradients[] _gradients;
     private readonly Tensor[] _statistics;
     private long _batches;
 
@@ -34,8 +38,8 @@ internal sealed class ShardedBatch : IDisposable
 
     /// <summary>Makes room for the largest batch.</summary>
     /// <param name="pool">Who computes.</param>
-    /// <param name="model">Shape and preprocessing.</param>
-    /// <param name="master">Values; the replicas of the workers share the learned ones.</param>
+    /// <param name="model">Network and preprocessing.</param>
+    /// <param name="master">Values; the executors of the workers share the learned ones.</param>
     /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
     public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options)
     {
@@ -45,10 +49,10 @@ internal sealed class ShardedBatch : IDisposable
         _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
         (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         Precision precision = Precisions.Resolve(options.Precision);
-        _replicas = [.. Enumerable.Range(0, pool.Count).Select(_ => Replica.Create(model, master, precision, options.LabelSmoothing))];
+        _executors = [.. Enumerable.Range(0, pool.Count).Select(_ => Executors.ForTraining(master, model.Preprocessing.ImageShape, precision))];
 
         int shards = ShardCount(options.BatchSize);
-        _gradients = [.. Enumerable.Range(0, shards).Select(_ => new GradientViews(model.Architecture, master))];
+        _gradients = [.. Enumerable.Range(0, shards).Select(_ => new Gradients(master))];
         _statistics = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Statistics))];
     }
 
@@ -112,7 +116,7 @@ internal sealed class ShardedBatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (IDisposable part in _gradients.Concat<IDisposable>(_statistics).Concat(_replicas))
+        foreach (IDisposable part in _gradients.Concat<IDisposable>(_statistics).Concat(_executors))
             part.Dispose();
     }
 
@@ -130,9 +134,21 @@ internal sealed class ShardedBatch : IDisposable
             truth[i] = image.Label;
         }
 
-        (double, int) outcome = _replicas[worker].Compute(pixels.permute(0, 3, 1, 2), labels, images.Count, _gradients[shard], shared);
-        using (no_grad())
-            _statistics[shard].copy_(_replicas[worker].Weights.Statistics);
-        return outcome;
+        ITrainingExecutor executor = _executors[worker];
+        ImageKeys keys = new(_options.Seed, epoch, [.. Enumerable.Range(start, count).Select(i => images[i].Index)]);
+        Tensor logits = executor.Forward(pixels.permute(0, 3, 1, 2), keys).detach().requires_grad_(true);
+        (Tensor loss, Tensor gradient) = Loss(logits, labels, images.Count);
+        executor.Backward(gradient, _gradients[shard], shared);
+        using IDisposable noGradients = no_grad();
+        _statistics[shard].copy_(executor.Weights.Statistics);
+        return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
+    }
+
+    /// <summary>The loss summed over the images of a shard, and the gradient of the batch's mean loss.</summary>
+    private (Tensor Sum, Tensor Gradient) Loss(Tensor logits, Tensor labels, int batchSize)
+    {
+        Tensor sum = nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: _options.LabelSmoothing);
+        using Scalar divisor = batchSize;
+        return (sum.detach(), autograd.grad([sum / divisor], [logits])[0]);
     }
 }

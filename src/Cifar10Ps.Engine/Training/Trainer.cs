@@ -1,6 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,8 +49,8 @@ public sealed class Trainer
     /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
     public OutputDirectory? Output { get; init; }
 
-    /// <summary>Told of each epoch; null: nobody.</summary>
-    public TensorBoardLog? TensorBoard { get; set; }
+    /// <summary>Receives each epoch; null disables it.</summary>
+    internal ITrainingObserver? Observer { get; set; }
 
     /// <summary>Number of workers; it does not change the result.</summary>
     public int Threads { get; init; } = WorkerPool.DefaultCount;
@@ -118,10 +123,8 @@ public sealed class Trainer
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
         if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
             throw Mismatch("it was trained or validated on other images, or in another order");
-        if (model is not null && model.Architecture.Shortcut != checkpoint.Model.Architecture.Shortcut)
-            throw Mismatch($"its network has {checkpoint.Model.Architecture.Shortcut} shortcuts, the model has {model.Architecture.Shortcut}");
-        if (model is not null && model.Architecture.Depth != checkpoint.Model.Architecture.Depth)
-            throw Mismatch($"its network is a {checkpoint.Model.Name}, the model is a {model.Name}");
+        if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
+            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}{(model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : "")}");
         model?.CheckNotInTraining();
         return new Trainer(model ?? new ImageClassifier(start), start, matched,
             checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments)
@@ -136,6 +139,9 @@ public sealed class Trainer
 
     /// <summary>The model in training.</summary>
     public ImageClassifier Model => _model;
+
+    /// <summary>How the network is computed, and why, in a sentence.</summary>
+    internal string Description => Executors.DescribeTraining(_start.Network, _start.Preprocessing.ImageShape, Options.Precision);
 
     /// <summary>Whether nothing is left to do.</summary>
     public bool IsComplete => _state.History.Count >= Options.Epochs;
@@ -173,13 +179,14 @@ public sealed class Trainer
         {
             _model.CheckUnchanged(_found);
             CheckImageSize();
+            _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
             TrainingMemory.Require(_start, Options, Threads);
             using IDisposable? claim = Output?.Claim();
             using WorkerPool pool = new(Threads);
-            using NetworkWeights weights = new(_start.Architecture);
+            using NetworkWeights weights = new(_start.Network);
             using Optimizer optimizer = new(Options, weights, pool);
             using ShardedBatch batch = new(pool, _start, weights, Options);
-            weights.Load(_start.Weights);
+            weights.CopyFrom(_start.Weights);
             LoadMoments(optimizer);
             Output?.Begin();
             // All that can refuse has agreed.
@@ -206,7 +213,7 @@ public sealed class Trainer
                     _model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
                     Output?.SaveEpoch(ToCheckpoint(optimizer));
                     isWhole = true;
-                    TensorBoard?.Add(_state.History, evaluation, _model, _validation, Options.Precision);
+                    Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
                     yield return report with { Run = Output?.Path };
                     StopReason ??= EarlyStop();
                 }
@@ -356,7 +363,7 @@ public sealed class Trainer
     /// <summary>The model with the weights as they are now.</summary>
     private ModelSnapshot ToSnapshot(NetworkWeights weights) => _start with
     {
-        Weights = weights.Store(),
+        Weights = weights.ToStateDict(),
         TrainedEpochs = _earlierEpochs + _state.History.Count,
         TrainedSteps = _earlierSteps + _state.Step,
     };
@@ -372,7 +379,7 @@ public sealed class Trainer
     {
         using DisposeScope scope = NewDisposeScope();
         StateDict values = new();
-        foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Architecture, flat))
+        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Network, flat))
             values[tensor.Name] = NetworkWeights.CopyOut(view);
         return values;
     }
@@ -383,7 +390,7 @@ public sealed class Trainer
             return;
         using DisposeScope scope = NewDisposeScope();
         foreach ((string name, StateDict values) in _moments)
-            foreach ((TensorShape tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Architecture, optimizer.Moments[name]))
+            foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Network, optimizer.Moments[name]))
                 NetworkWeights.CopyIn(view, values[tensor.Name], tensor);
     }
 

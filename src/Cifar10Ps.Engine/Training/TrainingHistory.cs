@@ -1,3 +1,7 @@
+
+using Cifar10Ps.Formats;
+using Cifar10Ps.Training;
+
 namespace Cifar10Ps;
 
 /// <summary>What is known of a run that left files: the reports of its epochs, and why it stopped.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Cifar10Ps.Runtime;
 
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>The file <c>log</c> of a run: a JSON array with an object for each epoch, with the keys of Chainer's LogReport.</summary>
 internal static class TrainingLog

@@ -1,4 +1,9 @@
-namespace Cifar10Ps;
+
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
+
+namespace Cifar10Ps.Training;
 
 /// <summary>How much memory a run takes.</summary>
 internal static class TrainingMemory
@@ -22,9 +27,9 @@ internal static class TrainingMemory
         int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;
         int shards = ShardedBatch.ShardCount(options.BatchSize);
         long together = (long)Math.Min(threads, shards) * Math.Min(options.BatchSize, ShardedBatch.ShardSize);
-        long convolved = NetworkLayer.Of(model.Architecture, height, width).Where(layer => layer.Kind == LayerKind.Convolution).Sum(layer => layer.OutputLength);
-        long training = together * convolved * valueSize * TrainingCopies;
-        long validation = (long)threads * ShardedBatch.ShardSize * ResNetArchitecture.Channels(1) * width * height * valueSize * ForwardCopies;
+        long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width)).Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
+        long training = together * convolutions.Sum() * valueSize * TrainingCopies;
+        long validation = (long)threads * ShardedBatch.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
         // Each shard has gradients of its own; beside them there are the weights, what the optimizer keeps, and copies.
         long parameters = (long)(shards + 8) * model.ParameterCount * sizeof(float);
         return Fixed + parameters + Math.Max(training, validation);

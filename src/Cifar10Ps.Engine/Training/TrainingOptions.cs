@@ -1,3 +1,4 @@
+
 namespace Cifar10Ps;
 
 /// <summary>What a training run does; together with the data and the model's initial weights it decides every bit of the result.</summary>

@@ -1,4 +1,4 @@
-namespace Cifar10Ps;
+namespace Cifar10Ps.Training;
 
 /// <summary>Everything of a run that is neither weights nor moments: with these, a run goes on as if it had never stopped.</summary>
 internal sealed record TrainingState

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Commands;
 

@@ -1,4 +1,7 @@
 using System.Management.Automation;
+using Cifar10Ps.Data;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
 
 namespace Cifar10Ps.Commands;
 
@@ -50,7 +53,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
 
     /// <summary>How many of the best guesses to list.</summary>
     [Parameter]
-    [ValidateRange(1, ResNetArchitecture.MaximumClassCount)]
+    [ValidateRange(1, Network.MaximumClassCount)]
     [NumberTransformation]
     public int Top { get; set; } = 5;
 
@@ -135,6 +138,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
         _named.Clear();
         _found.Clear();
         _predictor = new Predictor(model, Threads, Precision);
+        WriteVerbose(Executors.DescribeInference(_predictor.Model, Precision));
         _model = model;
     }
 

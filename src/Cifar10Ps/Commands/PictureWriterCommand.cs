@@ -1,3 +1,6 @@
+
+using Cifar10Ps.Reporting;
+
 namespace Cifar10Ps.Commands;
 
 /// <summary>What the cmdlets share that draw a picture of all that comes through the pipeline.</summary>

@@ -111,12 +111,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Require(Model), Dataset, Options(), output, Threads, WriteWarning)
             : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Change, output, Threads, WriteWarning);
-        trainer.TensorBoard = TensorBoard ? new TensorBoardLog(output!.Path) : null;
+        trainer.Observer = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
         trainer.MaxDuration = MaxDuration;
         if (trainer.IsComplete)
             WriteWarning("The run is complete already. To train on, give more -Epochs.");
+        WriteVerbose(trainer.Description);
         if (!AsJob)
         {
             Train(trainer);

@@ -1,0 +1,108 @@
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>
+/// Inference with batch norm folded into the convolutions on a copy of their weights, unit by unit: in our kernels where they can, by
+/// libtorch where they cannot.
+/// </summary>
+internal sealed class FoldedExecutor : IExecutor
+{
+    private readonly Network _network;
+    private readonly ScalarType _type;
+    private readonly IReadOnlyList<Unit> _units;
+    private readonly Dictionary<int, Folded> _convolutions = [];
+    private readonly Dictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
+
+    /// <summary>Copies and folds weights.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="values">Its values.</param>
+    /// <param name="image">Size of the images.</param>
+    /// <param name="precision">Precision of convolutions and activations.</param>
+    public FoldedExecutor(Network network, StateDict values, Shape image, Precision precision)
+    {
+        (_network, _type, _units) = (network, precision.ToScalarType(), Unit.Of(network));
+        Shape[] shapes = network.Shapes(image.Height, image.Width);
+        using IDisposable noGradients = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        foreach (Unit unit in _units)
+        {
+            Layer layer = network.Layers[unit.Layer];
+            if (layer.Operation is not Convolution convolution)
+            {
+                foreach (LayerTensor tensor in layer.Tensors)
+                    _tensors[tensor.Name] = Kept(torch.tensor(values[tensor.Name], [.. tensor.Shape.Select(size => (long)size)]), ScalarType.Float32);
+                continue;
+            }
+
+            FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
+            Tensor weight = ActivationMemory.ChannelsLast(torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
+            bool isOurs = unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]);
+            Tensor? transformed = isOurs ? Kept(Winograd<Float32Element>.TransformedWeight(weight), ScalarType.Float32) : null;
+            _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, _type), Kept(torch.tensor(folded.Bias), _type));
+        }
+
+        // A copy lies where libtorch aligns it, a tensor of an array where the array does: on that the last bit may depend.
+        static Tensor Kept(Tensor values, ScalarType type) => values.to(type, copy: true).DetachFromDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor images)
+    {
+        Tensor?[] outputs = new Tensor?[_network.Layers.Count];
+        outputs[0] = images.to(_type);
+        for (int i = 0; i < _units.Count; i++)
+        {
+            Unit unit = _units[i];
+            IReadOnlyList<int> inputs = _network.Layers[unit.Layer].Inputs;
+            outputs[unit.Output] = _convolutions.TryGetValue(unit.Layer, out Folded? folded)
+                ? Convolve(unit, folded, outputs[inputs[0]]!, unit.Shortcut is int shortcut ? outputs[shortcut] : null)
+                : Compute(unit.Layer, [.. inputs.Select(input => outputs[input]!)]);
+        }
+
+        return outputs[^1]!;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Folded folded in _convolutions.Values)
+        {
+            folded.Transformed?.Dispose();
+            folded.Weight.Dispose();
+            folded.Bias.Dispose();
+        }
+
+        foreach (Tensor tensor in _tensors.Values)
+            tensor.Dispose();
+    }
+
+    private Tensor Convolve(Unit unit, Folded folded, Tensor x, Tensor? shortcut)
+    {
+        if (folded.Transformed is not null)
+        {
+            return _type == ScalarType.BFloat16
+                ? Winograd<BFloat16Element>.ConvolveAndActivate(x, folded.Transformed, folded.ExactBias, shortcut)
+                : Winograd<Float32Element>.ConvolveAndActivate(x, folded.Transformed, folded.ExactBias, shortcut);
+        }
+
+        Tensor y = LibtorchOperations.Convolve((Convolution)_network.Layers[unit.Layer].Operation, x, folded.Weight, folded.Bias);
+        if (shortcut is not null)
+            y.AddTensor(shortcut);
+        return unit.Activation is null ? y : y.relu_();
+    }
+
+    private Tensor Compute(int layer, Tensor[] x)
+    {
+        Tensor y = LibtorchOperations.Compute(_network, layer, x, name => _tensors[name], keys: null);
+        return y.dim() == 4 ? ActivationMemory.ChannelsLast(y) : y;
+    }
+
+    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if that computes it), and in the type of the activations for libtorch.</summary>
+    private sealed record Folded(Tensor? Transformed, float[] ExactBias, Tensor Weight, Tensor Bias);
+}

@@ -1,0 +1,95 @@
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Networks;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>
+/// Training whose forward and backward passes are explicit, unit by unit: in our kernels where they can (<see cref="FusedPass{TElement}"/>),
+/// by libtorch where they cannot. Its gradients are those of <see cref="LibtorchExecutor"/> up to rounding.
+/// </summary>
+/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+internal sealed class FusedExecutor<TElement> : ITrainingExecutor
+    where TElement : struct, IElement
+{
+    private readonly Tensor _converted;
+    private readonly List<Tensor> _leaves = [];
+    private readonly List<UnitPass<TElement>> _passes = [];
+    private readonly Tensor[] _outputs;
+
+    /// <summary>Prepares a network.</summary>
+    /// <param name="master">The values, which are shared.</param>
+    /// <param name="image">Size of the images.</param>
+    /// <param name="precision">Precision of convolutions and activations: that of <typeparamref name="TElement"/>.</param>
+    public FusedExecutor(NetworkWeights master, Shape image, Precision precision)
+    {
+        Network network = master.Network;
+        Weights = new NetworkWeights(network, master.Learned);
+        _outputs = new Tensor[network.Layers.Count];
+        // Convolutions read a copy of the learned values in the type of the activations.
+        _converted = Weights.Learned.to(precision.ToScalarType(), copy: true);
+        Dictionary<string, Tensor> leaves = [];
+        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(network, _converted))
+        {
+            leaves[tensor.Name] = view.detach().requires_grad_(true);
+            _leaves.Add(leaves[tensor.Name]);
+            view.Dispose();
+        }
+
+        Shape[] shapes = network.Shapes(image.Height, image.Width);
+        foreach (Unit unit in Unit.Of(network))
+        {
+            if (KernelSupport.HasFusedTraining(network, unit, shapes))
+                _passes.Add(new FusedPass<TElement>(unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
+            else
+                _passes.AddRange(unit.Layers.Select(layer => new LibtorchPass<TElement>(layer, Weights)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public NetworkWeights Weights { get; }
+
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor images, ImageKeys keys)
+    {
+        using IDisposable noGradients = no_grad();
+        _converted.copy_(Weights.Learned);
+        _outputs[0] = images.to(_converted.dtype);
+        foreach (UnitPass<TElement> pass in _passes)
+            _outputs[pass.Unit.Output] = pass.Forward(_outputs, keys);
+        return _outputs[^1];
+    }
+
+    /// <inheritdoc/>
+    public void Backward(Tensor gradient, Gradients gradients, SharedWork shared)
+    {
+        using IDisposable noGradients = no_grad();
+        PendingGradients<TElement> pending = new();
+        pending.Add(_outputs.Length - 1, gradient);
+        try
+        {
+            for (int i = _passes.Count - 1; i >= 0; i--)
+            {
+                int output = _passes[i].Unit.Output;
+                (Tensor first, Tensor? more) = pending.Take(output, _outputs[output]);
+                _passes[i].Backward(first, more, pending, gradients, shared);
+            }
+        }
+        finally
+        {
+            // Whatever happened: what others compute from is not to be freed before.
+            Task.WhenAll(_passes.Select(pass => pass.WeightGradient)).GetAwaiter().GetResult();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (IDisposable pass in _passes.OfType<IDisposable>())
+            pass.Dispose();
+        foreach (Tensor leaf in _leaves)
+            leaf.Dispose();
+        _converted.Dispose();
+        Weights.Dispose();
+    }
+}

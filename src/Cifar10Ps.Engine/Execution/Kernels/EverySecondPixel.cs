@@ -1,0 +1,33 @@
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution.Kernels;
+
+/// <summary>
+/// The pixels that a convolution of one pixel and stride two looks at: every second of every second row. On these alone it is
+/// a plain product of matrices, about twice as fast as libtorch's with a stride.
+/// </summary>
+/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+internal static unsafe class EverySecondPixel<TElement>
+    where TElement : struct, IElement
+{
+    /// <summary>A copy of these pixels: [batch, channels, height / 2, width / 2], channels-last in memory.</summary>
+    /// <param name="activations">[batch, channels, height, width], channels-last in memory; even height and width.</param>
+    public static Tensor Of(Tensor activations) =>
+        ActivationMemory.ChannelsLast(activations.slice(2, 0, activations.shape[2], 2).slice(3, 0, activations.shape[3], 2));
+
+    /// <summary>Adds values to these pixels.</summary>
+    /// <param name="target">[batch, channels, height, width], channels-last in memory; 16 divides the channels.</param>
+    /// <param name="values">[batch, channels, height / 2, width / 2], channels-last in memory.</param>
+    public static void Add(Tensor target, Tensor values)
+    {
+        nint channels = (nint)values.shape[1], width = (nint)values.shape[3], rows = (nint)(values.shape[0] * values.shape[2]);
+        byte* to = ActivationMemory.Of(target), from = ActivationMemory.Of(values);
+        for (nint row = 0, i = 0; row < rows; row++)
+        {
+            nint start = 4 * row * width * channels;
+            for (nint pixel = start; pixel < start + 2 * width * channels; pixel += 2 * channels)
+                for (nint c = pixel; c < pixel + channels; c += 16, i += 16)
+                    TElement.Store(to, c, TElement.Load(to, c) + TElement.Load(from, i));
+        }
+    }
+}

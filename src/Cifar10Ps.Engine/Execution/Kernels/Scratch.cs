@@ -1,0 +1,56 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Cifar10Ps.Execution.Kernels;
+
+/// <summary>
+/// Room for numbers, at the beginning of a line of the cache. It belongs to the thread and is kept for the next layer: the C library's
+/// heap would fall to pieces between so many sizes.
+/// </summary>
+internal readonly unsafe struct Scratch
+{
+    /// <summary>What the room is for, of which there is one of each.</summary>
+    public enum Use
+    {
+        /// <summary>Transformed tiles of the input.</summary>
+        InputTiles,
+
+        /// <summary>Transformed tiles of the output or its gradient.</summary>
+        OutputTiles,
+
+        /// <summary>Transformed weights or their gradient.</summary>
+        Weights,
+
+        /// <summary>A row of tiles of the input on its way.</summary>
+        InputRows,
+
+        /// <summary>A row of tiles of the output or its gradient on its way.</summary>
+        OutputRows,
+    }
+
+    private const int Alignment = 64 / sizeof(float);
+
+    [ThreadStatic]
+    private static float[]?[]? _rooms;
+
+    private readonly float* _values;
+    private readonly nint _length;
+
+    /// <summary>Takes the room; what is in it is left over from the last use.</summary>
+    /// <param name="use">What for.</param>
+    /// <param name="length">How many numbers.</param>
+    public Scratch(Use use, nint length)
+    {
+        float[]?[] rooms = _rooms ??= new float[5][];
+        float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
+        nint first = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
+        _values = (float*)((first + 63) & ~63);
+        _length = length;
+    }
+
+    /// <summary>The address of number <paramref name="i"/>.</summary>
+    public float* At(nint i) => _values + i;
+
+    /// <summary>Makes all numbers zero.</summary>
+    public void Clear() => NativeMemory.Clear(_values, (nuint)_length * sizeof(float));
+}

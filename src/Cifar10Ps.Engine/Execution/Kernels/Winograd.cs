@@ -1,0 +1,217 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution.Kernels;
+
+/// <summary>
+/// Convolutions three pixels wide, forward and backward, by Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 4 × 4 pixels takes
+/// a quarter of the multiplications, in fp32 whatever the activations are. A few tiles at a time, so that what lies between
+/// the activations stays in the caches.
+/// </summary>
+/// <remarks>
+/// A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. With its matrices A, B and G, a tile of the output
+/// is Aᵀ[(GgGᵀ) ⊙ (BᵀdB)]A for the weight g and the 6 × 6 pixels d of the input, summed over the input channels. The gradient of the
+/// weight is the adjoint: Gᵀ[(AyAᵀ) ⊙ (BᵀdB)]G for the gradient y of a tile, summed over the tiles.
+/// </remarks>
+/// <typeparam name="TElement">How activations lie in memory: channels-last.</typeparam>
+internal static unsafe class Winograd<TElement>
+    where TElement : struct, IElement
+{
+    private const int Places = WinogradTransforms.Places, Lanes = WinogradTransforms.Lanes;
+
+    /// <summary>Convolves, with a border of one pixel of zeros.</summary>
+    /// <param name="input">[batch, channels, height, width].</param>
+    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
+    /// <returns>[batch, output channels, height, width].</returns>
+    public static Tensor Convolve(Tensor input, Tensor weight) => Convolve(input, weight, isBackward: false);
+
+    /// <summary>The gradient of the input.</summary>
+    /// <param name="gradient">That of the output.</param>
+    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
+    public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true);
+
+    /// <summary>Convolves, adds a bias and a shortcut, and lets nothing through that is below zero.</summary>
+    /// <param name="input">[batch, channels, height, width].</param>
+    /// <param name="transformed">What <see cref="TransformedWeight"/> made of the weight.</param>
+    /// <param name="bias">A number for each output channel.</param>
+    /// <param name="shortcut">What is added, of the output's shape; null: nothing.</param>
+    /// <returns>[batch, output channels, height, width].</returns>
+    public static Tensor ConvolveAndActivate(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut)
+    {
+        Tensor output = ActivationMemory.Like(input, bias.Length);
+        fixed (float* biases = bias)
+            Convolve(new Tiles(input), new Tiles(output), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
+        return output;
+    }
+
+    /// <summary>A weight as <see cref="ConvolveAndActivate"/> takes it, for many images.</summary>
+    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
+    /// <returns>fp32, four times as many values.</returns>
+    public static Tensor TransformedWeight(Tensor weight)
+    {
+        (int outputs, int inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
+        nint matrix = MatrixLength(inputs, outputs);
+        Tensor transformed = zeros(Places * matrix);
+        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward: false, (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), matrix);
+        return transformed;
+    }
+
+    /// <summary>The gradient of the weight.</summary>
+    /// <param name="input">[batch, channels, height, width].</param>
+    /// <param name="gradient">That of the output.</param>
+    /// <param name="target">Takes it: [output channels, input channels, 3, 3], fp32, channels-last.</param>
+    public static void GradientOfWeight(Tensor input, Tensor gradient, Tensor target)
+    {
+        Tiles x = new(input), y = new(gradient);
+        nint matrix = MatrixLength(x.Channels, y.Channels);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength), sums = new(Scratch.Use.Weights, Places * matrix);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), gradientRows = new(Scratch.Use.OutputRows, y.RowsLength);
+        sums.Clear();
+        inputRows.Clear();
+        for (int block = 0; block < x.BlockCount; block++)
+        {
+            int tiles = TransformInput(x, block, inputRows, v);
+            _ = TransformGradient(y, block, gradientRows, z);
+            for (int place = 0; place < Places; place++)
+                for (nint j = 0; j < x.Channels; j += Lanes)
+                    for (nint i = 0; i < y.Channels; i += Lanes)
+                        WinogradProducts.AddProducts(v.At(place * x.PlaceLength + j), x.Channels, z.At(place * y.PlaceLength + i), y.Channels, tiles,
+                            sums.At(place * matrix + j * y.Channels + i), y.Channels);
+        }
+
+        WinogradTransforms.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels, (float*)ActivationMemory.Of(target));
+    }
+
+    private static Tensor Convolve(Tensor input, Tensor weight, bool isBackward)
+    {
+        Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
+        Tiles x = new(input), y = new(output);
+        nint matrix = MatrixLength(x.Channels, y.Channels);
+        Scratch u = new(Scratch.Use.Weights, Places * matrix);
+        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels, isBackward, u.At(0), matrix);
+        Convolve(x, y, u.At(0), null, null);
+        return output;
+    }
+
+    private static void Convolve(in Tiles x, in Tiles y, float* weights, float* bias, byte* shortcut)
+    {
+        nint matrix = MatrixLength(x.Channels, y.Channels);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
+        inputRows.Clear();
+        for (int block = 0; block < x.BlockCount; block++)
+        {
+            int tiles = TransformInput(x, block, inputRows, v);
+            for (int place = 0; place < Places; place++)
+                for (nint i = 0; i < y.Channels; i += Lanes)
+                    for (nint tile = 0; tile < tiles; tile += Lanes)
+                        WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels, weights + place * matrix + i * x.Channels, x.Channels,
+                            m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
+            TransformOutput(y, block, outputRows, m, bias, shortcut);
+        }
+    }
+
+    /// <summary>Values of the weights for one place, with a gap like that of <see cref="Tiles.PlaceLength"/>.</summary>
+    private static nint MatrixLength(nint inputs, nint outputs) => inputs * outputs + Lanes;
+
+    /// <summary>BᵀdB of a block of tiles: first down all columns of a row of tiles, then along the rows of each.</summary>
+    /// <remarks>The seventh row is zero: what lies above and below an image.</remarks>
+    private static int TransformInput(in Tiles x, int block, Scratch rows, Scratch places)
+    {
+        byte** pixels = stackalloc byte*[6];
+        (int first, int end) = x.RowsOf(block);
+        for (int row = first; row < end; row++)
+        {
+            int image = row / x.RowsPerImage, top = row % x.RowsPerImage * 4;
+            for (int i = 0; i < 6; i++)
+                pixels[i] = top + i is > 0 and int below && below <= x.Height ? x.Values + x.Offset(image, below - 1) : (byte*)rows.At(x.RowsLength);
+            // One pixel of zeros on each side.
+            WinogradTransforms.InputColumns<TElement>(pixels, x.Width * x.Channels, rows.At(x.Channels), x.BorderedLength);
+            for (nint tile = 0; tile < x.TilesPerRow; tile++)
+                WinogradTransforms.InputRows(rows.At(4 * tile * x.Channels), x.BorderedLength, x.Channels, places.At(((row - first) * x.TilesPerRow + tile) * x.Channels), x.PlaceLength);
+        }
+
+        return (int)((end - first) * x.TilesPerRow);
+    }
+
+    /// <summary>AyAᵀ of a block of tiles.</summary>
+    private static int TransformGradient(in Tiles y, int block, Scratch rows, Scratch places)
+    {
+        (int first, int end) = y.RowsOf(block);
+        for (int row = first; row < end; row++)
+        {
+            byte* pixels = y.Values + y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4);
+            WinogradTransforms.GradientColumns<TElement>(pixels, y.Width * y.Channels, rows.At(0), y.BorderedLength);
+            for (nint tile = 0; tile < y.TilesPerRow; tile++)
+                WinogradTransforms.GradientRows(rows.At(4 * tile * y.Channels), y.BorderedLength, y.Channels, places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength);
+        }
+
+        return (int)((end - first) * y.TilesPerRow);
+    }
+
+    /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles; with a bias, activated.</summary>
+    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, float* bias, byte* shortcut)
+    {
+        (int first, int end) = y.RowsOf(block);
+        for (int row = first; row < end; row++)
+        {
+            for (nint tile = 0; tile < y.TilesPerRow; tile++)
+                WinogradTransforms.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels, rows.At(4 * tile * y.Channels), y.BorderedLength);
+            nint offset = y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4), length = y.Width * y.Channels;
+            if (bias == null)
+                WinogradTransforms.OutputColumns<TElement>(rows.At(0), y.BorderedLength, y.Values + offset, length);
+            else
+                WinogradTransforms.ActivatedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels, shortcut == null ? null : shortcut + offset, y.Values + offset, length);
+        }
+    }
+
+    /// <summary>Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, at least 16 tiles where there are as many.</summary>
+    private readonly ref struct Tiles
+    {
+        private readonly int _rowsPerBlock, _rowCount;
+
+        public Tiles(Tensor activations)
+        {
+            long[] shape = activations.shape;
+            Values = ActivationMemory.Of(activations);
+            (Channels, Height, Width) = ((nint)shape[1], (int)shape[2], (nint)shape[3]);
+            (RowsPerImage, TilesPerRow) = (Height / 4, Width / 4);
+            _rowsPerBlock = (int)Math.Max(1, Lanes / TilesPerRow);
+            _rowCount = (int)shape[0] * RowsPerImage;
+            BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
+            BorderedLength = (Width + 2) * Channels;
+            RowsLength = 6 * BorderedLength;
+            // Whole groups of tiles; and a gap, since places that are a multiple of 4 KB apart would share the lines of the cache.
+            PlaceLength = (_rowsPerBlock * TilesPerRow + Lanes - 1) / Lanes * Lanes * Channels + Lanes;
+        }
+
+        public byte* Values { get; }
+
+        public nint Channels { get; }
+
+        public int Height { get; }
+
+        public nint Width { get; }
+
+        public int RowsPerImage { get; }
+
+        public nint TilesPerRow { get; }
+
+        public int BlockCount { get; }
+
+        /// <summary>Values of a row of pixels with a border on both sides.</summary>
+        public nint BorderedLength { get; }
+
+        /// <summary>Values of the six rows that a row of tiles becomes.</summary>
+        public nint RowsLength { get; }
+
+        /// <summary>Values of a block for one of the 36 places of a tile: [tile, channel].</summary>
+        public nint PlaceLength { get; }
+
+        public (int First, int End) RowsOf(int block) => (block * _rowsPerBlock, Math.Min((block + 1) * _rowsPerBlock, _rowCount));
+
+        /// <summary>Bytes to a row of pixels.</summary>
+        public nint Offset(int image, int y) => ((nint)image * Height + y) * Width * Channels * TElement.Size;
+    }
+}

@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>The operations of a network as libtorch computes them, with or without a record for autograd.</summary>
+/// <remarks>Maps of features have the type of the activations; parameters and statistics of batch norm, vectors and linear layers are fp32.</remarks>
+internal static class LibtorchOperations
+{
+    /// <summary>Computes a layer.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="layer">Position of the layer; not the input.</param>
+    /// <param name="x">Outputs of its input layers.</param>
+    /// <param name="tensorOf">Finds a tensor of the layer by name.</param>
+    /// <param name="keys">In training, what tells the images apart: batch norm uses the statistics of the batch and leaves them in the running statistics. Null: evaluation.</param>
+    public static Tensor Compute(Network network, int layer, IReadOnlyList<Tensor> x, Func<string, Tensor> tensorOf, ImageKeys? keys)
+    {
+        Layer at = network.Layers[layer];
+        return at.Operation switch
+        {
+            Convolution convolution => Convolve(convolution, x[0], Required(TensorRole.ConvolutionWeight).to(x[0].dtype), Find(TensorRole.ConvolutionBias)?.to(x[0].dtype)),
+            BatchNorm norm => Normalize(norm, x[0], Required(TensorRole.NormMean), Required(TensorRole.NormVariance), Required(TensorRole.NormScale), Required(TensorRole.NormShift), keys is not null),
+            ReLU => F.relu(x[0]),
+            ClippedReLU clipped => F.relu(x[0]).ClampMaximum(clipped.Maximum),
+            Gelu => F.gelu(x[0]),
+            ZeroPad => Pad(x[0]),
+            Add => x[0].PlusTensor(x[1]),
+            MaxPool pool => F.max_pool2d(Bordered(x[0], pool.Window, double.NegativeInfinity), Pair(pool.Window.Size), Pair(pool.Window.Stride), Padding(pool.Window)),
+            AveragePool { Window: null } => x[0].mean([2, 3], type: ScalarType.Float32),
+            AveragePool { Window: { } window, CountsPadding: var counts } => Average(x[0], window, counts),
+            Flatten => x[0].dim() == 2 ? x[0] : x[0].flatten(1).to(ScalarType.Float32),
+            Dropout dropout => keys is null || dropout.Rate == 0 ? x[0] : x[0].mul(Mask(dropout.Rate, x[0], layer, keys)),
+            Linear => F.linear(x[0], Required(TensorRole.LinearWeight), Find(TensorRole.LinearBias)),
+            _ => throw new NotSupportedException($"There is no operation for {at.Kind}."),
+        };
+
+        Tensor? Find(TensorRole role) => at.Tensor(role) is { } tensor ? tensorOf(tensor.Name) : null;
+        Tensor Required(TensorRole role) => Find(role)!;
+    }
+
+    /// <summary>A convolution.</summary>
+    /// <param name="convolution">Its description.</param>
+    /// <param name="x">[batch, channels, height, width].</param>
+    /// <param name="weight">The weight, in the type of the activations.</param>
+    /// <param name="bias">The bias, in the type of the activations; null: none.</param>
+    public static Tensor Convolve(Convolution convolution, Tensor x, Tensor weight, Tensor? bias) =>
+        F.conv2d(Bordered(x, convolution.Window, 0), weight, bias, strides: Pair(convolution.Window.Stride), padding: Padding(convolution.Window), groups: convolution.Groups);
+
+    private static Tensor Normalize(BatchNorm norm, Tensor x, Tensor mean, Tensor variance, Tensor scale, Tensor shift, bool training)
+    {
+        // libtorch refuses a single value, which is its own mean.
+        if (training && x.numel() == norm.Channels)
+        {
+            mean.copy_(x.detach().flatten());
+            variance.zero_();
+            return F.batch_norm(x, mean, variance, scale, shift, training: false, eps: norm.Epsilon);
+        }
+
+        // A momentum of one makes the running statistics those of this batch.
+        return F.batch_norm(x, mean, variance, scale, shift, training, momentum: 1, norm.Epsilon);
+    }
+
+    private static Tensor Pad(Tensor x)
+    {
+        long padding = x.shape[1] / 2;
+        return F.pad(x.slice(2, 0, x.shape[2], ZeroPad.Stride).slice(3, 0, x.shape[3], ZeroPad.Stride), [0, 0, 0, 0, padding, padding]);
+    }
+
+    private static Tensor Average(Tensor x, Window window, bool countsPadding)
+    {
+        if (window.Padding.IsSymmetric)
+            return F.avg_pool2d(x, Pair(window.Size), Pair(window.Stride), Padding(window), ceil_mode: false, count_include_pad: countsPadding);
+        Tensor sums = F.avg_pool2d(Bordered(x, window, 0), Pair(window.Size), Pair(window.Stride), Padding(window));
+        // The share of each window that is not border.
+        return countsPadding ? sums : sums.div(F.avg_pool2d(Bordered(ones_like(x), window, 0), Pair(window.Size), Pair(window.Stride), Padding(window)));
+    }
+
+    /// <summary>The input with its border, where libtorch cannot add it: opposite sides that differ.</summary>
+    private static Tensor Bordered(Tensor x, Window window, double value) => window.Padding is { IsSymmetric: false } border
+        ? F.pad(x, [border.Left, border.Right, border.Top, border.Bottom], value: value) : x;
+
+    private static long[] Padding(Window window) => window.Padding.IsSymmetric ? [window.Padding.Top, window.Padding.Left] : [0, 0];
+
+    private static long[] Pair(Extent extent) => [extent.Height, extent.Width];
+
+    /// <summary>What dropout multiplies by: zero, or what keeps the mean.</summary>
+    private static Tensor Mask(double rate, Tensor x, int layer, ImageKeys keys)
+    {
+        long[] shape = x.shape;
+        Tensor mask = empty(shape);
+        Span<float> values = MemoryMarshal.Cast<byte, float>(mask.bytes);
+        int length = values.Length / keys.Indices.Length;
+        float kept = (float)(1 / (1 - rate));
+        for (int image = 0; image < keys.Indices.Length; image++)
+        {
+            RandomSequence random = keys.Sequence(layer, image);
+            foreach (ref float value in values.Slice(image * length, length))
+                value = random.NextUniform() < rate ? 0 : kept;
+        }
+
+        return mask.to(x.dtype);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Runtime.InteropServices;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>
+/// The values of a network as libtorch tensors: views of two flat fp32 buffers, so that an optimizer step, a sum of
+/// gradients or a copy is one operation. Convolution weights lie channels-last (output, height, width, input) in memory.
+/// </summary>
+internal sealed class NetworkWeights : IDisposable
+{
+    private readonly Dictionary<string, Tensor> _views = new(StringComparer.Ordinal);
+    private readonly Tensor[] _learnedViews;
+
+    /// <summary>Room for the values of a network.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="learned">Another's flat buffer of learned values to share; a new one by default.</param>
+    public NetworkWeights(Network network, Tensor? learned = null)
+    {
+        Network = network;
+        using DisposeScope scope = NewDisposeScope();
+        LayerTensor[] statistics = [.. network.Tensors.Where(tensor => !tensor.IsLearned)];
+        NormedLength = network.LearnedTensors.Take(network.NormedCount).Sum(tensor => tensor.Length);
+        DecayedLength = network.LearnedTensors.Where(tensor => tensor.IsWeight).Sum(tensor => tensor.Length);
+        // Detached: a handle of its own, whose life does not hang on the other's.
+        Learned = (learned?.detach() ?? zeros(network.ParameterCount)).DetachFromDisposeScope();
+        Statistics = zeros(statistics.Sum(tensor => tensor.Length)).DetachFromDisposeScope();
+        foreach ((LayerTensor tensor, Tensor view) in Views(network.LearnedTensors, Learned).Concat(Views(statistics, Statistics)))
+            _views[tensor.Name] = view.detach().DetachFromDisposeScope();
+        _learnedViews = [.. network.LearnedTensors.Select(tensor => _views[tensor.Name])];
+    }
+
+    /// <summary>The network.</summary>
+    public Network Network { get; }
+
+    /// <summary>All learned values: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear layers.</summary>
+    public Tensor Learned { get; }
+
+    /// <summary>Running means and variances of batch norm: [count].</summary>
+    public Tensor Statistics { get; }
+
+    /// <summary>Number of learned values in weights of convolutions that a batch norm follows: the first of all.</summary>
+    public int NormedLength { get; }
+
+    /// <summary>Number of learned values that weight decay applies to: those of matrices and kernels.</summary>
+    public int DecayedLength { get; }
+
+    /// <summary>The learned tensors, in the order in which they lie in <see cref="Learned"/>.</summary>
+    public IReadOnlyList<Tensor> LearnedViews => _learnedViews;
+
+    /// <summary>A tensor by name, in the shape of the state dict.</summary>
+    public Tensor this[string name] => _views[name];
+
+    /// <summary>The learned tensors of a network as views of a flat buffer laid out like <see cref="Learned"/>: gradients, moments.</summary>
+    public static IEnumerable<(LayerTensor Tensor, Tensor View)> LearnedViewsOf(Network network, Tensor flat) => Views(network.LearnedTensors, flat);
+
+    /// <summary>Takes all values from a state dict.</summary>
+    public void CopyFrom(StateDict values)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        foreach (LayerTensor tensor in Network.Tensors)
+            CopyIn(_views[tensor.Name], values[tensor.Name], tensor);
+    }
+
+    /// <summary>A copy of all values.</summary>
+    public StateDict ToStateDict()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        StateDict values = new();
+        foreach (LayerTensor tensor in Network.Tensors)
+            values[tensor.Name] = CopyOut(_views[tensor.Name]);
+        return values;
+    }
+
+    /// <summary>Fills a view from values in the order of the state dict.</summary>
+    public static void CopyIn(Tensor view, float[] values, LayerTensor tensor)
+    {
+        using (no_grad())
+            view.copy_(torch.tensor(values, [.. tensor.Shape.Select(size => (long)size)]));
+    }
+
+    /// <summary>The values of a view in the order of the state dict.</summary>
+    public static float[] CopyOut(Tensor view) => MemoryMarshal.Cast<byte, float>(view.detach().contiguous().bytes).ToArray();
+
+    /// <summary>Marks the learned tensors as those that gradients are wanted of.</summary>
+    public void RequireGradients()
+    {
+        foreach (Tensor view in _learnedViews)
+            view.requires_grad_(true);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor view in _views.Values)
+            view.Dispose();
+        Learned.Dispose();
+        Statistics.Dispose();
+    }
+
+    private static IEnumerable<(LayerTensor Tensor, Tensor View)> Views(IEnumerable<LayerTensor> tensors, Tensor flat)
+    {
+        long offset = 0;
+        foreach (LayerTensor tensor in tensors)
+        {
+            Tensor part = flat.narrow(0, offset, tensor.Length);
+            long[] shape = [.. tensor.Shape.Select(size => (long)size)];
+            // Four dimensions: channels-last in memory.
+            yield return (tensor, shape.Length == 4
+                ? part.view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2)
+                : part.view(shape));
+            offset += tensor.Length;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Runtime;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>Gradients of layers' outputs on their way back, until all that use an output have given theirs.</summary>
+/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+internal sealed class PendingGradients<TElement>
+    where TElement : struct, IElement
+{
+    private readonly Dictionary<int, (Tensor First, Tensor? Second)> _gradients = [];
+    private readonly Dictionary<int, List<Tensor>> _sparse = [];
+
+    /// <summary>Adds a gradient, which nobody else changes or needs from now on.</summary>
+    /// <param name="layer">Position of the layer.</param>
+    /// <param name="gradient">Gradient of its output.</param>
+    public void Add(int layer, Tensor gradient)
+    {
+        // Two are kept apart: who takes them adds them in the pass that it makes anyway.
+        if (!_gradients.TryGetValue(layer, out (Tensor First, Tensor? Second) found))
+            _gradients[layer] = (gradient, null);
+        else
+            _gradients[layer] = found.Second is null ? (found.First, gradient) : (found.First, found.Second.AddTensor(gradient));
+    }
+
+    /// <summary>Adds a gradient of every second pixel.</summary>
+    public void AddEverySecondPixel(int layer, Tensor gradient)
+    {
+        if (!_sparse.TryGetValue(layer, out List<Tensor>? found))
+            _sparse[layer] = found = [];
+        found.Add(gradient);
+    }
+
+    /// <summary>Takes the gradient of a layer's output, in one or two parts.</summary>
+    /// <param name="layer">Position of the layer.</param>
+    /// <param name="output">Its output, for the shape.</param>
+    public (Tensor Gradient, Tensor? More) Take(int layer, Tensor output)
+    {
+        (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found) ? found : (ActivationMemory.Like(output).zero_(), null);
+        if (_sparse.Remove(layer, out List<Tensor>? sparse))
+            foreach (Tensor part in sparse)
+                EverySecondPixel<TElement>.Add(gradient, part);
+        return (gradient, more);
+    }
+}

@@ -1,0 +1,76 @@
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Networks;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>A convolution without bias, forward and backward: our own where it fits (<see cref="Winograd{TElement}"/>), else libtorch's.</summary>
+/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <param name="operation">Its description.</param>
+/// <param name="input">Size of its input.</param>
+/// <param name="name">Name of the weight in the state dict.</param>
+/// <param name="weights">Holds it in fp32.</param>
+/// <param name="leaf">The weight in the type of the activations, as a leaf: libtorch's.</param>
+internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape input, string name, NetworkWeights weights, Tensor leaf)
+    where TElement : struct, IElement
+{
+    private readonly bool _isOurs = KernelSupport.HasWinograd(operation, input);
+    private Tensor _input = null!, _output = null!;
+
+    /// <summary>Number of output channels.</summary>
+    public int Channels => operation.OutputChannels;
+
+    /// <summary>The gradient of the weight: done when it is where it belongs.</summary>
+    public Task WeightGradient { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Convolves, with a border of zeros.</summary>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
+    /// <returns>The output, channels-last in memory.</returns>
+    public Tensor Forward(Tensor input)
+    {
+        _input = input;
+        if (_isOurs)
+            return Winograd<TElement>.Convolve(input, weights[name]);
+        using (enable_grad())
+            return _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
+    }
+
+    /// <summary>Back through the convolution.</summary>
+    /// <param name="gradient">Gradient of the output; not to be changed before <see cref="WeightGradient"/> is done.</param>
+    /// <param name="gradients">Takes the weight's gradient.</param>
+    /// <param name="shared">Finds the weight's gradient, for which no other layer waits, if somebody has nothing to do.</param>
+    /// <returns>Gradient of the input; null if none is wanted.</returns>
+    public Tensor? Backward(Tensor gradient, Gradients gradients, SharedWork shared)
+    {
+        Tensor target = gradients[name];
+        if (_isOurs)
+        {
+            WeightGradient = shared.Give(() => Winograd<TElement>.GradientOfWeight(_input, gradient, target));
+            return Winograd<TElement>.GradientOfInput(gradient, weights[name]);
+        }
+
+        if (!_input.requires_grad)
+        {
+            FindWeightGradient();
+            return null;
+        }
+
+        if (shared.IsWanted)
+        {
+            // The input's first, for which the next layer waits: libtorch locks what it has recorded.
+            Tensor ofInput = autograd.grad([_output], [_input], [gradient], retain_graph: true)[0];
+            WeightGradient = shared.Give(FindWeightGradient);
+            return ActivationMemory.ChannelsLast(ofInput);
+        }
+
+        IList<Tensor> found = autograd.grad([_output], [leaf, _input], [gradient]);
+        target.copy_(found[0]);
+        return ActivationMemory.ChannelsLast(found[1]);
+
+        void FindWeightGradient()
+        {
+            using Tensor ofWeight = autograd.grad([_output], [leaf], [gradient])[0];
+            target.copy_(ofWeight);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution;
+
+/// <summary>A unit of a network in training, forward and backward.</summary>
+/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+internal abstract class UnitPass<TElement>(Unit unit)
+    where TElement : struct, IElement
+{
+    /// <summary>The unit.</summary>
+    public Unit Unit { get; } = unit;
+
+    /// <summary>Gradients that other workers may still be finding: done when they are where they belong.</summary>
+    public virtual Task WeightGradient => Task.CompletedTask;
+
+    /// <summary>Computes the unit's output.</summary>
+    /// <param name="outputs">Outputs of the layers so far, by position; those that gradients are wanted of are leaves that require one.</param>
+    /// <param name="keys">What tells the images apart.</param>
+    public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys);
+
+    /// <summary>Back through the unit.</summary>
+    /// <param name="gradient">Gradient of its output; may be overwritten.</param>
+    /// <param name="more">A second gradient of its output, to be added; null: none.</param>
+    /// <param name="pending">Takes the gradients of its inputs.</param>
+    /// <param name="gradients">Takes the gradients of its parameters.</param>
+    /// <param name="shared">Takes what idle workers may do.</param>
+    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared);
+}
+
+/// <summary>A convolution with its norm, addition and ReLU in our kernels.</summary>
+internal sealed class FusedPass<TElement> : UnitPass<TElement>
+    where TElement : struct, IElement
+{
+    private readonly ConvolutionNorm<TElement> _norm;
+    private readonly int _input;
+    private readonly bool _skipsPixels;
+
+    /// <summary>Prepares a unit.</summary>
+    /// <param name="unit">The unit, one that <see cref="KernelSupport"/> knows.</param>
+    /// <param name="weights">The values.</param>
+    /// <param name="leaf">The convolution's weight in the type of the activations, as a leaf.</param>
+    /// <param name="shapes">Sizes of the layers' outputs.</param>
+    public FusedPass(Unit unit, NetworkWeights weights, Tensor leaf, IReadOnlyList<Shape> shapes)
+        : base(unit)
+    {
+        Layer layer = weights.Network.Layers[unit.Layer];
+        Convolution convolution = (Convolution)layer.Operation;
+        _input = layer.Inputs[0];
+        Shape input = shapes[_input];
+        // The image's own gradient is not wanted.
+        _skipsPixels = _input > 0 && KernelSupport.HasEverySecondPixel(convolution, input);
+        if (_skipsPixels)
+            (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) }, new Shape(input.Channels, input.Height / 2, input.Width / 2));
+        string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
+        _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf), weights.Network.Layers[unit.Norm!.Value], weights);
+    }
+
+    /// <inheritdoc/>
+    public override Task WeightGradient => _norm.WeightGradient;
+
+    /// <inheritdoc/>
+    public override Tensor Forward(Tensor[] outputs, ImageKeys keys)
+    {
+        Tensor x = outputs[_input];
+        if (_skipsPixels)
+            x = EverySecondPixel<TElement>.Of(x).requires_grad_(true);
+        return _norm.Forward(x, Unit.Shortcut is int shortcut ? outputs[shortcut] : null, Unit.Activation is not null);
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
+    {
+        Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: Unit.Shortcut > 0);
+        // It has become that of the sum.
+        if (Unit.Shortcut is int shortcut and > 0)
+            pending.Add(shortcut, gradient);
+        if (ofInput is null)
+            return;
+        if (_skipsPixels)
+            pending.AddEverySecondPixel(_input, ofInput);
+        else
+            pending.Add(_input, ofInput);
+    }
+}
+
+/// <summary>A layer that is left to libtorch and its autograd.</summary>
+internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
+    where TElement : struct, IElement
+{
+    private readonly NetworkWeights _weights;
+    private readonly int _layer;
+    private readonly int[] _inputs;
+    private readonly Dictionary<string, Tensor> _parameters = new(StringComparer.Ordinal);
+    private Tensor[] _x = [];
+    private Tensor _output = null!;
+
+    /// <summary>Prepares a layer.</summary>
+    /// <param name="layer">Position of the layer.</param>
+    /// <param name="weights">The values.</param>
+    public LibtorchPass(int layer, NetworkWeights weights)
+        : base(new Unit(layer))
+    {
+        (_layer, _weights) = (layer, weights);
+        _inputs = [.. weights.Network.Layers[layer].Inputs];
+        foreach (LayerTensor tensor in weights.Network.Layers[layer].Tensors.Where(tensor => tensor.IsLearned))
+            _parameters[tensor.Name] = weights[tensor.Name].detach().requires_grad_(true).DetachFromDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Forward(Tensor[] outputs, ImageKeys keys)
+    {
+        _x = [.. _inputs.Select(input => outputs[input])];
+        using (enable_grad())
+            _output = LibtorchOperations.Compute(_weights.Network, _layer, _x, name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
+        Tensor output = _output.detach();
+        return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output).requires_grad_(true);
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
+    {
+        if (more is not null)
+            gradient = gradient.PlusTensor(more);
+        (int Layer, Tensor X)[] wanted = [.. _inputs.Zip(_x).Where(input => input.First > 0).DistinctBy(input => input.First)];
+        if (_parameters.Count + wanted.Length == 0)
+            return;
+        IList<Tensor> found;
+        using (enable_grad())
+            found = autograd.grad([_output], [.. _parameters.Values, .. wanted.Select(input => input.X)], [gradient]);
+        foreach ((string name, Tensor value) in _parameters.Keys.Zip(found))
+            gradients[name].copy_(value);
+        for (int i = 0; i < wanted.Length; i++)
+        {
+            Tensor ofInput = found[_parameters.Count + i];
+            // An addition gives the same memory to both.
+            if (i > 0)
+                ofInput = ofInput.clone();
+            pending.Add(wanted[i].Layer, ofInput.dim() == 4 ? ActivationMemory.ChannelsLast(ofInput) : ofInput);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor parameter in _parameters.Values)
+            parameter.Dispose();
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text.Json;
+
+namespace Cifar10Ps.Networks.Families;
+
+/// <summary>
+/// A family of networks: what model files of other programs call the tensors of its members, and how a member is told by them.
+/// A family is a file of its own and a line of <see cref="All"/>.
+/// </summary>
+internal abstract class NetworkFamily
+{
+    /// <summary>All families, in the order in which tensors are tried.</summary>
+    private static readonly NetworkFamily[] All = [CifarResNet.Family, ResNet.Family];
+
+    /// <summary>Names that classifiers have in files of other programs, without <c>.weight</c>.</summary>
+    public static IEnumerable<string> ClassifierNames => All.SelectMany(family => family.Classifiers).Distinct();
+
+    /// <summary>The network of the original Chainer program, and what it is called there.</summary>
+    /// <param name="classes">Number of classes.</param>
+    public static ChainerLayout Chainer(int classes) => CifarResNet.ChainerLayoutOf(classes);
+
+    /// <summary>The network of options that files of version 0.1 and 0.2 hold in its place.</summary>
+    /// <exception cref="InvalidDataException">There is no such network.</exception>
+    /// <exception cref="JsonException">They are not of this form.</exception>
+    public static Network FromOptions(string json) => CifarResNet.FromOptions(json);
+
+    /// <summary>Finds the network that tensors belong to.</summary>
+    /// <param name="shapes">Their shapes, by their names in the file, without what all names begin with.</param>
+    /// <returns>The network, and the names in the file by those in the network.</returns>
+    /// <exception cref="InvalidDataException">They belong to none; the message says why.</exception>
+    public static (Network Network, Dictionary<string, string> Names) Recognise(IReadOnlyDictionary<string, int[]> shapes)
+    {
+        // That whose names fit best says what is wrong.
+        (NetworkFamily family, Dictionary<string, string> names, string[] unexpected) = All
+            .Select(family => family.Match(shapes.Keys)).MinBy(match => match.Unexpected.Length);
+        if (unexpected.Length > 0)
+            throw new InvalidDataException($"it is another network: {family.Trait} has no {DisplayText.List(unexpected)}");
+        return (family.Read(name => names.TryGetValue(name, out string? found) ? shapes[found] : null), names);
+    }
+
+    /// <summary>The names in a file by those in a network of whatever family.</summary>
+    /// <exception cref="InvalidDataException">Two mean the same.</exception>
+    public static Dictionary<string, string> Canonical(Network network, IEnumerable<string> names) =>
+        All.Select(family => family.NamesOf(names)).MaxBy(found => network.Tensors.Count(tensor => found.ContainsKey(tensor.Name)))!;
+
+    /// <summary>What the family is, and how its tensors are called, for a message.</summary>
+    private protected abstract string Trait { get; }
+
+    /// <summary>Names of its classifiers, without <c>.weight</c>.</summary>
+    private protected virtual IEnumerable<string> Classifiers => ["fc"];
+
+    /// <summary>The name in this module of a tensor of another program.</summary>
+    private protected virtual string Canonical(string name) => name;
+
+    /// <summary>Whether members have a tensor of this name, or a bias that a norm takes off again.</summary>
+    private protected abstract bool Knows(string name);
+
+    /// <summary>The network that tensors of known names belong to.</summary>
+    /// <param name="shapeOf">Finds the shape of a tensor; null: it is missing.</param>
+    /// <exception cref="InvalidDataException">There is no such network.</exception>
+    private protected abstract Network Read(Func<string, int[]?> shapeOf);
+
+    private (NetworkFamily Family, Dictionary<string, string> Names, string[] Unexpected) Match(IEnumerable<string> names)
+    {
+        Dictionary<string, string> canonical = NamesOf(names);
+        return (this, canonical, [.. canonical.Where(pair => !Knows(pair.Key)).Select(pair => pair.Value)]);
+    }
+
+    private Dictionary<string, string> NamesOf(IEnumerable<string> names)
+    {
+        Dictionary<string, string> canonical = new(StringComparer.Ordinal);
+        foreach (string name in names)
+        {
+            if (!canonical.TryAdd(Canonical(name), name))
+                throw new InvalidDataException($"the tensors '{canonical[Canonical(name)]}' and '{name}' mean the same");
+        }
+
+        return canonical;
+    }
+}
+
+/// <summary>A network as the original Chainer program keeps it.</summary>
+/// <param name="Network">The network.</param>
+/// <param name="Names">The names of its tensors there, by those here.</param>
+/// <param name="Unused">Shapes of the arrays that the original owns and never uses, by their names there.</param>
+internal sealed record ChainerLayout(Network Network, IReadOnlyDictionary<string, string> Names, IReadOnlyDictionary<string, int[]> Unused);

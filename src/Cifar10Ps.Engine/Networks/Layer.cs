@@ -1,0 +1,34 @@
+namespace Cifar10Ps.Networks;
+
+/// <summary>A layer of a network: an operation, and where its inputs come from.</summary>
+/// <param name="name">Its name, which its tensors' names start with: <c>layer1.0.conv1</c>.</param>
+/// <param name="operation">What it computes.</param>
+/// <param name="inputs">Positions of the layers whose outputs it takes, all before its own.</param>
+internal sealed class Layer(string name, Operation operation, IReadOnlyList<int> inputs)
+{
+    private LayerTensor[]? _tensors;
+
+    /// <summary>Its name, which its tensors' names start with: <c>layer1.0.conv1</c>.</summary>
+    public string Name => name;
+
+    /// <summary>What it computes.</summary>
+    public Operation Operation => operation;
+
+    /// <summary>Positions of the layers whose outputs it takes, all before its own.</summary>
+    public IReadOnlyList<int> Inputs => inputs;
+
+    /// <summary>What it does.</summary>
+    public LayerKind Kind => operation.Kind;
+
+    /// <summary>Its tensors.</summary>
+    public IReadOnlyList<LayerTensor> Tensors => _tensors ??= [.. operation.TensorsOf(name)];
+
+    /// <summary>Number of learned values.</summary>
+    public int ParameterCount => Tensors.Where(tensor => tensor.IsLearned).Sum(tensor => tensor.Length);
+
+    /// <summary>The tensor of a role; null: it has none.</summary>
+    public LayerTensor? Tensor(TensorRole role) => Tensors.FirstOrDefault(tensor => tensor.Role == role);
+
+    /// <summary>The same layer with another operation.</summary>
+    public Layer With(Operation other) => new(name, other, inputs);
+}

@@ -1,0 +1,45 @@
+namespace Cifar10Ps.Networks;
+
+/// <summary>What a tensor does in its layer.</summary>
+internal enum TensorRole
+{
+    /// <summary>Weight of a convolution: [output channels, input channels / groups, height, width].</summary>
+    ConvolutionWeight,
+
+    /// <summary>Bias of a convolution: [output channels].</summary>
+    ConvolutionBias,
+
+    /// <summary>What batch norm multiplies by: [channels].</summary>
+    NormScale,
+
+    /// <summary>What batch norm adds: [channels].</summary>
+    NormShift,
+
+    /// <summary>Running mean of batch norm, which is gathered, not learned: [channels].</summary>
+    NormMean,
+
+    /// <summary>Running variance of batch norm, which is gathered, not learned: [channels].</summary>
+    NormVariance,
+
+    /// <summary>Weight of a linear layer: [outputs, inputs].</summary>
+    LinearWeight,
+
+    /// <summary>Bias of a linear layer: [outputs].</summary>
+    LinearBias,
+}
+
+/// <summary>A tensor of a layer.</summary>
+/// <param name="Name">Name in the state dict, as PyTorch gives it: the layer's and its own, <c>layer1.0.conv1.weight</c>.</param>
+/// <param name="Role">What it does in its layer.</param>
+/// <param name="Shape">Sizes of its dimensions.</param>
+internal sealed record LayerTensor(string Name, TensorRole Role, int[] Shape)
+{
+    /// <summary>Number of values.</summary>
+    public int Length { get; } = Shape.Aggregate(1, (product, size) => checked(product * size));
+
+    /// <summary>Whether an optimizer changes it.</summary>
+    public bool IsLearned => Role is not (TensorRole.NormMean or TensorRole.NormVariance);
+
+    /// <summary>Whether it is a matrix or a kernel, which weight decay applies to.</summary>
+    public bool IsWeight => Role is TensorRole.ConvolutionWeight or TensorRole.LinearWeight;
+}

@@ -1,0 +1,157 @@
+using System.Globalization;
+using Cifar10Ps.Data;
+using SkiaSharp;
+
+namespace Cifar10Ps.Reporting;
+
+/// <summary>A contact sheet of predictions: each image with the guess, its confidence, whether it is right, and the truth.</summary>
+internal static class PredictionSheet
+{
+    /// <summary>Most predictions of one sheet.</summary>
+    public const int MaximumCount = 400;
+
+    private const int Tile = 128, Gap = 18, LineHeight = 18, HeaderHeight = 68;
+    private const float Type = 13;
+
+    /// <summary>Draws predictions.</summary>
+    /// <param name="predictions">The predictions.</param>
+    /// <param name="count">At most how many to show.</param>
+    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes, in the order in which they come.</param>
+    /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>.</exception>
+    public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
+    {
+        if (predictions.Count == 0)
+            throw new EngineException("NoPredictions", ErrorKind.InvalidArgument, "There is no prediction to show. Pipe those of Invoke-Inference.");
+        if (topLosses && predictions.All(prediction => prediction.Loss is null))
+            throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
+                "No prediction knows the truth, so that none has a loss. -TopLosses is for images of a data set; leave it away for picture files.");
+        Prediction[] shown = topLosses
+            ? [.. predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss).Take(count)]
+            : Sample(predictions, count, p => p.LabelName ?? p.Class);
+
+        int columns = shown.Length <= 4 ? shown.Length : Math.Min(8, (int)Math.Ceiling(Math.Sqrt(1.6 * shown.Length)));
+        int rows = (shown.Length + columns - 1) / columns, lines = shown.Any(p => p.Label is not null) ? 3 : 2;
+        int pitchX = Tile + Gap, pitchY = Tile + lines * LineHeight + Gap;
+        (string title, string result) = Describe(predictions, shown.Length, topLosses);
+        int width = Math.Max(columns * pitchX + Gap, (int)Math.Max(PictureText.Measure(title, 16, bold: true), PictureText.Measure(result, Type + 1)) + 2 * Gap + 2);
+        return new Picture(width, HeaderHeight + rows * pitchY, canvas =>
+        {
+            PictureText.Draw(canvas, title, Gap, 30, 16, Palette.Ink, bold: true);
+            PictureText.Draw(canvas, result, Gap, 51, Type + 1, Palette.Faint);
+            for (int i = 0; i < shown.Length; i++)
+            {
+                canvas.Save();
+                canvas.Translate(Gap + i % columns * pitchX, HeaderHeight + i / columns * pitchY);
+                DrawTile(canvas, shown[i]);
+                canvas.Restore();
+            }
+        });
+    }
+
+    /// <summary>Some of many: of each class the first ones, the same number as far as there are as many, in the order in which they come.</summary>
+    /// <param name="items">All.</param>
+    /// <param name="count">At most how many to take.</param>
+    /// <param name="classOf">The class of each.</param>
+    public static T[] Sample<T>(IReadOnlyList<T> items, int count, Func<T, string> classOf)
+    {
+        Dictionary<string, int> seen = [];
+        return
+        [
+            .. items.Select((item, index) => (Item: item, Index: index, Turn: seen[classOf(item)] = seen.GetValueOrDefault(classOf(item)) + 1))
+                .OrderBy(entry => entry.Turn).ThenBy(entry => entry.Index).Take(count).OrderBy(entry => entry.Index).Select(entry => entry.Item),
+        ];
+    }
+
+    private static (string Title, string Result) Describe(IReadOnlyList<Prediction> predictions, int shown, bool topLosses)
+    {
+        CultureInfo culture = CultureInfo.CurrentCulture;
+        int known = predictions.Count(p => p.IsCorrect is not null), right = predictions.Count(p => p.IsCorrect == true);
+        string images = predictions.Count == 1 ? "image" : "images";
+        string all = string.Create(culture, $"{predictions.Count:N0} {images}");
+        string title = topLosses ? string.Create(culture, $"The {shown:N0} largest losses of {all}")
+            : shown < predictions.Count ? string.Create(culture, $"{shown:N0} of {all}, sampled over the classes") : all;
+        return (title, known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
+    }
+
+    private static void DrawTile(SKCanvas canvas, Prediction prediction)
+    {
+        using (SKImage image = ToImage(prediction))
+        {
+            float scale = (float)Tile / Math.Max(image.Width, image.Height), width = scale * image.Width, height = scale * image.Height;
+            canvas.DrawImage(image, SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height), new SKSamplingOptions(SKCubicResampler.Mitchell), null);
+        }
+
+        SKColor color = prediction.IsCorrect switch { true => Palette.Right, false => Palette.Wrong, null => Palette.Faint };
+        using (SKPaint frame = new() { Color = color, IsStroke = true, StrokeWidth = prediction.IsCorrect == false ? 4 : 1.5f })
+            canvas.DrawRect(0, 0, Tile, Tile, frame);
+        if (prediction.IsCorrect is bool right)
+            DrawMark(canvas, right, color);
+
+        CultureInfo culture = CultureInfo.CurrentCulture;
+        string confidence = prediction.Confidence.ToString("P1", culture);
+        float y = Tile + LineHeight;
+        PictureText.Draw(canvas, confidence, Tile, y, Type, color, SKTextAlign.Right);
+        DrawFitted(canvas, prediction.Class, y, color, bold: true, Tile - PictureText.Measure(confidence, Type) - 6);
+        string loss = prediction.Loss is double value ? string.Create(culture, $"loss {value:F2}") : "";
+        if (prediction.LabelName is not null)
+            DrawFitted(canvas, $"truth: {prediction.LabelName}", y += LineHeight, Palette.Ink);
+        y += LineHeight;
+        PictureText.Draw(canvas, loss, Tile, y, Type, Palette.Faint, SKTextAlign.Right);
+        DrawFitted(canvas, prediction.Path is string path ? Path.GetFileName(path) : $"#{prediction.Index}", y, Palette.Faint, width: Tile - PictureText.Measure(loss, Type) - 6);
+    }
+
+    private static void DrawFitted(SKCanvas canvas, string text, float baseline, SKColor color, bool bold = false, float width = Tile) =>
+        PictureText.Draw(canvas, PictureText.Fit(text, width, Type, bold), 0, baseline, Type, color, bold: bold);
+
+    /// <summary>A tick or a cross in the upper right corner.</summary>
+    private static void DrawMark(SKCanvas canvas, bool right, SKColor color)
+    {
+        const float X = Tile - 14, Y = 14, R = 4;
+        using SKPaint disc = new() { Color = color, IsAntialias = true };
+        canvas.DrawCircle(X, Y, 11, disc);
+        using SKPaint pen = new() { Color = SKColors.White, IsStroke = true, StrokeWidth = 2.5f, StrokeCap = SKStrokeCap.Round, IsAntialias = true };
+        if (right)
+        {
+            canvas.DrawLine(X - 5, Y, X - 1.5f, Y + R, pen);
+            canvas.DrawLine(X - 1.5f, Y + R, X + 5, Y - R, pen);
+        }
+        else
+        {
+            canvas.DrawLine(X - R, Y - R, X + R, Y + R, pen);
+            canvas.DrawLine(X - R, Y + R, X + R, Y - R, pen);
+        }
+    }
+
+    /// <summary>The picture file, which is finer; where it is gone, and for a data set, what the network saw.</summary>
+    private static SKImage ToImage(Prediction prediction)
+    {
+        const int Side = Tile * Picture.Scale;
+        if (prediction.Path is string path)
+        {
+            try
+            {
+                return ToImage(ImageFile.Read(path, Side, Side), Side, Side);
+            }
+            catch (EngineException)
+            {
+                // Moved or changed since: as below.
+            }
+        }
+
+        return ToImage(prediction.Image.Pixels.Span, prediction.Image.Width, prediction.Image.Height);
+    }
+
+    private static SKImage ToImage(ReadOnlySpan<byte> planes, int width, int height)
+    {
+        int plane = width * height;
+        byte[] rgba = new byte[4 * plane];
+        for (int i = 0; i < plane; i++)
+        {
+            for (int c = 0; c < 3; c++)
+                rgba[4 * i + c] = planes[c * plane + i];
+            rgba[4 * i + 3] = byte.MaxValue;
+        }
+
+        return SKImage.FromPixelCopy(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque), rgba);
+    }
+}

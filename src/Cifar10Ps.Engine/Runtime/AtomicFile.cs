@@ -1,0 +1,96 @@
+using System.Text.RegularExpressions;
+
+namespace Cifar10Ps.Runtime;
+
+/// <summary>
+/// Replaces files, never edits them: write beside, flush to disk, rename. Whatever happens, the old or the new content is there, whole.
+/// </summary>
+internal static partial class AtomicFile
+{
+    /// <summary>
+    /// Writes a file; its folder is created where it is missing. A symbolic link stays, and the file that it leads to is written.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>; the old content is untouched.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        RegularFile.Require(path);
+        string half = "";
+        try
+        {
+            bool isLink = new FileInfo(path).LinkTarget is not null;
+            string target = isLink ? File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName : Path.GetFullPath(path);
+            string folder = Path.GetDirectoryName(target)!;
+            Directory.CreateDirectory(folder);
+            // Short, since the name of the file itself may be as long as the file system allows.
+            half = Path.Combine(folder, $"cifar10ps-{Path.GetRandomFileName()}.tmp");
+            // Open, and so locked, until it has its name: it cannot be mistaken for what a dead process left.
+            using FileStream stream = new(half, FileMode.CreateNew, FileAccess.Write, FileShare.Delete);
+            KeepMode(target, half);
+            write(stream);
+            stream.Flush(flushToDisk: true);
+            Replace(target, half);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
+                $"'{path}' cannot be written: {e.Message} Check the folder, its permissions and the free space.", e);
+        }
+        finally
+        {
+            if (File.Exists(half))
+                File.Delete(half);
+        }
+    }
+
+    /// <summary>Removes the half-written files that dead processes left in a folder.</summary>
+    public static void RemoveAbandoned(string folder)
+    {
+        foreach (string file in Directory.GetFiles(folder).Where(file => HalfName().IsMatch(Path.GetFileName(file))))
+        {
+            try
+            {
+                RegularFile.Require(file);
+                // A file that is being written is locked by its writer.
+                new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
+                File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or EngineException)
+            {
+                // It is not ours to remove, or is gone already.
+            }
+        }
+    }
+
+    /// <summary>On Windows a file is not replaced while another program reads it, unless that shares deletion as we do: mostly a moment.</summary>
+    private static void Replace(string target, string half)
+    {
+        for (int tries = 1; ; tries++)
+        {
+            try
+            {
+                File.Move(half, target, overwrite: true);
+                return;
+            }
+            catch (Exception e) when (OperatingSystem.IsWindows() && tries < 40 && e is (IOException or UnauthorizedAccessException))
+            {
+                Thread.Sleep(50);
+            }
+        }
+    }
+
+    private static void KeepMode(string from, string to)
+    {
+        if (OperatingSystem.IsWindows() || !File.Exists(from))
+            return;
+        UnixFileMode mode = File.GetUnixFileMode(from);
+        // Some file systems have one mode for all files, and refuse to set any.
+        if (mode != File.GetUnixFileMode(to))
+            File.SetUnixFileMode(to, mode);
+    }
+
+    // Also as earlier versions named them, after the file, the process and the thread.
+    [GeneratedRegex(@"^(cifar10ps-([a-z0-9]{8}\.[a-z0-9]{3}|probe)|(checkpoint-.*\.safetensors|model\.safetensors|log|probe-\d+)\.\d+-\d+)\.tmp$")]
+    private static partial Regex HalfName();
+}

@@ -1,0 +1,29 @@
+namespace Cifar10Ps.Runtime;
+
+/// <summary>Memory that is asked for before it is taken, so that too much is an error and not the end of the process.</summary>
+internal static class MachineMemory
+{
+    /// <summary>Memory in bytes that nothing uses, within the limit of the process's container, if it has one.</summary>
+    public static long Available
+    {
+        get
+        {
+            // What is used by all processes is noted by a collection.
+            GC.Collect(0);
+            GCMemoryInfo info = GC.GetGCMemoryInfo();
+            return info.TotalAvailableMemoryBytes - info.MemoryLoadBytes;
+        }
+    }
+
+    /// <summary>Refuses what does not fit.</summary>
+    /// <param name="bytes">An estimate of what it takes.</param>
+    /// <param name="what">What takes it.</param>
+    /// <param name="advice">A sentence about what to do instead.</param>
+    /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
+    public static void Require(long bytes, string what, string advice)
+    {
+        if (Available is long available && bytes > available)
+            throw new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable,
+                $"{what} would take about {bytes / 1e9:F1} GB of memory, but {Math.Max(available, 0) / 1e9:F1} GB are free. {advice}");
+    }
+}

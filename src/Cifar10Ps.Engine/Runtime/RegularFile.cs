@@ -1,0 +1,62 @@
+using System.Runtime.InteropServices;
+
+namespace Cifar10Ps.Runtime;
+
+/// <summary>
+/// Opens files that hold content. Reading from a pipe, a socket or a device may wait or go on for ever, and merely opening a pipe does,
+/// where no cancellation reaches it: so they are refused before they are opened.
+/// </summary>
+internal static partial class RegularFile
+{
+    /// <summary>Opens an existing file for reading; it may be replaced or deleted meanwhile.</summary>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>.</exception>
+    /// <exception cref="IOException">It does not exist, or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    public static FileStream OpenRead(string path)
+    {
+        Require(path);
+        FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        if (stream.CanSeek)
+            return stream;
+        stream.Dispose();
+        throw Refused(path, "a pipe or a device");
+    }
+
+    /// <summary>Refuses what exists and is not a regular file, or a symbolic link to one.</summary>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>.</exception>
+    public static void Require(string path)
+    {
+        if (OtherKind(path) is string kind)
+            throw Refused(path, kind);
+    }
+
+    private static EngineException Refused(string path, string kind) =>
+        new("NotARegularFile", ErrorKind.InvalidArgument, $"'{path}' is {kind}, not a file with content. Name a regular file.");
+
+    /// <summary>What a path leads to; null: a regular file or nothing.</summary>
+    private static string? OtherKind(string path)
+    {
+        if (Directory.Exists(path))
+            return "a folder";
+        if (OperatingSystem.IsWindows() || Stat(path, out FileStatus status) != 0)
+            return null;
+        return (status.Mode & 0xf000) switch
+        {
+            0x1000 => "a pipe (FIFO)",
+            0x2000 or 0x6000 => "a device",
+            0xc000 => "a socket",
+            _ => null,
+        };
+    }
+
+    // .NET offers no file types. Its own native library has the same structure and constants on every Unix, unlike stat of libc.
+    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Stat(string path, out FileStatus status);
+
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct FileStatus
+    {
+        [FieldOffset(4)]
+        public int Mode;
+    }
+}

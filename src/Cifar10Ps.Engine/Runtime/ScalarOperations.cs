@@ -1,0 +1,70 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Runtime;
+
+/// <summary>
+/// Arithmetic with a number, in place unless it says otherwise. TorchSharp turns a number into an object whose finaliser may free it while libtorch
+/// still reads it; here it is held until the operation is done.
+/// </summary>
+internal static class ScalarOperations
+{
+    /// <summary>target · factor.</summary>
+    public static Tensor MultiplyBy(this Tensor target, double factor)
+    {
+        using Scalar held = factor;
+        return target.mul_(held);
+    }
+
+    /// <summary>target / divisor.</summary>
+    public static Tensor DivideBy(this Tensor target, double divisor)
+    {
+        using Scalar held = divisor;
+        return target.div_(held);
+    }
+
+    /// <summary>target + number.</summary>
+    public static Tensor AddNumber(this Tensor target, double number)
+    {
+        using Scalar held = number;
+        return target.add_(held);
+    }
+
+    /// <summary>target + values. TorchSharp's own makes a number of the factor 1.</summary>
+    public static Tensor AddTensor(this Tensor target, Tensor values) => target.AddScaled(values, 1);
+
+    /// <summary>a + b, in memory of its own.</summary>
+    public static Tensor PlusTensor(this Tensor a, Tensor b)
+    {
+        using Scalar held = 1;
+        return a.add(b, held);
+    }
+
+    /// <summary>min(values, maximum), in memory of its own.</summary>
+    public static Tensor ClampMaximum(this Tensor values, double maximum)
+    {
+        using Scalar held = maximum;
+        return values.clamp_max(held);
+    }
+
+    /// <summary>target + values · factor.</summary>
+    public static Tensor AddScaled(this Tensor target, Tensor values, double factor)
+    {
+        using Scalar held = factor;
+        return target.add_(values, held);
+    }
+
+    /// <summary>target + a · b · factor.</summary>
+    public static Tensor AddProduct(this Tensor target, Tensor a, Tensor b, double factor)
+    {
+        using Scalar held = factor;
+        return target.addcmul_(a, b, held);
+    }
+
+    /// <summary>target + a / b · factor.</summary>
+    public static Tensor AddQuotient(this Tensor target, Tensor a, Tensor b, double factor)
+    {
+        using Scalar held = factor;
+        return target.addcdiv_(a, b, held);
+    }
+}

@@ -1,0 +1,48 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Base class of cmdlets that make a member of a family of networks, from new weights or from trained ones.</summary>
+public abstract class NewFamilyMemberCommand : NewNetworkCommand
+{
+    /// <summary>A trained model to go on from: its weights, but for the last layer where the classes are others, and its preprocessing.</summary>
+    [Parameter(ValueFromPipeline = true)]
+    [ModelTransformation]
+    [ValidateNotNull]
+    public ImageClassifier? InitialWeights { get; set; }
+
+    /// <summary>The networks that the given parameters allow, the one to make first; none: any network is allowed.</summary>
+    /// <param name="classes">Number of classes.</param>
+    private protected abstract IEnumerable<Network> Allowed(int classes);
+
+    /// <summary>The network to make of new weights, and the width and height of its images.</summary>
+    /// <param name="classes">Number of classes.</param>
+    private protected abstract (Network Network, int ImageSize) Wanted(int classes);
+
+    /// <inheritdoc/>
+    protected sealed override void OnProcess()
+    {
+        if (InitialWeights is null)
+        {
+            string[] names = ClassNames();
+            ImageClassifier.CheckClasses(names);
+            (Network network, int imageSize) = Wanted(names.Length);
+            WriteObject(ImageClassifier.Create(network, names, Seed, imageSize));
+            return;
+        }
+
+        try
+        {
+            Network found = InitialWeights.Network;
+            Network[] allowed = [.. Allowed(found.ClassCount)];
+            if (allowed.Length > 0 && !allowed.Any(found.HasSameLayers))
+                throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
+                    $"The initial weights are those of a {found}, not of a {allowed[0]}. New-ResNet -InitialWeights without other parameters of the network makes one that fits them.");
+            WriteObject(InitialWeights.ForClasses(IsBound(nameof(Classes)) ? ClassNames() : InitialWeights.Classes, Seed));
+        }
+        catch (EngineException e)
+        {
+            WriteError(ToErrorRecord(e, InitialWeights));
+        }
+    }
+}
