@@ -54,12 +54,13 @@ internal static class MamlFile
             : new XElement(Command + "parameterValueGroup", parameter.Values.Select(value => Value(value, isRequired: false, isList: false)))));
 
     /// <summary>Those with a position first; then by name, with the two that all cmdlets share at the end.</summary>
-    private static IEnumerable<CompiledParameter> InListOrder(CompiledCmdlet cmdlet) => cmdlet.Parameters
+    public static IEnumerable<CompiledParameter> InListOrder(CompiledCmdlet cmdlet) => cmdlet.Parameters
         .OrderBy(p => FirstUse(cmdlet, p).Position ?? int.MaxValue)
         .ThenBy(p => p.Aliases switch { ["wi"] => 1, ["cf"] => 2, _ => 0 })
         .ThenBy(p => p.Name, StringComparer.Ordinal);
 
-    private static ParameterUse FirstUse(CompiledCmdlet cmdlet, CompiledParameter parameter) => cmdlet.Sets.Select(parameter.In).First(use => use is not null)!;
+    /// <summary>The place of a parameter in the first parameter set that has it.</summary>
+    public static ParameterUse FirstUse(CompiledCmdlet cmdlet, CompiledParameter parameter) => cmdlet.Sets.Select(parameter.In).First(use => use is not null)!;
 
     private static XElement ToParameter(CmdletHelp help, CompiledParameter parameter) => ToParameter(parameter, FirstUse(help.Cmdlet, parameter),
         Described(help.DescriptionOf(parameter)),

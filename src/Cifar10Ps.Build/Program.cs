@@ -20,11 +20,14 @@ internal static class Program
                 case ["help", string assembly, string references, string folder, string destination]:
                     Replace(destination, MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
                     return 0;
+                case ["pages", string assembly, string references, string folder, string destination]:
+                    WritePages(MarkdownHelp.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))), destination);
+                    return 0;
                 case ["verify", string folder, string platform]:
                     return Verify(folder, Platform.Named(platform));
                 default:
                     throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | verify <folder> <platform> "
-                        + "| help <assembly> <list of references> <folder> <destination>");
+                        + "| help <assembly> <list of references> <folder> <destination> | pages <assembly> <list of references> <folder> <destination folder>");
             }
         }
         catch (InvalidHelpException e)
@@ -38,6 +41,16 @@ internal static class Program
             Console.Error.WriteLine($"Cifar10Ps.Build: error: {e.Message}");
             return 1;
         }
+    }
+
+    /// <summary>Writes the pages of the help, and removes those of cmdlets that are gone.</summary>
+    private static void WritePages(SortedDictionary<string, string> pages, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (string old in Directory.EnumerateFiles(folder, "*.md").Where(file => !pages.ContainsKey(Path.GetFileName(file))))
+            File.Delete(old);
+        foreach ((string name, string page) in pages)
+            Replace(Path.Combine(folder, name), Encoding.UTF8.GetBytes(page));
     }
 
     /// <summary>Says whether the libraries of a module have all that they need.</summary>
