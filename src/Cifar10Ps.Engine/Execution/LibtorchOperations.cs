@@ -51,12 +51,13 @@ internal static class LibtorchOperations
 
     private static Tensor Normalize(BatchNorm norm, Tensor x, Tensor mean, Tensor variance, Tensor scale, Tensor shift, bool training)
     {
-        // libtorch refuses a single value, which is its own mean.
+        // libtorch refuses a single value. It is its own mean, so neither it nor a gradient passes.
         if (training && x.numel() == norm.Channels)
         {
-            mean.copy_(x.detach().flatten());
-            variance.zero_();
-            return F.batch_norm(x, mean, variance, scale, shift, training: false, eps: norm.Epsilon);
+            // As plain memory: autograd refuses to go back through the norms before this one if it sees their common buffer change.
+            x.detach().flatten().to(ScalarType.Float32).bytes.CopyTo(mean.bytes);
+            variance.bytes.Clear();
+            return F.batch_norm(x.PlusTensor(x.neg()), zeros_like(mean), ones_like(variance), scale, shift, training: false, eps: norm.Epsilon);
         }
 
         // A momentum of one makes the running statistics those of this batch.
@@ -71,18 +72,22 @@ internal static class LibtorchOperations
 
     private static Tensor Average(Tensor x, Window window, bool countsPadding)
     {
-        if (window.Padding.IsSymmetric)
+        if (HasOwnBorder(window))
             return F.avg_pool2d(x, Pair(window.Size), Pair(window.Stride), Padding(window), ceil_mode: false, count_include_pad: countsPadding);
         Tensor sums = F.avg_pool2d(Bordered(x, window, 0), Pair(window.Size), Pair(window.Stride), Padding(window));
         // The share of each window that is not border.
         return countsPadding ? sums : sums.div(F.avg_pool2d(Bordered(ones_like(x), window, 0), Pair(window.Size), Pair(window.Stride), Padding(window)));
     }
 
-    /// <summary>The input with its border, where libtorch cannot add it: opposite sides that differ.</summary>
-    private static Tensor Bordered(Tensor x, Window window, double value) => window.Padding is { IsSymmetric: false } border
-        ? F.pad(x, [border.Left, border.Right, border.Top, border.Bottom], value: value) : x;
+    /// <summary>Whether libtorch adds the border itself: opposite sides are equal and, as its pooling demands, at most half a window.</summary>
+    private static bool HasOwnBorder(Window window) =>
+        window.Padding.IsSymmetric && 2 * window.Padding.Top <= window.Size.Height && 2 * window.Padding.Left <= window.Size.Width;
 
-    private static long[] Padding(Window window) => window.Padding.IsSymmetric ? [window.Padding.Top, window.Padding.Left] : [0, 0];
+    /// <summary>The input with its border, where libtorch does not add it.</summary>
+    private static Tensor Bordered(Tensor x, Window window, double value) => !HasOwnBorder(window)
+        ? F.pad(x, [window.Padding.Left, window.Padding.Right, window.Padding.Top, window.Padding.Bottom], value: value) : x;
+
+    private static long[] Padding(Window window) => HasOwnBorder(window) ? [window.Padding.Top, window.Padding.Left] : [0, 0];
 
     private static long[] Pair(Extent extent) => [extent.Height, extent.Width];
 

@@ -33,8 +33,8 @@ internal sealed class SingleImageExecutor : IExecutor
         {
             int input = network.Layers[unit.Layer].Inputs[0];
             FeatureMap x = maps[input];
-            // A shortcut that nothing else needs lies where its sum is wanted.
-            bool inPlace = unit.Shortcut is int only && IsLastUse(only, unit);
+            // A shortcut that nothing else needs lies where its sum is wanted, unless the convolution still reads it.
+            bool inPlace = unit.Shortcut is int only && only != input && IsLastUse(only, unit);
             FeatureMap y = maps[unit.Output] = inPlace ? maps[unit.Shortcut!.Value] : Room(shapes[unit.Output]);
             if (network.Layers[unit.Layer].Operation is ZeroPad)
             {
