@@ -1,3 +1,9 @@
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using Cifar10Ps.Training;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 using static TorchSharp.torch;

@@ -26,7 +26,7 @@ public class OptimizerTests
         using NetworkWeights weights = new(model.Network);
         weights.CopyFrom(model.Weights);
         using WorkerPool pool = new(2);
-        using Optimizer ours = new(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights, pool);
+        using Optimizer ours = Optimizer.Create(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights, pool);
 
         LayerTensor[] learned = [.. model.Network.LearnedTensors];
         Parameter[] parameters = [.. learned.Select(t => nn.Parameter(weights[t.Name].detach().clone()))];
@@ -71,7 +71,7 @@ public class OptimizerTests
         weights.CopyFrom(model.Weights);
         before.CopyFrom(model.Weights);
         using WorkerPool pool = new(2);
-        using Optimizer optimizer = new(Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { Momentum = Momentum }, weights, pool);
+        using Optimizer optimizer = Optimizer.Create(Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { Momentum = Momentum }, weights, pool);
         Tensor gradients = torch.randn(weights.Learned.numel(), generator: new Generator(1));
         Tensor original = gradients.clone();
 

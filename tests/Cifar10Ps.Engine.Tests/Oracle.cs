@@ -1,4 +1,7 @@
 using System.Numerics;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
 using ValuesByName = System.Collections.Generic.Dictionary<string, double[]>;
 
 namespace Cifar10Ps.Tests;

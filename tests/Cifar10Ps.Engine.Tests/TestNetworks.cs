@@ -1,4 +1,8 @@
 using System.Collections.Concurrent;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Tests;
 

@@ -84,8 +84,8 @@ public sealed partial class ArchitectureTests
 
     private static string NamespaceOf(string folder) => $"Cifar10Ps.{Folder(folder)}";
 
-    /// <summary>Operations are a folder of their own for the sake of order.</summary>
-    private static string Folder(string folder) => folder == "Networks.Operations" ? "Networks" : folder;
+    /// <summary>Families and kernels have rules of their own; all other folders in a room are there for the sake of order.</summary>
+    private static string Folder(string folder) => folder is Families or "Execution.Kernels" ? folder : Room(folder);
 
     private static Dictionary<string, string> FindPublicTypes() =>
         SourceFiles().Where(type => type.IsPublic).ToDictionary(type => $"{type.Namespace}.{type.Name}", type => Folder(type.Folder), StringComparer.Ordinal);

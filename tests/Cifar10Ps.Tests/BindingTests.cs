@@ -20,7 +20,6 @@ public sealed class BindingTests
     [InlineData("$data | Start-ModelTraining $model -LabelSmoothing 1", "ParameterArgumentValidationError")]
     [InlineData("$data | Start-ModelTraining $model -Threads 0", "ParameterArgumentValidationError")]
     [InlineData("$data | Start-ModelTraining $model -KeepCheckpoints -1", "ParameterArgumentValidationError")]
-    [InlineData("$data | Start-ModelTraining $model -Device Toaster", "ParameterArgumentValidationError")]
     [InlineData("$data | Start-ModelTraining $model -Optimizer Magic", "CannotConvertArgumentNoMessage")]
     [InlineData("$data | Start-ModelTraining 'resnet'", "ParameterArgumentTransformationError")]
     [InlineData("Start-ModelTraining $model -Dataset $null", "ParameterArgumentValidationError")]

@@ -127,8 +127,7 @@ public sealed partial class HelpTests
     [Fact]
     public void Every_error_id_is_in_the_list_of_the_help_and_no_other()
     {
-        string[] sources = [.. new[] { "Cifar10Ps", "Cifar10Ps.Engine" }.SelectMany(project =>
-            Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", project), "*.cs", SearchOption.AllDirectories)).Select(File.ReadAllText)];
+        string[] sources = [.. new[] { "Cifar10Ps", "Cifar10Ps.Engine" }.SelectMany(Sources)];
         string[] ids = [.. sources.SelectMany(source => ErrorId().Matches(source)).Select(match => match.Groups["id"].Value).Distinct().Order(StringComparer.Ordinal)];
         string topic = File.ReadAllText(Path.Combine(TestEnvironment.Module, "en-US", "about_Cifar10Ps.help.txt"));
         string list = topic[topic.IndexOf("\nERRORS", StringComparison.Ordinal)..topic.IndexOf("\nSEE ALSO", StringComparison.Ordinal)];
@@ -138,6 +137,29 @@ public sealed partial class HelpTests
         Assert.True(ids.Length > 60);
         Assert.Equal(ids, listed);
     }
+
+    /// <summary>The engine knows nothing of the module: what to do in its terms is said by the module, for every error.</summary>
+    [Fact]
+    public void Every_error_of_the_engine_has_advice_and_no_text_of_the_engine_names_a_cmdlet_or_a_parameter()
+    {
+        string[] engine = [.. Sources("Cifar10Ps.Engine")];
+        string advice = File.ReadAllText(Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps", "ErrorAdvice.cs"));
+
+        Assert.Empty(engine.SelectMany(source => ErrorId().Matches(source)).Select(match => match.Groups["id"].Value).Distinct()
+            .Where(id => !advice.Contains($"[\"{id}\"] = ", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.DoesNotContain(engine.SelectMany(source => source.Split('\n')).Where(line => !line.TrimStart().StartsWith('/')).SelectMany(line => Literal().Matches(line)),
+            text => OfTheModule().IsMatch(text.Value));
+    }
+
+    private static IEnumerable<string> Sources(string project) =>
+        Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", project), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText);
+
+    [GeneratedRegex(@"""(\\.|[^""\\])*""")]
+    private static partial Regex Literal();
+
+    // A parameter, or a cmdlet's verb and noun.
+    [GeneratedRegex(@"(^|[\s(\[""'])-[A-Z][A-Za-z]+|\b(Export|Find|Get|Import|Invoke|Measure|New|Receive|Save|Start|Stop|Wait)-[A-Z][a-z]")]
+    private static partial Regex OfTheModule();
 
     [GeneratedRegex("\"(?<id>[A-Z]\\w+)\",\\s*Error(Kind|Category)\\.|\"(?<id>Invalid[A-Z]\\w+)\"[,)]")]
     private static partial Regex ErrorId();

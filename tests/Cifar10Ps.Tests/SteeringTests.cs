@@ -125,7 +125,6 @@ public sealed class SteeringTests : IDisposable
     [InlineData("Start-ModelTraining -ResumeFrom ./result/checkpoint-l", "./result/checkpoint-latest.safetensors")]
     [InlineData("Start-ModelTraining -ResumeFrom it", "'it''s [mine]'", "'it''s [mine]/checkpoint-latest.safetensors'")]
     [InlineData("Get-TrainingHistory it", "'it''s `[mine`]'", "'it''s `[mine`]/checkpoint-latest.safetensors'")]
-    [InlineData("Start-ModelTraining -Device ", "Cpu")]
     [InlineData("Start-ModelTraining -Recipe O", "Original")]
     [InlineData("Export-Model -Format Sa", "Safetensors")]
     public void Tab_completes_what_there_is(string line, params string[] expected)

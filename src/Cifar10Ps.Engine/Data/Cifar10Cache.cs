@@ -75,7 +75,7 @@ public sealed class Cifar10Cache
     {
         if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
             throw new EngineException("InvalidUri", ErrorKind.InvalidArgument,
-                $"'{address}' is no http or https address. For files that are already here use -Path.");
+                $"'{address}' is not an http or https address.");
         try
         {
             Directory.CreateDirectory(_folder);
@@ -91,7 +91,7 @@ public sealed class Cifar10Cache
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EngineException("CacheNotWritable", ErrorKind.WriteError,
-                $"The data set cannot be kept in '{_folder}': {e.Message} Make room or set XDG_CACHE_HOME, or use -Path with files of your own.", e);
+                $"The data set cannot be kept in '{_folder}': {e.Message} Make room, or set XDG_CACHE_HOME.", e);
         }
     }
 
@@ -169,7 +169,7 @@ public sealed class Cifar10Cache
 
         EngineException Failed(string why, Exception? cause) =>
             new("DownloadFailed", ErrorKind.ResourceUnavailable,
-                $"{address} could not be downloaded: {why.TrimEnd('.')}. Try again later, name a mirror with -Uri, use files that you have with -Path, or try -Synthetic.", cause);
+                $"{address} could not be downloaded: {why.TrimEnd('.')}.", cause);
     }
 
     private static int ReadPart(Stream body, byte[] buffer, CancellationToken cancellation)
@@ -197,7 +197,7 @@ public sealed class Cifar10Cache
                 string name = Cifar10Reader.FileNames[i];
                 if (Convert.ToHexStringLower(MD5.HashData(files[name])) != _checksums[i])
                     throw new EngineException("ChecksumMismatch", ErrorKind.InvalidData,
-                        $"'{name}' of the download is not the published file (its MD5 differs). Try again, or another mirror with -Uri.");
+                        $"'{name}' of the download is not the published file (its MD5 differs).");
             }
         }
         catch (EngineException)

@@ -60,7 +60,7 @@ public sealed class ImageFolder
         Picture[] found = [.. folders.SelectMany(folder => Find(folder, cancellation)).OrderBy(picture => picture.Class, StringComparer.Ordinal)
             .ThenBy(picture => picture.Name, StringComparer.Ordinal).ThenBy(picture => picture.Path, StringComparer.Ordinal)];
         RequireClasses(found);
-        MachineMemory.Require(3L * ImageSize * ImageSize * found.Length, $"{found.Length:N0} pictures of {ImageSize} x {ImageSize} pixels", "Take a smaller -ImageSize, or fewer pictures.");
+        MachineMemory.Require(3L * ImageSize * ImageSize * found.Length, $"{found.Length:N0} pictures of {ImageSize} x {ImageSize} pixels");
 
         int done = 0;
         List<Picture> read = [];

@@ -57,10 +57,10 @@ internal static class ChainerFile
     {
         ChainerLayout layout = NetworkFamily.Chainer(model.Network.ClassCount);
         if (!model.Network.HasSameLayers(layout.Network))
-            throw CannotHold($"it is made for a {layout.Network}, and this is a {model.Network}. Make the model with New-ResNet20 -Shortcut ProjectionOnly");
+            throw CannotHold($"it is made for a {layout.Network}, and this is a {model.Network}");
         Preprocessing input = model.Preprocessing;
         if (!input.Mean.SequenceEqual(Preprocessing.None.Mean) || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
-            throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input. Train the model with -Recipe Original");
+            throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input");
 
         List<KeyValuePair<string, Npy>> arrays = [];
         foreach (Layer layer in model.Network.Layers)
@@ -89,7 +89,7 @@ internal static class ChainerFile
         Npz.Write(arrays, path);
 
         EngineException CannotHold(string why) => new("FormatCannotHold", ErrorKind.InvalidArgument,
-            $"A file of the original Chainer program cannot hold this model: {why}, or save it as safetensors.");
+            $"A file of the original Chainer program cannot hold this model: {why}.");
     }
 
     private static double EpsilonOf(ChainerLayout layout, Layer layer) => ((BatchNorm)layout.Network.Layers.First(other => other.Name == layer.Name).Operation).Epsilon;

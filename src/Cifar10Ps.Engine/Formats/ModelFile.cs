@@ -46,7 +46,7 @@ public static partial class ModelFile
     {
         if (includePreprocessing && format != ModelFormat.Onnx)
             throw new EngineException("FormatCannotHold", ErrorKind.InvalidArgument,
-                $"A {format} file holds weights, not the operations of a preprocessing. Write an ONNX graph, or leave -IncludePreprocessing out.");
+                $"A {format} file holds weights, not the operations of a preprocessing. An ONNX graph holds both.");
         ModelSnapshot snapshot = model.Snapshot;
         TensorFile file = new();
         Put(snapshot, file);
@@ -213,7 +213,7 @@ public static partial class ModelFile
         Match formula = Formula().Match(file.Metadata.GetValueOrDefault("preprocess", ""));
         if (!formula.Success && (mean is null || deviation is null))
             throw new EngineException("PreprocessingUnknown", ErrorKind.InvalidData,
-                "does not say how pictures become its input. Give -Mean and -StandardDeviation (of red, green and blue, for pixel values from 0 to 1) as it was trained with; 0,0,0 and 1,1,1 where it was trained on plain pixels.");
+                "does not say how pictures become its input: the mean and standard deviation of the pixels that it was trained with.");
         return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"));
 
         double[] Numbers(string part) =>

@@ -167,5 +167,5 @@ internal static class Safetensors
     private static InvalidDataException Invalid(string why) => new(why);
 
     private static EngineException Invalid(string path, InvalidDataException cause) =>
-        new("InvalidSafetensors", ErrorKind.InvalidData, $"'{path}' is no whole safetensors file: {cause.Message}.", cause);
+        new("InvalidSafetensors", ErrorKind.InvalidData, $"'{path}' is not a complete safetensors file: {cause.Message}.", cause);
 }

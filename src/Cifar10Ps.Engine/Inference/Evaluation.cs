@@ -53,7 +53,7 @@ public sealed class Evaluation
     public static Evaluation Run(Predictor predictor, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation, Action<string>? warn = null)
     {
         if (images.Count == 0)
-            throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate. Pipe a split such as $cifar.Test, or give -Dataset.");
+            throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate.");
         (string[] classes, images) = ClassMatching.ForMeasuring(predictor.Model, images, warn);
         int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
         double loss = 0;

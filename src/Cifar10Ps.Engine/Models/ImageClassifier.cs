@@ -43,7 +43,7 @@ public sealed class ImageClassifier
         CheckClasses(classes);
         ModelSnapshot source = Snapshot;
         if (!source.IsTrained)
-            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so its weights are no start for another. Train it first, or omit -InitialWeights.");
+            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so another cannot start from its weights.");
         bool keepsClassifier = classes.SequenceEqual(source.Classes);
         Network network = keepsClassifier ? source.Network : source.Network.WithClassCount(classes.Length);
         StateDict fresh = Initialization.HeNormal.Create(network, seed), weights = new();
@@ -112,7 +112,7 @@ public sealed class ImageClassifier
     }
 
     private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
-        "This model is being trained. Wait for that training (Wait-Job), stop it (Stop-Job), or train another model.");
+        "This model is being trained.");
 
     /// <summary>Refuses class names that cannot be told apart.</summary>
     internal static void CheckClasses(string[] classes)

@@ -21,10 +21,10 @@ internal static class PredictionSheet
     public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
     {
         if (predictions.Count == 0)
-            throw new EngineException("NoPredictions", ErrorKind.InvalidArgument, "There is no prediction to show. Pipe those of Invoke-Inference.");
+            throw new EngineException("NoPredictions", ErrorKind.InvalidArgument, "There is no prediction to show.");
         if (topLosses && predictions.All(prediction => prediction.Loss is null))
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
-                "No prediction knows the truth, so that none has a loss. -TopLosses is for images of a data set; leave it away for picture files.");
+                "No prediction knows the truth, so that none has a loss.");
         Prediction[] shown = topLosses
             ? [.. predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss).Take(count)]
             : Sample(predictions, count, p => p.LabelName ?? p.Class);

@@ -18,12 +18,11 @@ internal static class MachineMemory
     /// <summary>Refuses what does not fit.</summary>
     /// <param name="bytes">An estimate of what it takes.</param>
     /// <param name="what">What takes it.</param>
-    /// <param name="advice">A sentence about what to do instead.</param>
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
-    public static void Require(long bytes, string what, string advice)
+    public static void Require(long bytes, string what)
     {
         if (Available is long available && bytes > available)
             throw new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable,
-                $"{what} would take about {bytes / 1e9:F1} GB of memory, but {Math.Max(available, 0) / 1e9:F1} GB are free. {advice}");
+                $"{what} would take about {bytes / 1e9:F1} GB of memory, but {Math.Max(available, 0) / 1e9:F1} GB are free.");
     }
 }

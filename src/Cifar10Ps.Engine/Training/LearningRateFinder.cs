@@ -1,5 +1,4 @@
 using System.Globalization;
-using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
@@ -28,7 +27,7 @@ public static class LearningRateFinder
     /// <param name="highest">Last learning rate; above the first one.</param>
     /// <param name="steps">Number of steps, at least 2.</param>
     /// <param name="threads">Number of workers; null: one for each processor. It does not change the result.</param>
-    /// <param name="progress">Told after each step, on the caller's thread; null: nobody.</param>
+    /// <param name="progress">Receives each step, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the test after the step that is being done.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
@@ -42,10 +41,7 @@ public static class LearningRateFinder
         start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using NetworkWeights weights = new(start.Network);
-        weights.CopyFrom(start.Weights);
-        using Optimizer optimizer = new(options, weights, pool);
-        using ShardedBatch batch = new(pool, start, weights, options);
+        using TrainingStep trainingStep = new(pool, start, options);
 
         List<LearningRatePoint> points = [];
         bool diverged = false;
@@ -57,7 +53,7 @@ public static class LearningRateFinder
             NativeWork.Ending.ThrowIfCancellationRequested();
             int step = points.Count;
             double rate = lowest * Math.Pow(highest / lowest, (double)step / (steps - 1));
-            (Tensor gradients, double lossSum, _) = batch.Compute(images, epoch, plan.WeightOf(images.Length));
+            (Tensor gradients, double lossSum, _) = trainingStep.Compute(images, epoch, plan.WeightOf(images.Length));
             double loss = lossSum / images.Length;
             if (diverged = !double.IsFinite(loss))
                 break;
@@ -67,11 +63,11 @@ public static class LearningRateFinder
             progress?.Invoke(points[^1]);
             if (diverged = points[^1].SmoothedLoss > Divergence * points.Min(point => point.SmoothedLoss))
                 break;
-            optimizer.Step(gradients, rate, step + 1);
+            trainingStep.Update(gradients, rate, step + 1);
         }
 
         if (points.Count == 0)
-            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument, "The loss is no number from the start: the model has weights that cannot be trained. Take another model.");
+            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument, "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Take another model.");
         return new LearningRateRange(points, diverged);
     }
 

@@ -94,7 +94,7 @@ public sealed partial class OutputDirectory
         catch (IOException e)
         {
             throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
-                $"Another run is writing to '{Path}' at this moment: {e.Message} Wait for its end, or take another -OutputDirectory.", e);
+                $"Another run is writing to '{Path}' at this moment: {e.Message}", e);
         }
         catch (Exception e) when (e is EngineException or UnauthorizedAccessException)
         {

@@ -1,12 +1,8 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Runtime.InteropServices;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
-using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps;
@@ -29,21 +25,16 @@ public sealed class Trainer
     private bool _isUnsound;
 
     /// <summary>Prepares a run.</summary>
-    /// <param name="model">The model; it is as it was until the run has all that it needs.</param>
+    /// <param name="model">The model; it is as it was until the run has all that it needs. Null: a new object.</param>
     /// <param name="start">What the run begins with.</param>
-    /// <param name="data">The data, with the labels of the model's classes.</param>
-    /// <param name="state">The state of the run.</param>
-    /// <param name="moments">What the optimizer goes on with; null: a new run.</param>
-    private Trainer(ImageClassifier model, ModelSnapshot start, ImageDataset data, TrainingState state, IReadOnlyDictionary<string, StateDict>? moments)
+    private Trainer(ImageClassifier? model, RunStart start)
     {
-        _model = model;
-        _found = model.Snapshot;
-        _start = start;
-        _state = state;
-        _moments = moments;
-        (_train, _validation) = Parts(data, state.Options.ValidationCount);
-        _plan = new EpochPlan(_train.Count, state.Options);
-        (_earlierEpochs, _earlierSteps) = (start.TrainedEpochs - state.History.Count, start.TrainedSteps - state.Step);
+        (_start, ImageDataset data, _state, _moments) = start;
+        _model = model ?? new ImageClassifier(_start);
+        _found = _model.Snapshot;
+        (_train, _validation) = HoldOut.Split(data, _state.Options.ValidationCount);
+        _plan = new EpochPlan(_train.Count, _state.Options);
+        (_earlierEpochs, _earlierSteps) = (_start.TrainedEpochs - _state.History.Count, _start.TrainedSteps - _state.Step);
     }
 
     /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
@@ -80,22 +71,8 @@ public sealed class Trainer
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
-    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null, Action<string>? warn = null)
-    {
-        model.CheckNotInTraining();
-        (ModelSnapshot named, ImageDataset matched) = ClassMatching.ForTraining(model.Snapshot, data, warn);
-        TrainingState state = new()
-        {
-            Options = options with { Precision = Precisions.Resolve(options.Precision) },
-            TrainCount = data.Train.Count,
-            DataFingerprint = output is null ? null : data.Fingerprint,
-        };
-        return new Trainer(model, Recipes.Prepare(named, options.Recipe, data.Train), matched, state, null)
-        {
-            Output = output,
-            Threads = threads ?? WorkerPool.DefaultCount,
-        };
-    }
+    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null, Action<string>? warn = null) =>
+        new(model, RunStart.New(model, data, options, output is not null, warn)) { Output = output, Threads = threads ?? WorkerPool.DefaultCount };
 
     /// <summary>A run that goes on from a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run: its latest one, or the newest that is not damaged.</param>
@@ -109,33 +86,9 @@ public sealed class Trainer
     /// <c>CheckpointNotFound</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>,
     /// <c>ClassMismatch</c>, <c>ModelInTraining</c>.
     /// </exception>
-    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null, int? threads = null,
-        Action<string>? warn = null)
-    {
-        Checkpoint checkpoint = CheckpointFinder.Load(path, warn);
-        (ModelSnapshot start, ImageDataset matched) = ClassMatching.ForTraining(checkpoint.Model, data, warn);
-        TrainingOptions saved = checkpoint.State.Options, wanted = change(saved);
-        if (wanted.Precision == Precision.Auto)
-            wanted = wanted with { Precision = saved.Precision };
-        if (wanted with { Epochs = saved.Epochs } != saved)
-            throw Mismatch($"it has {Differences(saved, wanted)}");
-        if (checkpoint.State.TrainCount != data.Train.Count)
-            throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
-        if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
-            throw Mismatch("it was trained or validated on other images, or in another order");
-        if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
-            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}{(model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : "")}");
-        model?.CheckNotInTraining();
-        return new Trainer(model ?? new ImageClassifier(start), start, matched,
-            checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments)
-        {
-            Output = output,
-            Threads = threads ?? WorkerPool.DefaultCount,
-        };
-
-        EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
-            $"The checkpoint '{path}' is of another run: {why}. Start a new run, or go on with what that run had.");
-    }
+    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null,
+        int? threads = null, Action<string>? warn = null) =>
+        new(model, RunStart.Resume(path, model, data, change, warn)) { Output = output, Threads = threads ?? WorkerPool.DefaultCount };
 
     /// <summary>The model in training.</summary>
     public ImageClassifier Model => _model;
@@ -151,7 +104,7 @@ public sealed class Trainer
     /// Leaving the loop early, an exception of <paramref name="progress"/> and cancellation all stop the run within a step;
     /// with an output directory its state is kept and can be resumed to the last bit.
     /// </summary>
-    /// <param name="progress">Told after every step and every portion of the validation, on the caller's thread; null: nobody.</param>
+    /// <param name="progress">Receives where the run stands after every step and every portion of the validation, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
     /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
@@ -183,17 +136,13 @@ public sealed class Trainer
             TrainingMemory.Require(_start, Options, Threads);
             using IDisposable? claim = Output?.Claim();
             using WorkerPool pool = new(Threads);
-            using NetworkWeights weights = new(_start.Network);
-            using Optimizer optimizer = new(Options, weights, pool);
-            using ShardedBatch batch = new(pool, _start, weights, Options);
-            weights.CopyFrom(_start.Weights);
-            LoadMoments(optimizer);
+            using TrainingStep step = new(pool, _start, Options, _moments);
             Output?.Begin();
             // All that can refuse has agreed.
             _model.Snapshot = _start;
             // A process that ended while it kept this epoch may have kept a part of its files.
             if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
-                Output?.SaveEpoch(ToCheckpoint(optimizer));
+                Output?.SaveEpoch(ToCheckpoint(step));
             bool isWhole = true;
             long start = _started = Stopwatch.GetTimestamp();
             // A run that had lost patience before it was resumed has none now.
@@ -203,15 +152,15 @@ public sealed class Trainer
                 while (!IsComplete && StopReason is null)
                 {
                     isWhole = false;
-                    if (!TrainEpoch(weights, optimizer, batch, start, progress, cancellation))
+                    if (!TrainEpoch(step, start, progress, cancellation))
                         yield break;
-                    ModelSnapshot trained = ToSnapshot(weights);
+                    ModelSnapshot trained = ToSnapshot(step);
                     Evaluation? evaluation = Validate(trained, pool, progress, cancellation);
                     EpochReport report = Report(evaluation);
                     _state.History.Add(report);
                     (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
                     _model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
-                    Output?.SaveEpoch(ToCheckpoint(optimizer));
+                    Output?.SaveEpoch(ToCheckpoint(step));
                     isWhole = true;
                     Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
                     yield return report with { Run = Output?.Path };
@@ -220,13 +169,13 @@ public sealed class Trainer
 
                 // Why it stopped belongs into its history.
                 if (StopReason is not null && _state.Step > 0)
-                    Output?.SaveInterrupted(ToCheckpoint(optimizer));
+                    Output?.SaveInterrupted(ToCheckpoint(step));
                 Output?.SaveModel(_model);
             }
             finally
             {
                 if (!isWhole)
-                    KeepInterrupted(weights, optimizer);
+                    KeepInterrupted(step);
             }
         }
         finally
@@ -237,7 +186,7 @@ public sealed class Trainer
 
     /// <summary>Trains what is left of an epoch.</summary>
     /// <returns>Whether it is done; if not, the time is up.</returns>
-    private bool TrainEpoch(NetworkWeights weights, Optimizer optimizer, ShardedBatch batch, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private bool TrainEpoch(TrainingStep step, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
         int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(_train.Count);
@@ -254,12 +203,11 @@ public sealed class Trainer
             long start = Stopwatch.GetTimestamp();
             _isUnsound = true;
             LabeledImage[] images = [.. order[_state.EpochImages.._plan.EndOfBatch(_state.EpochImages)].Select(i => _train[i])];
-            (Tensor gradients, double lossSum, int correct) = batch.Compute(images, epoch, _plan.WeightOf(images.Length));
+            (Tensor gradients, double lossSum, int correct) = step.Compute(images, epoch, _plan.WeightOf(images.Length));
             if (!double.IsFinite(lossSum))
                 throw Diverged();
-            optimizer.Step(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
-
-            if (!IsFinite(weights, optimizer))
+            step.Update(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
+            if (!step.IsFinite)
                 throw Diverged();
 
             _state.Step++;
@@ -311,26 +259,10 @@ public sealed class Trainer
         Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
     };
 
-    /// <summary>The reason to stop after the epochs so far, if there is one.</summary>
-    private string? EarlyStop()
-    {
-        double[] accuracies = [.. _state.History.Select(report => report.ValidationAccuracy).OfType<double>()];
-        int sinceBest = accuracies.Length - 1 - Array.IndexOf(accuracies, accuracies.DefaultIfEmpty().Max());
-        return EarlyStoppingPatience > 0 && accuracies.Length > 0 && sinceBest >= EarlyStoppingPatience && !IsComplete
-            ? string.Create(CultureInfo.InvariantCulture, $"No better validation accuracy than {accuracies.Max():P2} in {sinceBest} validations, up to epoch {_state.History.Count}.")
-            : null;
-    }
-
-    /// <summary>Whether all values of the run are numbers still: infinity and NaN survive a sum.</summary>
-    private static bool IsFinite(NetworkWeights weights, Optimizer optimizer)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        return optimizer.Moments.Values.Append(weights.Learned).Append(weights.Statistics)
-            .All(values => float.IsFinite(MemoryMarshal.Read<float>(values.sum().bytes)));
-    }
+    private string? EarlyStop() => IsComplete ? null : EarlyStopping.Reason(_state.History, EarlyStoppingPatience);
 
     private EngineException Diverged() => new("TrainingDiverged", ErrorKind.InvalidArgument,
-        $"Loss or weights are no longer numbers in epoch {_state.Epoch}, after {_state.Step} steps. Lower -LearningRate, or take another recipe. "
+        $"Loss or weights became infinite or NaN in epoch {_state.Epoch}, after {_state.Step} steps. "
         + (Output is not null && File.Exists(Output.LatestCheckpoint) ? $"'{Output.LatestCheckpoint}' is the last good checkpoint."
             : "The model has its last good weights."));
 
@@ -350,73 +282,36 @@ public sealed class Trainer
     }
 
     /// <summary>Keeps the state of a run that is left within an epoch, unless it was left within a step, or has diverged.</summary>
-    private void KeepInterrupted(NetworkWeights weights, Optimizer optimizer)
+    private void KeepInterrupted(TrainingStep step)
     {
         if (_isUnsound)
             return;
-        _model.Snapshot = ToSnapshot(weights);
+        _model.Snapshot = ToSnapshot(step);
         if (Output is null || _state.Step == 0)
             return;
-        Output.SaveInterrupted(ToCheckpoint(optimizer));
+        Output.SaveInterrupted(ToCheckpoint(step));
     }
 
     /// <summary>The model with the weights as they are now.</summary>
-    private ModelSnapshot ToSnapshot(NetworkWeights weights) => _start with
+    private ModelSnapshot ToSnapshot(TrainingStep step) => _start with
     {
-        Weights = weights.ToStateDict(),
+        Weights = step.ToStateDict(),
         TrainedEpochs = _earlierEpochs + _state.History.Count,
         TrainedSteps = _earlierSteps + _state.Step,
     };
 
-    private Checkpoint ToCheckpoint(Optimizer optimizer) => new()
+    private Checkpoint ToCheckpoint(TrainingStep step) => new()
     {
         Model = _model.Snapshot,
         State = _state,
-        Moments = optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value)),
+        Moments = step.ToMoments(),
     };
-
-    private StateDict Split(Tensor flat)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        StateDict values = new();
-        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Network, flat))
-            values[tensor.Name] = NetworkWeights.CopyOut(view);
-        return values;
-    }
-
-    private void LoadMoments(Optimizer optimizer)
-    {
-        if (_moments is null)
-            return;
-        using DisposeScope scope = NewDisposeScope();
-        foreach ((string name, StateDict values) in _moments)
-            foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_start.Network, optimizer.Moments[name]))
-                NetworkWeights.CopyIn(view, values[tensor.Name], tensor);
-    }
-
-    private static string Differences(TrainingOptions saved, TrainingOptions wanted) =>
-        string.Join(", ", typeof(TrainingOptions).GetProperties()
-            .Where(option => option.Name != nameof(TrainingOptions.Epochs) && !Equals(option.GetValue(saved), option.GetValue(wanted)))
-            .Select(option => $"{option.Name} {option.GetValue(saved)} instead of {option.GetValue(wanted)}"));
-
-    /// <summary>What to train and what to validate on. Which images are held out depends on their number alone.</summary>
-    private static (IReadOnlyList<LabeledImage> Train, IReadOnlyList<LabeledImage> Validation) Parts(ImageDataset data, int count)
-    {
-        if (count == 0)
-            return (data.Train, data.Test);
-        ImageSplit train = data.Train;
-        if (count >= train.Count)
-            throw new EngineException("NoImages", ErrorKind.InvalidArgument,
-                $"Of {train.Count} training images {count} cannot be held out: none would be left to train on. Lower -ValidationCount.");
-        int[] order = new RandomSequence(0, RandomPurpose.HoldOut, train.Count).NextPermutation(train.Count);
-        return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
-    }
 
     private void CheckImageSize()
     {
         (Preprocessing wanted, LabeledImage first) = (_start.Preprocessing, _train[0]);
         if ((first.Width, first.Height) != (wanted.Width, wanted.Height))
             throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
-                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set have {first.Width} x {first.Height}. Read them in the model's size, with -ImageSize of Get-ImageDataset.");
+                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set have {first.Width} x {first.Height}.");
     }
 }

@@ -17,8 +17,7 @@ internal static class TrainingMemory
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
     public static void Require(ModelSnapshot model, TrainingOptions options, int threads) =>
         MachineMemory.Require(Estimate(model, options, threads),
-            $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels",
-            "Take smaller images (-ImageSize of Get-ImageDataset), fewer -Threads, or a -BatchSize below 64.");
+            $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels");
 
     /// <summary>Bytes that training with these options takes at its peak, roughly, beside the images of the data set.</summary>
     public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads)

@@ -70,6 +70,14 @@ public sealed record TrainingOptions
     /// <summary>Seed of shuffling and augmentation.</summary>
     public required int Seed { get; init; }
 
+    /// <summary>Refuses options that a run cannot have.</summary>
+    /// <exception cref="EngineException"><c>OptionOutOfRange</c>.</exception>
+    internal void Require()
+    {
+        if (OutOfRange() is string option)
+            throw new EngineException("OptionOutOfRange", ErrorKind.InvalidArgument, $"{option} cannot be {GetType().GetProperty(option)!.GetValue(this)}.");
+    }
+
     /// <summary>The first option whose value is not one that a run can have; null: all can.</summary>
     internal string? OutOfRange() =>
         !Enum.IsDefined(Recipe) ? nameof(Recipe)

@@ -63,11 +63,6 @@ public abstract class TrainingCommand : EngineCommand
     [NumberTransformation]
     public int? Threads { get; set; }
 
-    /// <summary>Where to compute: the module ships libtorch for the processor.</summary>
-    [Parameter]
-    [ValidateSet("Cpu")]
-    public string Device { get; set; } = "Cpu";
-
     /// <summary>Trains on a data set.</summary>
     private protected abstract void Train();
 

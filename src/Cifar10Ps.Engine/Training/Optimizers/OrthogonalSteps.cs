@@ -14,7 +14,7 @@ namespace Cifar10Ps.Training;
 /// "94% on CIFAR-10 in 2.6 seconds", weights are held at a norm of √output instead of being decayed:
 /// batch norm follows every convolution, so their scale means nothing but the size of a step.
 /// </remarks>
-internal sealed class Muon
+internal sealed class OrthogonalSteps
 {
     private const double Momentum = 0.6;
 
@@ -27,7 +27,7 @@ internal sealed class Muon
     /// <summary>Finds the convolutions of a network.</summary>
     /// <param name="weights">Its weights.</param>
     /// <param name="pool">Who computes; neighbours of the same shape are one piece of work.</param>
-    public Muon(NetworkWeights weights, WorkerPool pool)
+    public OrthogonalSteps(NetworkWeights weights, WorkerPool pool)
     {
         _pool = pool;
         List<(long Offset, long Count, long Rows, long Columns)> groups = [];

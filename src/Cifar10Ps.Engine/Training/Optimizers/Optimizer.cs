@@ -1,0 +1,70 @@
+using Cifar10Ps.Execution;
+using Cifar10Ps.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Training;
+
+/// <summary>
+/// An update rule, over one flat buffer of all parameters: a step is a handful of operations, and the state is one buffer for each
+/// moment, laid out like the parameters. A rule is a file of its own and a line of the table below.
+/// </summary>
+internal abstract class Optimizer : IDisposable
+{
+    /// <summary>The rules: the names of their moments, as PyTorch calls them, and how they are made.</summary>
+    private static readonly Dictionary<OptimizerKind, (string[] Moments, Func<TrainingOptions, NetworkWeights, WorkerPool, Optimizer> Create)> Rules = new()
+    {
+        [OptimizerKind.Sgd] = (["momentum"], (options, weights, _) => new Sgd(options, weights)),
+        [OptimizerKind.Adam] = (["exp_avg", "exp_avg_sq"], (options, weights, _) => new Adam(options, weights, isDecoupled: false)),
+        [OptimizerKind.AdamW] = (["exp_avg", "exp_avg_sq"], (options, weights, _) => new Adam(options, weights, isDecoupled: true)),
+        [OptimizerKind.Muon] = (["momentum"], (options, weights, pool) => new Muon(options, weights, pool)),
+    };
+
+    /// <summary>Prepares a rule, with its moments at zero.</summary>
+    /// <param name="options">Kind, momentum and weight decay.</param>
+    /// <param name="weights">What is optimised.</param>
+    protected Optimizer(TrainingOptions options, NetworkWeights weights)
+    {
+        (Options, Weights) = (options, weights);
+        Moments = MomentNames(options.Optimizer).ToDictionary(name => name, _ => zeros_like(weights.Learned).DetachFromDisposeScope());
+    }
+
+    /// <summary>The state by its names; each moment is laid out like the parameters.</summary>
+    public IReadOnlyDictionary<string, Tensor> Moments { get; }
+
+    /// <summary>Momentum and weight decay.</summary>
+    protected TrainingOptions Options { get; }
+
+    /// <summary>What is optimised.</summary>
+    protected NetworkWeights Weights { get; }
+
+    /// <summary>Makes the rule of some options.</summary>
+    /// <param name="options">Kind, momentum and weight decay.</param>
+    /// <param name="weights">What is optimised.</param>
+    /// <param name="pool">Who helps.</param>
+    public static Optimizer Create(TrainingOptions options, NetworkWeights weights, WorkerPool pool) => Rules[options.Optimizer].Create(options, weights, pool);
+
+    /// <summary>Names of a rule's moments.</summary>
+    public static string[] MomentNames(OptimizerKind kind) => Rules[kind].Moments;
+
+    /// <summary>Changes the parameters.</summary>
+    /// <param name="gradients">Mean gradients of the batch; overwritten.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    /// <param name="step">Number of this step, from 1.</param>
+    public void Step(Tensor gradients, double learningRate, long step)
+    {
+        using IDisposable noGradients = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Change(gradients, learningRate, step);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor moment in Moments.Values)
+            moment.Dispose();
+    }
+
+    /// <inheritdoc cref="Step"/>
+    private protected abstract void Change(Tensor gradients, double learningRate, long step);
+}

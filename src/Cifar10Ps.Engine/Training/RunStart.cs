@@ -1,0 +1,68 @@
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+
+namespace Cifar10Ps.Training;
+
+/// <summary>What a run begins with, new or from a checkpoint, after all that can be checked before anything is computed.</summary>
+/// <param name="Model">The model, with the initial weights and the preprocessing that belong to the run.</param>
+/// <param name="Data">The data, with the labels of the model's classes.</param>
+/// <param name="State">The state of the run.</param>
+/// <param name="Moments">What the optimizer goes on with; null: a new run.</param>
+internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State, IReadOnlyDictionary<string, StateDict>? Moments)
+{
+    /// <summary>Prepares a new run.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">The data.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="keepsFiles">Whether the run keeps checkpoints, which know a fingerprint of the data.</param>
+    /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
+    /// <exception cref="EngineException">Those of <see cref="Trainer.Start"/>.</exception>
+    public static RunStart New(ImageClassifier model, ImageDataset data, TrainingOptions options, bool keepsFiles, Action<string>? warn)
+    {
+        model.CheckNotInTraining();
+        options.Require();
+        (ModelSnapshot named, ImageDataset matched) = ClassMatching.ForTraining(model.Snapshot, data, warn);
+        TrainingState state = new()
+        {
+            Options = options with { Precision = Precisions.Resolve(options.Precision) },
+            TrainCount = data.Train.Count,
+            DataFingerprint = keepsFiles ? data.Fingerprint : null,
+        };
+        return new RunStart(Recipes.Prepare(named, options.Recipe, data.Train), matched, state, null);
+    }
+
+    /// <summary>Prepares a run that goes on from a checkpoint.</summary>
+    /// <param name="path">A checkpoint, or the output directory of a run.</param>
+    /// <param name="model">The model to go on with, of the same network; null: a new object.</param>
+    /// <param name="data">The data of the run.</param>
+    /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
+    /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
+    /// <exception cref="EngineException">Those of <see cref="Trainer.Resume"/>.</exception>
+    public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, Action<string>? warn)
+    {
+        Checkpoint checkpoint = CheckpointFinder.Load(path, warn);
+        (ModelSnapshot start, ImageDataset matched) = ClassMatching.ForTraining(checkpoint.Model, data, warn);
+        TrainingOptions saved = checkpoint.State.Options, wanted = change(saved);
+        if (wanted.Precision == Precision.Auto)
+            wanted = wanted with { Precision = saved.Precision };
+        wanted.Require();
+        if (wanted with { Epochs = saved.Epochs } != saved)
+            throw Mismatch($"it has {Differences(saved, wanted)}");
+        if (checkpoint.State.TrainCount != data.Train.Count)
+            throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
+        if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
+            throw Mismatch("it was trained or validated on other images, or in another order");
+        if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
+            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}{(model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : "")}");
+        model?.CheckNotInTraining();
+        return new RunStart(start, matched, checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
+
+        EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
+            $"The checkpoint '{path}' is of another run: {why}. Start a new run, or go on with what that run had.");
+    }
+
+    private static string Differences(TrainingOptions saved, TrainingOptions wanted) =>
+        string.Join(", ", typeof(TrainingOptions).GetProperties()
+            .Where(option => option.Name != nameof(TrainingOptions.Epochs) && !Equals(option.GetValue(saved), option.GetValue(wanted)))
+            .Select(option => $"{option.Name} {option.GetValue(saved)} instead of {option.GetValue(wanted)}"));
+}

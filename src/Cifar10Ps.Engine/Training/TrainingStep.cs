@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Training;
+
+/// <summary>What takes a step: the weights, the optimizer and the shards of a batch. A training and a learning rate range test share it.</summary>
+internal sealed class TrainingStep : IDisposable
+{
+    private readonly NetworkWeights _weights;
+    private readonly Optimizer _optimizer;
+    private readonly ShardedBatch _batch;
+
+    /// <summary>Prepares the first step.</summary>
+    /// <param name="pool">Who computes.</param>
+    /// <param name="start">The model that it begins with.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="moments">What the optimizer goes on with; null: a new run.</param>
+    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options, IReadOnlyDictionary<string, StateDict>? moments = null)
+    {
+        _weights = new NetworkWeights(start.Network);
+        _optimizer = Optimizer.Create(options, _weights, pool);
+        _batch = new ShardedBatch(pool, start, _weights, options);
+        _weights.CopyFrom(start.Weights);
+        if (moments is null)
+            return;
+        using DisposeScope scope = NewDisposeScope();
+        foreach ((string name, StateDict values) in moments)
+            foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(start.Network, _optimizer.Moments[name]))
+                NetworkWeights.CopyIn(view, values[tensor.Name], tensor);
+    }
+
+    /// <summary>Whether weights, statistics and moments are all finite: infinity and NaN survive a sum.</summary>
+    public bool IsFinite
+    {
+        get
+        {
+            using DisposeScope scope = NewDisposeScope();
+            return _optimizer.Moments.Values.Append(_weights.Learned).Append(_weights.Statistics)
+                .All(values => float.IsFinite(MemoryMarshal.Read<float>(values.sum().bytes)));
+        }
+    }
+
+    /// <summary>Finds the gradients of a batch.</summary>
+    /// <param name="images">At most as many images as the batch size of the options.</param>
+    /// <param name="epoch">Epoch, from 1.</param>
+    /// <param name="weight">How much the batch counts in the running statistics, 0 to 1.</param>
+    /// <returns>The gradients, for <see cref="Update"/>; the sum of the losses; the number of right guesses.</returns>
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight) => _batch.Compute(images, epoch, weight);
+
+    /// <summary>Changes the weights.</summary>
+    /// <param name="gradients">What <see cref="Compute"/> found; overwritten.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    /// <param name="step">Number of this step, from 1.</param>
+    public void Update(Tensor gradients, double learningRate, long step) => _optimizer.Step(gradients, learningRate, step);
+
+    /// <summary>A copy of the weights and statistics.</summary>
+    public StateDict ToStateDict() => _weights.ToStateDict();
+
+    /// <summary>A copy of the optimizer's moments, each like the learned part of the model.</summary>
+    public IReadOnlyDictionary<string, StateDict> ToMoments() => _optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _optimizer.Dispose();
+        _weights.Dispose();
+    }
+
+    private StateDict Split(Tensor flat)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        StateDict values = new();
+        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(_weights.Network, flat))
+            values[tensor.Name] = NetworkWeights.CopyOut(view);
+        return values;
+    }
+}
