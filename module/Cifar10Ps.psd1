@@ -26,6 +26,7 @@
         'Import-Model'
         'Invoke-Inference'
         'Measure-Model'
+        'New-Network'
         'New-ResNet'
         'New-ResNet20'
         'Save-Model'

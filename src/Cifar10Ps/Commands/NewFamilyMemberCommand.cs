@@ -3,7 +3,7 @@ using System.Management.Automation;
 namespace Cifar10Ps.Commands;
 
 /// <summary>Base class of cmdlets that make a member of a family of networks, from new weights or from trained ones.</summary>
-public abstract class NewFamilyMemberCommand : NewNetworkCommand
+public abstract class NewFamilyMemberCommand : NetworkMakerCommand
 {
     /// <summary>A trained model to go on from: its weights, but for the last layer where the classes are others, and its preprocessing.</summary>
     [Parameter(ValueFromPipeline = true)]

@@ -1,29 +1,55 @@
-using System.Globalization;
 using System.Management.Automation;
+using Cifar10Ps.Layers;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Base class of cmdlets that make a network to be trained.</summary>
-public abstract class NewNetworkCommand : EngineCommand
+/// <summary>Makes a network of the user's own to be trained, from a block of layer words.</summary>
+[Cmdlet(VerbsCommon.New, "Network", DefaultParameterSetName = LayersOnly)]
+[OutputType(typeof(ImageClassifier))]
+public sealed class NewNetworkCommand : NetworkMakerCommand
 {
-    /// <summary>The class names, or their number; without names the model takes those of the data that it is trained on.</summary>
-    [Parameter(Position = 0)]
+    private const string LayersOnly = nameof(LayersOnly), ClassesFirst = nameof(ClassesFirst);
+
+    /// <inheritdoc/>
+    [Parameter(ParameterSetName = LayersOnly)]
+    [Parameter(ParameterSetName = ClassesFirst, Position = 0)]
     [ClassesTransformation]
     [ValidateNotNullOrEmpty]
-    public string[] Classes { get; set; } = ["10"];
+    public override string[] Classes { get; set; } = ["10"];
 
-    /// <summary>Seed of the initial weights.</summary>
+    /// <summary>The layers: a block of layer words.</summary>
+    [Parameter(ParameterSetName = LayersOnly, Mandatory = true, Position = 0)]
+    [Parameter(ParameterSetName = ClassesFirst, Mandatory = true, Position = 1)]
+    [ValidateNotNull]
+    public ScriptBlock Layers { get; set; } = null!;
+
+    /// <summary>Width and height of the images in pixels.</summary>
     [Parameter]
-    [ValidateRange(0, int.MaxValue)]
+    [ValidateRange(8, 1024)]
     [NumberTransformation]
-    public int Seed { get; set; }
+    public int ImageSize { get; set; } = 32;
 
-    /// <summary>The class names that the user gave.</summary>
-    /// <returns>As many placeholders as there are classes where only their number is given.</returns>
-    private protected string[] ClassNames()
+    /// <summary>What the network is called.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ValidateLength(1, 100)]
+    public string Name { get; set; } = "Network";
+
+    /// <inheritdoc/>
+    protected override void OnBegin()
     {
-        if (Classes is [string only] && int.TryParse(only, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int count))
-            return ImageClassifier.PlaceholderClasses(Math.Clamp(count, 0, Network.MaximumClassCount + 1));
-        return Classes;
+        string[] names = ClassNames();
+        ImageClassifier.CheckClasses(names);
+        try
+        {
+            Network network = new LayerBlock(Layers, names.Length, ImageSize).Read(Name);
+            WriteObject(ImageClassifier.Create(network, names, Seed, ImageSize));
+        }
+        catch (LayerException e)
+        {
+            // The error is shown at the user's line instead of where the cmdlet is called.
+            MyInvocation.DisplayScriptPosition = e.Extent;
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument, e.Message, e.InnerException);
+        }
     }
 }

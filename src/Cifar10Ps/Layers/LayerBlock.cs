@@ -1,0 +1,134 @@
+using System.Collections;
+using System.Collections.ObjectModel;
+using System.Management.Automation;
+using System.Management.Automation.Language;
+
+namespace Cifar10Ps.Layers;
+
+/// <summary>
+/// Runs a user's block of layer words. The words are functions that exist while the block runs, in its scope: PowerShell binds their
+/// arguments, and what the user's session has stays as it is.
+/// </summary>
+/// <param name="layers">The block.</param>
+/// <param name="classes">Number of classes.</param>
+/// <param name="imageSize">Width and height of the images in pixels.</param>
+internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
+{
+    // What throws here ends the user's statement at its own line, whatever its ErrorAction is.
+    private const string Body = "if ($failure = $add.Invoke($MyInvocation.MyCommand.Name, $PSBoundParameters, $MyInvocation)) { $PSCmdlet.ThrowTerminatingError($failure) }";
+    private const int LongestLine = 120;
+
+    private readonly LayerStack _stack = new(classes, imageSize);
+    private IScriptExtent? _last;
+    private string? _lastText;
+
+    /// <summary>Runs the block.</summary>
+    /// <param name="name">What the network is called.</param>
+    /// <exception cref="LayerException">The block has a mistake.</exception>
+    public Network Read(string name)
+    {
+        // A module that nobody imports holds what the words need, so that the block has no variable of ours.
+        PSModuleInfo module = new(linkToGlobal: true);
+        module.SessionState.PSVariable.Set("add", (Func<string, IDictionary, InvocationInfo, ErrorRecord?>)Add);
+        Dictionary<string, ScriptBlock> functions = new(StringComparer.OrdinalIgnoreCase);
+        foreach (LayerWord word in LayerWord.All)
+            functions[word.Name] = module.NewBoundScriptBlock(ScriptBlock.Create(word.FunctionText(Body)));
+        // A failing command ends the block: a network without one of its layers would be another network.
+        List<PSVariable> variables = [new("ErrorActionPreference", ActionPreference.Stop)];
+        Run(layers, block => block.InvokeWithContext(functions, variables));
+        if (_stack.IsEmpty)
+            throw new LayerException($"The block has no layers. Write layer words into it, and Linear at its end: {Words}.", layers.Ast.Extent);
+        if (!_stack.IsComplete)
+            throw new LayerException($"The block ends with {_lastText}, which gives {_stack.Shape}. End it with Linear without a number: it has an output for each of the {classes} classes.", _last);
+        try
+        {
+            return _stack.Build(name);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new LayerException($"The block makes no network: {e.Message}.", layers.Ast.Extent);
+        }
+    }
+
+    private static string Words => string.Join(", ", LayerWord.All.Select(word => word.Name));
+
+    /// <summary>Adds the layers of a word; what is wrong with it is returned, for the word to throw.</summary>
+    private ErrorRecord? Add(string name, IDictionary arguments, InvocationInfo place)
+    {
+        Shape input = _stack.Shape;
+        try
+        {
+            LayerWord word = LayerWord.All.First(word => word.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+            _stack.Attempt(() => word.Add(_stack, new LayerArguments(arguments, block => Run(block, inner => inner.Invoke()))));
+            (_last, _lastText) = (Extent(place), $"{word.Name}{Line(place, " in line ")}");
+            return null;
+        }
+        catch (InvalidDataException e)
+        {
+            return Failure(new LayerException(Message($"{Canonical(name)}{Line(place, " in line ")}, gets {input}", e.Message), Extent(place)));
+        }
+        catch (LayerException e)
+        {
+            return Failure(e);
+        }
+
+        static ErrorRecord Failure(LayerException e) => new(e, "InvalidNetwork", ErrorCategory.InvalidArgument, null);
+    }
+
+    private void Run(ScriptBlock block, Func<ScriptBlock, Collection<PSObject>> invoke)
+    {
+        Collection<PSObject> output;
+        try
+        {
+            output = invoke(block);
+        }
+        catch (RuntimeException e) when (e is not PipelineStoppedException)
+        {
+            throw Find(e) ?? Explain(e);
+        }
+
+        if (output.FirstOrDefault(item => item is not null) is PSObject first)
+            throw new LayerException($"The block puts out '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), which is not a layer. Assign what it computes to a variable, or to $null.", block.Ast.Extent);
+    }
+
+    private static LayerException? Find(Exception? e) => e is null ? null : e as LayerException ?? Find(e.InnerException);
+
+    /// <summary>What the user's code did wrong.</summary>
+    private LayerException Explain(RuntimeException e)
+    {
+        InvocationInfo? place = e.ErrorRecord?.InvocationInfo;
+        string problem = e is CommandNotFoundException { CommandName: string name }
+            ? $"'{DisplayText.Name(name)}' is neither a layer word nor a command. The layer words are {Words}"
+            : e.ErrorRecord?.ToString() is { Length: > 0 } text ? text : e.Message;
+        string where = place?.MyCommand is FunctionInfo { Name: string word } && LayerWord.All.Any(known => known.Name.Equals(word, StringComparison.OrdinalIgnoreCase))
+            ? $"{Canonical(word)}{Line(place, " in line ")}, gets {_stack.Shape}"
+            : $"{Line(place, "Line ")}, after {_stack.Shape}";
+        return new LayerException(Message(where.TrimStart(',', ' '), problem), Extent(place), e);
+    }
+
+    private static string Message(string where, string problem) => $"{where}: {problem.ReplaceLineEndings(" ").TrimEnd('.')}.";
+
+    private static string Canonical(string name) => LayerWord.All.First(word => word.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Name;
+
+    /// <summary>Number and text of a line; empty: it is unknown.</summary>
+    private string Line(InvocationInfo? place, string before)
+    {
+        if (place is not { ScriptLineNumber: > 0 })
+            return "";
+        string text = place.Line.Trim();
+        string file = place.ScriptName is { Length: > 0 } script && script != layers.File ? $" of {Path.GetFileName(script)}" : "";
+        return $"{before}{place.ScriptLineNumber}{file}, '{(text.Length > LongestLine ? text[..LongestLine] + "…" : text)}'";
+    }
+
+    /// <summary>The place of a command or a throw: all of it where it lies in the block, else the rest of its line.</summary>
+    private IScriptExtent? Extent(InvocationInfo? place)
+    {
+        if (place is not { ScriptLineNumber: > 0 })
+            return null;
+        Ast? found = place.ScriptName != (layers.File ?? "") ? null : layers.Ast.Find(
+            ast => ast is CommandAst or ThrowStatementAst && (ast.Extent.StartLineNumber, ast.Extent.StartColumnNumber) == (place.ScriptLineNumber, place.OffsetInLine), searchNestedScriptBlocks: true);
+        return found?.Extent ?? new ScriptExtent(Position(place.OffsetInLine), Position(place.Line.TrimEnd().Length + 1));
+
+        ScriptPosition Position(int column) => new(place.ScriptName, place.ScriptLineNumber, column, place.Line);
+    }
+}
