@@ -1,0 +1,131 @@
+using System.Collections;
+using System.Collections.Concurrent;
+using System.Management.Automation;
+using System.Management.Automation.Language;
+using System.Management.Automation.Runspaces;
+
+namespace Cifar10Ps.Layers;
+
+/// <summary>
+/// Completes layer words and their parameters inside the blocks of New-Network. PowerShell has no completer for what exists in a block
+/// only, so the session's TabExpansion2 is wrapped while the module is imported: inside such a block the words are functions of the
+/// wrapper's scope while the original completes; elsewhere the original alone does. Removing the module puts the original back.
+/// </summary>
+public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAssemblyCleanup
+{
+    private const string Cmdlet = "New-Network";
+    private static readonly ConcurrentDictionary<Guid, (ScriptBlock Original, ScriptBlock Wrapper)> Sessions = [];
+
+    /// <summary>What the session completed with before; for the wrapper.</summary>
+    public static ScriptBlock Original => Sessions[Session].Original;
+
+    private static Guid Session => Runspace.DefaultRunspace.InstanceId;
+
+    /// <summary>Wraps the session's TabExpansion2.</summary>
+    public void OnImport()
+    {
+        try
+        {
+            if (Current() is ScriptBlock original && Parameters(original) is ParamBlockAst parameters && !Sessions.ContainsKey(Session))
+            {
+                ScriptBlock wrapper = ScriptBlock.Create(WrapperText(parameters));
+                Sessions[Session] = (original, wrapper);
+                Replace(wrapper);
+            }
+        }
+        catch (RuntimeException)
+        {
+            // A session whose functions cannot be changed completes as before.
+        }
+    }
+
+    /// <summary>Puts the original back, unless somebody else has replaced the wrapper since, who may go on to call it.</summary>
+    /// <param name="psModuleInfo">The module.</param>
+    public void OnRemove(PSModuleInfo psModuleInfo)
+    {
+        try
+        {
+            if (Sessions.TryGetValue(Session, out (ScriptBlock Original, ScriptBlock Wrapper) found) && Current() is ScriptBlock current && current.Ast == found.Wrapper.Ast)
+            {
+                Replace(found.Original);
+                Sessions.TryRemove(Session, out _);
+            }
+        }
+        catch (RuntimeException)
+        {
+            // As above.
+        }
+    }
+
+    /// <summary>Whether the cursor is in a block of New-Network; for the wrapper.</summary>
+    /// <param name="bound">The arguments of TabExpansion2.</param>
+    public static bool IsInBlock(IDictionary bound)
+    {
+        ArgumentNullException.ThrowIfNull(bound);
+        (Ast? script, int cursor) = (Value(bound, "inputScript"), Value(bound, "ast"), Value(bound, "positionOfCursor")) switch
+        {
+            (string text, _, _) when text.Contains(Cmdlet, StringComparison.OrdinalIgnoreCase) =>
+                (Parser.ParseInput(text, out _, out _), Value(bound, "cursorColumn") as int? ?? text.Length),
+            (_, Ast ast, IScriptPosition position) => (ast, position.Offset),
+            _ => ((Ast?)null, 0),
+        };
+        return script?.Find(ast => ast is CommandAst command && IsCmdlet(command.GetCommandName()) && command.CommandElements.Any(IsAround), searchNestedScriptBlocks: true) is not null;
+
+        // A block that is not closed yet reaches to the end of the text.
+        bool IsAround(CommandElementAst element) => element is ScriptBlockExpressionAst { Extent: var extent } && extent.StartOffset < cursor
+            && (cursor < extent.EndOffset || !extent.Text.EndsWith('}'));
+    }
+
+    /// <summary>The completions with the layer words before other commands; for the wrapper.</summary>
+    /// <param name="completion">What the original found.</param>
+    public static CommandCompletion WordsFirst(CommandCompletion completion)
+    {
+        ArgumentNullException.ThrowIfNull(completion);
+        CompletionResult[] sorted = [.. completion.CompletionMatches.OrderBy(match => LayerWord.All.Any(word => word.Name == match.CompletionText) ? 0 : 1)];
+        completion.CompletionMatches.Clear();
+        foreach (CompletionResult match in sorted)
+            completion.CompletionMatches.Add(match);
+        return completion;
+    }
+
+    private static bool IsCmdlet(string? name) => name is not null && name[(name.LastIndexOf('\\') + 1)..].Equals(Cmdlet, StringComparison.OrdinalIgnoreCase);
+
+    private static object? Value(IDictionary bound, string parameter) => bound[parameter] is PSObject wrapped ? wrapped.BaseObject : bound[parameter];
+
+    /// <summary>A function with the original's parameters. It has no variables, which the original would offer.</summary>
+    private static string WrapperText(ParamBlockAst parameters)
+    {
+        string attributes = string.Join(Environment.NewLine, parameters.Attributes.Select(attribute => attribute.Extent.Text));
+        string words = string.Join(Environment.NewLine, LayerWord.All.Select(word => $"function {word.Name} {{ param({string.Join(", ", word.Parameters.Select(own => $"[{own.Type}] ${own.Name}"))}) }}"));
+        return $$"""
+            {{attributes}}
+            {{parameters.Extent.Text}}
+            end {
+                if ([{{typeof(LayerWordCompletion)}}]::IsInBlock($PSBoundParameters)) {
+                    {{words}}
+                    return [{{typeof(LayerWordCompletion)}}]::WordsFirst((& ([{{typeof(LayerWordCompletion)}}]::Original) @PSBoundParameters))
+                }
+                & ([{{typeof(LayerWordCompletion)}}]::Original) @PSBoundParameters
+            }
+            """;
+    }
+
+    private static ParamBlockAst? Parameters(ScriptBlock function) => function.Ast switch
+    {
+        ScriptBlockAst script => script.ParamBlock,
+        FunctionDefinitionAst definition => definition.Body.ParamBlock,
+        _ => null,
+    };
+
+    private static ScriptBlock? Current()
+    {
+        using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
+        return shell.AddScript("$function:global:TabExpansion2").Invoke<ScriptBlock>().FirstOrDefault();
+    }
+
+    private static void Replace(ScriptBlock function)
+    {
+        using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
+        shell.AddScript("param($function) $function:global:TabExpansion2 = $function").AddArgument(function).Invoke();
+    }
+}
