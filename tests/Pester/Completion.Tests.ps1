@@ -37,6 +37,12 @@ Describe 'Tab' {
         Complete 'Import-Model a | ForEach-Object { $_.Preproc' | Should -Contain 'Preprocessing'
     }
 
+    It 'completes layer words and their parameters in the block of a network, and nowhere else' {
+        Complete "New-Network {`n    Conv" | Select-Object -First 1 | Should -Be 'Convolution'
+        Complete 'New-Network { Residual { Convolution 32 -St' | Should -Be '-Stride'
+        Complete 'Convol' | Should -BeNullOrEmpty
+    }
+
     It 'finds files, with their blanks and brackets' {
         Set-Content -LiteralPath "$TestDrive/a [1].safetensors" ''
         Push-Location $TestDrive

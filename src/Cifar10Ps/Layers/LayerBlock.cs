@@ -15,7 +15,11 @@ namespace Cifar10Ps.Layers;
 internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
 {
     // What throws here ends the user's statement at its own line, whatever its ErrorAction is.
-    private const string Body = "if ($failure = $add.Invoke($MyInvocation.MyCommand.Name, $PSBoundParameters, $MyInvocation)) { $PSCmdlet.ThrowTerminatingError($failure) }";
+    private const string Body = """
+        $failure = $add.Invoke($MyInvocation.MyCommand.Name, $PSBoundParameters, $MyInvocation)
+        if ($failure) { $PSCmdlet.ThrowTerminatingError($failure) }
+        """;
+
     private const int LongestLine = 120;
 
     private readonly LayerStack _stack = new(classes, imageSize);
@@ -37,9 +41,10 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         List<PSVariable> variables = [new("ErrorActionPreference", ActionPreference.Stop)];
         Run(layers, block => block.InvokeWithContext(functions, variables));
         if (_stack.IsEmpty)
-            throw new LayerException($"The block has no layers. Write layer words into it, and Linear at its end: {Words}.", layers.Ast.Extent);
+            throw new LayerException($"The block has no layers. Write layer words, Linear as the last: {Words}.", layers.Ast.Extent);
         if (!_stack.IsComplete)
-            throw new LayerException($"The block ends with {_lastText}, which gives {_stack.Shape}. End it with Linear without a number: it has an output for each of the {classes} classes.", _last);
+            throw new LayerException($"The block ends with {_lastText}, which gives {_stack.Shape}. "
+                + $"End it with Linear without a number: it has an output for each of the {classes} classes.", _last);
         try
         {
             return _stack.Build(name);
@@ -58,14 +63,14 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         Shape input = _stack.Shape;
         try
         {
-            LayerWord word = LayerWord.All.First(word => word.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+            LayerWord word = Find(name)!;
             _stack.Attempt(() => word.Add(_stack, new LayerArguments(arguments, block => Run(block, inner => inner.Invoke()))));
             (_last, _lastText) = (Extent(place), $"{word.Name}{Line(place, " in line ")}");
             return null;
         }
         catch (InvalidDataException e)
         {
-            return Failure(new LayerException(Message($"{Canonical(name)}{Line(place, " in line ")}, gets {input}", e.Message), Extent(place)));
+            return Failure(new LayerException(Message(Find(name)!, place, input, e.Message), Extent(place)));
         }
         catch (LayerException e)
         {
@@ -88,8 +93,12 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         }
 
         if (output.FirstOrDefault(item => item is not null) is PSObject first)
-            throw new LayerException($"The block puts out '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), which is not a layer. Assign what it computes to a variable, or to $null.", block.Ast.Extent);
+            throw new LayerException($"The block puts out '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), "
+                + "which is not a layer. Assign what it computes to a variable, or to $null.", block.Ast.Extent);
     }
+
+    private static LayerWord? Find(string? name) =>
+        LayerWord.All.FirstOrDefault(word => word.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static LayerException? Find(Exception? e) => e is null ? null : e as LayerException ?? Find(e.InnerException);
 
@@ -100,15 +109,16 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         string problem = e is CommandNotFoundException { CommandName: string name }
             ? $"'{DisplayText.Name(name)}' is neither a layer word nor a command. The layer words are {Words}"
             : e.ErrorRecord?.ToString() is { Length: > 0 } text ? text : e.Message;
-        string where = place?.MyCommand is FunctionInfo { Name: string word } && LayerWord.All.Any(known => known.Name.Equals(word, StringComparison.OrdinalIgnoreCase))
-            ? $"{Canonical(word)}{Line(place, " in line ")}, gets {_stack.Shape}"
-            : $"{Line(place, "Line ")}, after {_stack.Shape}";
-        return new LayerException(Message(where.TrimStart(',', ' '), problem), Extent(place), e);
+        return new LayerException(Message(Find(place?.MyCommand?.Name), place, _stack.Shape, problem), Extent(place), e);
     }
 
-    private static string Message(string where, string problem) => $"{where}: {problem.ReplaceLineEndings(" ").TrimEnd('.')}.";
-
-    private static string Canonical(string name) => LayerWord.All.First(word => word.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Name;
+    private string Message(LayerWord? word, InvocationInfo? place, Shape input, string problem)
+    {
+        string where = word is null
+            ? $"{Line(place, "Line ")}, after {input}".TrimStart(',', ' ')
+            : $"{word.Name}{Line(place, " in line ")}, gets {input}";
+        return $"{where}: {problem.ReplaceLineEndings(" ").TrimEnd('.')}.";
+    }
 
     /// <summary>Number and text of a line; empty: it is unknown.</summary>
     private string Line(InvocationInfo? place, string before)
@@ -125,9 +135,11 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
     {
         if (place is not { ScriptLineNumber: > 0 })
             return null;
-        Ast? found = place.ScriptName != (layers.File ?? "") ? null : layers.Ast.Find(
-            ast => ast is CommandAst or ThrowStatementAst && (ast.Extent.StartLineNumber, ast.Extent.StartColumnNumber) == (place.ScriptLineNumber, place.OffsetInLine), searchNestedScriptBlocks: true);
+        Ast? found = (place.ScriptName ?? "") != (layers.File ?? "") ? null : layers.Ast.Find(IsThere, searchNestedScriptBlocks: true);
         return found?.Extent ?? new ScriptExtent(Position(place.OffsetInLine), Position(place.Line.TrimEnd().Length + 1));
+
+        bool IsThere(Ast ast) => ast is CommandAst or ThrowStatementAst
+            && (ast.Extent.StartLineNumber, ast.Extent.StartColumnNumber) == (place.ScriptLineNumber, place.OffsetInLine);
 
         ScriptPosition Position(int column) => new(place.ScriptName, place.ScriptLineNumber, column, place.Line);
     }

@@ -36,7 +36,7 @@ internal sealed class LayerStack
     /// <summary>Does something wholly or not at all.</summary>
     public void Attempt(Action action)
     {
-        (int count, string prefix, int top, int? undecided, long parameters, bool isComplete) = (_layers.Count, _prefix, _top, _undecided, _parameters, IsComplete);
+        var (count, prefix, top, undecided, parameters, isComplete) = (_layers.Count, _prefix, _top, _undecided, _parameters, IsComplete);
         Dictionary<string, int> numbers = new(_numbers, _numbers.Comparer);
         try
         {
@@ -78,7 +78,7 @@ internal sealed class LayerStack
         Add("norm", new BatchNorm(Map().Channels, epsilon));
         if (convolution is int i && _layers[i] is { Operation: Convolution biased } layer)
         {
-            _layers[i] = new Layer(layer.Name, biased with { HasBias = false }, layer.Inputs);
+            _layers[i] = layer with { Operation = biased with { HasBias = false } };
             _parameters -= biased.OutputChannels;
         }
     }
@@ -89,7 +89,7 @@ internal sealed class LayerStack
     public void Linear(int? outputs)
     {
         if (outputs is null && _prefix.Length > 0)
-            throw new InvalidDataException("without a number it is the end of the network, which does not lie in a residual block; give it a number of outputs");
+            throw new InvalidDataException("without a number it is the classifier, which cannot be in a residual block; give it a number");
         if (!Shape.IsVector)
             Add("flatten", new Flatten());
         Push(outputs is null ? "fc" : NewName("linear"), new Linear(Shape.Channels, outputs ?? _classes), _top);
@@ -134,12 +134,15 @@ internal sealed class LayerStack
     private void Project(Shape wanted)
     {
         Shape input = Shape;
-        if (input.IsVector || wanted.IsVector || Stride(input.Height, wanted.Height) is not int down || Stride(input.Width, wanted.Width) is not int across)
-            throw new InvalidDataException($"its block makes {wanted} of it, and no convolution of one pixel does that for the shortcut; keep the size, or give the shortcut as a second block");
+        if (input.IsVector || wanted.IsVector
+            || Stride(input.Height, wanted.Height) is not int down || Stride(input.Width, wanted.Width) is not int across)
+            throw new InvalidDataException($"its block gives {wanted}, and no convolution of one pixel gives that for the shortcut; "
+                + "keep the size, or give the shortcut as a second block");
         Convolution(wanted.Channels, new Window(new Extent(1, 1), new Extent(down, across), default));
         Norm();
 
-        static int? Stride(int input, int output) => (input + output - 1) / output is int stride && (input - 1) / stride + 1 == output ? stride : null;
+        static int? Stride(int input, int output) =>
+            (input + output - 1) / output is int stride && (input - 1) / stride + 1 == output ? stride : null;
     }
 
     private Shape Map() => Shape.IsVector ? throw new InvalidDataException("it takes a map of features, but gets a vector") : Shape;

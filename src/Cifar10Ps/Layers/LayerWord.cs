@@ -12,25 +12,32 @@ internal sealed record LayerWord(string Name, LayerParameter[] Parameters, Actio
     /// <summary>The words, in the order in which they are listed.</summary>
     public static readonly IReadOnlyList<LayerWord> All =
     [
-        new("Convolution", [new("int", "Channels", 0), new("int[]", "Size"), new("int[]", "Stride"), new("int[]", "Padding"), new("int", "Groups"), new("switch", "Bias"), new("switch", "NoBias")],
-            (stack, given) => stack.Convolution(given.Number("Channels"), given.Window(defaultSize: 3, defaultStride: 1, keepsSize: true), given.Integer("Groups") ?? 1, given.Choice("Bias", "NoBias"))),
+        new("Convolution",
+            [
+                new("int", "Channels", 0), new("int[]", "Size"), new("int[]", "Stride"), new("int[]", "Padding"), new("int", "Groups"),
+                new("switch", "Bias"), new("switch", "NoBias"),
+            ],
+            (stack, given) => stack.Convolution(given.Number("Channels"), given.Window(defaultSize: 3, defaultStride: 1, keepsSize: true),
+                given.Integer("Groups") ?? 1, given.Choice("Bias", "NoBias"))),
         new("Norm", [new("double", "Epsilon")], (stack, given) => stack.Norm(given.Real("Epsilon") ?? BatchNorm.DefaultEpsilon)),
-        new("ReLU", [new("double", "Maximum")], (stack, given) => stack.Add("relu", given.Real("Maximum") is double maximum ? new ClippedReLU(maximum) : new ReLU())),
+        new("ReLU", [new("double", "Maximum")],
+            (stack, given) => stack.Add("relu", given.Real("Maximum") is double maximum ? new ClippedReLU(maximum) : new ReLU())),
         new("Gelu", [], (stack, _) => stack.Add("gelu", new Gelu())),
-        new("MaxPool", [new("int[]", "Size", 0), new("int[]", "Stride"), new("int[]", "Padding")], (stack, given) => stack.Add("maxpool", new MaxPool(given.Window()))),
-        new("AveragePool", [new("int[]", "Size", 0), new("int[]", "Stride"), new("int[]", "Padding")],
-            (stack, given) => stack.Add("avgpool", new AveragePool(given.Has("Size") || given.Has("Stride") || given.Has("Padding") ? given.Window() : null))),
+        new("MaxPool", LayerParameter.Window, (stack, given) => stack.Add("maxpool", new MaxPool(given.Window()))),
+        new("AveragePool", LayerParameter.Window,
+            (stack, given) => stack.Add("avgpool", new AveragePool(given.HasAny(LayerParameter.Window) ? given.Window() : null))),
         new("Flatten", [], (stack, _) => stack.Add("flatten", new Flatten())),
         new("Dropout", [new("double", "Rate", 0)], (stack, given) => stack.Add("dropout", new Dropout(given.Real("Rate") ?? 0.5))),
         new("Linear", [new("int", "Outputs", 0)], (stack, given) => stack.Linear(given.Integer("Outputs"))),
-        new("Residual", [new("scriptblock", "Layers", 0), new("scriptblock", "Shortcut", 1)],
-            (stack, given) => stack.Residual(given.Block("Layers") ?? throw new InvalidDataException("it needs a block of layers"), given.Block("Shortcut"))),
+        new("Residual", [new("scriptblock", "Layers", 0), new("scriptblock", "Shortcut", 1)], (stack, given) =>
+            stack.Residual(given.Block("Layers") ?? throw new InvalidDataException("it needs a block of layers"), given.Block("Shortcut"))),
         new("ZeroPad", [], (stack, _) => stack.Add("zeropad", new ZeroPad())),
     ];
 
     /// <summary>The text of the word as a function, so that PowerShell binds its arguments.</summary>
     /// <param name="body">What the function does.</param>
-    public string FunctionText(string body) => $"[CmdletBinding(PositionalBinding = $false)] param({string.Join(", ", Parameters.AsEnumerable())}) {body}";
+    public string FunctionText(string body) =>
+        $"[CmdletBinding(PositionalBinding = $false)] param({string.Join(", ", Parameters.AsEnumerable())}) {body}";
 }
 
 /// <summary>A parameter of a word; none is mandatory for PowerShell, which would ask for it in the middle of a block.</summary>
@@ -39,9 +46,14 @@ internal sealed record LayerWord(string Name, LayerParameter[] Parameters, Actio
 /// <param name="Position">Its position; null: it is named.</param>
 internal sealed record LayerParameter(string Type, string Name, int? Position = null)
 {
+    /// <summary>How pooling runs over its input: all of them, or none for the mean of all pixels.</summary>
+    public static readonly LayerParameter[] Window = [new("int[]", "Size", 0), new("int[]", "Stride"), new("int[]", "Padding")];
+
     /// <summary>As it stands in a function.</summary>
-    public override string ToString() =>
-        $"[Parameter({(Position is int position ? $"Position = {position}" : "")})] {(Type is "int" or "int[]" or "double" ? "[Cifar10Ps.NumberTransformation()] " : "")}[{Type}] ${Name}";
+    public override string ToString() => string.Concat(
+        Position is int position ? $"[Parameter(Position = {position})] " : "[Parameter()] ",
+        Type is "int" or "int[]" or "double" ? $"[{typeof(NumberTransformationAttribute)}()] " : "",
+        $"[{Type}] ${Name}");
 }
 
 /// <summary>What a word was given.</summary>
@@ -51,6 +63,9 @@ internal sealed class LayerArguments(IDictionary bound, Action<ScriptBlock> run)
 {
     /// <summary>Whether a parameter was given.</summary>
     public bool Has(string parameter) => bound.Contains(parameter);
+
+    /// <summary>Whether one of several parameters was given.</summary>
+    public bool HasAny(LayerParameter[] parameters) => parameters.Any(parameter => Has(parameter.Name));
 
     /// <summary>An integer that has to be given.</summary>
     public int Number(string parameter) => Integer(parameter) ?? throw new InvalidDataException($"it needs a number: {parameter}");
@@ -70,7 +85,8 @@ internal sealed class LayerArguments(IDictionary bound, Action<ScriptBlock> run)
     };
 
     /// <summary>What runs a block; null: it was not given.</summary>
-    public Action? Block(string parameter) => Has(parameter) && LanguagePrimitives.ConvertTo<ScriptBlock>(bound[parameter]) is ScriptBlock block ? () => run(block) : null;
+    public Action? Block(string parameter) =>
+        Has(parameter) && LanguagePrimitives.ConvertTo<ScriptBlock>(bound[parameter]) is ScriptBlock block ? () => run(block) : null;
 
     /// <summary>A window by the parameters Size, Stride and Padding.</summary>
     /// <param name="defaultSize">Its size where none was given; null: one has to be.</param>
@@ -78,7 +94,8 @@ internal sealed class LayerArguments(IDictionary bound, Action<ScriptBlock> run)
     /// <param name="keepsSize">Whether it is padded by half of its size where no padding was given.</param>
     public Window Window(int? defaultSize = null, int? defaultStride = null, bool keepsSize = false)
     {
-        Extent size = Pair("Size") ?? (defaultSize is int side ? new Extent(side, side) : throw new InvalidDataException("it needs a number: Size"));
+        Extent size = Pair("Size")
+            ?? (defaultSize is int side ? new Extent(side, side) : throw new InvalidDataException("it needs a number: Size"));
         Extent stride = Pair("Stride") ?? (defaultStride is int step ? new Extent(step, step) : size);
         Extent padding = Pair("Padding") ?? (keepsSize ? new Extent(size.Height / 2, size.Width / 2) : default);
         return new Window(size, stride, new Border(padding.Height, padding.Width, padding.Height, padding.Width));

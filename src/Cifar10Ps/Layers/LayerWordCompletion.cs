@@ -45,7 +45,7 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     {
         try
         {
-            if (Sessions.TryGetValue(Session, out (ScriptBlock Original, ScriptBlock Wrapper) found) && Current() is ScriptBlock current && current.Ast == found.Wrapper.Ast)
+            if (Sessions.TryGetValue(Session, out (ScriptBlock Original, ScriptBlock Wrapper) found) && Current()?.Ast == found.Wrapper.Ast)
             {
                 Replace(found.Original);
                 Sessions.TryRemove(Session, out _);
@@ -69,11 +69,13 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
             (_, Ast ast, IScriptPosition position) => (ast, position.Offset),
             _ => ((Ast?)null, 0),
         };
-        return script?.Find(ast => ast is CommandAst command && IsCmdlet(command.GetCommandName()) && command.CommandElements.Any(IsAround), searchNestedScriptBlocks: true) is not null;
+        return script?.Find(HasCursor, searchNestedScriptBlocks: true) is not null;
+
+        bool HasCursor(Ast ast) => ast is CommandAst command && IsCmdlet(command.GetCommandName()) && command.CommandElements.Any(IsAround);
 
         // A block that is not closed yet reaches to the end of the text.
-        bool IsAround(CommandElementAst element) => element is ScriptBlockExpressionAst { Extent: var extent } && extent.StartOffset < cursor
-            && (cursor < extent.EndOffset || !extent.Text.EndsWith('}'));
+        bool IsAround(CommandElementAst element) => element is ScriptBlockExpressionAst { Extent: var extent }
+            && extent.StartOffset < cursor && (cursor < extent.EndOffset || !extent.Text.EndsWith('}'));
     }
 
     /// <summary>The completions with the layer words before other commands; for the wrapper.</summary>
@@ -81,31 +83,35 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     public static CommandCompletion WordsFirst(CommandCompletion completion)
     {
         ArgumentNullException.ThrowIfNull(completion);
-        CompletionResult[] sorted = [.. completion.CompletionMatches.OrderBy(match => LayerWord.All.Any(word => word.Name == match.CompletionText) ? 0 : 1)];
+        string[] words = [.. LayerWord.All.Select(word => word.Name)];
+        CompletionResult[] sorted = [.. completion.CompletionMatches.OrderByDescending(match => words.Contains(match.CompletionText))];
         completion.CompletionMatches.Clear();
         foreach (CompletionResult match in sorted)
             completion.CompletionMatches.Add(match);
         return completion;
     }
 
-    private static bool IsCmdlet(string? name) => name is not null && name[(name.LastIndexOf('\\') + 1)..].Equals(Cmdlet, StringComparison.OrdinalIgnoreCase);
+    private static bool IsCmdlet(string? name) => name?.Split('\\')[^1].Equals(Cmdlet, StringComparison.OrdinalIgnoreCase) is true;
 
-    private static object? Value(IDictionary bound, string parameter) => bound[parameter] is PSObject wrapped ? wrapped.BaseObject : bound[parameter];
+    private static object? Value(IDictionary bound, string parameter) =>
+        bound[parameter] is PSObject wrapped ? wrapped.BaseObject : bound[parameter];
 
     /// <summary>A function with the original's parameters. It has no variables, which the original would offer.</summary>
     private static string WrapperText(ParamBlockAst parameters)
     {
         string attributes = string.Join(Environment.NewLine, parameters.Attributes.Select(attribute => attribute.Extent.Text));
-        string words = string.Join(Environment.NewLine, LayerWord.All.Select(word => $"function {word.Name} {{ param({string.Join(", ", word.Parameters.Select(own => $"[{own.Type}] ${own.Name}"))}) }}"));
+        string words = string.Join(Environment.NewLine, LayerWord.All.Select(word =>
+            $"function {word.Name} {{ param({string.Join(", ", word.Parameters.Select(own => $"[{own.Type}] ${own.Name}"))}) }}"));
+        string type = $"[{typeof(LayerWordCompletion)}]";
         return $$"""
             {{attributes}}
             {{parameters.Extent.Text}}
             end {
-                if ([{{typeof(LayerWordCompletion)}}]::IsInBlock($PSBoundParameters)) {
+                if ({{type}}::IsInBlock($PSBoundParameters)) {
                     {{words}}
-                    return [{{typeof(LayerWordCompletion)}}]::WordsFirst((& ([{{typeof(LayerWordCompletion)}}]::Original) @PSBoundParameters))
+                    return {{type}}::WordsFirst((& ({{type}}::Original) @PSBoundParameters))
                 }
-                & ([{{typeof(LayerWordCompletion)}}]::Original) @PSBoundParameters
+                & ({{type}}::Original) @PSBoundParameters
             }
             """;
     }
