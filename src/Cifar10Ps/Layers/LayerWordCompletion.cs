@@ -123,15 +123,10 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
         _ => null,
     };
 
-    private static ScriptBlock? Current()
-    {
-        using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
-        return shell.AddScript("$function:global:TabExpansion2").Invoke<ScriptBlock>().FirstOrDefault();
-    }
+    // Blocks run where they are called; a pipeline of its own would make the import slower.
+    private static ScriptBlock? Current() =>
+        ScriptBlock.Create("$function:global:TabExpansion2").Invoke().FirstOrDefault()?.BaseObject as ScriptBlock;
 
-    private static void Replace(ScriptBlock function)
-    {
-        using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
-        shell.AddScript("param($function) $function:global:TabExpansion2 = $function").AddArgument(function).Invoke();
-    }
+    private static void Replace(ScriptBlock function) =>
+        ScriptBlock.Create("param($function) $function:global:TabExpansion2 = $function").Invoke(function);
 }
