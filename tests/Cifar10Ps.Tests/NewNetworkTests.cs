@@ -178,6 +178,25 @@ public sealed class NewNetworkTests : IDisposable
     }
 
     [Fact]
+    public void Images_of_another_size_are_taken_where_the_layers_can()
+    {
+        _session.Run("""
+            $any = New-Network 10 -ImageSize 64 { Convolution 8 -Stride 4; AveragePool; Linear }
+            $one = New-Network 10 -ImageSize 64 { Convolution 8 -Stride 4; Linear }
+            $data | Start-ModelTraining $any @quick | Out-Null
+            """);
+        ErrorRecord error = _session.Fail("$data | Start-ModelTraining $one @quick");
+
+        Assert.Equal(2, _session.Value<int>("$any.TrainedEpochs"));
+        Assert.Equal("InvalidNetwork", error.Id);
+        Assert.Contains("the layer 'fc' (Linear) cannot be computed", error.Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_block_can_be_stopped() =>
+        Assert.Empty(_session.RunAndStop("New-Network { ReLU; Residual { ReLU; $stop.Invoke(); Start-Sleep 60 }; Linear }").Output);
+
+    [Fact]
     public void A_stopped_run_ends_with_the_same_bits()
     {
         _session.Run($$"""

@@ -94,7 +94,15 @@ public sealed class Trainer
     public ImageClassifier Model => _model;
 
     /// <summary>How the network is computed, and why, in a sentence.</summary>
-    internal string Description => Executors.DescribeTraining(_start.Network, _start.Preprocessing.ImageShape, Options.Precision);
+    /// <exception cref="EngineException"><c>InvalidNetwork</c>: it cannot take the images.</exception>
+    internal string Description
+    {
+        get
+        {
+            _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
+            return Executors.DescribeTraining(_start.Network, _start.Preprocessing.ImageShape, Options.Precision);
+        }
+    }
 
     /// <summary>Whether nothing is left to do.</summary>
     public bool IsComplete => _state.History.Count >= Options.Epochs;
