@@ -45,7 +45,7 @@ public class FineTuningTests
     {
         ImageClassifier source = Trained(), model = source.ForClasses(SyntheticImages.Classes, seed: 4);
 
-        Assert.Same(model.Snapshot, Recipes.Prepare(model.Snapshot, recipe, TinyData.Train));
+        Assert.Same(model.Snapshot, Recipes.Prepare(model.Snapshot, Recipes.Options(recipe), TinyData.Train));
         Assert.Equal(source.Preprocessing, model.Preprocessing);
     }
 

@@ -42,7 +42,7 @@ public sealed class ModelSnapshotTests : IDisposable
             return [.. predictor.Logits([data.Test[0], data.Test[1]])[0], .. predictor.Logits([data.Test[0]])[0]];
         }
 
-        ImageClassifier Prepared() => new(Recipes.Prepare(NewModel().Snapshot, Recipe.Fast, data.Train));
+        ImageClassifier Prepared() => new(Recipes.Prepare(NewModel().Snapshot, Recipes.Options(Recipe.Fast), data.Train));
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed class ModelSnapshotTests : IDisposable
         string learned = Fingerprint(first.Model);
 
         Assert.Equal((0, 1L), (first.Model.TrainedEpochs, first.Model.TrainedSteps));
-        Assert.Same(first.Model.Snapshot, Recipes.Prepare(first.Model.Snapshot, Recipe.Fast, TinyData.Train));
+        Assert.Same(first.Model.Snapshot, Recipes.Prepare(first.Model.Snapshot, Recipes.Options(Recipe.Fast), TinyData.Train));
         Assert.NotNull(first.Model.ForClasses(["a", "b"], 0));
         ModelFile.Save(first.Model, _folder["model.safetensors"]);
         ImageClassifier read = ModelFile.Load(_folder["model.safetensors"]);

@@ -1,4 +1,10 @@
 using System.Diagnostics;
+using Cifar10Ps.Execution.Kernels;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Formats;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks.Families;
+using Cifar10Ps.Networks;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 using static TorchSharp.torch;

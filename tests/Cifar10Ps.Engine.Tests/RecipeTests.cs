@@ -10,7 +10,7 @@ public class RecipeTests
     {
         TrainingOptions options = Recipes.Options(Recipe.Original);
 
-        ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipe.Original, TinyData.Train);
+        ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipes.Options(Recipe.Original), TinyData.Train);
 
         Assert.Equal((OptimizerKind.Adam, 1e-3, 0.9, 0.0), (options.Optimizer, options.LearningRate, options.Momentum, options.WeightDecay));
         Assert.Equal((Schedule.Constant, Augmentation.None, 128, 10), (options.Schedule, options.Augmentation, options.BatchSize, options.Epochs));
@@ -25,7 +25,7 @@ public class RecipeTests
     [Fact]
     public void The_fast_recipe_measures_the_training_images()
     {
-        ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipe.Fast, TinyData.Train);
+        ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipes.Options(Recipe.Fast), TinyData.Train);
 
         double[] red = [.. TinyData.Train.SelectMany(image => image.GetPixels().Take(image.Width * image.Height)).Select(v => v / 255.0)];
         Assert.Equal(red.Average(), model.Preprocessing.Mean[0], 1e-9);
@@ -43,7 +43,7 @@ public class RecipeTests
         ImageClassifier model = RandomModel();
         model.Snapshot = model.Snapshot with { TrainedEpochs = 1, Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]) };
 
-        Assert.Same(model.Snapshot, Recipes.Prepare(model.Snapshot, recipe, TinyData.Train));
+        Assert.Same(model.Snapshot, Recipes.Prepare(model.Snapshot, Recipes.Options(recipe), TinyData.Train));
     }
 
     [Theory]

@@ -21,6 +21,9 @@ internal sealed class Initialization
     /// <summary>Variance 1 / fan-in (LeCun et al., "Efficient backprop", 1998), and zero biases: Chainer's default.</summary>
     public static Initialization LeCunNormal { get; } = new((fanIn, _) => Math.Sqrt(1.0 / fanIn), normalClassifier: true);
 
+    /// <summary>The initialization of a kind.</summary>
+    public static Initialization Of(InitializationKind kind) => kind == InitializationKind.LeCunNormal ? LeCunNormal : HeNormal;
+
     /// <summary>Draws the weights of a network.</summary>
     public StateDict Create(Network network, int seed)
     {

@@ -37,7 +37,7 @@ public static class LearningRateFinder
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
             throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
-        ModelSnapshot start = Recipes.Prepare(named, options.Recipe, data.Train);
+        ModelSnapshot start = Recipes.Prepare(named, options, data.Train);
         start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);

@@ -28,7 +28,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
             TrainCount = data.Train.Count,
             DataFingerprint = keepsFiles ? data.Fingerprint : null,
         };
-        return new RunStart(Recipes.Prepare(named, options.Recipe, data.Train), matched, state, null);
+        return new RunStart(Recipes.Prepare(named, options, data.Train), matched, state, null);
     }
 
     /// <summary>Prepares a run that goes on from a checkpoint.</summary>

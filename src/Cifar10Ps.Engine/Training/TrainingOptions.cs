@@ -22,7 +22,13 @@ public sealed record TrainingOptions
     /// <summary>Largest label smoothing.</summary>
     public const double MaximumLabelSmoothing = 0.99;
 
-    /// <summary>The preset that the others came from; it also prepares an untrained model.</summary>
+    /// <summary>What PyTorch's batch norm adds to the variance.</summary>
+    public const double DefaultNormEpsilon = 1e-5;
+
+    /// <summary>Limits of <see cref="NormEpsilon"/>.</summary>
+    public const double MinimumNormEpsilon = 1e-12, MaximumNormEpsilon = 0.1;
+
+    /// <summary>The preset that the others came from.</summary>
     public required Recipe Recipe { get; init; }
 
     /// <summary>Number of passes over the training images.</summary>
@@ -61,6 +67,15 @@ public sealed record TrainingOptions
     /// <summary>Precision of convolutions and activations; a checkpoint holds what <see cref="Precision.Auto"/> meant where its run began.</summary>
     public required Precision Precision { get; init; }
 
+    /// <summary>How the weights of an untrained model are drawn; a trained one keeps its own.</summary>
+    public InitializationKind Initialization { get; init; }
+
+    /// <summary>What the preprocessing of an untrained model makes of pixel values; a trained one keeps its own.</summary>
+    public Normalization Normalization { get; init; }
+
+    /// <summary>What batch norm adds to the variance in an untrained model, above 0; a trained one keeps its own.</summary>
+    public double NormEpsilon { get; init; } = DefaultNormEpsilon;
+
     /// <summary>Training images that are held out and validated on instead of the test split, the same ones for every seed; 0: none.</summary>
     public required int ValidationCount { get; init; }
 
@@ -91,6 +106,9 @@ public sealed record TrainingOptions
         : !Enum.IsDefined(Augmentation) ? nameof(Augmentation)
         : LabelSmoothing is not (>= 0 and <= MaximumLabelSmoothing) ? nameof(LabelSmoothing)
         : !Enum.IsDefined(Precision) ? nameof(Precision)
+        : !Enum.IsDefined(Initialization) ? nameof(Initialization)
+        : !Enum.IsDefined(Normalization) ? nameof(Normalization)
+        : NormEpsilon is not (>= MinimumNormEpsilon and <= MaximumNormEpsilon) ? nameof(NormEpsilon)
         : ValidationCount < 0 ? nameof(ValidationCount)
         : StepLimit < 0 ? nameof(StepLimit)
         : Seed < 0 ? nameof(Seed)

@@ -26,23 +26,23 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
     [NumberTransformation]
-    public int Epochs { get; set; }
+    public int? Epochs { get; set; }
 
     /// <summary>Peak learning rate.</summary>
     [Parameter]
     [ValidateRange(TrainingOptions.MinimumLearningRate, TrainingOptions.MaximumLearningRate)]
     [NumberTransformation]
-    public double LearningRate { get; set; }
+    public double? LearningRate { get; set; }
 
     /// <summary>How the learning rate changes over the run.</summary>
     [Parameter]
-    public Schedule Schedule { get; set; }
+    public Schedule? Schedule { get; set; }
 
     /// <summary>Training images to hold out and validate on, instead of the test split.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
     [NumberTransformation]
-    public int ValidationCount { get; set; }
+    public int? ValidationCount { get; set; }
 
     /// <summary>Folder for checkpoints, the log and the finished model.</summary>
     [Parameter]
@@ -84,7 +84,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     [NumberTransformation]
-    public int LimitSteps { get; set; }
+    public int? LimitSteps { get; set; }
 
     /// <summary>Runs after each epoch, with the report as $_ and as its argument; $false as its last output ends the run.</summary>
     [Parameter]
@@ -109,8 +109,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             return;
 
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Require(Model), Dataset, Options(), output, Threads, WriteWarning)
-            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Change, output, Threads, WriteWarning);
+            ? Trainer.Start(Require(Model), Dataset, Requested().Resolve(), output, Threads, WriteWarning)
+            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads, WriteWarning);
         trainer.Observer = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
@@ -180,13 +180,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     }
 
     /// <inheritdoc/>
-    private protected override TrainingOptions Change(TrainingOptions options) => base.Change(options) with
+    private protected override RequestedOptions Requested() => base.Requested() with
     {
-        Epochs = Bound(nameof(Epochs), Epochs, options.Epochs),
-        LearningRate = Bound(nameof(LearningRate), LearningRate, options.LearningRate),
-        Schedule = Bound(nameof(Schedule), Schedule, options.Schedule),
-        ValidationCount = Bound(nameof(ValidationCount), ValidationCount, options.ValidationCount),
-        StepLimit = Bound(nameof(LimitSteps), LimitSteps, options.StepLimit),
+        Epochs = Epochs,
+        LearningRate = LearningRate,
+        Schedule = Schedule,
+        ValidationCount = ValidationCount,
+        StepLimit = LimitSteps,
     };
 
     /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Language;
+using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Layers;
 

@@ -1,3 +1,5 @@
+using Cifar10Ps.Networks;
+
 namespace Cifar10Ps.Layers;
 
 /// <summary>
@@ -78,7 +80,7 @@ internal sealed class LayerStack
         Add("norm", new BatchNorm(Map().Channels, epsilon));
         if (convolution is int i && _layers[i] is { Operation: Convolution biased } layer)
         {
-            _layers[i] = layer with { Operation = biased with { HasBias = false } };
+            _layers[i] = layer.With(biased with { HasBias = false });
             _parameters -= biased.OutputChannels;
         }
     }

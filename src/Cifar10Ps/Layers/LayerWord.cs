@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Management.Automation;
+using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Layers;
 

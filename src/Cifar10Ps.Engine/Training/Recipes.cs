@@ -1,0 +1,89 @@
+using Cifar10Ps.Models;
+
+namespace Cifar10Ps;
+
+/// <summary>What the presets stand for.</summary>
+public static class Recipes
+{
+    private const double ChainerEpsilon = 2e-5;
+
+    private static readonly TrainingOptions Fast = new()
+    {
+        Recipe = Recipe.Fast,
+        Epochs = 10,
+        BatchSize = 128,
+        EvenBatches = true,
+        Optimizer = OptimizerKind.Muon,
+        LearningRate = 0.05,
+        Momentum = 0.9,
+        WeightDecay = 5e-4,
+        Schedule = Schedule.Linear,
+        Augmentation = Augmentation.Light,
+        LabelSmoothing = 0,
+        Precision = Precision.Auto,
+        Initialization = InitializationKind.HeNormal,
+        Normalization = Normalization.Measured,
+        NormEpsilon = TrainingOptions.DefaultNormEpsilon,
+        ValidationCount = 0,
+        Seed = 0,
+    };
+
+    /// <summary>The presets.</summary>
+    private static readonly Dictionary<Recipe, TrainingOptions> Presets = new()
+    {
+        [Recipe.Fast] = Fast,
+        [Recipe.Full] = Fast with { Recipe = Recipe.Full, Epochs = 30, Augmentation = Augmentation.Standard },
+        [Recipe.Original] = Fast with
+        {
+            Recipe = Recipe.Original,
+            EvenBatches = false,
+            Optimizer = OptimizerKind.Adam,
+            LearningRate = 1e-3,
+            WeightDecay = 0,
+            Schedule = Schedule.Constant,
+            Augmentation = Augmentation.None,
+            Initialization = InitializationKind.LeCunNormal,
+            Normalization = Normalization.None,
+            NormEpsilon = ChainerEpsilon,
+        },
+    };
+
+    /// <summary>Learning rate and weight decay that suit another update rule than a preset's, with and without augmentation and a schedule.</summary>
+    private static readonly Dictionary<OptimizerKind, (double LearningRate, double WeightDecay, double OriginalRate)> Rules = new()
+    {
+        [OptimizerKind.Sgd] = (0.3, 5e-4, 0.1),
+        [OptimizerKind.Adam] = (3e-3, 0, 1e-3),
+        [OptimizerKind.AdamW] = (3e-3, 0.05, 1e-3),
+        [OptimizerKind.Muon] = (0.05, 5e-4, 0.05),
+    };
+
+    /// <summary>The options of a preset.</summary>
+    /// <param name="recipe">The preset.</param>
+    /// <param name="optimizer">Another update rule than the preset's, with a learning rate and decay that suit it; null: the preset's.</param>
+    public static TrainingOptions Options(Recipe recipe, OptimizerKind? optimizer = null)
+    {
+        TrainingOptions options = Presets[recipe];
+        if (optimizer is not OptimizerKind kind || kind == options.Optimizer)
+            return options;
+        (double learningRate, double weightDecay, double originalRate) = Rules[kind];
+        return recipe == Recipe.Original
+            ? options with { Optimizer = kind, LearningRate = originalRate }
+            : options with { Optimizer = kind, LearningRate = learningRate, WeightDecay = weightDecay, Schedule = Schedule.OneCycle };
+    }
+
+    /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options, a trained one stays as it is.</summary>
+    internal static ModelSnapshot Prepare(ModelSnapshot model, TrainingOptions options, ImageSplit train)
+    {
+        if (model.IsTrained)
+            return model;
+        Network network = model.Network.WithNormEpsilon(options.NormEpsilon);
+        return model with
+        {
+            Network = network,
+            Weights = Initialization.Of(options.Initialization).Create(network, model.Seed),
+            Preprocessing = options.Normalization == Normalization.None
+                ? new Preprocessing([0, 0, 0], [1, 1, 1], train[0].Width, train[0].Height)
+                : Preprocessing.Measure(train),
+        };
+    }
+}

@@ -1,0 +1,86 @@
+namespace Cifar10Ps;
+
+/// <summary>Options of a run that somebody chose; null: those of the recipe, or of the run that goes on.</summary>
+public sealed record RequestedOptions
+{
+    /// <inheritdoc cref="TrainingOptions.Recipe"/>
+    public Recipe? Recipe { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Epochs"/>
+    public int? Epochs { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.BatchSize"/>
+    public int? BatchSize { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Optimizer"/>
+    public OptimizerKind? Optimizer { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.LearningRate"/>
+    public double? LearningRate { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Momentum"/>
+    public double? Momentum { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.WeightDecay"/>
+    public double? WeightDecay { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Schedule"/>
+    public Schedule? Schedule { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Augmentation"/>
+    public Augmentation? Augmentation { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.LabelSmoothing"/>
+    public double? LabelSmoothing { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Precision"/>
+    public Precision? Precision { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Initialization"/>
+    public InitializationKind? Initialization { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Normalization"/>
+    public Normalization? Normalization { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.NormEpsilon"/>
+    public double? NormEpsilon { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.ValidationCount"/>
+    public int? ValidationCount { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.StepLimit"/>
+    public int? StepLimit { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Seed"/>
+    public int? Seed { get; init; }
+
+    /// <summary>The options of a new run: the recipe's, with what was chosen in their place.</summary>
+    public TrainingOptions Resolve() => Over(Recipes.Options(Recipe ?? default, Optimizer));
+
+    /// <summary>Options with what was chosen in their place.</summary>
+    /// <param name="options">The options of the recipe, or of the run that goes on.</param>
+    public TrainingOptions Over(TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options with
+        {
+            Recipe = Recipe ?? options.Recipe,
+            Epochs = Epochs ?? options.Epochs,
+            BatchSize = BatchSize ?? options.BatchSize,
+            Optimizer = Optimizer ?? options.Optimizer,
+            LearningRate = LearningRate ?? options.LearningRate,
+            Momentum = Momentum ?? options.Momentum,
+            WeightDecay = WeightDecay ?? options.WeightDecay,
+            Schedule = Schedule ?? options.Schedule,
+            Augmentation = Augmentation ?? options.Augmentation,
+            LabelSmoothing = LabelSmoothing ?? options.LabelSmoothing,
+            Precision = Precision ?? options.Precision,
+            Initialization = Initialization ?? options.Initialization,
+            Normalization = Normalization ?? options.Normalization,
+            NormEpsilon = NormEpsilon ?? options.NormEpsilon,
+            ValidationCount = ValidationCount ?? options.ValidationCount,
+            StepLimit = StepLimit ?? options.StepLimit,
+            Seed = Seed ?? options.Seed,
+        };
+    }
+}
