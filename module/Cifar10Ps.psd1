@@ -29,6 +29,7 @@
         'New-Network'
         'New-ResNet'
         'New-ResNet20'
+        'New-Vgg'
         'Save-Model'
         'Start-ModelTraining'
     )
