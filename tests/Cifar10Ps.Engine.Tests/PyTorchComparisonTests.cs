@@ -74,7 +74,7 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
 
     /// <summary>The two libraries draw other masks.</summary>
     private static Network WithoutDropout(Network network) => new(network.Name, network.Description,
-        [.. network.Layers.Select(layer => layer.Operation is Dropout ? layer with { Operation = new Dropout(0) } : layer)]);
+        [.. network.Layers.Select(layer => layer.Operation is Dropout ? layer.With(new Dropout(0)) : layer)]);
 
     /// <summary>Shifts what goes into ReLUs by several times its deviation: up, and in every fourth channel down.</summary>
     private static void Steady(Network network, StateDict values)
