@@ -43,6 +43,7 @@ internal static class ErrorAdvice
         ["InvalidModel"] = "Import-Model -Verbose says what is read; -Key chooses one network of several.",
         ["InvalidNetwork"] = "Get-ModelSummary lists what each layer gives.",
         ["InvalidNpz"] = OtherFile,
+        ["InvalidOnnx"] = OtherFile,
         ["InvalidPreprocessing"] = Preprocessing,
         ["InvalidRange"] = "-Minimum has to be below -Maximum, and -Steps at least 2.",
         ["InvalidSafetensors"] = OtherFile,

@@ -244,7 +244,6 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("\x89HDF\r\n\x1a\n\0\0", "an HDF5 file")]
     [InlineData("\x93NUMPY\x01\0v\0", "a single NumPy array")]
     [InlineData("\x1f\x8b\x08\0", "packed with gzip")]
-    [InlineData("\x08\x07\x12\x07pytorch:\x02\x0a\0", "an ONNX graph")]
     [InlineData("\x1c\0\0\0TFL3\0\0\0\0", "TensorFlow Lite")]
     [InlineData("\x01\x02\x03\xfe", "begins with the bytes 01 02 03 fe")]
     public void What_is_no_model_file_is_called_what_it_is(string content, string what) =>

@@ -37,6 +37,8 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         ["npz"] = () => new(3_000, path => Declared(() => Npz.Parse(File.ReadAllBytes(path))), [SmallNpz(CompressionLevel.NoCompression), SmallNpz(CompressionLevel.Optimal)]),
         ["Chainer, a model"] = () => new(150, LoadModel, [Exported(ModelFormat.Chainer)]),
         ["Chainer, a snapshot"] = () => new(150, path => Checkpoint.Load(path), [Snapshot(asCheckpoint: false)]),
+        ["ONNX"] = () => new(3_000, LoadModel,
+            [.. Directory.GetFiles(OnnxGraphs.PyTorchFolder, "*.onnx").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)]),
         ["CIFAR-10 archive"] = () => new(1_500, path => Cifar10Reader.ReadArchive(path), [SmallTar()], Compressed),
         ["pictures"] = () => new(1_200, path => ImageFile.Read(path, 32, 32), [Picture(SKEncodedImageFormat.Png), Picture(SKEncodedImageFormat.Jpeg), Picture(SKEncodedImageFormat.Webp), Bitmap()]),
     };

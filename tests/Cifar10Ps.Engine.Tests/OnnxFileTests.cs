@@ -102,7 +102,6 @@ public sealed class OnnxFileTests : IDisposable
         byte[] content = File.ReadAllBytes(_folder["a"]);
 
         Assert.Equal(content, File.ReadAllBytes(_folder["b"]));
-        Assert.Contains("ONNX", AssertError("UnknownModelFormat", () => ModelFile.Load(_folder["a"])).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -23,6 +23,7 @@ internal sealed class Oracle
     private readonly double[][] _outputs;
     private readonly Dictionary<string, double[]> _values;
     private readonly Dictionary<int, (double[] Mean, double[] Deviation)> _norms = [];
+    private bool _hasDoubt;
 
     /// <summary>Computes logits.</summary>
     /// <param name="network">The network.</param>
@@ -60,7 +61,7 @@ internal sealed class Oracle
     {
         double[] ofLogits = GradientOfLogits(Logits, labels);
         ValuesByName exact = Backward(ofLogits, Side.Computed);
-        ValuesByName[] others = [Backward(ofLogits, Side.Lower), Backward(ofLogits, Side.Upper)];
+        ValuesByName[] others = _hasDoubt ? [Backward(ofLogits, Side.Lower), Backward(ofLogits, Side.Upper)] : [];
         return exact.ToDictionary(pair => pair.Key, pair => (pair.Value, others.Sum(other => Difference(pair.Value, other[pair.Key]))));
 
         static double Difference(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
@@ -151,7 +152,8 @@ internal sealed class Oracle
                     foreach ((int[] window, double value) in Windows(layer, i, pool.Window).Zip(g))
                     {
                         int[] order = [.. window.OrderByDescending(place => x[place]).Take(2)];
-                        bool isDoubtful = order is [int first, int second] && x[first] - x[second] < margin;
+                        // Equal values are zeros that a ReLU left, to which no gradient gets.
+                        bool isDoubtful = order is [int a, int b] && x[a] > x[b] && IsDoubtful(x[a] - x[b], margin);
                         target[order[isDoubtful && side == Side.Lower ? 1 : 0]] += value;
                     }
 
@@ -188,10 +190,17 @@ internal sealed class Oracle
     }
 
     /// <summary>Slopes of max(x - kink, 0).</summary>
-    private static IEnumerable<double> Slopes(double[] x, Side side, double kink)
+    private IEnumerable<double> Slopes(double[] x, Side side, double kink)
     {
         double margin = Margin(x);
-        return x.Select(value => (side != Side.Computed && Math.Abs(value - kink) < margin ? side == Side.Upper : value > kink) ? 1.0 : 0);
+        return x.Select(value => IsDoubtful(Math.Abs(value - kink), margin) && side != Side.Computed ? side == Side.Upper : value > kink)
+            .Select(isAbove => isAbove ? 1.0 : 0);
+    }
+
+    private bool IsDoubtful(double distance, double margin)
+    {
+        _hasDoubt |= distance < margin;
+        return distance < margin;
     }
 
     private static double Margin(double[] x) => Doubtful * Math.Sqrt(x.Sum(value => value * value) / x.Length);

@@ -182,7 +182,7 @@ public sealed class SafetensorsTests : IDisposable
     public void A_file_far_larger_than_any_model_is_refused_unread()
     {
         using (FileStream file = File.Create(_folder["large"]))
-            file.SetLength((1L << 30) + 1);
+            file.SetLength((1L << 31) + 1);
         long before = GC.GetAllocatedBytesForCurrentThread();
 
         AssertError("InvalidSafetensors", () => Safetensors.Read(_folder["large"]));

@@ -46,7 +46,7 @@ public sealed class ExportTests : IDisposable
         Assert.Equal(File.ReadAllBytes(_session.Folder["a.onnx"]), File.ReadAllBytes(_session.Folder["b"]));
         Assert.True(File.ReadAllBytes(_session.Folder["a.onnx"]).AsSpan().IndexOf("Softmax"u8) < 0);
         Assert.True(File.ReadAllBytes(_session.Folder["c.onnx"]).AsSpan().IndexOf("Softmax"u8) > 0);
-        Assert.Equal("UnknownModelFormat", Assert.Single(_session.Try("Import-Model a.onnx").Errors).Id);
+        Assert.Equal(1, _session.Run("(Import-Model a.onnx, c.onnx | ForEach-Object Name | Sort-Object -Unique).Count").Single().BaseObject);
     }
 
     [Fact]

@@ -17,6 +17,7 @@ internal sealed class FoldedExecutor : IExecutor
     private readonly ScalarType _type;
     private readonly IReadOnlyList<Unit> _units;
     private readonly Dictionary<int, Folded> _convolutions = [];
+    private readonly int[][] _lastUses;
     private readonly Dictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
 
     /// <summary>Copies and folds weights.</summary>
@@ -27,6 +28,7 @@ internal sealed class FoldedExecutor : IExecutor
     public FoldedExecutor(Network network, StateDict values, Shape image, Precision precision)
     {
         (_network, _type, _units) = (network, precision.ToScalarType(), Unit.Of(network));
+        _lastUses = LastUses(network, _units);
         Shape[] shapes = network.Shapes(image.Height, image.Width);
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -60,12 +62,35 @@ internal sealed class FoldedExecutor : IExecutor
         {
             Unit unit = _units[i];
             IReadOnlyList<int> inputs = _network.Layers[unit.Layer].Inputs;
-            outputs[unit.Output] = _convolutions.TryGetValue(unit.Layer, out Folded? folded)
+            Tensor output = _convolutions.TryGetValue(unit.Layer, out Folded? folded)
                 ? Convolve(unit, folded, outputs[inputs[0]]!, unit.Shortcut is int shortcut ? outputs[shortcut] : null)
                 : Compute(unit.Layer, [.. inputs.Select(input => outputs[input]!)]);
+            outputs[unit.Output] = output;
+            foreach (int used in _lastUses[i])
+                Free(outputs, used);
         }
 
         return outputs[^1]!;
+    }
+
+    /// <summary>Frees an output that nothing needs any more, unless it is the output of another layer too, as evaluation passes dropout over.</summary>
+    private static void Free(Tensor?[] outputs, int layer)
+    {
+        Tensor output = outputs[layer]!;
+        outputs[layer] = null;
+        if (!Array.Exists(outputs, other => ReferenceEquals(other, output)))
+            output.Dispose();
+    }
+
+    /// <summary>For each unit, the outputs that no later one needs; the images are the caller's.</summary>
+    private static int[][] LastUses(Network network, IReadOnlyList<Unit> units)
+    {
+        Dictionary<int, int> last = [];
+        for (int i = 0; i < units.Count; i++)
+            foreach (int input in units[i].Layers.SelectMany(layer => network.Layers[layer].Inputs))
+                last[input] = i;
+        HashSet<int> kept = [0, .. units.SelectMany(unit => unit.Layers.Where(layer => layer != unit.Output))];
+        return [.. units.Select((_, i) => last.Where(use => use.Value == i && !kept.Contains(use.Key)).Select(use => use.Key).ToArray())];
     }
 
     /// <inheritdoc/>

@@ -43,7 +43,6 @@ internal static class ForeignContent
             : ZipContent.IsZip(bytes) ? Archive(content)
             : bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8) ? "a tar archive: unpack it first"
             : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which is only executed"
-            : IsOnnx(bytes) ? "an ONNX graph, which other programs execute. ONNX graphs are only written here: give the weights that it was made of"
             : Utf8.IsValid(bytes) && !bytes.Contains((byte)0) ? Written(content)
             : $"of no kind that is known; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
     }
@@ -66,44 +65,6 @@ internal static class ForeignContent
             : Has("model.weights.h5") ? "a model of Keras. Convert its weights to a state dict"
             : names.Length == 0 ? "an empty zip archive"
             : $"a zip archive of {DisplayText.List(names)}: unpack it first";
-    }
-
-    /// <summary>Whether bytes are a message with the fields of an ONNX model: a version first, and a graph (7) among what follows.</summary>
-    /// <remarks>Fields: <c>https://github.com/onnx/onnx/blob/main/onnx/onnx.proto</c>, ModelProto.</remarks>
-    private static bool IsOnnx(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes is not [0x08, > 0 and < 32, ..])
-            return false;
-        for (int at = 0; at < bytes.Length;)
-        {
-            int field = bytes[at] >> 3, type = bytes[at] & 7;
-            if (field is 0 or > 25 || type is not (0 or 2) || !TryReadNumber(bytes, ref at, 1, out ulong number))
-                return false;
-            if (field == 7)
-                return type == 2;
-            if (type != 2)
-                continue;
-            if (number > (ulong)(bytes.Length - at))
-                return false;
-            at += (int)number;
-        }
-
-        return false;
-    }
-
-    private static bool TryReadNumber(ReadOnlySpan<byte> bytes, ref int at, int skip, out ulong number)
-    {
-        number = 0;
-        at += skip;
-        for (int shift = 0; shift < 63 && at < bytes.Length; shift += 7)
-        {
-            byte part = bytes[at++];
-            number |= (ulong)(part & 0x7f) << shift;
-            if (part < 0x80)
-                return true;
-        }
-
-        return false;
     }
 
     private static string Written(byte[] content)

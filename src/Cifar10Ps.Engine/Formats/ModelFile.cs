@@ -61,15 +61,15 @@ public static partial class ModelFile
     }
 
     /// <summary>
-    /// Reads a classifier that this module wrote, or a ResNet from elsewhere: a safetensors file, a state dict of PyTorch, or a model
-    /// or snapshot of the original Chainer program.
+    /// Reads a classifier that this module wrote, or one from elsewhere: an ONNX graph, a ResNet in a safetensors file or in a state dict
+    /// of PyTorch, or a model or snapshot of the original Chainer program.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">What is known of the model; null: what the file says.</param>
     /// <exception cref="EngineException">
     /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>,
-    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidModel</c>, <c>InvalidClasses</c>,
-    /// <c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>PreprocessingUnknown</c>, <c>InvalidPreprocessing</c>.
+    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidOnnx</c>, <c>InvalidModel</c>,
+    /// <c>InvalidClasses</c>, <c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>PreprocessingUnknown</c>, <c>InvalidPreprocessing</c>.
     /// </exception>
     public static ImageClassifier Load(string path, ImportOptions? options = null)
     {
@@ -214,7 +214,8 @@ public static partial class ModelFile
         if (!formula.Success && (mean is null || deviation is null))
             throw new EngineException("PreprocessingUnknown", ErrorKind.InvalidData,
                 "does not say how pictures become its input: the mean and standard deviation of the pixels that it was trained with.");
-        return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"));
+        Extent size = file.ImageSize ?? new Extent(Preprocessing.None.Height, Preprocessing.None.Width);
+        return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"), size.Width, size.Height);
 
         double[] Numbers(string part) =>
             [.. formula.Groups[part].Value.Split(',').Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];

@@ -1,4 +1,5 @@
 
+
 using Cifar10Ps.Formats;
 
 namespace Cifar10Ps;
@@ -49,6 +50,7 @@ public static class ModelFormats
         Safetensors.IsSafetensors(content) ? ModelFormat.Safetensors
         : Npz.IsNpz(content) ? ModelFormat.Chainer
         : TorchFile.IsArchive(content) || TorchFile.IsLegacy(content) ? ModelFormat.PyTorch
+        : OnnxReader.IsOnnx(content) ? ModelFormat.Onnx
         : null;
 
     /// <summary>Reads the tensors of one network from a file of any format.</summary>
@@ -56,24 +58,31 @@ public static class ModelFormats
     /// <param name="key">Which network, where there are several; null: the only one.</param>
     /// <exception cref="EngineException">
     /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>,
-    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>SeveralNetworks</c>, <c>NetworkNotFound</c>,
-    /// <c>InvalidModel</c>.
+    /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidOnnx</c>, <c>SeveralNetworks</c>,
+    /// <c>NetworkNotFound</c>, <c>InvalidModel</c>, <c>InvalidPreprocessing</c>.
     /// </exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>
     internal static (ModelFormat Format, TensorFile File) Read(string path, string? key = null)
     {
-        byte[] content = TensorFile.ReadBytes(path);
+        byte[] content = TensorFile.ReadBytes(path, head => ZipContent.IsZip(head) || OfContent(head) is not null);
         ModelFormat format = OfContent(content) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
-            $"'{path}' is {ForeignContent.Describe(content)}. What can be read: safetensors, a state dict that torch.save wrote (.pth), a model or snapshot of the original Chainer program (.npz).");
+            $"'{path}' is {ForeignContent.Describe(content)}. What can be read: safetensors, a state dict that torch.save wrote (.pth), "
+            + "an ONNX graph, a model or snapshot of the original Chainer program (.npz).");
+        // A graph is one network, and has nothing to choose from.
+        if (format == ModelFormat.Onnx && key is not null)
+            throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
+                $"has no network '{DisplayText.Name(key)}'. An ONNX graph is one network.");
         TensorFile file = format switch
         {
             ModelFormat.Safetensors => Safetensors.Read(content, path),
             ModelFormat.PyTorch => Parse(() => TorchFile.Parse(content, key), "InvalidTorchFile", "is no PyTorch file that can be used"),
+            ModelFormat.Onnx => Parse(() => OnnxTranslator.Translate(OnnxReader.Parse(content), content.Length),
+                "InvalidOnnx", "is not an ONNX graph that can be used"),
             _ => Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program"),
         };
         // This module's own files hold one network under its own names, and an optimizer's tensors.
         bool isOwn = key is null && (file.Metadata.ContainsKey(ModelFile.NetworkKey) || file.Metadata.ContainsKey(ModelFile.OptionsKey));
-        return (format, isOwn || format == ModelFormat.PyTorch ? file : file.Choose(key));
+        return (format, isOwn || format is ModelFormat.PyTorch or ModelFormat.Onnx ? file : file.Choose(key));
 
         TensorFile Parse(Func<TensorFile> parse, string errorId, string what)
         {

@@ -1,4 +1,5 @@
 
+
 using Cifar10Ps.Networks;
 using Cifar10Ps.Networks.Families;
 
@@ -30,7 +31,10 @@ internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<strin
         if (network is null)
             (network, names) = NetworkFamily.Recognise(bare);
         else
-            names = NetworkFamily.Canonical(network, bare.Keys);
+            // Names that are a network's own mean what they say, whatever they mean in a family.
+            names = network.Tensors.All(tensor => bare.ContainsKey(tensor.Name))
+                ? bare.Keys.ToDictionary(name => name, StringComparer.Ordinal)
+                : NetworkFamily.Canonical(network, bare.Keys);
 
         HashSet<string> known = new(StringComparer.Ordinal);
         Dictionary<Layer, string> biases = [];

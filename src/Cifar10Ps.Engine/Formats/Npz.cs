@@ -23,7 +23,7 @@ internal static class Npz
     public static Dictionary<string, Npy> Parse(byte[] content)
     {
         Dictionary<string, Npy> arrays = new(StringComparer.Ordinal);
-        foreach ((string entry, byte[] bytes) in ZipContent.Read(content))
+        foreach ((string entry, ReadOnlyMemory<byte> bytes) in ZipContent.Read(content))
         {
             if (!entry.EndsWith(Extension, StringComparison.Ordinal))
                 throw new InvalidDataException($"its entry '{entry}' is no NumPy array");

@@ -1,11 +1,12 @@
 
+
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Writes a classifier as an ONNX graph for evaluation, layer by layer, so that it can be read back with the same weights.</summary>
+/// <summary>Writes a classifier as an ONNX graph for evaluation, layer by layer, so that the same weights can be read back.</summary>
 /// <remarks>
 /// <para>Plain, the graph takes <c>input</c>, normalised planes [batch, 3, height, width], and gives <c>logits</c> [batch, classes].</para>
 /// <para>With its preprocessing it takes <c>pixels</c>, bytes as decoders of pictures give them, [batch, height, width, 3], and gives
@@ -13,10 +14,16 @@ namespace Cifar10Ps.Formats;
 /// </remarks>
 internal static class OnnxFile
 {
+    /// <summary>Who wrote the file, as it says.</summary>
+    public const string Producer = "Cifar10Ps";
+
     // Of 2021: every runtime since takes them, and they have all that a ResNet needs.
     private const int IrVersion = 8, OperatorSet = 17;
 
-    private const string Batch = "batch", BatchAxis = "DATA_BATCH", ChannelAxis = "DATA_CHANNEL", PlaceAxis = "DATA_FEATURE", ClassAxis = "CLASS";
+    private const string InputName = "input", PixelsName = "pixels", LogitsName = "logits", ProbabilitiesName = "probabilities";
+
+    private const string Batch = "batch", BatchAxis = "DATA_BATCH", ChannelAxis = "DATA_CHANNEL", PlaceAxis = "DATA_FEATURE",
+        ClassAxis = "CLASS";
 
     /// <summary>Writes a graph.</summary>
     /// <param name="model">The classifier.</param>
@@ -31,7 +38,7 @@ internal static class OnnxFile
         // ModelProto: ir_version 1, producer_name 2, producer_version 3, doc_string 6, graph 7, opset_import 8, metadata_props 14.
         ProtobufMessage file = new ProtobufMessage()
             .Add(1, IrVersion)
-            .Add(2, "Cifar10Ps")
+            .Add(2, Producer)
             .Add(3, typeof(OnnxFile).Assembly.GetName().Version!.ToString(3))
             .Add(6, $"{model.Network} ({model.Classes.Length} classes)")
             .Add(7, GraphOf(model, inputText, includePreprocessing).Message)
@@ -44,18 +51,21 @@ internal static class OnnxFile
     private static OnnxGraph GraphOf(ModelSnapshot model, string inputText, bool includePreprocessing)
     {
         (Network network, Preprocessing input, StateDict weights) = (model.Network, model.Preprocessing, model.Weights);
-        OnnxGraph graph = new(network.Name);
+        // Programs that use the graph know these names, and this module the tensors by theirs.
+        string[] kept = [InputName, PixelsName, LogitsName, ProbabilitiesName, .. network.Tensors.Select(tensor => tensor.Name)];
+        OnnxGraph graph = new(network.Name, kept);
         Shape[] shapes = network.Shapes(input.Height, input.Width);
         // Where in the graph the output of each layer is.
         string[] outputs = new string[network.Layers.Count];
         for (int i = 0; i < outputs.Length; i++)
             outputs[i] = Translate(i, [.. network.Layers[i].Inputs.Select(position => outputs[position])]);
-        if (outputs[^1] != "logits")
-            graph.Operation("Identity", "logits", [outputs[^1]]);
+        if (outputs[^1] != LogitsName)
+            graph.Kept("Identity", LogitsName, [outputs[^1]]);
 
         if (includePreprocessing)
-            graph.Output(graph.Operation("Softmax", "probabilities", ["logits"], OnnxGraph.Attribute("axis", 1)), "a probability for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
-        graph.Output("logits", "a logit for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
+            graph.Output(graph.Kept("Softmax", ProbabilitiesName, [LogitsName], OnnxGraph.Attribute("axis", 1)),
+                "a probability for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
+        graph.Output(LogitsName, "a logit for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
         return graph;
 
         string Translate(int i, string[] x)
@@ -63,30 +73,36 @@ internal static class OnnxFile
             Layer layer = network.Layers[i];
             return layer.Operation switch
             {
-                Input when includePreprocessing =>
-                    Normalise(graph.Input("pixels", OnnxGraph.UInt8, inputText, (Batch, BatchAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis), (3, ChannelAxis))),
-                Input => graph.Input("input", OnnxGraph.Float, inputText, (Batch, BatchAxis), (3, ChannelAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis)),
-                Convolution convolution => graph.Operation("Conv", layer.Name, [x[0], .. Constants(layer)], [.. Attributes(convolution.Window), OnnxGraph.Attribute("group", convolution.Groups)]),
-                BatchNorm norm => graph.Operation("BatchNormalization", layer.Name, [x[0], .. Constants(layer)], OnnxGraph.Attribute("epsilon", (float)norm.Epsilon)),
+                Input when includePreprocessing => Normalise(graph.Input(PixelsName, OnnxGraph.UInt8, inputText,
+                    (Batch, BatchAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis), (3, ChannelAxis))),
+                Input => graph.Input(InputName, OnnxGraph.Float, inputText,
+                    (Batch, BatchAxis), (3, ChannelAxis), (input.Height, PlaceAxis), (input.Width, PlaceAxis)),
+                Convolution convolution => graph.Operation("Conv", layer.Name, [x[0], .. Constants(layer)],
+                    [.. Attributes(convolution.Window), OnnxGraph.Attribute("group", convolution.Groups)]),
+                BatchNorm norm => graph.Operation("BatchNormalization", layer.Name, [x[0], .. Constants(layer)],
+                    OnnxGraph.Attribute("epsilon", (float)norm.Epsilon)),
                 ReLU => graph.Operation("Relu", layer.Name, x),
-                ClippedReLU clipped => graph.Operation("Clip", layer.Name, [x[0], graph.Constant(layer.Name + ".min", [0f]), graph.Constant(layer.Name + ".max", [(float)clipped.Maximum])]),
+                ClippedReLU clipped => graph.Operation("Clip", layer.Name,
+                    [x[0], graph.Constant(layer.Name + ".min", [0f]), graph.Constant(layer.Name + ".max", [(float)clipped.Maximum])]),
                 Gelu => ErrorUnit(layer, x[0]),
                 ZeroPad => Widen(layer, x[0], shapes[i]),
                 Add => graph.Operation("Add", layer.Name, x),
                 MaxPool pool => graph.Operation("MaxPool", layer.Name, x, [.. Attributes(pool.Window)]),
-                AveragePool { Window: null } => graph.Operation("Flatten", layer.Name, [graph.Operation("GlobalAveragePool", layer.Name + ".pool", x)]),
-                AveragePool pool => graph.Operation("AveragePool", layer.Name, x, [.. Attributes(pool.Window!), OnnxGraph.Attribute("count_include_pad", pool.CountsPadding ? 1 : 0)]),
+                AveragePool { Window: null } => graph.Operation("Flatten", layer.Name,
+                    [graph.Operation("GlobalAveragePool", layer.Name + ".pool", x)]),
+                AveragePool pool => graph.Operation("AveragePool", layer.Name, x,
+                    [.. Attributes(pool.Window!), OnnxGraph.Attribute("count_include_pad", pool.CountsPadding ? 1 : 0)]),
                 Flatten => graph.Operation("Flatten", layer.Name, x),
                 Dropout => x[0],
-                Linear when i == network.Layers.Count - 1 => Multiply(layer, "logits", x[0]),
-                Linear => Multiply(layer, layer.Name, x[0]),
+                Linear when i == network.Layers.Count - 1 =>
+                    graph.Kept("Gemm", LogitsName, [x[0], .. Constants(layer)], OnnxGraph.Attribute("transB", 1)),
+                Linear => graph.Operation("Gemm", layer.Name, [x[0], .. Constants(layer)], OnnxGraph.Attribute("transB", 1)),
                 _ => throw new NotSupportedException($"There is no operation for {layer.Kind}."),
             };
         }
 
-        IEnumerable<string> Constants(Layer layer) => layer.Tensors.Select(tensor => graph.Constant(tensor.Name, weights[tensor.Name], tensor.Shape));
-
-        string Multiply(Layer layer, string name, string x) => graph.Operation("Gemm", name, [x, .. Constants(layer)], OnnxGraph.Attribute("transB", 1));
+        IEnumerable<string> Constants(Layer layer) =>
+            layer.Tensors.Select(tensor => graph.Tensor(tensor.Name, weights[tensor.Name], tensor.Shape));
 
         static IEnumerable<ProtobufMessage> Attributes(Window window) =>
         [
@@ -99,15 +115,18 @@ internal static class OnnxFile
         string ErrorUnit(Layer layer, string x)
         {
             string scaled = graph.Operation("Div", layer.Name + ".scaled", [x, graph.Constant(layer.Name + ".root", [float.Sqrt(2)])]);
-            string sum = graph.Operation("Add", layer.Name + ".sum", [graph.Operation("Erf", layer.Name + ".erf", [scaled]), graph.Constant(layer.Name + ".one", [1f])]);
-            return graph.Operation("Mul", layer.Name, [graph.Operation("Mul", layer.Name + ".product", [x, sum]), graph.Constant(layer.Name + ".half", [0.5f])]);
+            string error = graph.Operation("Erf", layer.Name + ".erf", [scaled]);
+            string sum = graph.Operation("Add", layer.Name + ".sum", [error, graph.Constant(layer.Name + ".one", [1f])]);
+            string product = graph.Operation("Mul", layer.Name + ".product", [x, sum]);
+            return graph.Operation("Mul", layer.Name, [product, graph.Constant(layer.Name + ".half", [0.5f])]);
         }
 
         string Widen(Layer layer, string x, Shape output)
         {
             // Half of the new channels come before the old ones, half after them.
             int padding = output.Channels / 4;
-            string[] slice = [x, graph.Constant(layer.Name + ".starts", 0, 0), graph.Constant(layer.Name + ".ends", long.MaxValue, long.MaxValue),
+            string[] slice = [x,
+                graph.Constant(layer.Name + ".starts", 0, 0), graph.Constant(layer.Name + ".ends", long.MaxValue, long.MaxValue),
                 graph.Constant(layer.Name + ".axes", 2, 3), graph.Constant(layer.Name + ".steps", ZeroPad.Stride, ZeroPad.Stride)];
             string pads = graph.Constant(layer.Name + ".pads", 0, padding, 0, 0, 0, padding, 0, 0);
             return graph.Operation("Pad", layer.Name, [graph.Operation("Slice", layer.Name + ".slice", slice), pads]);

@@ -1,8 +1,7 @@
-using System.Runtime.InteropServices;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>An ONNX graph in the making. An operation has one output, of the same name as the operation.</summary>
+/// <summary>An ONNX graph in the making. An operation has one output, of the same name as the operation, which no other has.</summary>
 /// <remarks>The numbers of the messages' fields are those of <c>https://github.com/onnx/onnx/blob/main/onnx/onnx.proto</c>.</remarks>
 internal sealed class OnnxGraph
 {
@@ -12,8 +11,16 @@ internal sealed class OnnxGraph
     // AttributeProto.AttributeType.
     private const int FloatAttribute = 1, IntegerAttribute = 2, IntegersAttribute = 7;
 
+    private readonly HashSet<string> _names;
+
     /// <summary>Begins a graph.</summary>
-    public OnnxGraph(string name) => Message.Add(2, name);
+    /// <param name="name">Its name.</param>
+    /// <param name="kept">Names that only <see cref="Input"/>, <see cref="Kept"/> and <see cref="Tensor"/> give.</param>
+    public OnnxGraph(string name, IEnumerable<string> kept)
+    {
+        _names = new(kept, StringComparer.Ordinal);
+        Message.Add(2, name);
+    }
 
     /// <summary>The graph as a <c>GraphProto</c>: node 1, name 2, initializer 5, input 11, output 12.</summary>
     public ProtobufMessage Message { get; } = new();
@@ -36,8 +43,13 @@ internal sealed class OnnxGraph
     }
 
     /// <summary>Adds an operation. <c>NodeProto</c>: input 1, output 2, name 3, op_type 4, attribute 5.</summary>
-    /// <returns>Its name.</returns>
-    public string Operation(string type, string name, string[] inputs, params ProtobufMessage[] attributes)
+    /// <returns>Its name, which is another than that given if there is one of that name.</returns>
+    public string Operation(string type, string name, string[] inputs, params ProtobufMessage[] attributes) =>
+        Kept(type, Unique(name), inputs, attributes);
+
+    /// <summary>Adds an operation of exactly this name.</summary>
+    /// <returns>The name.</returns>
+    public string Kept(string type, string name, string[] inputs, params ProtobufMessage[] attributes)
     {
         ProtobufMessage node = new();
         foreach (string input in inputs)
@@ -49,13 +61,17 @@ internal sealed class OnnxGraph
         return name;
     }
 
+    /// <summary>Adds a constant of exactly this name, in single precision.</summary>
+    /// <returns>The name.</returns>
+    public string Tensor(string name, float[] values, int[] shape) => Constant(name, Float, values, shape);
+
     /// <summary>Adds a constant in single precision.</summary>
-    /// <returns>Its name.</returns>
-    public string Constant(string name, float[] values, params int[] shape) => Constant(name, Float, MemoryMarshal.AsBytes(values.AsSpan()), shape);
+    /// <returns>Its name, which is another than that given if there is one of that name.</returns>
+    public string Constant(string name, float[] values, params int[] shape) => Constant(Unique(name), Float, values, shape);
 
     /// <summary>Adds a list of integers.</summary>
-    /// <returns>Its name.</returns>
-    public string Constant(string name, params long[] values) => Constant(name, Int64, MemoryMarshal.AsBytes(values.AsSpan()), [values.Length]);
+    /// <returns>Its name, which is another than that given if there is one of that name.</returns>
+    public string Constant(string name, params long[] values) => Constant(Unique(name), Int64, values, [values.Length]);
 
     /// <summary>Adds an input.</summary>
     /// <returns>Its name.</returns>
@@ -66,16 +82,26 @@ internal sealed class OnnxGraph
     }
 
     /// <summary>Makes an operation's output one of the graph.</summary>
-    public void Output(string name, string description, params (object Size, string Meaning)[] axes) => Message.Add(12, Value(name, Float, description, axes));
+    public void Output(string name, string description, params (object Size, string Meaning)[] axes) =>
+        Message.Add(12, Value(name, Float, description, axes));
 
     /// <summary><c>TensorProto</c>: dims 1, data_type 2, name 8, raw_data 9.</summary>
-    private string Constant(string name, int type, ReadOnlySpan<byte> values, int[] shape)
+    private string Constant<T>(string name, int type, T[] values, int[] shape)
+        where T : unmanaged
     {
         ProtobufMessage tensor = new();
         foreach (int size in shape)
             tensor.Add(1, size);
-        Message.Add(5, tensor.Add(2, type).Add(8, name).Add(9, values.ToArray()));
+        Message.Add(5, tensor.Add(2, type).Add(8, name).Add(9, values));
         return name;
+    }
+
+    private string Unique(string name)
+    {
+        string unique = name;
+        for (int i = 2; !_names.Add(unique); i++)
+            unique = $"{name}_{i}";
+        return unique;
     }
 
     /// <summary>

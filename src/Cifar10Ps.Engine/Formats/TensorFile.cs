@@ -1,4 +1,6 @@
 
+
+using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Formats;
@@ -6,8 +8,18 @@ namespace Cifar10Ps.Formats;
 /// <summary>What a file of any format holds: tensors by name, and texts by key.</summary>
 internal sealed class TensorFile
 {
-    /// <summary>Largest content that is read, also unpacked: what the largest network takes in double precision with an optimizer's moments.</summary>
-    public const long SizeLimit = 1L << 26;
+    // What small files may unpack to: a ResNet-110 in double precision with an optimizer's moments.
+    private const long SmallContent = 1L << 26;
+
+    // What tells the formats apart is at the beginning.
+    private const int HeadLength = 1 << 16;
+
+    /// <summary>Largest file that is read: what one array can hold.</summary>
+    public static readonly long SizeLimit = Array.MaxLength;
+
+    /// <summary>What a file may unpack to: more than it has only if it is small, so that memory is taken for what there is.</summary>
+    /// <param name="length">Length of the file.</param>
+    public static long UnpackedLimit(long length) => Math.Clamp(2 * length, SmallContent, SizeLimit);
 
     /// <summary>The tensors, in the order of the file; values in PyTorch's order (row-major, last dimension fastest).</summary>
     public Dictionary<string, (int[] Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
@@ -17,6 +29,9 @@ internal sealed class TensorFile
 
     /// <summary>Names of what else the file has and no network needs: step counters, a training program's notes.</summary>
     public List<string> Skipped { get; } = [];
+
+    /// <summary>Size of the images that the network takes; null: the file does not say.</summary>
+    public Extent? ImageSize { get; init; }
 
     /// <summary>Where in the file the tensors were found, in a sentence; null: they are all that there is.</summary>
     public string? Note { get; init; }
@@ -38,16 +53,27 @@ internal sealed class TensorFile
         return chosen;
     }
 
-    /// <summary>The bytes of a file.</summary>
+    /// <summary>The bytes of a file; of a large one that nobody wants, the beginning.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="isWanted">Whether a large file that begins so is read; null: it is.</param>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>.</exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>
-    public static byte[] ReadBytes(string path)
+    public static byte[] ReadBytes(string path, Func<byte[], bool>? isWanted = null)
     {
         try
         {
             using FileStream stream = RegularFile.OpenRead(path);
             if (stream.Length > SizeLimit)
                 throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any model here");
+            if (stream.Length > SmallContent && isWanted is not null)
+            {
+                byte[] head = new byte[HeadLength];
+                stream.ReadExactly(head);
+                if (!isWanted(head))
+                    return head;
+                stream.Position = 0;
+            }
+
             byte[] content = new byte[stream.Length];
             stream.ReadExactly(content);
             return content;
@@ -56,7 +82,7 @@ internal sealed class TensorFile
         {
             throw new EngineException("FileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
             throw new EngineException("ModelFileUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
         }

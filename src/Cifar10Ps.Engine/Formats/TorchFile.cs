@@ -17,8 +17,11 @@ internal static partial class TorchFile
 
     private const long LegacyProtocol = 1001;
 
-    // Four times a ResNet-110. Where a stride is zero, a tensor has more values than the file.
-    private const int ValueLimit = 1 << 23;
+    // Of small files: four times a ResNet-110. Where a stride is zero, a tensor has more values than the file.
+    private const int SmallValueLimit = 1 << 23;
+
+    // The smallest type of weights has two bytes.
+    private const int SmallestValue = 2;
 
     private static readonly BigInteger Magic = BigInteger.Parse("119547037146038801333356", CultureInfo.InvariantCulture);
 
@@ -72,19 +75,21 @@ internal static partial class TorchFile
 
     private static TensorFile ParseArchive(byte[] content, string? networkKey)
     {
-        Dictionary<string, byte[]> entries = ZipContent.Read(content);
+        Dictionary<string, ReadOnlyMemory<byte>> entries = ZipContent.Read(content);
         string pickle = entries.Keys.Where(name => name.EndsWith("/" + PickleName, StringComparison.Ordinal)).MinBy(name => name.Length)
             ?? throw new InvalidDataException($"it has no entry '{PickleName}'");
         string folder = pickle[..^PickleName.Length];
         if (entries.ContainsKey(folder + "constants.pkl"))
             throw new InvalidDataException("it is a TorchScript archive, a program with its weights: load it with torch.jit.load and save the model's state_dict()");
-        bool isBigEndian = entries.TryGetValue(folder + ByteOrderName, out byte[]? order) && order.AsSpan().SequenceEqual("big"u8);
+        bool isBigEndian = entries.TryGetValue(folder + ByteOrderName, out ReadOnlyMemory<byte> order) && order.Span.SequenceEqual("big"u8);
 
-        PickleMachine machine = new(entries[pickle], Globals, ToStorage);
-        TensorFile file = ToFile(machine.Read(), networkKey, isBigEndian, key =>
-            entries.TryGetValue($"{folder}data/{key}", out byte[]? values) ? values : throw new InvalidDataException($"it has no entry '{folder}data/{key}'"));
-        if (entries.TryGetValue(folder + MetadataName, out byte[]? metadata))
-            ReadMetadata(metadata, file);
+        Dictionary<string, string> metadata = ReadMetadata(entries.GetValueOrDefault(folder + MetadataName).Span);
+        PickleMachine machine = new(entries[pickle].ToArray(), Globals, ToStorage);
+        TensorFile file = ToFile(machine.Read(), networkKey, metadata.ContainsKey(ModelFile.NetworkKey), isBigEndian, content.Length, key =>
+            entries.TryGetValue($"{folder}data/{key}", out ReadOnlyMemory<byte> values) ? values
+                : throw new InvalidDataException($"it has no entry '{folder}data/{key}'"));
+        foreach ((string key, string? value) in metadata)
+            file.Metadata[key] = value ?? "";
         return file;
     }
 
@@ -120,7 +125,7 @@ internal static partial class TorchFile
             rest = rest[(8 + length)..];
         }
 
-        return ToFile(root, networkKey, isBigEndian: false, key =>
+        return ToFile(root, networkKey, isDescribed: false, isBigEndian: false, content.Length, key =>
             storages.TryGetValue(key, out ReadOnlyMemory<byte> values) ? values : throw new InvalidDataException($"its storage '{key}' is missing"));
     }
 
@@ -136,10 +141,14 @@ internal static partial class TorchFile
         _ => throw new InvalidDataException("the pickle wants a storage in a way that is unknown"),
     };
 
-    private static TensorFile ToFile(object? root, string? key, bool isBigEndian, Func<string, ReadOnlyMemory<byte>> storage)
+    private static TensorFile ToFile(
+        object? root, string? key, bool isDescribed, bool isBigEndian, int length, Func<string, ReadOnlyMemory<byte>> storage)
     {
+        int limit = Math.Max(SmallValueLimit, length / SmallestValue);
         PickleTree tree = new(root);
-        NetworkChoice? choice = NetworkSearch.Choose(tree.Groups, key);
+        // A file of this module holds one network, which it describes, and nothing else.
+        NetworkChoice? choice = key is null && isDescribed && tree.Groups.FirstOrDefault() is { Key: "" } own
+            ? new NetworkChoice(own, "", [.. own.Shapes.Keys]) : NetworkSearch.Choose(tree.Groups, key);
         if (choice is null || (tree.HoldsOther && !choice.Names.Any(NetworkSearch.IsOfLayer)))
             throw new InvalidDataException(tree.WhyNoStateDict());
         Dictionary<string, TorchTensor> tensors = tree.TensorsOf(choice.Group);
@@ -150,21 +159,20 @@ internal static partial class TorchFile
         foreach (string name in choice.Names)
         {
             TorchTensor tensor = tensors[name];
-            long count = tensor.Count(ValueLimit);
-            if ((total += count) > ValueLimit)
-                throw new InvalidDataException($"its tensor '{name}' and those before it claim more than {ValueLimit:N0} values, more than any model here");
+            long count = tensor.Count(limit);
+            if ((total += count) > limit)
+                throw new InvalidDataException($"its tensor '{name}' and those before it claim more values than the file can hold");
             file.Tensors.Add(name[choice.Prefix.Length..], (tensor.Size, tensor.Gather(storage(tensor.Storage.Key).Span, (int)count, isBigEndian)));
         }
 
         return file;
     }
 
-    private static void ReadMetadata(byte[] json, TensorFile file)
+    private static Dictionary<string, string> ReadMetadata(ReadOnlySpan<byte> json)
     {
         try
         {
-            foreach ((string key, string value) in JsonSerializer.Deserialize<Dictionary<string, string>>(json, Json.Options) ?? [])
-                file.Metadata[key] = value ?? "";
+            return json.IsEmpty ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(json, Json.Options) ?? [];
         }
         catch (JsonException e)
         {

@@ -16,25 +16,26 @@ internal static class ZipContent
 
     /// <summary>The entries by name.</summary>
     /// <exception cref="InvalidDataException">The archive is damaged, too large, or has two entries of a name or one outside its folder.</exception>
-    public static Dictionary<string, byte[]> Read(byte[] content)
+    public static Dictionary<string, ReadOnlyMemory<byte>> Read(byte[] content)
     {
         try
         {
-            using ZipArchive archive = new(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
+            using MemoryStream stream = new(content, writable: false);
+            using ZipArchive archive = new(stream, ZipArchiveMode.Read);
             if (archive.Entries.Count > EntryLimit)
                 throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any model here");
             // PyTorch can be told to leave the checksums out.
             bool hasChecksums = archive.Entries.Any(entry => entry.Crc32 != 0);
-            Dictionary<string, byte[]> entries = new(StringComparer.Ordinal);
-            long total = 0;
+            Dictionary<string, ReadOnlyMemory<byte>> entries = new(StringComparer.Ordinal);
+            long total = 0, limit = TensorFile.UnpackedLimit(content.Length);
             foreach (ZipArchiveEntry entry in archive.Entries)
             {
                 string name = entry.FullName;
                 if (name.Contains("..", StringComparison.Ordinal) || name.StartsWith('/') || name.Contains('\\', StringComparison.Ordinal))
                     throw new InvalidDataException($"its entry '{name}' points outside its folder");
-                if ((total += entry.Length) > TensorFile.SizeLimit || entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
+                if ((total += entry.Length) > limit || entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
                     throw new InvalidDataException($"its entry '{name}' claims to unpack to {entry.Length:N0} bytes");
-                if (!entries.TryAdd(name, Unpack(entry, hasChecksums)))
+                if (!entries.TryAdd(name, (hasChecksums ? Stored(entry, stream, content) : null) ?? Unpack(entry, hasChecksums)))
                     throw new InvalidDataException($"it has two entries '{name}'");
             }
 
@@ -46,7 +47,24 @@ internal static class ZipContent
         }
     }
 
-    private static byte[] Unpack(ZipArchiveEntry entry, bool hasChecksum)
+    /// <summary>A large entry that lies in the archive as it is, without a copy; null: it does not, as its checksum says.</summary>
+    private static ReadOnlyMemory<byte>? Stored(ZipArchiveEntry entry, MemoryStream archive, byte[] content)
+    {
+        const int Large = 1 << 16;
+        if (entry.Length != entry.CompressedLength || entry.Length < Large)
+            return null;
+        using Stream stream = entry.Open();
+        if (stream.ReadByte() < 0)
+            return null;
+        // Where the first byte was read.
+        long start = archive.Position - 1;
+        if (start < 0 || start > content.Length - entry.Length)
+            return null;
+        ReadOnlyMemory<byte> stored = content.AsMemory((int)start, (int)entry.Length);
+        return Crc32.Of(stored.Span) == entry.Crc32 ? stored : null;
+    }
+
+    private static ReadOnlyMemory<byte> Unpack(ZipArchiveEntry entry, bool hasChecksum)
     {
         byte[] content = new byte[entry.Length];
         using Stream stream = entry.Open();
