@@ -52,7 +52,7 @@ public sealed class TrainingJob : Job
     internal void Start()
     {
         ProgressReporter progress = new(Show);
-        _reports = _trainer.Run(at => progress.Report(() => TrainingNews.ToRecords(_trainer.Model, at)), _stop.Token);
+        _reports = _trainer.Run(at => progress.Report(() => TrainingMessages.ToRecords(_trainer.Model, at)), _stop.Token);
         _signals = new TerminationSignals(StopJob);
         SetJobState(JobState.Running);
         _thread.Start(progress);
@@ -114,7 +114,7 @@ public sealed class TrainingJob : Job
         }
 
         _signals!.Dispose();
-        if (TrainingNews.WhyItStopped(_trainer, end == JobState.Stopped) is string message)
+        if (TrainingMessages.WhyItStopped(_trainer, end == JobState.Stopped) is string message)
             Warning.Add(new WarningRecord(message));
         lock (_gate)
             SetJobState(end);

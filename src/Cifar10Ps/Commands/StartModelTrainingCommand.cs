@@ -139,14 +139,14 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         bool isStopped = false;
         try
         {
-            foreach (EpochReport report in trainer.Run(at => progress.Report(() => TrainingNews.ToRecords(trainer.Model, at)), StopToken))
+            foreach (EpochReport report in trainer.Run(at => progress.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
             {
                 WriteObject(report);
                 if (OnEpochEnd is not null && !GoesOn(trainer, report))
                     trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
             }
 
-            if (TrainingNews.WhyItStopped(trainer, isCancelled: false) is string message)
+            if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
         }
         catch (PipelineStoppedException)
@@ -158,7 +158,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         finally
         {
             // A pipeline that is being stopped takes no warnings any more; its host still does.
-            if ((isStopped || StopToken.IsCancellationRequested) && trainer.Output is not null && TrainingNews.WhyItStopped(trainer, isCancelled: true) is string message)
+            if ((isStopped || StopToken.IsCancellationRequested) && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
         }
     }
@@ -173,7 +173,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         catch (RuntimeException e) when (e is not PipelineStoppedException)
         {
             trainer.Stop($"-OnEpochEnd failed after epoch {report.Epoch}.");
-            if (TrainingNews.WhyItStopped(trainer, isCancelled: false) is string message)
+            if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
             throw;
         }

@@ -5,7 +5,7 @@ using static Cifar10Ps.Tests.TestSupport;
 namespace Cifar10Ps.Tests;
 
 /// <summary>What ends a run before its last epoch, and what it leaves then.</summary>
-public sealed class SteeringTests : IDisposable
+public sealed class TrainerStopTests : IDisposable
 {
     private static readonly ImageDataset Data = SmallImages(24, 10, side: 16);
     private readonly TemporaryFolder _folder = new();

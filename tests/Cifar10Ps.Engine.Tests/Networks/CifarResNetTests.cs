@@ -2,7 +2,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-public sealed class DepthTests
+public sealed class CifarResNetTests
 {
     [Theory]
     [InlineData(20, 269_722)]

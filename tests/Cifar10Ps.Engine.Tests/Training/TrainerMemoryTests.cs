@@ -8,7 +8,7 @@ namespace Cifar10Ps.Tests;
 public class Alone;
 
 [Collection(typeof(Alone))]
-public class MemoryTests
+public class TrainerMemoryTests
 {
     [Fact]
     public void Three_hundred_steps_and_fifteen_validations_take_no_more_memory()

@@ -3,7 +3,7 @@ using System.Management.Automation;
 namespace Cifar10Ps;
 
 /// <summary>What is told of a training, in the pipeline and in a job.</summary>
-internal static class TrainingNews
+internal static class TrainingMessages
 {
     /// <summary>The progress of a run: its epochs, and below them the batches.</summary>
     public static IEnumerable<ProgressRecord> ToRecords(ImageClassifier model, TrainingProgress at)
