@@ -103,6 +103,19 @@ public sealed partial class HelpTests
             line.StartsWith(file, StringComparison.Ordinal) && line.Contains($": error: {expected}", StringComparison.Ordinal));
     }
 
+    /// <summary>Where this fails: <c>dotnet build src/Cifar10Ps -t:HelpPages</c>.</summary>
+    [Fact]
+    public void The_pages_in_docs_help_are_what_the_build_writes()
+    {
+        string folder = Path.Combine(TestEnvironment.Root, "docs", "help");
+
+        SortedDictionary<string, string> pages = MarkdownHelp.Write(
+            CmdletHelp.ReadAll(Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps", "Help"), Cmdlets));
+
+        Assert.Equal(pages.Keys, Directory.GetFiles(folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+        Assert.All(pages, page => Assert.Equal(page.Value, File.ReadAllText(Path.Combine(folder, page.Key)).ReplaceLineEndings("\n")));
+    }
+
     [Fact]
     public void A_cmdlet_without_a_help_file_and_a_help_file_without_a_cmdlet_fail_the_build()
     {

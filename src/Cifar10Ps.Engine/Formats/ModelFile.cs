@@ -44,20 +44,15 @@ public static partial class ModelFile
     /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>WeightsNotFinite</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, ModelFormat format, bool includePreprocessing = false)
     {
-        if (includePreprocessing && format != ModelFormat.Onnx)
+        FormatEntry entry = FormatEntry.Of(format);
+        if (includePreprocessing && !entry.HoldsPreprocessing)
             throw new EngineException("FormatCannotHold", ErrorKind.InvalidArgument,
                 $"A {format} file holds weights, not the operations of a preprocessing. An ONNX graph holds both.");
         ModelSnapshot snapshot = model.Snapshot;
         TensorFile file = new();
         Put(snapshot, file);
         RequireFinite(file);
-        switch (format)
-        {
-            case ModelFormat.PyTorch: TorchFile.Write(file, path); break;
-            case ModelFormat.Chainer: ChainerFile.Write(snapshot, path); break;
-            case ModelFormat.Onnx: OnnxFile.Write(snapshot, path, includePreprocessing); break;
-            default: Safetensors.Write(file, path); break;
-        }
+        entry.Write(snapshot, file, path, includePreprocessing);
     }
 
     /// <summary>

@@ -1,24 +1,6 @@
-
-
 using Cifar10Ps.Formats;
 
 namespace Cifar10Ps;
-
-/// <summary>The formats of model files.</summary>
-public enum ModelFormat
-{
-    /// <summary>safetensors: this module's own, with everything that belongs to a model.</summary>
-    Safetensors,
-
-    /// <summary>A state dict of PyTorch: <c>.pth</c>, <c>.pt</c>, <c>.th</c>.</summary>
-    PyTorch,
-
-    /// <summary>An npz archive of Chainer: <c>.npz</c>, <c>.model</c>.</summary>
-    Chainer,
-
-    /// <summary>A graph that other runtimes execute: <c>.onnx</c>.</summary>
-    Onnx,
-}
 
 /// <summary>Tells the formats of model files apart: what there is by its content, what is to be by its name.</summary>
 public static class ModelFormats
@@ -32,26 +14,14 @@ public static class ModelFormats
     public static ModelFormat? OfName(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return Path.GetExtension(path).ToUpperInvariant() switch
-        {
-            ".SAFETENSORS" => ModelFormat.Safetensors,
-            ".PTH" or ".PT" or ".TH" => ModelFormat.PyTorch,
-            ".NPZ" or ".MODEL" => ModelFormat.Chainer,
-            ".ONNX" => ModelFormat.Onnx,
-            _ => null,
-        };
+        return FormatEntry.All.FirstOrDefault(entry => entry.Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))?.Format;
     }
 
     /// <summary>Whether a file's name ends like one of a format other than safetensors, also of one that is not written here.</summary>
     public static bool IsForeignName(string path) => OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
 
     /// <summary>The format of a file's content; null: none that can be read.</summary>
-    internal static ModelFormat? OfContent(ReadOnlySpan<byte> content) =>
-        Safetensors.IsSafetensors(content) ? ModelFormat.Safetensors
-        : Npz.IsNpz(content) ? ModelFormat.Chainer
-        : TorchFile.IsArchive(content) || TorchFile.IsLegacy(content) ? ModelFormat.PyTorch
-        : OnnxReader.IsOnnx(content) ? ModelFormat.Onnx
-        : null;
+    internal static ModelFormat? OfContent(ReadOnlySpan<byte> content) => EntryOf(content)?.Format;
 
     /// <summary>Reads the tensors of one network from a file of any format.</summary>
     /// <param name="path">The file.</param>
@@ -65,35 +35,29 @@ public static class ModelFormats
     internal static (ModelFormat Format, TensorFile File) Read(string path, string? key = null)
     {
         byte[] content = TensorFile.ReadBytes(path, head => ZipContent.IsZip(head) || OfContent(head) is not null);
-        ModelFormat format = OfContent(content) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
+        FormatEntry entry = EntryOf(content) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
             $"'{path}' is {ForeignContent.Describe(content)}. What can be read: safetensors, a state dict that torch.save wrote (.pth), "
             + "an ONNX graph, a model or snapshot of the original Chainer program (.npz).");
-        // A graph is one network, and has nothing to choose from.
-        if (format == ModelFormat.Onnx && key is not null)
-            throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
-                $"has no network '{DisplayText.Name(key)}'. An ONNX graph is one network.");
-        TensorFile file = format switch
+        TensorFile file;
+        try
         {
-            ModelFormat.Safetensors => Safetensors.Read(content, path),
-            ModelFormat.PyTorch => Parse(() => TorchFile.Parse(content, key), "InvalidTorchFile", "is no PyTorch file that can be used"),
-            ModelFormat.Onnx => Parse(() => OnnxTranslator.Translate(OnnxReader.Parse(content), content.Length),
-                "InvalidOnnx", "is not an ONNX graph that can be used"),
-            _ => Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program"),
-        };
+            file = entry.Read(content, path, key);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new EngineException(entry.ErrorId, ErrorKind.InvalidData, $"'{path}' {entry.Problem}: {e.Message}.", e);
+        }
+
         // This module's own files hold one network under its own names, and an optimizer's tensors.
         bool isOwn = key is null && (file.Metadata.ContainsKey(ModelFile.NetworkKey) || file.Metadata.ContainsKey(ModelFile.OptionsKey));
-        return (format, isOwn || format is ModelFormat.PyTorch or ModelFormat.Onnx ? file : file.Choose(key));
+        return (entry.Format, isOwn || entry.ChoosesItself ? file : file.Choose(key));
+    }
 
-        TensorFile Parse(Func<TensorFile> parse, string errorId, string what)
-        {
-            try
-            {
-                return parse();
-            }
-            catch (InvalidDataException e)
-            {
-                throw new EngineException(errorId, ErrorKind.InvalidData, $"'{path}' {what}: {e.Message}.", e);
-            }
-        }
+    private static FormatEntry? EntryOf(ReadOnlySpan<byte> content)
+    {
+        foreach (FormatEntry entry in FormatEntry.All)
+            if (entry.IsContent(content))
+                return entry;
+        return null;
     }
 }

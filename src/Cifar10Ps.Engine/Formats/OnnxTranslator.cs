@@ -66,6 +66,20 @@ internal sealed partial class OnnxTranslator
         _values = new(constants, StringComparer.Ordinal) { [images.Name] = images.AreRows ? new OnnxRows(origin, input) : input };
     }
 
+    /// <summary>Reads the bytes of a file.</summary>
+    /// <param name="content">The bytes.</param>
+    /// <param name="key">Which network is wanted; null: the only one.</param>
+    /// <exception cref="InvalidDataException">They are not a graph that can be used; the message says why.</exception>
+    /// <exception cref="EngineException"><c>NetworkNotFound</c>, <c>InvalidPreprocessing</c>.</exception>
+    public static TensorFile Read(byte[] content, string? key)
+    {
+        // A graph is one network, and has nothing to choose from.
+        if (key is not null)
+            throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
+                $"has no network '{DisplayText.Name(key)}'. An ONNX graph is one network.");
+        return Translate(OnnxReader.Parse(content), content.Length);
+    }
+
     /// <summary>The network of a graph with its weights; or, where the file describes a network and has its weights, that one.</summary>
     /// <param name="model">What the file holds.</param>
     /// <param name="length">Length of the file in bytes.</param>
