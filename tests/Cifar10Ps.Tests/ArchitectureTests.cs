@@ -14,7 +14,7 @@ public sealed partial class ArchitectureTests
     {
         ["Runtime"] = [],
         ["Networks"] = ["Runtime"],
-        ["Data"] = ["Runtime", "Networks"],
+        ["Data"] = ["Runtime"],
         ["Models"] = ["Runtime", "Networks", "Data"],
         ["Formats"] = ["Runtime", "Networks", "Data", "Models"],
         ["Execution"] = ["Runtime", "Networks", "Data", "Models"],

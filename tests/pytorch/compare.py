@@ -1,6 +1,7 @@
 """Computes a network in PyTorch 1.13 from weights and images in a safetensors file, and compares what the file says of each executor.
 
 usage: compare.py NETWORK FILE
+       compare.py NETWORK FILE GRAPH    writes the network as an ONNX graph instead
 
 The file holds 'weights/NAME' for the state dict, 'images', 'labels', and of each executor 'EXECUTOR/evaluation' or
 'EXECUTOR/training' (logits) and 'EXECUTOR/gradient/NAME' (of the mean cross-entropy, in training mode). Dropout has rate 0.
@@ -125,7 +126,7 @@ def below(tensors, prefix):
     return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def main(name, path):
+def main(name, path, graph=None):
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     tensors = read(path)
     network = NETWORKS[name]()
@@ -134,6 +135,10 @@ def main(name, path):
     counters = {key: value for key, value in state.items() if key.endswith("num_batches_tracked")}
     network.load_state_dict({**weights, **counters})
     network.eval()
+    if graph is not None:
+        # As it is: batch norm apart from the convolutions.
+        torch.onnx.export(network, tensors["images"], graph, training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)
+        return 0
     with torch.no_grad():
         evaluation = network(tensors["images"])
     network.train()

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
-using Cifar10Ps.Networks;
 
 namespace Cifar10Ps;
 
@@ -51,10 +50,6 @@ public sealed record Preprocessing
 
     /// <summary>Height of the input in pixels.</summary>
     public int Height { get; }
-
-    /// <summary>Size of the input: three channels.</summary>
-    [JsonIgnore]
-    internal Shape ImageShape => new(3, Height, Width);
 
     /// <summary>The mean and standard deviation of each channel over all pixels of some images, from exact integer sums.</summary>
     /// <param name="images">At least one image; all of one size.</param>

@@ -18,10 +18,10 @@ internal static class Executors
         : new FusedExecutor<Float32Element>(master, image, precision);
 
     /// <summary>The fastest way to compute many images.</summary>
-    public static IExecutor ForInference(ModelSnapshot model, Precision precision) => new FoldedExecutor(model.Network, model.Weights, model.Preprocessing.ImageShape, precision);
+    public static IExecutor ForInference(ModelSnapshot model, Precision precision) => new FoldedExecutor(model.Network, model.Weights, model.ImageShape, precision);
 
     /// <summary>The fastest way to compute one image alone, in fp32; null: it has no way of its own.</summary>
-    public static SingleImageExecutor? ForOneImage(ModelSnapshot model) => HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.Preprocessing.ImageShape) : null;
+    public static SingleImageExecutor? ForOneImage(ModelSnapshot model) => HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.ImageShape) : null;
 
     /// <summary>How a network is trained, and why, in a sentence.</summary>
     public static string DescribeTraining(Network network, Shape image, Precision precision)

@@ -1,3 +1,5 @@
+using Cifar10Ps.Networks;
+
 namespace Cifar10Ps.Models;
 
 /// <summary>
@@ -24,6 +26,9 @@ internal sealed record ModelSnapshot(Network Network, string[] Classes, Preproce
 
     /// <summary><c>ResNet-20</c>.</summary>
     public string Name => Network.Name;
+
+    /// <summary>Size of its input.</summary>
+    public Shape ImageShape => new(Input.Channels, Preprocessing.Height, Preprocessing.Width);
 
     /// <summary>Whether the weights were learned, be it for a part of an epoch.</summary>
     public bool IsTrained => TrainedEpochs > 0 || TrainedSteps > 0;

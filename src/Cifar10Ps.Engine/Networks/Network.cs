@@ -61,9 +61,10 @@ public sealed class Network
         if (Tensors.GroupBy(tensor => tensor.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new InvalidDataException($"the network has two tensors '{twice.Key}'");
         ClassCount = OutputLength();
-        LearnedTensors = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
-            .Select(tensor => (Tensor: tensor, Order: !tensor.IsWeight ? 2 : IsNormed(i) ? 0 : 1))).OrderBy(item => item.Order).Select(item => item.Tensor)];
-        NormedCount = LearnedTensors.TakeWhile(tensor => tensor.Role == TensorRole.ConvolutionWeight && IsNormed(IndexOf(tensor))).Count();
+        (LayerTensor Tensor, int Order)[] learned = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
+            .Select(tensor => (tensor, !tensor.IsWeight ? 2 : IsNormed(i) ? 0 : 1)))];
+        LearnedTensors = [.. learned.OrderBy(item => item.Order).Select(item => item.Tensor)];
+        NormedCount = learned.Count(item => item.Order == 0);
 
         static IEnumerable<LayerTensor> Products(Layer layer)
         {
@@ -179,14 +180,6 @@ public sealed class Network
     public override string ToString() => Description.Length == 0 ? Name : $"{Name}, {Description}";
 
     private Network With(IReadOnlyList<Layer> layers) => new(Name, Description, layers);
-
-    private int IndexOf(LayerTensor tensor)
-    {
-        for (int i = 0; i < Layers.Count; i++)
-            if (Layers[i].Tensors.Contains(tensor))
-                return i;
-        throw new ArgumentException("It is a tensor of another network.", nameof(tensor));
-    }
 
     private string NewName(string wanted) => Layers.Any(layer => layer.Name == wanted) ? NewName(wanted + "_") : wanted;
 

@@ -49,7 +49,7 @@ internal sealed class ShardedBatch : IDisposable
         _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
         (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         Precision precision = Precisions.Resolve(options.Precision);
-        _executors = [.. Enumerable.Range(0, pool.Count).Select(_ => Executors.ForTraining(master, model.Preprocessing.ImageShape, precision))];
+        _executors = [.. Enumerable.Range(0, pool.Count).Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
 
         int shards = ShardCount(options.BatchSize);
         _gradients = [.. Enumerable.Range(0, shards).Select(_ => new Gradients(master))];

@@ -100,7 +100,7 @@ public sealed class Trainer
         get
         {
             _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
-            return Executors.DescribeTraining(_start.Network, _start.Preprocessing.ImageShape, Options.Precision);
+            return Executors.DescribeTraining(_start.Network, _start.ImageShape, Options.Precision);
         }
     }
 

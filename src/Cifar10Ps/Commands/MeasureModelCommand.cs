@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Execution;
 
 namespace Cifar10Ps.Commands;
 
@@ -84,6 +85,7 @@ public sealed class MeasureModelCommand : EngineCommand
     {
         using ProgressReporter progress = new(this);
         using Predictor predictor = new(model, Threads, Precision, Augment);
+        WriteVerbose(Executors.DescribeInference(predictor.Model, Precision));
         WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]), StopToken, WriteWarning));
         _hasMeasured = true;

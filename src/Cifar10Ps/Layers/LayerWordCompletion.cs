@@ -19,6 +19,10 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     /// <summary>What the session completed with before; for the wrapper.</summary>
     public static ScriptBlock Original => Sessions[Session].Original;
 
+    /// <summary>Defines the words as functions; for the wrapper, which runs it in its own scope. Made when it is needed: imports are frequent.</summary>
+    public static ScriptBlock Words => ScriptBlock.Create(string.Join(Environment.NewLine, LayerWord.All.Select(word =>
+        $"function {word.Name} {{ param({string.Join(", ", word.Parameters.Select(own => $"[{own.Type}] ${own.Name}"))}) }}")));
+
     private static Guid Session => Runspace.DefaultRunspace.InstanceId;
 
     /// <summary>Wraps the session's TabExpansion2.</summary>
@@ -100,15 +104,13 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     private static string WrapperText(ParamBlockAst parameters)
     {
         string attributes = string.Join(Environment.NewLine, parameters.Attributes.Select(attribute => attribute.Extent.Text));
-        string words = string.Join(Environment.NewLine, LayerWord.All.Select(word =>
-            $"function {word.Name} {{ param({string.Join(", ", word.Parameters.Select(own => $"[{own.Type}] ${own.Name}"))}) }}"));
         string type = $"[{typeof(LayerWordCompletion)}]";
         return $$"""
             {{attributes}}
             {{parameters.Extent.Text}}
             end {
                 if ({{type}}::IsInBlock($PSBoundParameters)) {
-                    {{words}}
+                    . ({{type}}::Words)
                     return {{type}}::WordsFirst((& ({{type}}::Original) @PSBoundParameters))
                 }
                 & ({{type}}::Original) @PSBoundParameters
@@ -123,10 +125,11 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
         _ => null,
     };
 
-    // Blocks run where they are called; a pipeline of its own would make the import slower.
     private static ScriptBlock? Current() =>
-        ScriptBlock.Create("$function:global:TabExpansion2").Invoke().FirstOrDefault()?.BaseObject as ScriptBlock;
+        (GlobalState.InvokeCommand.GetCommand("TabExpansion2", CommandTypes.Function) as FunctionInfo)?.ScriptBlock;
 
-    private static void Replace(ScriptBlock function) =>
-        ScriptBlock.Create("param($function) $function:global:TabExpansion2 = $function").Invoke(function);
+    private static void Replace(ScriptBlock function) => GlobalState.InvokeProvider.Item.Set("function:global:TabExpansion2", function);
+
+    // Of a module that nobody imports; a script would have to be compiled first, which makes the import slower.
+    private static SessionState GlobalState => new PSModuleInfo(linkToGlobal: true).SessionState;
 }

@@ -44,21 +44,46 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
         AssertEqual(test, withGradients: true);
     }
 
-    private void AssertEqual(TestNetwork test, bool withGradients)
+    /// <summary>The network as PyTorch writes it and this module reads it is trained like the one that was given.</summary>
+    [Fact]
+    public void A_network_that_comes_in_as_ONNX_equals_that_of_PyTorch()
     {
         Assert.SkipUnless(HasPyTorch.Value, "needs python3-torch 1.13");
-        UseTorch();
         using TemporaryFolder folder = new();
+        TestNetwork given = new(Mixed(), 64, 64, 2);
+        Safetensors.Write(Describe(given), folder["given.safetensors"]);
+        (int exitCode, string text) = Run(Script, "Mixed", folder["given.safetensors"], folder["mixed.onnx"]);
+        Assert.True(exitCode == 0, text);
+
+        ModelSnapshot model = ModelFile.Load(folder["mixed.onnx"], new ImportOptions { Mean = [0, 0, 0], StandardDeviation = [1, 1, 1] }).Snapshot;
+
+        Assert.All(model.Network.Tensors, tensor => Assert.Equal(given.Values[tensor.Name], model.Weights[tensor.Name]));
+        AssertEqual(new TestNetwork(model.Network, 64, 64, 2), withGradients: true, name: "Mixed");
+    }
+
+    private static string Script => Path.Combine(AppContext.BaseDirectory, "compare.py");
+
+    /// <summary>Weights, images and labels.</summary>
+    private static TensorFile Describe(TestNetwork test)
+    {
         TensorFile file = new();
         foreach (LayerTensor tensor in test.Network.Tensors)
             file.Tensors["weights/" + tensor.Name] = (tensor.Shape, test.Values[tensor.Name]);
         file.Tensors["images"] = ([test.Count, 3, test.Height, test.Width], test.Images);
         file.Tensors["labels"] = ([test.Count], [.. test.Labels.Select(label => (float)label)]);
+        return file;
+    }
+
+    private void AssertEqual(TestNetwork test, bool withGradients, string? name = null)
+    {
+        Assert.SkipUnless(HasPyTorch.Value, "needs python3-torch 1.13");
+        UseTorch();
+        using TemporaryFolder folder = new();
+        TensorFile file = Describe(test);
         Compute(test, file, withGradients);
         Safetensors.Write(file, folder["comparison.safetensors"]);
 
-        string script = Path.Combine(AppContext.BaseDirectory, "compare.py");
-        (int exitCode, string text) = Run(script, test.Network.Name, folder["comparison.safetensors"]);
+        (int exitCode, string text) = Run(Script, name ?? test.Network.Name, folder["comparison.safetensors"]);
 
         output.WriteLine(text);
         Assert.True(exitCode == 0, text);

@@ -98,7 +98,7 @@ public class ShardedBatchTests
 
         Tensor exact = GradientsOf(new LibtorchExecutor(master, Precision.Float32));
         Tensor plain = GradientsOf(new LibtorchExecutor(master, Precision.BFloat16));
-        Tensor fused = GradientsOf(new FusedExecutor<BFloat16Element>(master, model.Preprocessing.ImageShape, Precision.BFloat16));
+        Tensor fused = GradientsOf(new FusedExecutor<BFloat16Element>(master, model.Snapshot.ImageShape, Precision.BFloat16));
 
         double errorOfPlain = ErrorOf(plain), errorOfFused = ErrorOf(fused);
         Assert.True(errorOfFused < 1.2 * errorOfPlain, $"fused {errorOfFused:P2}, libtorch {errorOfPlain:P2}");
