@@ -70,7 +70,8 @@ internal static class Measurements
     {
         ImageDataset data = SyntheticImages.Create((WarmUp + Steps) * BatchSize, 128);
         ImageClassifier model = Models.NewResNet20(data.Classes, 0);
-        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Epochs = 1, Precision = precision });
+        Trainer trainer = Trainer.Start(model, data,
+            Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Epochs = 1, Precision = precision });
         long start = 0;
         double seconds = 0;
         _ = trainer.Run(progress =>
@@ -106,15 +107,17 @@ internal static class Measurements
     }
 
     /// <summary>
-    /// Both train in turns in this process, an epoch each: whoever takes the cmdlet's report lets the engine run for an epoch.
-    /// The median of the ratios.
+    /// The median ratio of the two, which take turns in this process, an epoch each: each report of the cmdlet lets the engine
+    /// run for an epoch.
     /// </summary>
     private static double CmdletAgainstEngine(string progressPreference)
     {
         ImageDataset data = SyntheticImages.Create(TurnImages, 128);
         ImageClassifier model = Models.NewResNet20(data.Classes, 0);
-        using IEnumerator<EpochReport> engine = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = Turns }).Run(_ => { }).GetEnumerator();
-        string folder = typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "ModuleDirectory").Value!;
+        using IEnumerator<EpochReport> engine =
+            Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = Turns }).Run(_ => { }).GetEnumerator();
+        string folder = typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .First(a => a.Key == "ModuleDirectory").Value!;
         using PowerShell shell = PowerShell.Create(InitialSessionState.CreateDefault2());
         List<double> ratios = [];
         long start = 0;
@@ -129,12 +132,13 @@ internal static class Measurements
         shell.AddScript($$"""
             $ProgressPreference = '{{progressPreference}}'
             Import-Module '{{folder}}'
-            Get-Cifar10 -Synthetic -TrainCount {{TurnImages}} -TestCount 128 | Start-ModelTraining -Model (New-ResNet20) -Epochs {{Turns}} | ForEach-Object { $turn.Invoke() }
+            Get-Cifar10 -Synthetic -TrainCount {{TurnImages}} -TestCount 128 |
+                Start-ModelTraining -Model (New-ResNet20) -Epochs {{Turns}} | ForEach-Object { $turn.Invoke() }
             """).Invoke();
         if (shell.HadErrors)
             throw shell.Streams.Error[0].Exception;
 
-        // The first turns warm up.
+        // The first turns are for warming up.
         double[] measured = [.. ratios.Skip(Turns / 10).Order()];
         return measured[measured.Length / 2];
     }
@@ -156,7 +160,8 @@ internal static class Measurements
     {
         ImageDataset data = SyntheticImages.Create(50_000, 10_000);
         ImageClassifier model = Models.NewResNet20(data.Classes, 0);
-        Trainer trainer = Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Precision = Precision.BFloat16 });
+        Trainer trainer = Trainer.Start(model, data,
+            Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Precision = Precision.BFloat16 });
         using CancellationTokenSource enough = new();
         List<double> sizes = [];
         try
@@ -171,7 +176,7 @@ internal static class Measurements
         }
         catch (OperationCanceledException)
         {
-            // That was all.
+            // The process has ended.
         }
 
         return sizes;
@@ -186,7 +191,7 @@ internal static class Measurements
         return (save, load);
     }
 
-    /// <summary>Measures while one other thread of another process keeps each processor busy.</summary>
+    /// <summary>Measures while another process keeps every processor busy, with one thread each.</summary>
     private static double BesideNeighbours(Func<double> measure)
     {
         Process[] neighbours = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ =>

@@ -3,7 +3,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Cifar10Ps.Benchmarks;
 
-/// <summary>Our network in ONNX Runtime: fp32, its own threads and settings.</summary>
+/// <summary>Our network in ONNX Runtime: fp32, with the runtime's own threads and settings.</summary>
 internal sealed class OnnxRuntime : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
@@ -44,7 +44,8 @@ internal sealed class OnnxRuntime : IDisposable
     }
 
     private static OrtValue Images(int count) =>
-        OrtValue.CreateTensorValueFromMemory(Enumerable.Range(0, count * 3 * 32 * 32).Select(i => i % 255 / 127f - 1).ToArray(), [count, 3, 32, 32]);
+        OrtValue.CreateTensorValueFromMemory(
+            Enumerable.Range(0, count * 3 * 32 * 32).Select(i => i % 255 / 127f - 1).ToArray(), [count, 3, 32, 32]);
 
     private void Run(OrtValue images)
     {

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Benchmarks;
 
 /// <summary>
-/// What one writes from TorchSharp's examples: eager, fp32, channels first, threads inside the operators, libtorch's and the
-/// C library's own settings.
+/// What one would write after TorchSharp's examples: eager, fp32, channels first, threads inside the operators, with the
+/// default settings of libtorch and the C library.
 /// </summary>
 internal static class PlainLoop
 {

@@ -3,7 +3,7 @@ using System.Globalization;
 using Cifar10Ps.Benchmarks;
 using Cifar10Ps.Execution;
 
-// Every measurement is a process of its own, so that none inherits another's memory, threads or settings; the rounds are interleaved.
+// Every measurement has a process of its own, so that none inherits another's memory, threads or settings; rounds are interleaved.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["measure", string name])
 {
@@ -37,7 +37,8 @@ foreach (Row row in rows)
     List<double> values = results[row];
     if (values.Count == 0)
         continue;
-    Console.WriteLine($"| {row.Name} | {Median(row):G4} | {values.Min():G4} to {values.Max():G4} | {row.Unit} | {Ratio(row, row.Plain)} | {Ratio(row, row.Peer)} |");
+    Console.WriteLine($"| {row.Name} | {Median(row):G4} | {values.Min():G4} to {values.Max():G4} | {row.Unit} | "
+        + $"{Ratio(row, row.Plain)} | {Ratio(row, row.Peer)} |");
 }
 
 if (isFull)
@@ -58,9 +59,10 @@ namespace Cifar10Ps.Benchmarks
     /// <param name="Unit">Unit of the value.</param>
     /// <param name="Plain">The row of the plain loop that does the same.</param>
     /// <param name="Peer">PyTorch's row that does the same.</param>
-    /// <param name="Script">Arguments of the Python script that measures it; null: this program does.</param>
+    /// <param name="Script">Arguments of the Python script that measures it; null if this program does.</param>
     /// <param name="IsLong">Whether it takes minutes, and is measured once, with <c>--full</c>.</param>
-    internal sealed record Row(string Name, string Unit, string? Plain = null, string? Peer = null, string[]? Script = null, bool IsLong = false);
+    internal sealed record Row(string Name, string Unit, string? Plain = null,
+        string? Peer = null, string[]? Script = null, bool IsLong = false);
 
     /// <summary>The machine that the figures belong to.</summary>
     internal static class Machine
@@ -68,25 +70,29 @@ namespace Cifar10Ps.Benchmarks
         public static string Describe()
         {
             string processor = File.Exists("/proc/cpuinfo")
-                ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? ""
+                ? File.ReadLines("/proc/cpuinfo")
+                    .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? ""
                 : "";
-            return $"{System.Runtime.InteropServices.RuntimeInformation.OSDescription}, {Environment.ProcessorCount} processors ({processor}), "
-                + $"bf16 in hardware: {(Precisions.HasFastBFloat16 ? "yes" : "no")}, .NET {Environment.Version}, {DateTime.Now:yyyy-MM-dd HH:mm}";
+            return $"{System.Runtime.InteropServices.RuntimeInformation.OSDescription}, "
+                + $"{Environment.ProcessorCount} processors ({processor}), "
+                + $"bf16 in hardware: {(Precisions.HasFastBFloat16 ? "yes" : "no")}, .NET {Environment.Version}, "
+                + $"{DateTime.Now:yyyy-MM-dd HH:mm}";
         }
     }
 
     /// <summary>Runs one measurement in a process of its own.</summary>
     internal static class Child
     {
-        /// <returns>The value; null where what it needs is not installed.</returns>
+        /// <returns>The value; null where something it needs is not installed.</returns>
         public static double? Measure(Row row)
         {
             ProcessStartInfo start = row.Script is null
                 ? new(Environment.ProcessPath!, ["measure", row.Name])
                 : new("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "peer.py"), .. row.Script]);
-            // glibc's settings that PyTorch's guides recommend; ours makes its own.
+            // The settings of glibc that PyTorch's guides recommend; the engine makes its own.
             if (row.Script is not null)
-                (start.Environment["MALLOC_TRIM_THRESHOLD_"], start.Environment["MALLOC_MMAP_THRESHOLD_"], start.Environment["MALLOC_TOP_PAD_"]) = ("2147483647", "1073741824", "268435456");
+                (start.Environment["MALLOC_TRIM_THRESHOLD_"], start.Environment["MALLOC_MMAP_THRESHOLD_"],
+                    start.Environment["MALLOC_TOP_PAD_"]) = ("2147483647", "1073741824", "268435456");
             start.RedirectStandardOutput = true;
             start.RedirectStandardError = row.Script is not null;
             if (row.Script is not null && !File.Exists(start.FileName))

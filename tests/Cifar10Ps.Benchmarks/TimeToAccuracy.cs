@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Benchmarks;
 
-/// <summary>The recipes on CIFAR-10 to their end: accuracy on the test images, and the time it took.</summary>
+/// <summary>Complete runs of the recipes on CIFAR-10: accuracy on the test images, and the time taken.</summary>
 internal static class TimeToAccuracy
 {
     private static readonly (Recipe Recipe, Precision Precision)[] Runs =
@@ -24,8 +24,10 @@ internal static class TimeToAccuracy
             for (int seed = 0; seed < 2; seed++)
             {
                 ImageClassifier model = Models.NewResNet20(data.Classes, seed);
-                EpochReport last = Trainer.Start(model, data, Recipes.Options(recipe) with { Precision = precision, Seed = seed }).Run().Last();
-                Console.WriteLine($"| {recipe} | {last.Epoch} | {precision} | {seed} | {last.ValidationAccuracy:P2} | {last.Elapsed:h\\:mm\\:ss} |");
+                EpochReport last = Trainer.Start(model, data, Recipes.Options(recipe) with { Precision = precision, Seed = seed })
+                    .Run().Last();
+                Console.WriteLine($"| {recipe} | {last.Epoch} | {precision} | {seed} | "
+                    + $"{last.ValidationAccuracy:P2} | {last.Elapsed:h\\:mm\\:ss} |");
             }
         }
     }

@@ -1,4 +1,5 @@
-"""ResNet-20 in PyTorch, tuned as its guides say: bf16 autocast, channels-last, all cores, denormals flushed, folded by TorchScript for inference."""
+"""ResNet-20 in PyTorch, tuned as its guides say: bf16 autocast, channels-last, all cores, denormals flushed, and for inference
+folded by TorchScript."""
 import os
 import statistics
 import sys

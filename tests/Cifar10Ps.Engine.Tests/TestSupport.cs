@@ -32,8 +32,8 @@ public sealed class TemporaryFolder : IDisposable
 }
 
 /// <summary>
-/// A CIFAR-10 with files of the right length. The first records of each file are noise, with labels 0, 1, 2 … from the number of
-/// the file on; all others are zeros, which take neither time to write nor room on disk.
+/// A CIFAR-10 with files of the right length. The first records of each file are noise, with consecutive labels starting at the
+/// file's number; all others are zeros, which take neither time to write nor space on disk.
 /// </summary>
 public sealed class FakeCifar10 : IDisposable
 {
@@ -44,7 +44,8 @@ public sealed class FakeCifar10 : IDisposable
     public FakeCifar10()
     {
         _folder = new(() => WriteFolder(_home["files"], noisyRecords: 200));
-        _archive = new(() => WriteArchive(_home["cifar-10-binary.tar.gz"], FileNames.Select(name => ("cifar-10-batches-bin/" + name, name))));
+        _archive = new(() =>
+            WriteArchive(_home["cifar-10-binary.tar.gz"], FileNames.Select(name => ("cifar-10-batches-bin/" + name, name))));
     }
 
     public static IReadOnlyList<string> FileNames { get; } =
@@ -82,7 +83,7 @@ public sealed class FakeCifar10 : IDisposable
         return folder;
     }
 
-    /// <summary>Packs some of the six files under names of the caller's choice.</summary>
+    /// <summary>Packs some of the six files under the given names.</summary>
     public string WriteArchive(string path, IEnumerable<(string Entry, string File)> members)
     {
         using TarWriter tar = new(new GZipStream(File.Create(path), CompressionLevel.Fastest));
@@ -104,7 +105,7 @@ public sealed class FakeCifar10 : IDisposable
     }
 }
 
-/// <summary>The real CIFAR-10 and the published weights, where they are at hand.</summary>
+/// <summary>The real CIFAR-10 and the published weights, where they are available.</summary>
 internal static class RealData
 {
     public static string Folder
@@ -120,7 +121,7 @@ internal static class RealData
     /// <summary>A file of the folder <c>weights</c> beside the data.</summary>
     public static string Weights(string name) => Beside("weights", name);
 
-    /// <summary>A file that the original Chainer program wrote.</summary>
+    /// <summary>A file written by the original Chainer program.</summary>
     public static string Chainer(string name) => Beside("chainer", name);
 
     private static string Beside(string folder, string name)
@@ -131,7 +132,7 @@ internal static class RealData
     }
 }
 
-/// <summary>The culture of this thread as long as it lives, whatever that of the machine is.</summary>
+/// <summary>A culture for this thread until it is disposed, whatever the machine's culture.</summary>
 internal sealed class Culture : IDisposable
 {
     private readonly CultureInfo _before = CultureInfo.CurrentCulture;
@@ -141,10 +142,10 @@ internal sealed class Culture : IDisposable
     public void Dispose() => CultureInfo.CurrentCulture = _before;
 }
 
-/// <summary>What many tests ask for.</summary>
+/// <summary>What many tests use.</summary>
 internal static class TestSupport
 {
-    /// <summary>Readies libtorch for a test that uses it itself: on this thread alone, since threads that spin slow down the tests beside it.</summary>
+    /// <summary>Prepares libtorch for a test that uses it directly: on one thread, as spinning threads slow down other tests.</summary>
     public static void UseTorch()
     {
         NativeBackend.Load();
@@ -162,19 +163,22 @@ internal static class TestSupport
     }
 
     /// <summary>What is added to the variance in all batch norms of a network.</summary>
-    public static double EpsilonOf(Network network) => network.Layers.Select(layer => layer.Operation).OfType<BatchNorm>().Select(norm => norm.Epsilon).Distinct().Single();
+    public static double EpsilonOf(Network network) =>
+        network.Layers.Select(layer => layer.Operation).OfType<BatchNorm>().Select(norm => norm.Epsilon).Distinct().Single();
 
-    /// <summary>Asserts that two networks are equal in all that a file keeps of them.</summary>
-    public static void AssertSame(Network expected, Network actual) => Assert.Equal(NetworkJson.ToJson(expected), NetworkJson.ToJson(actual));
+    /// <summary>Asserts that two networks are equal in everything that a file keeps of them.</summary>
+    public static void AssertSame(Network expected, Network actual) =>
+        Assert.Equal(NetworkJson.ToJson(expected), NetworkJson.ToJson(actual));
 
-    /// <summary>A classifier in which no tensor is all zeros or ones, as those of a new one are.</summary>
+    /// <summary>A classifier in which no tensor is all zeros or ones, as some are in a new one.</summary>
     public static ImageClassifier RandomModel(Shortcut shortcut = Shortcut.Projection, int seed = 1, int classes = 10)
     {
         ImageClassifier model = NewResNet20(ImageClassifier.PlaceholderClasses(classes), shortcut, seed);
         Random random = new(seed);
         foreach (LayerTensor tensor in model.Network.Tensors.Where(t => t.Shape.Length == 1))
         {
-            double low = tensor.Name.EndsWith("running_var", StringComparison.Ordinal) || tensor.Name.EndsWith(".weight", StringComparison.Ordinal) ? 0.5 : -0.3;
+            double low = tensor.Name.EndsWith("running_var", StringComparison.Ordinal)
+                || tensor.Name.EndsWith(".weight", StringComparison.Ordinal) ? 0.5 : -0.3;
             foreach (ref float value in model.Weights[tensor.Name].AsSpan())
                 value = (float)(low + random.NextDouble());
         }
@@ -199,7 +203,7 @@ internal static class TestSupport
 
         for (int colour = 0; colour < 3; colour++)
         {
-            // Channel, colour, and the middle of 3 x 3.
+            // Channel, colour, and the centre of 3 x 3.
             weights["conv1.weight"][colour * 27 + colour * 9 + 4] = 1;
             // Two paddings put 8 and 16 channels before them.
             weights["fc.weight"][colour * 64 + 24 + colour] = 10;
@@ -209,7 +213,7 @@ internal static class TestSupport
         return new ImageClassifier(new ModelSnapshot(network, ImageClassifier.PlaceholderClasses(6), Preprocessing.None, weights));
     }
 
-    /// <summary>Data for runs of four steps an epoch, and of two portions of validation.</summary>
+    /// <summary>Data for runs of four steps an epoch, with validation in two portions.</summary>
     public static ImageDataset TinyData { get; } = SmallImages(120, 140, side: 16);
 
     /// <summary>Every second (fourth …) pixel of synthetic images: a step takes a quarter (a sixteenth …) of the time.</summary>
@@ -222,12 +226,13 @@ internal static class TestSupport
             image.GetPixels().Where((_, i) => i % 32 % (32 / side) == 0 && i / 32 % (32 / side) == 0).ToArray());
     }
 
-    /// <summary>The same images under other names of their classes.</summary>
+    /// <summary>The same images with other class names.</summary>
     public static ImageDataset WithClasses(this ImageDataset data, params string[] classes)
     {
         return new ImageDataset(data.Name, data.Source, classes, [.. data.Train.Select(Renamed)], [.. data.Test.Select(Renamed)]);
 
-        LabeledImage Renamed(LabeledImage image) => new(image.Index, image.Label, classes[image.Label], image.Width, image.Height, image.Pixels);
+        LabeledImage Renamed(LabeledImage image) =>
+            new(image.Index, image.Label, classes[image.Label], image.Width, image.Height, image.Pixels);
     }
 
     public static TrainingOptions TinyOptions(OptimizerKind optimizer = OptimizerKind.Sgd, int epochs = 2) =>
@@ -242,10 +247,11 @@ internal static class TestSupport
     public static Trainer NewRun(TrainingOptions options, OutputDirectory? output = null, ImageDataset? data = null) =>
         Trainer.Start(NewModel(), data ?? TinyData, options, output, threads: 2);
 
-    public static EpochReport[] RunToEnd(this Trainer trainer, Action<TrainingProgress>? progress = null, CancellationToken cancellation = default) =>
+    public static EpochReport[] RunToEnd(this Trainer trainer,
+        Action<TrainingProgress>? progress = null, CancellationToken cancellation = default) =>
         [.. trainer.Run(progress, cancellation)];
 
-    /// <summary>Reports without what depends on the clock and on the folder.</summary>
+    /// <summary>Reports without the parts that depend on the clock and the folder.</summary>
     public static IEnumerable<EpochReport> Timeless(IEnumerable<EpochReport> reports) =>
         reports.Select(report => report with { ImagesPerSecond = 0, Elapsed = TimeSpan.Zero, Run = null });
 
@@ -259,14 +265,15 @@ internal static class TestSupport
         return new LabeledImage(index, label, $"class {label}", side, side, pixels);
     }
 
-    /// <summary>Equal for two models only if every weight and statistic is, to the last bit.</summary>
+    /// <summary>Equal for two models only if all their weights and statistics are, to the last bit.</summary>
     public static string Fingerprint(ImageClassifier model) => Fingerprint(model.Snapshot);
 
     /// <inheritdoc cref="Fingerprint(ImageClassifier)"/>
     public static string Fingerprint(ModelSnapshot model) =>
-        Convert.ToHexString(SHA256.HashData([.. model.Weights.Names.SelectMany(name => MemoryMarshal.AsBytes<float>(model.Weights[name]).ToArray())]));
+        Convert.ToHexString(
+            SHA256.HashData([.. model.Weights.Names.SelectMany(name => MemoryMarshal.AsBytes<float>(model.Weights[name]).ToArray())]));
 
-    /// <summary>A few bytes of a file's head changed, added or gone; numbers rather become other numbers. Sometimes the end is missing.</summary>
+    /// <summary>Changes, adds or removes a few bytes of a file's head, or turns digits into others; sometimes cuts the end.</summary>
     public static byte[] Damage(ReadOnlySpan<byte> file, int headLength, Random random)
     {
         List<byte> bytes = [.. file];
@@ -295,7 +302,7 @@ internal static class TestSupport
         return [.. bytes];
     }
 
-    /// <summary>What a run leaves after epochs of four steps with these validation accuracies.</summary>
+    /// <summary>The state of a run after epochs of four steps with these validation accuracies.</summary>
     public static Checkpoint NewCheckpoint(params double[] accuracies)
     {
         ImageClassifier model = NewResNet(8, SyntheticImages.Classes, Shortcut.Projection, 1);
@@ -308,15 +315,17 @@ internal static class TestSupport
             state.Step += 4;
             state.History.Add(new EpochReport
             {
-                Epoch = state.Epoch, Step = state.Step, Loss = 1, Accuracy = 0.5, ValidationLoss = 1, ValidationAccuracy = accuracy, LearningRate = 0.1,
-                ImagesPerSecond = 1, Elapsed = TimeSpan.Zero, IsBest = state.History.All(earlier => earlier.ValidationAccuracy < accuracy),
+                Epoch = state.Epoch, Step = state.Step, Loss = 1, Accuracy = 0.5, ValidationLoss = 1, ValidationAccuracy = accuracy,
+                LearningRate = 0.1, ImagesPerSecond = 1, Elapsed = TimeSpan.Zero,
+                IsBest = state.History.All(earlier => earlier.ValidationAccuracy < accuracy),
             });
         }
 
-        return new Checkpoint { Model = model.Snapshot, State = state, Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } };
+        return new Checkpoint { Model = model.Snapshot, State = state,
+            Moments = new Dictionary<string, StateDict> { ["momentum"] = momentum } };
     }
 
-    /// <summary>A safetensors file as one without a hash of its content, so that damage gets past the hash to its reader.</summary>
+    /// <summary>Removes the content hash from a safetensors file, so that damage reaches its reader.</summary>
     public static byte[] Unsealed(byte[] file) =>
         Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(file).Replace("\"cifar10ps_", "\"unsealed__", StringComparison.Ordinal));
 

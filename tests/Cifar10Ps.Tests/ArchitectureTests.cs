@@ -4,12 +4,12 @@ using ArchUnitNET.Loader;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The rooms of the engine and the arrows between them, as docs/architecture.md draws them, in what the compiler made of the code.</summary>
+/// <summary>The rooms of the engine and the arrows between them, as drawn in docs/architecture.md, checked in the compiled code.</summary>
 public sealed partial class ArchitectureTests
 {
     private const string Engine = "Cifar10Ps.Engine", Families = "Networks.Families";
 
-    /// <summary>What each room may name; whatever is in a room may name that room.</summary>
+    /// <summary>What each room may name; everything in a room may also name that room.</summary>
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
         ["Runtime"] = [],
@@ -41,19 +41,25 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void A_family_is_named_in_its_room_and_by_the_cmdlets_that_make_its_members()
     {
-        HashSet<string> families = [.. Assemblies.Classes.Where(type => FolderOf(type) == Families && type.InheritedClasses.Any(parent => parent.Name == "NetworkFamily")).Select(type => type.FullName)];
+        HashSet<string> families = [.. Assemblies.Classes.Where(type => FolderOf(type) == Families
+            && type.InheritedClasses.Any(parent => parent.Name == "NetworkFamily")).Select(type => type.FullName)];
         Assert.Superset(new HashSet<string> { "Cifar10Ps.Networks.Families.CifarResNet", "Cifar10Ps.Networks.Families.ResNet" }, families);
 
-        Assert.Empty(Assemblies.Types.Where(type => FolderOf(type) != Families && !type.FullName.StartsWith("Cifar10Ps.Commands.New", StringComparison.Ordinal))
-            .SelectMany(type => type.Dependencies.Where(use => families.Contains(Outer(use.Target).FullName)).Select(use => $"{type.FullName} names {use.Target.Name}")).Distinct().Order());
+        Assert.Empty(Assemblies.Types
+            .Where(type => FolderOf(type) != Families && !type.FullName.StartsWith("Cifar10Ps.Commands.New", StringComparison.Ordinal))
+            .SelectMany(type => type.Dependencies.Where(use => families.Contains(Outer(use.Target).FullName))
+                .Select(use => $"{type.FullName} names {use.Target.Name}")).Distinct().Order());
     }
 
     [Fact]
     public void Namespaces_of_what_is_internal_follow_the_folders()
     {
-        Assert.Empty(SourceFiles().Where(file => file.Folder.Length > 0 && !file.IsPublic && file.Namespace != NamespaceOf(file.Folder)).Select(file => $"{file.Path} is in {file.Namespace}"));
-        Assert.Empty(SourceFiles().Where(file => file.IsPublic && file.Namespace != "Cifar10Ps").Select(file => $"{file.Path} is in {file.Namespace}"));
-        Assert.Empty(SourceFiles().GroupBy(file => file.Path).Where(file => file.Select(type => type.IsPublic).Distinct().Count() > 1).Select(file => $"{file.Key} has public types and others"));
+        Assert.Empty(SourceFiles().Where(file => file.Folder.Length > 0 && !file.IsPublic && file.Namespace != NamespaceOf(file.Folder))
+            .Select(file => $"{file.Path} is in {file.Namespace}"));
+        Assert.Empty(SourceFiles().Where(file => file.IsPublic && file.Namespace != "Cifar10Ps")
+            .Select(file => $"{file.Path} is in {file.Namespace}"));
+        Assert.Empty(SourceFiles().GroupBy(file => file.Path).Where(file => file.Select(type => type.IsPublic).Distinct().Count() > 1)
+            .Select(file => $"{file.Key} has public types and others"));
     }
 
     /// <summary>All uses of a type of the engine by another.</summary>
@@ -69,34 +75,38 @@ public sealed partial class ArchitectureTests
     /// <summary>The first part of a folder's name: <c>Execution</c> of <c>Execution.Kernels</c>.</summary>
     private static string Room(string folder) => folder.Split('.')[0];
 
-    /// <summary>The folder of a type of the engine, with dots; null: it is none.</summary>
+    /// <summary>The folder of a type of the engine, with dots; null if it is not one.</summary>
     private static string? FolderOf(IType type)
     {
         IType outer = Outer(type);
         return outer.Assembly?.Name.StartsWith(Engine, StringComparison.Ordinal) != true ? null
             : FolderOfPublicTypes.TryGetValue(outer.FullName, out string? folder) ? folder
-            : outer.Namespace.FullName.StartsWith("Cifar10Ps.", StringComparison.Ordinal) ? Folder(outer.Namespace.FullName["Cifar10Ps.".Length..]) : null;
+            : outer.Namespace.FullName.StartsWith("Cifar10Ps.", StringComparison.Ordinal)
+                ? Folder(outer.Namespace.FullName["Cifar10Ps.".Length..]) : null;
     }
 
-    /// <summary>The type that a nested one is part of.</summary>
+    /// <summary>The type that a nested type belongs to.</summary>
     private static IType Outer(IType type) =>
-        type.FullName.IndexOfAny(['+', '/']) is int end and > 0 && Assemblies.Types.FirstOrDefault(outer => outer.FullName == type.FullName[..end]) is { } found ? found : type;
+        type.FullName.IndexOfAny(['+', '/']) is int end and > 0
+            && Assemblies.Types.FirstOrDefault(outer => outer.FullName == type.FullName[..end]) is { } found ? found : type;
 
     private static string NamespaceOf(string folder) => $"Cifar10Ps.{Folder(folder)}";
 
-    /// <summary>Families and kernels have rules of their own; all other folders in a room are there for the sake of order.</summary>
+    /// <summary>Families and kernels have rules of their own; all other folders in a room are only for tidiness.</summary>
     private static string Folder(string folder) => folder is Families or "Execution.Kernels" ? folder : Room(folder);
 
     private static Dictionary<string, string> FindPublicTypes() =>
-        SourceFiles().Where(type => type.IsPublic).ToDictionary(type => $"{type.Namespace}.{type.Name}", type => Folder(type.Folder), StringComparer.Ordinal);
+        SourceFiles().Where(type => type.IsPublic)
+            .ToDictionary(type => $"{type.Namespace}.{type.Name}", type => Folder(type.Folder), StringComparer.Ordinal);
 
-    /// <summary>The types that the engine's files declare at their top.</summary>
+    /// <summary>The top-level types that the engine's files declare.</summary>
     private static IEnumerable<(string Path, string Folder, string Namespace, string Name, bool IsPublic)> SourceFiles()
     {
         string root = Path.Combine(TestEnvironment.Root, "src", Engine);
         foreach (string file in Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories))
         {
-            string path = Path.GetRelativePath(root, file), folder = (Path.GetDirectoryName(path) ?? "").Replace(Path.DirectorySeparatorChar, '.');
+            string path = Path.GetRelativePath(root, file),
+                folder = (Path.GetDirectoryName(path) ?? "").Replace(Path.DirectorySeparatorChar, '.');
             if (folder.Split('.')[0] is "bin" or "obj")
                 continue;
             string text = File.ReadAllText(file), space = Namespace().Match(text).Groups[1].Value;
@@ -108,6 +118,8 @@ public sealed partial class ArchitectureTests
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex Namespace();
 
-    [GeneratedRegex(@"^(?<access>public|internal) (?:(?:sealed|static|abstract|unsafe|partial|readonly|ref) )*(?:class|struct|interface|enum|record(?: struct)?) (?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^(?<access>public|internal) (?:(?:sealed|static|abstract|unsafe|partial|readonly|ref) )*"
+        + @"(?:class|struct|interface|enum|record(?: struct)?) (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex Declaration();
 }

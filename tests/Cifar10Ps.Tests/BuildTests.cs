@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>What MSBuild makes of the projects, without building them.</summary>
+/// <summary>How MSBuild evaluates the projects, without building them.</summary>
 public sealed class BuildTests
 {
     [Theory]

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>A model meets data of the same classes in another order, of fewer classes, and of others.</summary>
+/// <summary>A model with data of the same classes in another order, of fewer classes, and of other ones.</summary>
 public sealed class ClassTests : IDisposable
 {
     private readonly Session _session = new();
@@ -16,12 +16,13 @@ public sealed class ClassTests : IDisposable
         {
             Directory.CreateDirectory(_session.Folder[$"{folder}/{name}"]);
             for (int i = 0; i < 6; i++)
-                File.WriteAllBytes(_session.Folder[$"{folder}/{name}/{i}.bmp"], Pictures.Bmp([.. Enumerable.Repeat((byte)(value + i), 3 * 32 * 32)]));
+                File.WriteAllBytes(_session.Folder[$"{folder}/{name}/{i}.bmp"],
+                    Pictures.Bmp([.. Enumerable.Repeat((byte)(value + i), 3 * 32 * 32)]));
         }
 
         _session.Run("""
             $both, $renamed = 'both', 'renamed' | Get-ImageDataset -ValidationFraction 0.5
-            # Its outputs are in another order than the labels of the data.
+            # Its outputs are in a different order from the labels of the data.
             $model = New-ResNet20 dark, bright -Seed 1
             $both | Start-ModelTraining $model -Epochs 6 -BatchSize 6 -LearningRate 0.02 -Threads 1 | Out-Null
             """);
@@ -32,7 +33,9 @@ public sealed class ClassTests : IDisposable
     [Fact]
     public void Classes_in_another_order_are_learned_measured_and_guessed_by_name()
     {
-        _session.Run("$measured = $both | Measure-Model $model -Threads 1; $guesses = $both.Test | Invoke-Inference $model -Threads 1 -WarningVariable warned");
+        _session.Run(
+            "$measured = $both | Measure-Model $model -Threads 1; "
+            + "$guesses = $both.Test | Invoke-Inference $model -Threads 1 -WarningVariable warned");
 
         Assert.Equal(["dark", "bright"], _session.Run("$model.Classes"));
         Assert.Equal(1, _session.Value<double>("$measured.Accuracy"));
@@ -77,7 +80,8 @@ public sealed class ClassTests : IDisposable
     [Fact]
     public void A_run_does_not_go_on_with_a_renamed_class()
     {
-        _session.Run("$both | Start-ModelTraining (New-ResNet20 $both.Classes) -Epochs 1 -BatchSize 6 -Threads 1 -OutputDirectory run | Out-Null");
+        _session.Run(
+            "$both | Start-ModelTraining (New-ResNet20 $both.Classes) -Epochs 1 -BatchSize 6 -Threads 1 -OutputDirectory run | Out-Null");
 
         Assert.Equal("ClassMismatch", _session.Fail("$renamed | Start-ModelTraining -ResumeFrom run -Epochs 2 -Threads 1").Id);
     }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Files that are none, and files that a disk or a killed process has left damaged or half done.</summary>
+/// <summary>Paths that are not files, and files left damaged or half written by a disk or a killed process.</summary>
 public sealed class DamageTests : IDisposable
 {
     private readonly Session _session = new();
@@ -27,7 +27,8 @@ public sealed class DamageTests : IDisposable
 
         Assert.Equal("NotARegularFile", _session.Fail($"{script} -ErrorAction Stop").Id);
 
-        Assert.Equal(["pipe", "zero"], Directory.GetFileSystemEntries(_session.Folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["pipe", "zero"],
+            Directory.GetFileSystemEntries(_session.Folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal("/dev/zero", new FileInfo(_session.Folder["zero"]).LinkTarget);
     }
 
@@ -44,9 +45,12 @@ public sealed class DamageTests : IDisposable
     public void A_run_whose_latest_checkpoint_is_damaged_goes_on_from_the_one_before_and_says_so()
     {
         _session.Run("$data | Start-ModelTraining $model @quick -OutputDirectory result");
-        string latest = FlipBit("result", "checkpoint-latest.safetensors"), before = _session.Folder["result", "checkpoint-epoch-0002.safetensors"];
+        string latest = FlipBit("result", "checkpoint-latest.safetensors"),
+            before = _session.Folder["result", "checkpoint-epoch-0002.safetensors"];
 
-        Assert.Contains(before, _session.Fail("Start-ModelTraining -Dataset $data -ResumeFrom result/checkpoint-latest.safetensors").Exception.Message, StringComparison.Ordinal);
+        Assert.Contains(before,
+            _session.Fail("Start-ModelTraining -Dataset $data -ResumeFrom result/checkpoint-latest.safetensors").Exception.Message,
+            StringComparison.Ordinal);
         Assert.Equal(3, _session.Value<int>("(Start-ModelTraining -Dataset $data -ResumeFrom result -Epochs 3).Epoch"));
 
         string warning = Assert.Single(_session.Host.Warnings);

@@ -7,17 +7,23 @@ public sealed class ExampleTests
     {
         using Session session = new();
         session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Show-Results.ps1");
-        session.Run("$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; 'Start-ModelTraining:BatchSize' = 32 }");
-        session.Run("$model | Save-Model 'a model.safetensors'; $null = $data | Start-ModelTraining $model -Epochs 1 -OutputDirectory result");
+        session.Run(
+            "$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; "
+            + "'Start-ModelTraining:BatchSize' = 32 }");
+        session.Run(
+            "$model | Save-Model 'a model.safetensors'; $null = $data | Start-ModelTraining $model -Epochs 1 -OutputDirectory result");
 
-        session.Run("& $example -Epochs 1 -Destination trained; & $example -Path 'a model.safetensors' -Destination 'from a file'; & $example -Path result -Destination resumed");
+        session.Run(
+            "& $example -Epochs 1 -Destination trained; "
+            + "& $example -Path 'a model.safetensors' -Destination 'from a file'; & $example -Path result -Destination resumed");
 
         string[] all = ["confusion.png", "losses.png", "predictions.png", "training.png"];
         Assert.Equal(all, Names("trained"));
         Assert.Equal(all, Names("resumed"));
         Assert.Equal(all[..3], Names("from a file"));
 
-        string[] Names(string folder) => [.. Directory.GetFiles(session.Folder[folder]).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
+        string[] Names(string folder) =>
+            [.. Directory.GetFiles(session.Folder[folder]).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal)];
     }
 
     [Fact]
@@ -26,7 +32,9 @@ public sealed class ExampleTests
         using Session session = new();
         session.SetEnvironment("CIFAR10PS_DATA", session.Folder["nowhere"]);
         session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Train-ResNet20.ps1");
-        session.Run("$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; 'Start-ModelTraining:BatchSize' = 32 }");
+        session.Run(
+            "$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; "
+            + "'Start-ModelTraining:BatchSize' = 32 }");
 
         session.Run("& $example -Epochs 1 -OutputDirectory $pwd/result");
         session.Run("& $example -Epochs 2 -OutputDirectory $pwd/result");
@@ -35,8 +43,10 @@ public sealed class ExampleTests
         Assert.Contains("synthetic", session.Host.Warnings[1], StringComparison.Ordinal);
         string text = session.Host.Text;
         Assert.Matches("TrainCount +: 64", text);
-        Assert.Single(text.Split('\n'), line => line.StartsWith("    1 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
-        Assert.Single(text.Split('\n'), line => line.StartsWith("    2 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
+        Assert.Single(text.Split('\n'), line =>
+            line.StartsWith("    1 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
+        Assert.Single(text.Split('\n'), line =>
+            line.StartsWith("    2 ", StringComparison.Ordinal) && line.Contains("00:00:", StringComparison.Ordinal));
         Assert.Contains("The five best guesses for test image 0, which shows: disc", text, StringComparison.Ordinal);
     }
 
@@ -50,9 +60,10 @@ public sealed class ExampleTests
         AssertConverted(folder["resnet20.onnx"], output);
         Assert.Contains(output, line => line.Contains("never learned", StringComparison.Ordinal));
 
-        // The second time it takes what is there.
+        // The second time it uses the existing file.
         byte[] model = File.ReadAllBytes(folder["resnet20.model"]);
-        Assert.DoesNotContain(Convert(folder, ["-Destination", "again.onnx"]).Output, line => line.Contains("never learned", StringComparison.Ordinal));
+        Assert.DoesNotContain(Convert(folder, ["-Destination", "again.onnx"]).Output, line =>
+            line.Contains("never learned", StringComparison.Ordinal));
         Assert.Equal(model, File.ReadAllBytes(folder["resnet20.model"]));
         Assert.Equal(File.ReadAllBytes(folder["resnet20.onnx"]), File.ReadAllBytes(folder["again.onnx"]));
     }
@@ -84,7 +95,8 @@ public sealed class ExampleTests
 
     private static (int ExitCode, string[] Output, string Messages) Convert(TemporaryFolder folder, string[] arguments)
     {
-        using HostProcess process = new(new DirectoryInfo(folder.Path), [Path.Combine(TestEnvironment.Module, "Examples", "Convert-ChainerToOnnx.ps1"), .. arguments]);
+        using HostProcess process = new(new DirectoryInfo(folder.Path),
+            [Path.Combine(TestEnvironment.Module, "Examples", "Convert-ChainerToOnnx.ps1"), .. arguments]);
         return process.Finish();
     }
 
@@ -98,13 +110,16 @@ public sealed class ExampleTests
         session.Run("& $example -ModelPath $pwd/shapes.safetensors");
 
         string[] lines = session.Host.Text.Split('\n');
-        Assert.Contains(lines, line => line.StartsWith("TrainCount", StringComparison.Ordinal) && line.Contains(": 480", StringComparison.Ordinal));
+        Assert.Contains(lines, line =>
+            line.StartsWith("TrainCount", StringComparison.Ordinal) && line.Contains(": 480", StringComparison.Ordinal));
         string accuracy = Assert.Single(lines, line => line.StartsWith("Accuracy ", StringComparison.Ordinal));
-        Assert.InRange(decimal.Parse(accuracy.Split(':')[1].TrimEnd('%', ' ', '\r'), System.Globalization.CultureInfo.InvariantCulture), 95, 100);
-        // Files that were held out, by class.
+        Assert.InRange(decimal.Parse(accuracy.Split(':')[1].TrimEnd('%', ' ', '\r'),
+            System.Globalization.CultureInfo.InvariantCulture), 95, 100);
+        // Held-out files, by class.
         string[] guesses = [.. lines.Where(line => line.Contains(".bmp ", StringComparison.Ordinal))];
         Assert.Equal(10, guesses.Length);
-        Assert.InRange(guesses.Count(line => line.Split('/', '\\')[0] is string shape && line[shape.Length..].Contains(shape, StringComparison.Ordinal)), 9, 10);
+        Assert.InRange(guesses.Count(line => line.Split('/', '\\')[0] is string shape
+            && line[shape.Length..].Contains(shape, StringComparison.Ordinal)), 9, 10);
         Assert.Equal(["circle", "diamond", "square", "triangle"], session.Value<string[]>(", (Import-Model shapes.safetensors).Classes"));
         Assert.Equal(before, Directory.GetDirectories(Path.GetTempPath(), "pictures-*"));
     }
@@ -115,12 +130,15 @@ public sealed class ExampleTests
         using Session session = new();
         session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Compare-Recipes.ps1");
 
-        session.Run("& $example -Dataset $data -Epochs 1 -Settings ([ordered]@{ 'small rate' = @{ LearningRate = 0.001 }; 'Original' = @{ Recipe = 'Original' } })");
+        session.Run(
+            "& $example -Dataset $data -Epochs 1 "
+            + "-Settings ([ordered]@{ 'small rate' = @{ LearningRate = 0.001 }; 'Original' = @{ Recipe = 'Original' } })");
 
         string[] lines = [.. session.Host.Text.Split('\n').Select(line => line.TrimEnd())];
         Assert.Matches("^Settings +Accuracy +Train +Images/s$", lines.First(line => line.Length > 0));
         Assert.Single(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, @"^small rate +\d+\.\d % +\d+\.\d % +\d+$"));
         Assert.Single(lines, line => line.StartsWith("Original ", StringComparison.Ordinal));
-        Assert.Single(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, @"^Best: (small rate|Original), with \d+\.\d % of the test images\.$"));
+        Assert.Single(lines, line =>
+            System.Text.RegularExpressions.Regex.IsMatch(line, @"^Best: (small rate|Original), with \d+\.\d % of the test images\.$"));
     }
 }

@@ -41,7 +41,8 @@ public sealed class ExportTests : IDisposable
     [Fact]
     public void A_graph_is_written_with_and_without_its_preprocessing_and_read()
     {
-        _session.Run("$model | Export-Model a.onnx; $model | Export-Model b -Format Onnx; $model | Export-Model c.onnx -IncludePreprocessing");
+        _session.Run(
+            "$model | Export-Model a.onnx; $model | Export-Model b -Format Onnx; $model | Export-Model c.onnx -IncludePreprocessing");
 
         Assert.Equal(File.ReadAllBytes(_session.Folder["a.onnx"]), File.ReadAllBytes(_session.Folder["b"]));
         Assert.True(File.ReadAllBytes(_session.Folder["a.onnx"]).AsSpan().IndexOf("Softmax"u8) < 0);
@@ -63,12 +64,14 @@ public sealed class ExportTests : IDisposable
         _session.Run("New-ResNet cat, dog -Depth 32 | Export-Model a.bin -Format PyTorch; $null = Import-Model a.bin -Verbose");
 
         string told = Assert.Single(_session.Host.Verbose, line => line.Contains("a.bin", StringComparison.Ordinal));
-        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes", "All of it"], part => Assert.Contains(part, told, StringComparison.Ordinal));
+        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes", "All of it"], part =>
+            Assert.Contains(part, told, StringComparison.Ordinal));
 
         _session.Run("New-ResNet20 -Shortcut ProjectionOnly | Export-Model b.bin -Format Chainer; $null = Import-Model b.bin -Verbose");
 
         told = Assert.Single(_session.Host.Verbose, line => line.Contains("b.bin", StringComparison.Ordinal));
-        Assert.All(["Chainer", "ResNet-20", "ProjectionOnly", "10 classes", "res3/0/conv3/W", "res5/2/bn3/N"], part => Assert.Contains(part, told, StringComparison.Ordinal));
+        Assert.All(["Chainer", "ResNet-20", "ProjectionOnly", "10 classes", "res3/0/conv3/W", "res5/2/bn3/N"], part =>
+            Assert.Contains(part, told, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -110,5 +113,6 @@ public sealed class ExportTests : IDisposable
 
     [Fact]
     public void Networks_have_the_depth_that_is_asked_for() =>
-        Assert.Equal(["ResNet-20", "ResNet-32", "ResNet-110"], _session.Run("New-ResNet; New-ResNet -Depth 32; New-ResNet 2 -Depth 110").Select(model => (string)model.Network.Name));
+        Assert.Equal(["ResNet-20", "ResNet-32", "ResNet-110"],
+            _session.Run("New-ResNet; New-ResNet -Depth 32; New-ResNet 2 -Depth 110").Select(model => (string)model.Network.Name));
 }

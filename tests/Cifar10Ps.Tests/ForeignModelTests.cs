@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Tests;
 
-/// <summary>Models of other programs and names that were never meant for a terminal, from the user's side.</summary>
+/// <summary>Models from other programs, and names never meant for a terminal, as the user sees them.</summary>
 public sealed class ForeignModelTests : IDisposable
 {
     // One network under two prefixes, made of a saved model: its header with each tensor twice, then its values twice.
@@ -15,8 +15,11 @@ public sealed class ForeignModelTests : IDisposable
             if ($pair.Key -eq '__metadata__') { continue }
             $from, $to = $pair.Value['data_offsets'].ToJsonString() | ConvertFrom-Json
             foreach ($network in 0, 1) {
-                $both[('student.', 'teacher.')[$network] + $pair.Key] = @{ dtype = 'F32'; shape = @($pair.Value['shape'].ToJsonString() | ConvertFrom-Json)
-                    data_offsets = ($from + $network * $values.Length), ($to + $network * $values.Length) }
+                $both[('student.', 'teacher.')[$network] + $pair.Key] = @{
+                    dtype = 'F32'
+                    shape = @($pair.Value['shape'].ToJsonString() | ConvertFrom-Json)
+                    data_offsets = ($from + $network * $values.Length), ($to + $network * $values.Length)
+                }
             }
         }
         $json = [Text.Encoding]::UTF8.GetBytes(($both | ConvertTo-Json -Depth 4))
@@ -78,7 +81,8 @@ public sealed class ForeignModelTests : IDisposable
     {
         _session.Run($$"""
             {{Twice}}
-            [IO.File]::WriteAllBytes("$pwd/zero.safetensors", [BitConverter]::GetBytes([long]$json.Length) + $json + [byte[]]::new(2 * $values.Length))
+            $zero = [BitConverter]::GetBytes([long]$json.Length) + $json + [byte[]]::new(2 * $values.Length)
+            [IO.File]::WriteAllBytes("$pwd/zero.safetensors", $zero)
             $null = Import-Model two.safetensors -Key student @plain
             """);
         Assert.Empty(_session.Host.Warnings);
@@ -104,7 +108,8 @@ public sealed class ForeignModelTests : IDisposable
         Outcome outcome = _session.Try("Import-Model *.safetensors -Verbose");
 
         Assert.Contains(@"cat\u001b[31m\u009b2J", _session.Host.Text, StringComparison.Ordinal);
-        string shown = _session.Host.Text.Replace("\n", "", StringComparison.Ordinal).Replace("\r", "", StringComparison.Ordinal) + Assert.Single(outcome.Errors).Exception.Message;
+        string shown = _session.Host.Text.Replace("\n", "", StringComparison.Ordinal).Replace("\r", "", StringComparison.Ordinal)
+            + Assert.Single(outcome.Errors).Exception.Message;
         Assert.Contains(@"a\u001b]0;owned\u0007.safetensors", shown, StringComparison.Ordinal);
         Assert.DoesNotContain("\e[31m", shown, StringComparison.Ordinal);
         Assert.DoesNotContain(shown, c => c is '\a' or '\u009b' or '\u202e');

@@ -2,7 +2,7 @@ namespace Cifar10Ps.Tests;
 
 public sealed class FormatTopicTests
 {
-    /// <summary>The examples of about_Cifar10Ps_Formats: what is indented by eight columns.</summary>
+    /// <summary>The examples in about_Cifar10Ps_Formats: the text indented by eight columns.</summary>
     private static readonly string[] Examples =
         [.. File.ReadAllText(Path.Combine(TestEnvironment.Module, "en-US", "about_Cifar10Ps_Formats.help.txt")).Split("\n\n")
             .Where(part => part.Split('\n').All(line => line.StartsWith("        ", StringComparison.Ordinal)))];
@@ -19,7 +19,8 @@ public sealed class FormatTopicTests
             Assert.True(File.Exists(session.Folder[name]), name));
         Assert.Single(Directory.GetFiles(session.Folder["run"], "events.*"));
         Assert.Equal(["disc", "ring"], session.Run("$same = Import-Model ./shapes.pth; $same.Classes[0..1]"));
-        Assert.Contains(session.Host.Verbose, line => line.Contains("Chainer", StringComparison.Ordinal) && line.Contains("res3/0/conv3/W", StringComparison.Ordinal));
+        Assert.Contains(session.Host.Verbose, line =>
+            line.Contains("Chainer", StringComparison.Ordinal) && line.Contains("res3/0/conv3/W", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -27,7 +28,8 @@ public sealed class FormatTopicTests
     {
         string all = string.Join('\n', Examples);
 
-        Assert.All((string[])[".safetensors", ".pth", ".model", ".onnx", ".dot", "-IncludePreprocessing", "-TensorBoard"], part => Assert.Contains(part, all, StringComparison.Ordinal));
+        Assert.All((string[])[".safetensors", ".pth", ".model", ".onnx", ".dot", "-IncludePreprocessing", "-TensorBoard"], part =>
+            Assert.Contains(part, all, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -30,7 +30,8 @@ public sealed class GetCifar10Tests : IDisposable
     public void Synthetic_images_are_always_the_same() =>
         Assert.True(_session.Value<bool>("""
             $other = Get-Cifar10 -Synthetic -TrainCount 3 -TestCount 3
-            "$($data.Train[2].GetPixels())" -eq "$($other.Train[2].GetPixels())" -and "$($data.Test[2].GetPixels())" -ne "$($other.Train[2].GetPixels())"
+            "$($data.Train[2].GetPixels())" -eq "$($other.Train[2].GetPixels())" -and
+                "$($data.Test[2].GetPixels())" -ne "$($other.Train[2].GetPixels())"
             """));
 
     [Theory]
@@ -67,7 +68,7 @@ public sealed class GetCifar10Tests : IDisposable
 
         Assert.Equal(10_001, _session.Value<int>("$real.Train.Count"));
         Assert.Equal(2, _session.Value<int>("$real.Test.Count"));
-        // The first record of each file shows the class of the file's number, all others airplanes.
+        // The first record of each file has the file's number as its class, all others are airplanes.
         Assert.Equal("airplane airplane automobile", _session.Value<string>("\"$($real.Train[0, 1, 10000].LabelName)\""));
         Assert.Equal("dog airplane", _session.Value<string>("\"$($real.Test.LabelName)\""));
         Assert.Equal("0 100 0 200", _session.Value<string>("\"$($real.Test[0].GetPixels()[0, 1024, 2048, 2049])\""));
@@ -165,7 +166,7 @@ public sealed class GetCifar10Tests : IDisposable
         Assert.Equal(id, _session.Fail($"Get-Cifar10 -Uri {server.Address}").Id);
 
         Assert.False(Directory.Exists(_session.Folder["cache", "Cifar10Ps", "cifar-10-batches-bin"]));
-        // The next try asks again.
+        // The next attempt asks again.
         Assert.Equal(id, _session.Fail($"Get-Cifar10 -Uri {server.Address}").Id);
         Assert.Equal(2, server.Requests);
     }
@@ -178,11 +179,12 @@ public sealed class GetCifar10Tests : IDisposable
         UseOwnCache();
 
         Assert.Equal("ChecksumMismatch", _session.Fail($"Get-Cifar10 -Uri {server.Address}").Id);
-        Assert.All(Directory.EnumerateFiles(_session.Folder["cache"], "*", SearchOption.AllDirectories), file => Assert.Equal(0, new FileInfo(file).Length));
+        Assert.All(Directory.EnumerateFiles(_session.Folder["cache"], "*", SearchOption.AllDirectories), file =>
+            Assert.Equal(0, new FileInfo(file).Length));
     }
 
     [Theory]
-    [InlineData("http://127.0.0.1:1/cifar-10-binary.tar.gz", "DownloadFailed")] // nobody listens there
+    [InlineData("http://127.0.0.1:1/cifar-10-binary.tar.gz", "DownloadFailed")] // nothing listens there
     [InlineData("ftp://127.0.0.1/cifar-10-binary.tar.gz", "InvalidUri")]
     [InlineData("cifar-10-binary.tar.gz", "InvalidUri")]
     public void An_address_that_gives_nothing_is_an_error(string address, string id)

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The points of the cmdlet development guidelines that can be checked, for every cmdlet there is. docs/guidelines.md tells of all points.</summary>
+/// <summary>The checkable points of the cmdlet development guidelines, for every cmdlet. docs/guidelines.md covers all points.</summary>
 public sealed partial class GuidelineTests : IDisposable
 {
     // Each cmdlet that asks, and something that it would write.
@@ -14,7 +14,9 @@ public sealed partial class GuidelineTests : IDisposable
         ["Export-ModelGraph"] = "$model | Export-ModelGraph new.dot",
         ["Export-ConfusionMatrix"] = "$data | Measure-Model $model | Export-ConfusionMatrix new.svg",
         ["Export-PredictionSheet"] = "$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg",
-        ["Export-TrainingPlot"] = "$data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -WhatIf:$false -Confirm:$false | Export-TrainingPlot new.svg",
+        ["Export-TrainingPlot"] =
+            "$data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -WhatIf:$false -Confirm:$false | "
+            + "Export-TrainingPlot new.svg",
         ["Get-Cifar10"] = "Get-Cifar10 -Uri http://127.0.0.1:1/cifar-10-binary.tar.gz",
         ["Save-Model"] = "$model | Save-Model new.safetensors",
         ["Start-ModelTraining"] = "$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory new",
@@ -34,7 +36,8 @@ public sealed partial class GuidelineTests : IDisposable
     public void The_table_has_each_point_once()
     {
         string text = File.ReadAllText(Path.Combine(TestEnvironment.Root, "docs", "guidelines.md"));
-        string[] points = [.. PointsOf("RD", 6), .. PointsOf("RC", 7), .. PointsOf("SD", 5), .. PointsOf("SC", 4), .. PointsOf("AD", 5), .. PointsOf("AC", 6)];
+        string[] points = [.. PointsOf("RD", 6), .. PointsOf("RC", 7), .. PointsOf("SD", 5),
+            .. PointsOf("SC", 4), .. PointsOf("AD", 5), .. PointsOf("AC", 6)];
 
         Assert.Equal(points, TableRow().Matches(text).Select(match => match.Groups[1].Value));
 
@@ -44,10 +47,12 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void RD01_RD02_SD01_SD02_names_are_an_approved_verb_and_a_singular_noun_in_Pascal_case()
     {
-        Type[] groups = [typeof(VerbsCommon), typeof(VerbsCommunications), typeof(VerbsData), typeof(VerbsDiagnostic), typeof(VerbsLifecycle), typeof(VerbsOther), typeof(VerbsSecurity)];
+        Type[] groups = [typeof(VerbsCommon), typeof(VerbsCommunications), typeof(VerbsData),
+            typeof(VerbsDiagnostic), typeof(VerbsLifecycle), typeof(VerbsOther), typeof(VerbsSecurity)];
         HashSet<object?> verbs = [.. groups.SelectMany(group => group.GetFields()).Select(verb => verb.GetRawConstantValue())];
 
-        Assert.DoesNotContain(_cmdlets, cmdlet => !verbs.Contains(cmdlet.Verb) || !PascalCase().IsMatch(cmdlet.Noun) || cmdlet.Noun.EndsWith('s'));
+        Assert.DoesNotContain(_cmdlets, cmdlet =>
+            !verbs.Contains(cmdlet.Verb) || !PascalCase().IsMatch(cmdlet.Noun) || cmdlet.Noun.EndsWith('s'));
     }
 
     [Fact]
@@ -65,7 +70,8 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void RD04_what_writes_asks_first_and_without_consent_writes_nothing()
     {
-        Assert.Equal(Writers.Keys.Order(StringComparer.Ordinal), _cmdlets.Where(Asks).Select(cmdlet => cmdlet.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(Writers.Keys.Order(StringComparer.Ordinal),
+            _cmdlets.Where(Asks).Select(cmdlet => cmdlet.Name).Order(StringComparer.Ordinal));
         foreach ((string name, string command) in Writers)
         {
             Assert.True(_session.Run($"{command} -WhatIf") is [], name);
@@ -79,7 +85,8 @@ public sealed partial class GuidelineTests : IDisposable
     public void RD05_nothing_asks_on_its_own_and_what_overwrites_has_Force()
     {
         Assert.All(_cmdlets, cmdlet => Assert.True(Attribute(cmdlet).ConfirmImpact <= ConfirmImpact.Medium, cmdlet.Name));
-        Assert.All(_cmdlets.Where(cmdlet => Asks(cmdlet) && cmdlet.Name != "Get-Cifar10"), cmdlet => Assert.Contains("Force", cmdlet.Parameters.Keys));
+        Assert.All(_cmdlets.Where(cmdlet => Asks(cmdlet) && cmdlet.Name != "Get-Cifar10"), cmdlet =>
+            Assert.Contains("Force", cmdlet.Parameters.Keys));
     }
 
     [Fact]
@@ -99,7 +106,8 @@ public sealed partial class GuidelineTests : IDisposable
     {
         Assert.All(_cmdlets, cmdlet =>
         {
-            bool[] takesInput = [.. cmdlet.ParameterSets.Select(set => set.Parameters.Any(parameter => parameter.ValueFromPipeline || parameter.ValueFromPipelineByPropertyName))];
+            bool[] takesInput = [.. cmdlet.ParameterSets
+                .Select(set => set.Parameters.Any(parameter => parameter.ValueFromPipeline || parameter.ValueFromPipelineByPropertyName))];
             Assert.Equal(takesInput.Any(takes => takes), Overrides(cmdlet, "OnProcess"));
             Assert.True(takesInput.Any(takes => takes) || Overrides(cmdlet, "OnBegin"), cmdlet.Name);
         });
@@ -112,11 +120,15 @@ public sealed partial class GuidelineTests : IDisposable
         string[] lists = ["Classes", "InitialWeights", "Layers", "TopLosses"];
 
         Assert.DoesNotContain(OwnParameters(), own => !PascalCase().IsMatch(own.Parameter.Name));
-        Assert.DoesNotContain(OwnParameters(), own => own.Parameter.Name.EndsWith('s') && !lists.Contains(own.Parameter.Name) && !IsNumber(own.Parameter.ParameterType));
+        Assert.DoesNotContain(OwnParameters(), own =>
+            own.Parameter.Name.EndsWith('s') && !lists.Contains(own.Parameter.Name) && !IsNumber(own.Parameter.ParameterType));
         Assert.DoesNotContain(OwnParameters(), own => own.Parameter.ParameterType == typeof(bool));
-        // What transforms its argument takes the others' type too.
-        Assert.All(OwnParameters().Where(own => !own.Parameter.Attributes.Any(attribute => attribute is ArgumentTransformationAttribute)).GroupBy(own => own.Parameter.Name), same =>
-            Assert.True(same.Select(own => ElementType(own.Parameter.ParameterType)).Distinct().Count() == 1, $"-{same.Key} has several types"));
+        // A parameter that transforms its argument also accepts the type of the others.
+        var comparable = OwnParameters()
+            .Where(own => !own.Parameter.Attributes.Any(attribute => attribute is ArgumentTransformationAttribute));
+        Assert.All(comparable.GroupBy(own => own.Parameter.Name), same =>
+            Assert.True(same.Select(own => ElementType(own.Parameter.ParameterType)).Distinct().Count() == 1,
+                $"-{same.Key} has several types"));
     }
 
     [Fact]
@@ -127,7 +139,8 @@ public sealed partial class GuidelineTests : IDisposable
             Assert.True(cmdlet.ParameterSets.Count == 1 || cmdlet.ParameterSets.Any(set => set.IsDefault), cmdlet.Name);
             Assert.All(cmdlet.ParameterSets, set =>
             {
-                Type[] types = [.. set.Parameters.Where(parameter => parameter.ValueFromPipeline).Select(parameter => ElementType(parameter.ParameterType))];
+                Type[] types = [.. set.Parameters.Where(parameter => parameter.ValueFromPipeline)
+                    .Select(parameter => ElementType(parameter.ParameterType))];
                 Assert.True(types.Distinct().Count() == types.Length, $"{cmdlet.Name}, {set.Name}");
             });
         });
@@ -145,12 +158,15 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void Numbers_as_text_with_a_comma_are_refused()
     {
-        (string Cmdlet, ParameterMetadata Parameter)[] numbers = [.. OwnParameters().Where(own => IsNumber(own.Parameter.ParameterType.GetElementType() ?? own.Parameter.ParameterType))];
-        Assert.Superset(new HashSet<string> { "LearningRate", "Momentum", "Mean", "Epochs", "Threads" }, numbers.Select(own => own.Parameter.Name).ToHashSet());
+        (string Cmdlet, ParameterMetadata Parameter)[] numbers =
+            [.. OwnParameters().Where(own => IsNumber(own.Parameter.ParameterType.GetElementType() ?? own.Parameter.ParameterType))];
+        Assert.Superset(new HashSet<string> { "LearningRate", "Momentum", "Mean", "Epochs", "Threads" },
+            numbers.Select(own => own.Parameter.Name).ToHashSet());
 
-        // Whatever else is missing or wrong, the argument is refused first.
+        // The argument is refused first, whatever else is missing or wrong.
         Assert.All(numbers, own =>
-            Assert.Contains("'0,05' has a comma", _session.Fail($"{own.Cmdlet} -{own.Parameter.Name} '0,05'").ToString(), StringComparison.Ordinal));
+            Assert.Contains("'0,05' has a comma",
+                _session.Fail($"{own.Cmdlet} -{own.Parameter.Name} '0,05'").ToString(), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -169,7 +185,8 @@ public sealed partial class GuidelineTests : IDisposable
     {
         Assembly[] ours = [_cmdlets[0].ImplementingType.Assembly, _session.Value<object>("$model").GetType().Assembly];
 
-        Assert.All(ours, assembly => Assert.DoesNotContain(assembly.GetReferencedAssemblies(), reference => reference.Name == "System.Console"));
+        Assert.All(ours, assembly =>
+            Assert.DoesNotContain(assembly.GetReferencedAssemblies(), reference => reference.Name == "System.Console"));
     }
 
     [Fact]
@@ -186,13 +203,14 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void SC04_case_does_not_matter_in_choices()
     {
-        _session.Run("$null = $data | START-MODELTRAINING $model -EPOCHS 1 -BATCHSIZE 32 -OPTIMIZER adamw -SCHEDULE constant -PRECISION float32");
+        _session.Run(
+            "$null = $data | START-MODELTRAINING $model -EPOCHS 1 -BATCHSIZE 32 -OPTIMIZER adamw -SCHEDULE constant -PRECISION float32");
     }
 
     [Fact]
     public void AD05_nothing_tests()
     {
-        // One that does must return a Boolean: then this becomes the test of that.
+        // Should there be one, it must return a Boolean, and this becomes the test of that.
         Assert.DoesNotContain(_cmdlets, cmdlet => cmdlet.Verb == VerbsDiagnostic.Test);
     }
 
@@ -209,8 +227,9 @@ public sealed partial class GuidelineTests : IDisposable
     [Fact]
     public void AD03_AC06_no_parameter_takes_a_secret()
     {
-        // The key of Import-Model is that of an entry in a file, as a dictionary has keys.
-        Assert.DoesNotContain(OwnParameters(), own => Secret().IsMatch(own.Parameter.Name) && (own.Cmdlet, own.Parameter.Name) != ("Import-Model", "Key"));
+        // The key of Import-Model is that of an entry in a file, like a key of a dictionary.
+        Assert.DoesNotContain(OwnParameters(), own =>
+            Secret().IsMatch(own.Parameter.Name) && (own.Cmdlet, own.Parameter.Name) != ("Import-Model", "Key"));
     }
 
     public void Dispose() => _session.Dispose();
@@ -228,7 +247,7 @@ public sealed partial class GuidelineTests : IDisposable
 
     private static bool Asks(CmdletInfo cmdlet) => Attribute(cmdlet).SupportsShouldProcess;
 
-    /// <summary>Whether the module's own code has the method, not only the base class that all its cmdlets share or PowerShell's.</summary>
+    /// <summary>Whether the cmdlet's own code has the method, not only the base class of all its cmdlets or PowerShell's.</summary>
     private static bool Overrides(CmdletInfo cmdlet, string method)
     {
         const BindingFlags Any = BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
@@ -238,7 +257,7 @@ public sealed partial class GuidelineTests : IDisposable
 
     private static bool IsNumber(Type type) => (Nullable.GetUnderlyingType(type) ?? type) is { IsPrimitive: true, IsEnum: false };
 
-    // One path or many, of something or nothing: still the same type. Choices are those of each cmdlet.
+    // Arrays and nullable types count as their element's type. Each cmdlet has its own choices.
     private static Type ElementType(Type type)
     {
         Type element = Nullable.GetUnderlyingType(type) ?? type.GetElementType() ?? type;

@@ -6,12 +6,13 @@ using Cifar10Ps.Build;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The help, and what the build says of help files that do not fit the cmdlets.</summary>
+/// <summary>The help, and what the build says about help files that do not match the cmdlets.</summary>
 /// <remarks>The examples are run in tests/Pester/Help.Tests.ps1: many need more commands than the engine here has.</remarks>
 public sealed partial class HelpTests
 {
     private static readonly CompiledCmdlet[] Cmdlets = CompiledCmdlet.ReadAll(Path.Combine(TestEnvironment.Module, "Cifar10Ps.dll"),
-        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator), .. Directory.GetFiles(Path.Combine(TestEnvironment.Module, "dependencies"), "*.dll")]);
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator),
+            .. Directory.GetFiles(Path.Combine(TestEnvironment.Module, "dependencies"), "*.dll")]);
 
     [Fact]
     public void Every_cmdlet_and_every_parameter_has_help_with_examples()
@@ -24,7 +25,8 @@ public sealed partial class HelpTests
                 if ($help.Synopsis.Contains('[<CommonParameters>]') -or !$help.description -or !$help.examples.example) { $command.Name }
                 foreach ($parameter in $command.ParameterSets.Parameters) {
                     $name = $parameter.Name
-                    if ($name -in [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters) { continue }
+                    if ($name -in [Management.Automation.PSCmdlet]::CommonParameters) { continue }
+                    if ($name -in [Management.Automation.PSCmdlet]::OptionalCommonParameters) { continue }
                     if (!($help.parameters.parameter | Where-Object name -eq $name).description.Text) { "$($command.Name) -$name" }
                 }
             }
@@ -40,7 +42,8 @@ public sealed partial class HelpTests
         string[] texts = [.. UserStrings("Cifar10Ps.dll"), .. UserStrings(Path.Combine("dependencies", "Cifar10Ps.Engine.dll"))];
         Assert.Contains(texts, text => text.Contains("-ResumeFrom", StringComparison.Ordinal));
 
-        Assert.Subset(parameters, texts.SelectMany(text => ParameterName().Matches(text)).Select(match => match.Groups[1].Value).ToHashSet());
+        Assert.Subset(parameters,
+            texts.SelectMany(text => ParameterName().Matches(text)).Select(match => match.Groups[1].Value).ToHashSet());
     }
 
     [Fact]
@@ -54,10 +57,14 @@ public sealed partial class HelpTests
                 foreach ($set in $command.ParameterSets) {
                     $syntax = foreach ($p in $set.Parameters) {
                         if ($p.Name -in $common) { continue }
-                        $sources = @(if ($p.ValueFromPipeline) { 'ByValue' }; if ($p.ValueFromPipelineByPropertyName) { 'ByPropertyName' }) -join ', '
+                        $sources = @(
+                            if ($p.ValueFromPipeline) { 'ByValue' }
+                            if ($p.ValueFromPipelineByPropertyName) { 'ByPropertyName' }
+                        ) -join ', '
                         $pipeline = if ($sources) { "True ($sources)" } else { 'False' }
                         $position = if ($p.Position -ge 0) { $p.Position } else { 'named' }
-                        "$($p.Name) $("$($p.IsMandatory)".ToLowerInvariant()) $position $pipeline $(if ($p.Aliases.Count) { $p.Aliases -join ', ' } else { 'none' })"
+                        $aliases = if ($p.Aliases.Count) { $p.Aliases -join ', ' } else { 'none' }
+                        "$($p.Name) $("$($p.IsMandatory)".ToLowerInvariant()) $position $pipeline $aliases"
                     }
                     "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] $syntax)))"
                 }
@@ -65,7 +72,9 @@ public sealed partial class HelpTests
             'help'
             foreach ($command in Get-Command -Module Cifar10Ps) {
                 foreach ($item in (Get-Help $command.Name -Full).syntax.syntaxItem) {
-                    $syntax = foreach ($p in $item.parameter) { "$($p.name) $($p.required) $($p.position) $($p.pipelineInput) $($p.aliases)" }
+                    $syntax = foreach ($p in $item.parameter) {
+                        "$($p.name) $($p.required) $($p.position) $($p.pipelineInput) $($p.aliases)"
+                    }
                     "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] $syntax)))"
                 }
             }
@@ -86,7 +95,8 @@ public sealed partial class HelpTests
     [InlineData("type=\"Cifar10Ps.ImageClassifier\"", "type=\"Thing\"", "Save-Model: no <output> tells of Cifar10Ps.ImageClassifier.")]
     [InlineData("example", "note", "Save-Model: it has fewer than 2 examples.")]
     [InlineData("<code>", "<code> </code><code>", "Save-Model: the example 'Save and read again' lacks its title, its code or its text.")]
-    [InlineData("<code>", "<code># 3456789 123456789 123456789 123456789 123456789 123456789 123456789 1234567\n", "Save-Model: the example 'Save and read again' has a line of more than 76 characters.")]
+    [InlineData("<code>", "<code># 3456789 123456789 123456789 123456789 123456789 123456789 123456789 1234567\n",
+        "Save-Model: the example 'Save and read again' has a line of more than 76 characters.")]
     [InlineData("link>", "lnk>", "Save-Model: <lnk> is none of ")]
     [InlineData("</synopsis>", "", "Save-Model: The 'synopsis' start tag")]
     [InlineData("cmdlet=\"Save-Model\"", "cmdlet=\"Load-Model\"", "Save-Model: the attribute 'cmdlet' does not have the name of the file.")]
@@ -98,7 +108,7 @@ public sealed partial class HelpTests
 
         var error = Assert.Throws<InvalidHelpException>(() => CmdletHelp.ReadAll(folder.Path, Cmdlets));
 
-        // The form by which MSBuild knows an error and its file.
+        // The form in which MSBuild recognises an error and its file.
         Assert.Contains(error.Message.Split(Environment.NewLine), line =>
             line.StartsWith(file, StringComparison.Ordinal) && line.Contains($": error: {expected}", StringComparison.Ordinal));
     }
@@ -124,14 +134,16 @@ public sealed partial class HelpTests
 
         var error = Assert.Throws<InvalidHelpException>(() => CmdletHelp.ReadAll(folder.Path, Cmdlets));
 
-        Assert.Equal([$"{folder["Save-Model.xml"]}: error: Save-Model has no help file.", $"{folder["Lose-Model.xml"]}: error: Lose-Model has a help file, but is no cmdlet."],
+        Assert.Equal([$"{folder["Save-Model.xml"]}: error: Save-Model has no help file.",
+            $"{folder["Lose-Model.xml"]}: error: Lose-Model has a help file, but is no cmdlet."],
             error.Message.Split(Environment.NewLine));
     }
 
     [Fact]
     public void Code_loses_the_margin_that_it_has_in_the_file_and_keeps_its_own()
     {
-        var example = System.Xml.Linq.XElement.Parse("<example title=\"T\" needs=\"the network\"><code>\n    foreach ($i in 1..2) {\n        $i\n\n    }\n  </code></example>");
+        var example = System.Xml.Linq.XElement.Parse(
+            "<example title=\"T\" needs=\"the network\"><code>\n    foreach ($i in 1..2) {\n        $i\n\n    }\n  </code></example>");
 
         Assert.Equal("foreach ($i in 1..2) {\n    $i\n\n}", CmdletHelp.Code(example));
         Assert.Equal("T (needs the network)", CmdletHelp.Title(example));
@@ -141,7 +153,8 @@ public sealed partial class HelpTests
     public void Every_error_id_is_in_the_list_of_the_help_and_no_other()
     {
         string[] sources = [.. new[] { "Cifar10Ps", "Cifar10Ps.Engine" }.SelectMany(Sources)];
-        string[] ids = [.. sources.SelectMany(source => ErrorId().Matches(source)).Select(match => match.Groups["id"].Value).Distinct().Order(StringComparer.Ordinal)];
+        string[] ids = [.. sources.SelectMany(source => ErrorId().Matches(source))
+            .Select(match => match.Groups["id"].Value).Distinct().Order(StringComparer.Ordinal)];
         string topic = File.ReadAllText(Path.Combine(TestEnvironment.Module, "en-US", "about_Cifar10Ps.help.txt"));
         string list = topic[topic.IndexOf("\nERRORS", StringComparison.Ordinal)..topic.IndexOf("\nSEE ALSO", StringComparison.Ordinal)];
 
@@ -151,7 +164,7 @@ public sealed partial class HelpTests
         Assert.Equal(ids, listed);
     }
 
-    /// <summary>The engine knows nothing of the module: what to do in its terms is said by the module, for every error.</summary>
+    /// <summary>The engine knows nothing of the module: for every error, the module adds what to do in terms of its cmdlets.</summary>
     [Fact]
     public void Every_error_of_the_engine_has_advice_and_no_text_of_the_engine_names_a_cmdlet_or_a_parameter()
     {
@@ -160,17 +173,19 @@ public sealed partial class HelpTests
 
         Assert.Empty(engine.SelectMany(source => ErrorId().Matches(source)).Select(match => match.Groups["id"].Value).Distinct()
             .Where(id => !advice.Contains($"[\"{id}\"] = ", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
-        Assert.DoesNotContain(engine.SelectMany(source => source.Split('\n')).Where(line => !line.TrimStart().StartsWith('/')).SelectMany(line => Literal().Matches(line)),
+        Assert.DoesNotContain(engine.SelectMany(source => source.Split('\n'))
+            .Where(line => !line.TrimStart().StartsWith('/')).SelectMany(line => Literal().Matches(line)),
             text => OfTheModule().IsMatch(text.Value));
     }
 
     private static IEnumerable<string> Sources(string project) =>
-        Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", project), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText);
+        Directory.GetFiles(Path.Combine(TestEnvironment.Root, "src", project), "*.cs", SearchOption.AllDirectories)
+            .Select(File.ReadAllText);
 
     [GeneratedRegex(@"""(\\.|[^""\\])*""")]
     private static partial Regex Literal();
 
-    // A parameter, or a cmdlet's verb and noun.
+    // A parameter, or the verb and noun of a cmdlet.
     [GeneratedRegex(@"(^|[\s(\[""'])-[A-Z][A-Za-z]+|\b(Export|Find|Get|Import|Invoke|Measure|New|Receive|Save|Start|Stop|Wait)-[A-Z][a-z]")]
     private static partial Regex OfTheModule();
 

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>A PowerShell in a process of its own: the one that <c>dotnet run --project src/Cifar10Ps.Host</c> starts, without profiles.</summary>
+/// <summary>PowerShell in a process of its own, as started by <c>dotnet run --project src/Cifar10Ps.Host</c>, without profiles.</summary>
 internal sealed class HostProcess : IDisposable
 {
     private static readonly Lazy<string[]> Shell = new(FindShell);
@@ -32,15 +32,15 @@ internal sealed class HostProcess : IDisposable
         return process.Finish();
     }
 
-    /// <summary>Waits for the end; the output is what was not read yet.</summary>
+    /// <summary>Waits for the end; the output is what has not been read yet.</summary>
     public (int ExitCode, string[] Output, string Messages) Finish()
     {
         Task<string> output = Output.ReadToEndAsync();
-        Assert.True(_process.WaitForExit(TimeSpan.FromMinutes(2)), "the process does not end");
+        Assert.True(_process.WaitForExit(TimeSpan.FromMinutes(2)), "the process did not end");
         return (_process.ExitCode, output.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries), _messages.Result);
     }
 
-    /// <summary>Sends a signal, by its name without SIG, and waits until it is sent.</summary>
+    /// <summary>Sends a signal, by its name without SIG, and waits until it has been sent.</summary>
     public void Signal(string name)
     {
         using Process kill = Process.Start("kill", [$"-{name}", $"{Id}"]);
@@ -57,7 +57,8 @@ internal sealed class HostProcess : IDisposable
     private static string[] FindShell()
     {
         using Process build = Start(new DirectoryInfo("."),
-            ["msbuild", Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps.Host"), "-target:ComputeRunArguments", "-getProperty:RunArguments"]);
+            ["msbuild", Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps.Host"),
+                "-target:ComputeRunArguments", "-getProperty:RunArguments"]);
         string arguments = build.StandardOutput.ReadToEnd();
         build.WaitForExit();
         return [.. Regex.Matches(arguments, """ "([^"]*)"|\S+ """.Trim()).Select(part => part.Value.Trim('"'))];
@@ -65,16 +66,17 @@ internal sealed class HostProcess : IDisposable
 
     private static Process Start(DirectoryInfo location, string[] arguments)
     {
-        // A child ignores what its parent ignores: what nohup or a shell's & has started would start processes that no signal ends.
-        (string program, string[] before) = OperatingSystem.IsLinux() ? ("env", ["--default-signal=HUP,INT", "dotnet"]) : ("dotnet", Array.Empty<string>());
+        // A child ignores the signals that its parent ignores: under nohup or a shell's &, no signal would end this process.
+        (string program, string[] before) =
+            OperatingSystem.IsLinux() ? ("env", ["--default-signal=HUP,INT", "dotnet"]) : ("dotnet", Array.Empty<string>());
         ProcessStartInfo start = new(program, [.. before, .. arguments])
         {
             WorkingDirectory = location.FullName, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };
-        // What the sessions of this process have set.
+        // Set by the sessions of this process.
         start.Environment.Remove("PSModulePath");
         start.Environment["NO_COLOR"] = "1";
-        // Numbers as in the sessions.
+        // Numbers are formatted as in the sessions.
         start.Environment["LC_ALL"] = "C.UTF-8";
         Process process = Process.Start(start)!;
         process.StandardInput.Close();

@@ -48,7 +48,8 @@ public sealed class HostTests
     {
         using JsonDocument tools = JsonDocument.Parse(File.ReadAllText(Path.Combine(TestEnvironment.Root, ".config", "dotnet-tools.json")));
 
-        Assert.Equal(PowerShellVersion, tools.RootElement.GetProperty("tools").GetProperty("powershell").GetProperty("version").GetString());
+        Assert.Equal(PowerShellVersion,
+            tools.RootElement.GetProperty("tools").GetProperty("powershell").GetProperty("version").GetString());
         using Session session = new("");
         Assert.Equal(PowerShellVersion, session.Value<string>("\"$($PSVersionTable.PSVersion)\""));
     }
@@ -56,7 +57,8 @@ public sealed class HostTests
     [Fact]
     public void Nothing_of_a_redirected_output_is_progress_or_colour()
     {
-        (int exitCode, string[] output, string messages) = HostProcess.Run($"{Session.Setup}; ($data | Start-ModelTraining $model -Epochs 1 -BatchSize 32).Epoch; Import-Model nothing");
+        (int exitCode, string[] output, string messages) =
+            HostProcess.Run($"{Session.Setup}; ($data | Start-ModelTraining $model -Epochs 1 -BatchSize 32).Epoch; Import-Model nothing");
 
         Assert.Equal(1, exitCode);
         Assert.Equal(["1"], output);
@@ -79,5 +81,6 @@ public sealed class HostTests
     }
 
     private static string PowerShellVersion => Regex.Match(
-        File.ReadAllText(Path.Combine(TestEnvironment.Root, "Directory.Packages.props")), "<PowerShellVersion>(.*)</PowerShellVersion>").Groups[1].Value;
+        File.ReadAllText(Path.Combine(TestEnvironment.Root, "Directory.Packages.props")), "<PowerShellVersion>(.*)</PowerShellVersion>")
+            .Groups[1].Value;
 }

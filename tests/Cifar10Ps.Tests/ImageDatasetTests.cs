@@ -93,7 +93,8 @@ public sealed class ImageDatasetTests : IDisposable
     [Fact]
     public void Progress_is_shown_and_the_reading_can_be_stopped()
     {
-        Outcome outcome = _session.RunAndStop("Get-ImageDataset 'photos*'", step => step.Status.EndsWith("of 20 pictures", StringComparison.Ordinal));
+        Outcome outcome = _session.RunAndStop("Get-ImageDataset 'photos*'", step =>
+            step.Status.EndsWith("of 20 pictures", StringComparison.Ordinal));
 
         Assert.Empty(outcome.Output);
     }

@@ -13,7 +13,8 @@ public sealed class InferenceTests : IDisposable
         _session["wanted"] = wanted;
 
         // More than two batches.
-        dynamic[] predictions = _session.Run("(Get-Cifar10 -Synthetic -TrainCount 1 -TestCount 150).Test[$wanted] | Invoke-Inference $model -Threads 1");
+        dynamic[] predictions =
+            _session.Run("(Get-Cifar10 -Synthetic -TrainCount 1 -TestCount 150).Test[$wanted] | Invoke-Inference $model -Threads 1");
 
         Assert.Equal(wanted, predictions.Select(p => (int)p.Index));
         // An image's neighbours do not matter.
@@ -41,7 +42,8 @@ public sealed class InferenceTests : IDisposable
             Assert.Equal(10, logits.Length);
             Assert.Equal(Enumerable.Range(1, top), guesses.Select(g => (int)g.Rank));
             double sum = logits.Sum(v => Math.Exp(v));
-            Assert.Equal(logits.OrderDescending().Take(top).Select(v => Math.Exp(v) / sum), guesses.Select(g => (double)g.Probability), (a, b) => Math.Abs(a - b) < 1e-5);
+            Assert.Equal(logits.OrderDescending().Take(top).Select(v => Math.Exp(v) / sum),
+                guesses.Select(g => (double)g.Probability), (a, b) => Math.Abs(a - b) < 1e-5);
             Assert.Equal(logits.OrderDescending().Take(top), guesses.Select(g => logits[(int)g.ClassIndex]));
             Assert.Equal((string)guesses[0].Class, (string)prediction.Class);
             Assert.Equal((float)guesses[0].Probability, (float)prediction.Confidence);
@@ -82,7 +84,8 @@ public sealed class InferenceTests : IDisposable
     [Theory]
     [InlineData("Invoke-Inference $model a.png, b.png, c.png", "InvalidImageFile")]
     [InlineData("'a.png', 'b.png', 'c.png' | Invoke-Inference $model", "InvalidImageFile")]
-    [InlineData("[IO.FileInfo]\"$pwd/a.png\", [IO.FileInfo]\"$pwd/b.png\", [IO.FileInfo]\"$pwd/c.png\" | Invoke-Inference $model", "InvalidImageFile")]
+    [InlineData("[IO.FileInfo]\"$pwd/a.png\", [IO.FileInfo]\"$pwd/b.png\", [IO.FileInfo]\"$pwd/c.png\" | Invoke-Inference $model",
+        "InvalidImageFile")]
     [InlineData("Invoke-Inference $model *.png", "InvalidImageFile")]
     [InlineData("Invoke-Inference $model -LiteralPath a.png, b.png, c.png", "InvalidImageFile")]
     [InlineData("Invoke-Inference $model a.png, missing.png, c.png", "FileNotFound")]
@@ -96,7 +99,8 @@ public sealed class InferenceTests : IDisposable
         Outcome outcome = _session.Try(script);
 
         Assert.Equal(id, Assert.Single(outcome.Errors).Id);
-        Assert.Equal([_session.Folder["a.png"], _session.Folder["c.png"]], outcome.Output.Select(p => (string)p.Path).Order(StringComparer.Ordinal));
+        Assert.Equal([_session.Folder["a.png"], _session.Folder["c.png"]],
+            outcome.Output.Select(p => (string)p.Path).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -106,19 +110,22 @@ public sealed class InferenceTests : IDisposable
 
         Assert.Equal(_session.Folder["a[1].png"], _session.Value<string>("(Invoke-Inference $model -LiteralPath 'a[1].png').Path"));
         // As Get-ChildItem gives it.
-        Assert.Equal(_session.Folder["a[1].png"], _session.Value<string>("([pscustomobject]@{ PSPath = \"$pwd/a[1].png\" } | Invoke-Inference $model).Path"));
+        Assert.Equal(_session.Folder["a[1].png"],
+            _session.Value<string>("([pscustomobject]@{ PSPath = \"$pwd/a[1].png\" } | Invoke-Inference $model).Path"));
     }
 
     [Fact]
     public void A_saved_model_predicts_the_same_bits_in_another_process()
     {
-        string script = $"($data.Test[0..9] | Invoke-Inference $model | ForEach-Object {{ $_.Logits | ForEach-Object {{ $_.ToString('R') }} }}) -join ' '";
+        const string Script =
+            "($data.Test[0..9] | Invoke-Inference $model | ForEach-Object { $_.Logits | ForEach-Object { $_.ToString('R') } }) -join ' '";
         _session.Run("$null = $data | Start-ModelTraining $model @quick; $model | Save-Model model.safetensors");
 
-        (_, string[] output, string messages) = HostProcess.Run($"{Session.Setup}; $model = Import-Model '{_session.Folder["model.safetensors"]}'; {script}");
+        (_, string[] output, string messages) =
+            HostProcess.Run($"{Session.Setup}; $model = Import-Model '{_session.Folder["model.safetensors"]}'; {Script}");
 
         Assert.Equal("", messages);
-        Assert.Equal(_session.Value<string>(script), Assert.Single(output));
+        Assert.Equal(_session.Value<string>(Script), Assert.Single(output));
     }
 
     [Theory]

@@ -35,7 +35,7 @@ public sealed class JobTests : IDisposable
         WaitFor("$job.HasMoreData");
 
         Assert.Equal(1, _session.Value<int>("@(Receive-Job $job)[0].Epoch"));
-        // The weights of a finished epoch, however long this takes.
+        // The weights of a finished epoch, however long the job takes.
         Assert.InRange(_session.Value<double>("($data | Measure-Model $model).Accuracy"), 0, 1);
         _session.Run("$model | Save-Model copy.safetensors");
         Assert.True(_session.Value<int>("(Import-Model copy.safetensors).TrainedEpochs") >= 1);
@@ -54,9 +54,11 @@ public sealed class JobTests : IDisposable
 
         Assert.Equal("Stopped", _session.Value<string>("$job.State"));
         _session.Run("Receive-Job $job -OutVariable reports | Out-Null");
-        Assert.Contains($"-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.Contains($"-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'",
+            Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
         int done = _session.Value<int>("$reports.Count");
-        Assert.Equal([done + 1], _session.Run("$data | Start-ModelTraining $model -ResumeFrom result -OnEpochEnd { $false }").Select(report => (int)report.Epoch));
+        Assert.Equal([done + 1], _session.Run("$data | Start-ModelTraining $model -ResumeFrom result -OnEpochEnd { $false }")
+            .Select(report => (int)report.Epoch));
     }
 
     [Fact]
@@ -74,7 +76,9 @@ public sealed class JobTests : IDisposable
     [Fact]
     public void A_job_that_diverges_has_failed_with_the_error()
     {
-        _session.Run("$job = $data | Start-ModelTraining $model -Epochs 50 -BatchSize 8 -Optimizer Sgd -LearningRate 1e6 -Schedule Constant -AsJob; $null = $job | Wait-Job");
+        _session.Run(
+            "$job = $data | Start-ModelTraining $model -Epochs 50 -BatchSize 8 -Optimizer Sgd "
+            + "-LearningRate 1e6 -Schedule Constant -AsJob; $null = $job | Wait-Job");
 
         Assert.Equal("Failed", _session.Value<string>("$job.State"));
         Assert.Equal("TrainingDiverged", Assert.Single(_session.Try("Receive-Job $job").Errors).Id);
@@ -83,7 +87,9 @@ public sealed class JobTests : IDisposable
     [Fact]
     public void A_job_that_ends_early_is_complete_and_says_why()
     {
-        _session.Run("$job = $data | Start-ModelTraining $model -Epochs 50 -BatchSize 16 -LearningRate 1e-12 -WeightDecay 0 -EarlyStoppingPatience 1 -AsJob; $null = $job | Wait-Job");
+        _session.Run(
+            "$job = $data | Start-ModelTraining $model -Epochs 50 -BatchSize 16 -LearningRate 1e-12 "
+            + "-WeightDecay 0 -EarlyStoppingPatience 1 -AsJob; $null = $job | Wait-Job");
 
         Assert.Equal("Completed", _session.Value<string>("$job.State"));
         Assert.Equal(2, _session.Run("Receive-Job $job").Length);

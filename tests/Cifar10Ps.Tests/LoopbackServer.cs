@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>A web server on this machine that gives one answer to every request, and may then keep everybody waiting for more.</summary>
+/// <summary>A web server on this machine that gives every request the same answer, and may then keep clients waiting for more.</summary>
 internal sealed class LoopbackServer : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -38,7 +38,7 @@ internal sealed class LoopbackServer : IDisposable
             StreamReader request = new(stream);
             while (await request.ReadLineAsync() is { Length: > 0 })
             {
-                // The head of the request; it has no body.
+                // The head of the request, which has no body.
             }
 
             await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {header}\r\nConnection: close\r\n\r\n"));

@@ -35,7 +35,8 @@ public sealed class ModelFileTests : IDisposable
         Assert.Equal([16, 3, 3, 3], header.GetProperty("conv1.weight").GetProperty("shape").EnumerateArray().Select(n => n.GetInt32()));
         Assert.Equal([2], header.GetProperty("fc.bias").GetProperty("shape").EnumerateArray().Select(n => n.GetInt32()));
         Assert.Contains("dog", header.GetProperty("__metadata__").ToString(), StringComparison.Ordinal);
-        Assert.Equal(file.Length - 8 - headerLength, header.EnumerateObject().Where(t => t.Name != "__metadata__").Max(t => t.Value.GetProperty("data_offsets")[1].GetInt32()));
+        Assert.Equal(file.Length - 8 - headerLength,
+            header.EnumerateObject().Where(t => t.Name != "__metadata__").Max(t => t.Value.GetProperty("data_offsets")[1].GetInt32()));
     }
 
     [Fact]
@@ -99,13 +100,14 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("Import-Model model-a.safetensors, 'model`[b`].safetensors'")]
     [InlineData("'model-a.safetensors', 'model*b*.safetensors' | Import-Model")]
     [InlineData("Import-Model -LiteralPath 'model-a.safetensors', 'model[b].safetensors'")]
-    [InlineData("[IO.FileInfo]\"$pwd/model-a.safetensors\", [IO.FileInfo]\"$pwd/model`[b`].safetensors\" | ForEach-Object { [pscustomobject]@{ PSPath = $_.FullName } } | Import-Model")]
+    [InlineData("[IO.FileInfo]\"$pwd/model-a.safetensors\", [IO.FileInfo]\"$pwd/model`[b`].safetensors\" | "
+        + "ForEach-Object { [pscustomobject]@{ PSPath = $_.FullName } } | Import-Model")]
     [InlineData("[IO.FileInfo]\"$pwd/model-a.safetensors\", [IO.FileInfo]\"$pwd/model?b?.safetensors\" | Import-Model")]
     public void Models_are_imported_by_any_kind_of_path(string script)
     {
         _session.Run("New-ResNet20 2 | Save-Model model-a.safetensors; New-ResNet20 3 | Save-Model -LiteralPath 'model[b].safetensors'");
 
-        // A pattern gives files in the order of the folder, which is nobody's promise.
+        // A pattern gives files in the order of the folder, which is not guaranteed.
         Assert.Equal([2, 3], _session.Run(script).Select(model => (int)model.Network.ClassCount).Order());
     }
 
@@ -119,9 +121,11 @@ public sealed class ModelFileTests : IDisposable
         File.WriteAllBytes(_session.Folder["empty.safetensors"], [2, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}']);
         File.WriteAllBytes(_session.Folder["foreign.safetensors"], [.. "\x10\0\0\0\0\0\0\0"u8, .. "{\"a\":{}}        "u8]);
 
-        Outcome outcome = _session.Try("'cut', 'text', 'empty', 'foreign', 'missing', 'good' | ForEach-Object { \"$_.safetensors\" } | Import-Model");
+        Outcome outcome = _session.Try(
+            "'cut', 'text', 'empty', 'foreign', 'missing', 'good' | ForEach-Object { \"$_.safetensors\" } | Import-Model");
 
-        Assert.Equal(["FileDamaged", "UnknownModelFormat", "InvalidModel", "InvalidSafetensors", "FileNotFound"], outcome.Errors.Select(e => e.Id));
+        Assert.Equal(["FileDamaged", "UnknownModelFormat", "InvalidModel", "InvalidSafetensors", "FileNotFound"],
+            outcome.Errors.Select(e => e.Id));
         Assert.Single(outcome.Output);
     }
 

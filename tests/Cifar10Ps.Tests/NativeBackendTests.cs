@@ -11,7 +11,7 @@ public sealed class NativeBackendTests
     [InlineData("native-libraries.txt", null)]
     public void Without_a_whole_libtorch_what_needs_it_fails_clearly_and_the_rest_works(string library, int? bytesLeft)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "names the libraries of Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "uses the names of Linux libraries");
         // Links need the same file system.
         using TemporaryFolder folder = new(Path.Combine(TestEnvironment.Root, "artifacts"));
         using (Process copy = Process.Start("cp", ["-a", "--link", TestEnvironment.Module, folder.Path]))
@@ -25,7 +25,8 @@ public sealed class NativeBackendTests
             Import-Module '{{folder["Cifar10Ps"]}}/Cifar10Ps.psd1'
             $data = Get-Cifar10 -Synthetic -TrainCount 8 -TestCount 8
             $model = New-ResNet20
-            foreach ($try in { $data | Start-ModelTraining $model }, { $data.Test | Invoke-Inference $model }, { $data | Start-ModelTraining $model }) {
+            $train = { $data | Start-ModelTraining $model }
+            foreach ($try in $train, { $data.Test | Invoke-Inference $model }, $train) {
                 try { & $try; 'worked' } catch { "$($_.FullyQualifiedErrorId.Split(',')[0]): $_" -replace '\s+', ' ' }
             }
             $model | Save-Model '{{folder["model.safetensors"]}}' -WhatIf

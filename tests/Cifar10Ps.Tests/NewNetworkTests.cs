@@ -53,7 +53,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Convolution 8; ReLU", 8 * 27 + 8)]
     [InlineData("Convolution 8 -Bias; Norm", 8 * 27 + 8 + 16)]
     [InlineData("Convolution 8 -NoBias; ReLU", 8 * 27)]
-    // The norm is not the only one that takes it.
+    // The norm is not the only layer that takes the convolution's output.
     [InlineData("Convolution 8; Residual { Norm }", 8 * 27 + 8 + 16)]
     public void A_convolution_has_a_bias_unless_a_norm_follows(string words, int parameters) =>
         Assert.Equal(parameters + 8 * 2 + 2, _session.Value<int>($"(New-Network 2 {{ {words}; AveragePool; Linear }}).ParameterCount"));

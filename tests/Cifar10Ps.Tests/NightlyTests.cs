@@ -7,8 +7,10 @@ public sealed class NightlyTests
     {
         using Session session = new();
         session["nightly"] = Path.Combine(TestEnvironment.Module, "Examples", "Start-NightlyTraining.ps1");
-        session.Run("foreach ($once in 1) { $data | Start-ModelTraining $model @quick -OutputDirectory nights/2020-01-01_000000 | ForEach-Object { break } }");
-        // As if it had been killed before the second of its first two checkpoints was there, whichever comes first.
+        session.Run(
+            "foreach ($once in 1) { $data | Start-ModelTraining $model @quick -OutputDirectory nights/2020-01-01_000000 | "
+            + "ForEach-Object { break } }");
+        // As if it had been killed between writing its first two checkpoints, in either order.
         File.Delete(session.Folder["nights", "2020-01-01_000000", "checkpoint-latest.safetensors"]);
         session.Run("$PSDefaultParameterValues = @{ 'Start-ModelTraining:BatchSize' = 32 }");
 
@@ -20,7 +22,9 @@ public sealed class NightlyTests
         string[] nights = Directory.GetDirectories(session.Folder["nights"]);
         Assert.Equal(2, nights.Length);
         Array.Sort(nights, StringComparer.Ordinal);
-        Assert.Matches("^....-..-..T..:..:.. Going on .*\n.* Epoch 2: .* of the validation images, .*\n.* The model knows .*\n.* Not good enough: .*\n$", Log(nights[0]));
+        Assert.Matches(
+            "^....-..-..T..:..:.. Going on .*\n.* Epoch 2: .* of the validation images, .*\n.* The model knows .*\n"
+            + ".* Not good enough: .*\n$", Log(nights[0]));
         Assert.Matches("^.* Starting .*: 1 epochs of Synthetic .*\n.* Epoch 1: .*\n.*\n.* Passed: .*\n$", Log(nights[1]));
         Assert.Matches("Failed: .*\n$", Log(Assert.Single(Directory.GetDirectories(session.Folder["others"]))));
         Assert.Contains(Log(nights[1]).Split('\n')[1], session.Host.Text, StringComparison.Ordinal);

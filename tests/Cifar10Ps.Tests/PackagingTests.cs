@@ -8,7 +8,7 @@ public sealed class PackagingTests
 {
     private static readonly string Dependencies = Path.Combine(TestEnvironment.Module, "dependencies");
 
-    /// <summary>The module for this machine, and for what other platforms it was assembled here.</summary>
+    /// <summary>The module for this machine, and for other platforms for which it was assembled here.</summary>
     public static TheoryData<string> Modules => [.. Directory.GetDirectories(Path.Combine(TestEnvironment.Root, "artifacts"))
         .Select(folder => Path.Combine(folder, "Cifar10Ps")).Where(Directory.Exists)
         .Select(folder => Path.GetRelativePath(TestEnvironment.Root, folder))];
@@ -18,7 +18,7 @@ public sealed class PackagingTests
     public void The_third_party_notices_name_every_file_of_others_that_ships(string module)
     {
         string folder = Path.Combine(TestEnvironment.Root, module);
-        // File names stand in the first column of the table, with wildcards where a platform decides on the rest.
+        // The first column of the table has file names, with wildcards where the rest depends on the platform.
         string notices = File.ReadAllText(Path.Combine(folder, "ThirdPartyNotices.txt"));
         string[] named = [.. Regex.Matches(notices, @"[\w.]+(\.dll|\.dylib|\.so|-\*|\*)").Select(match => match.Value)];
 
@@ -41,6 +41,7 @@ public sealed class PackagingTests
 
         Assert.All([Path.Combine(TestEnvironment.Module, "Cifar10Ps.dll"), Path.Combine(Dependencies, "Cifar10Ps.Engine.dll")],
             assembly => Assert.StartsWith(version, FileVersionInfo.GetVersionInfo(assembly).FileVersion, StringComparison.Ordinal));
-        Assert.Contains($"\n## {version}\n", File.ReadAllText(Path.Combine(TestEnvironment.Module, "CHANGELOG.md")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains($"\n## {version}\n",
+            File.ReadAllText(Path.Combine(TestEnvironment.Module, "CHANGELOG.md")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
 }

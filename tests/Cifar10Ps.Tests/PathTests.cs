@@ -2,22 +2,30 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>One rule for the paths of all cmdlets: what exists under that very name; else a pattern, which must match; brackets in new names.</summary>
+/// <summary>One rule for the paths of all cmdlets: an existing file of that exact name, or else a pattern, which must match.</summary>
 public sealed class PathTests : IDisposable
 {
     private readonly Session _session = new();
 
     public void Dispose() => _session.Dispose();
 
-    /// <summary>A cmdlet that reads {0} and says what it read; and what makes {0}, which is a path with brackets.</summary>
+    /// <summary>A command that reads {0} and says what it read; and one that makes {0}, a path with brackets.</summary>
     public static TheoryData<string, string> Readers => new()
     {
         { "(Import-Model {0} -Verbose).Classes[0]", "New-ResNet20 -Classes (Split-Path -Leaf {0}), dog | Save-Model -LiteralPath {0}" },
         { "Split-Path -Leaf (Invoke-Inference $model {0}).Path", "Copy-Item red.png {0}" },
-        { "(Get-ImageDataset {0}).Name", "foreach ($class in 'a', 'b') {{ $null = New-Item \"$({0})/$class\" -ItemType Directory; Copy-Item red.png \"$({0})/$class/1.png\" }}" },
+        {
+            "(Get-ImageDataset {0}).Name",
+            "foreach ($class in 'a', 'b') {{ $null = New-Item \"$({0})/$class\" -ItemType Directory; "
+            + "Copy-Item red.png \"$({0})/$class/1.png\" }}"
+        },
         { "Split-Path -Leaf (Get-Cifar10 {0} -TrainCount 1 -TestCount 1).Source", "New-Cifar {0}" },
         { "Split-Path -Leaf (Get-TrainingHistory {0})[0].Run", "Copy-Item run {0} -Recurse" },
-        { "Split-Path -Leaf (Start-ModelTraining -Dataset $data -ResumeFrom {0} -Epochs 2 -OutputDirectory \"out-$(New-Guid)\" -WarningVariable +w | Select-Object -First 1).Epoch", "Copy-Item run {0} -Recurse" },
+        {
+            "Split-Path -Leaf (Start-ModelTraining -Dataset $data -ResumeFrom {0} -Epochs 2 -OutputDirectory \"out-$(New-Guid)\" "
+            + "-WarningVariable +w | Select-Object -First 1).Epoch",
+            "Copy-Item run {0} -Recurse"
+        },
     };
 
     /// <summary>A cmdlet that writes {0}.</summary>
@@ -41,7 +49,7 @@ public sealed class PathTests : IDisposable
         foreach (string name in new[] { "x[1]", "x1", "y1", "in [1]/z1", "in [1]/z2" })
             _session.Run(string.Format(null, make, $"'{name}'"));
 
-        // Which of them a run was resumed from cannot be told from it; that it was, can.
+        // A run does not show which of them it was resumed from, only that it was resumed.
         Assert.Equal(isResumed ? "2" : "x[1]", _session.Value<string>(string.Format(null, read, "'x[1]'")));
         Assert.Equal(isResumed ? "2" : "y1", _session.Value<string>(string.Format(null, read, "'y[1]'")));
         Assert.Equal(isResumed ? "2" : "x[1]", _session.Value<string>(string.Format(null, read, "'x`[1`]'")));
@@ -66,7 +74,7 @@ public sealed class PathTests : IDisposable
             Assert.True(File.Exists(_session.Folder[name]), name);
         }
 
-        // Also beside a file that the brackets would match.
+        // Even beside a file that the brackets would match.
         File.WriteAllText(_session.Folder["x1" + ending], "precious");
         _session.Run(string.Format(null, write, $"'x[1]{ending}'") + " -Force");
         AssertError("FileExists", string.Format(null, write, $"'x[1]{ending}'"));
@@ -126,20 +134,23 @@ public sealed class PathTests : IDisposable
         Prepare();
         _session.Run("""
             $null = New-Item photos/sub, photos/.hidden, photos/__MACOSX -ItemType Directory
-            'photos/a.png', 'photos/b.jfif', 'photos/sub/c.png', 'photos/.hidden/d.png', 'photos/__MACOSX/e.png' | ForEach-Object { Copy-Item red.png $_ }
+            'photos/a.png', 'photos/b.jfif', 'photos/sub/c.png', 'photos/.hidden/d.png', 'photos/__MACOSX/e.png' |
+                ForEach-Object { Copy-Item red.png $_ }
             Set-Content photos/notes.txt 'no picture'
             """);
         _session.Host.Warnings.Clear();
 
-        // What Get-ChildItem names that is no picture is an error of its own.
+        // A file from Get-ChildItem that is not a picture is a separate error.
         IEnumerable<string> read = _session.Try(script).Output.Select(prediction => Path.GetFileName((string)prediction.Path));
 
         Assert.Equal(expected, string.Join(' ', read.Order(StringComparer.Ordinal)));
-        if (script.StartsWith("Invoke-Inference $model photos ", StringComparison.Ordinal) || script.EndsWith("photos", StringComparison.Ordinal))
+        if (script.StartsWith("Invoke-Inference $model photos ", StringComparison.Ordinal)
+            || script.EndsWith("photos", StringComparison.Ordinal))
         {
             string warning = Assert.Single(_session.Host.Warnings);
             Assert.Contains("not pictures by their names: 1 ('notes.txt')", warning, StringComparison.Ordinal);
-            Assert.Equal(!script.Contains("-Recurse", StringComparison.Ordinal), warning.Contains("folders below: 1 ('sub')", StringComparison.Ordinal));
+            Assert.Equal(!script.Contains("-Recurse", StringComparison.Ordinal),
+                warning.Contains("folders below: 1 ('sub')", StringComparison.Ordinal));
         }
     }
 
@@ -152,7 +163,9 @@ public sealed class PathTests : IDisposable
     public void A_thing_of_another_kind_is_called_what_it_is(string script, string id)
     {
         Prepare();
-        _session.Run("New-Cifar cifar; $null = New-Item empty, cifar-10-batches-py -ItemType Directory; Set-Content cifar-10-batches-py/data_batch_1 x; Set-Content scan.tif \"II*`0\"");
+        _session.Run(
+            "New-Cifar cifar; $null = New-Item empty, cifar-10-batches-py -ItemType Directory; "
+            + "Set-Content cifar-10-batches-py/data_batch_1 x; Set-Content scan.tif \"II*`0\"");
 
         AssertError(id, script);
     }
@@ -185,7 +198,7 @@ public sealed class PathTests : IDisposable
             """));
     }
 
-    /// <summary>A picture, a run of one epoch, and a function that makes six empty files of CIFAR-10.</summary>
+    /// <summary>Makes a picture, a run of one epoch, and a function that makes the six files of CIFAR-10, empty.</summary>
     private void Prepare()
     {
         File.WriteAllBytes(_session.Folder["red.png"], Pictures.RedPng);

@@ -4,7 +4,8 @@ namespace Cifar10Ps.Tests;
 public sealed class PictureTests : IDisposable
 {
     private static readonly byte[] PngSignature = [0x89, .. "PNG\r\n"u8];
-    private readonly Session _session = new(Session.Setup + "; $predictions = $data | Invoke-Inference $model; $evaluation = $data | Measure-Model $model");
+    private readonly Session _session =
+        new(Session.Setup + "; $predictions = $data | Invoke-Inference $model; $evaluation = $data | Measure-Model $model");
 
     public void Dispose() => _session.Dispose();
 
@@ -41,7 +42,8 @@ public sealed class PictureTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_written_is_refused_before_the_pipeline_works()
     {
-        Assert.Equal("UnknownPictureFormat", _session.Fail("& { $script:worked = $true; $data | Start-ModelTraining $model @quick } | Export-TrainingPlot a.gif").Id);
+        Assert.Equal("UnknownPictureFormat",
+            _session.Fail("& { $script:worked = $true; $data | Start-ModelTraining $model @quick } | Export-TrainingPlot a.gif").Id);
 
         Assert.Null(_session.Run("$worked")[0]);
     }
@@ -60,7 +62,8 @@ public sealed class PictureTests : IDisposable
             """);
 
         Assert.Contains("run 2", File.ReadAllText(_session.Folder["numbered.svg"]), StringComparison.Ordinal);
-        Assert.All(["named.svg", "read.svg"], file => Assert.Contains("adam", File.ReadAllText(_session.Folder[file]), StringComparison.Ordinal));
+        Assert.All(["named.svg", "read.svg"], file =>
+            Assert.Contains("adam", File.ReadAllText(_session.Folder[file]), StringComparison.Ordinal));
         Assert.Contains("sgd", File.ReadAllText(_session.Folder["given.svg"]), StringComparison.Ordinal);
     }
 

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>What may be piped into what, and given for what.</summary>
+/// <summary>What can be piped into what, and what parameters accept.</summary>
 public sealed class PipelineTests : IDisposable
 {
     private readonly Session _session = new();
@@ -32,8 +32,10 @@ public sealed class PipelineTests : IDisposable
     {
         _session.Run("$other = New-ResNet20 -Seed 2");
 
-        Assert.Equal(_session.Run("$model, $other | ForEach-Object { (Measure-Model $_ -Dataset $data).Loss }"), _session.Run("($model, $other | Measure-Model -Dataset $data).Loss"));
-        Assert.Equal(_session.Run("$model, $other | ForEach-Object { ($data | Invoke-Inference $_).Confidence }"), _session.Run("($model, $other | Invoke-Inference -Dataset $data).Confidence"));
+        Assert.Equal(_session.Run("$model, $other | ForEach-Object { (Measure-Model $_ -Dataset $data).Loss }"),
+            _session.Run("($model, $other | Measure-Model -Dataset $data).Loss"));
+        Assert.Equal(_session.Run("$model, $other | ForEach-Object { ($data | Invoke-Inference $_).Confidence }"),
+            _session.Run("($model, $other | Invoke-Inference -Dataset $data).Confidence"));
     }
 
     [Theory]
@@ -47,7 +49,9 @@ public sealed class PipelineTests : IDisposable
     [InlineData("Export-Model ./m.onnx ../m.safetensors -PassThru")]
     public void A_model_may_be_given_as_its_file(string script)
     {
-        _session.Run("$model | Save-Model m.safetensors; $null = [IO.Directory]::CreateDirectory(\"$pwd/sub\"); $null = $ExecutionContext.SessionState.Path.SetLocation('sub')");
+        _session.Run(
+            "$model | Save-Model m.safetensors; "
+            + "$null = [IO.Directory]::CreateDirectory(\"$pwd/sub\"); $null = $ExecutionContext.SessionState.Path.SetLocation('sub')");
 
         Assert.Single(_session.Run(script));
     }
@@ -55,10 +59,12 @@ public sealed class PipelineTests : IDisposable
     [Fact]
     public void Every_parameter_that_takes_a_model_takes_its_file()
     {
-        ParameterMetadata[] models = [.. _session.Run("Get-Command -Module Cifar10Ps").Cast<CmdletInfo>().SelectMany(cmdlet => cmdlet.Parameters.Values).Where(parameter => parameter.ParameterType.Name == "ImageClassifier")];
+        ParameterMetadata[] models = [.. _session.Run("Get-Command -Module Cifar10Ps").Cast<CmdletInfo>()
+            .SelectMany(cmdlet => cmdlet.Parameters.Values).Where(parameter => parameter.ParameterType.Name == "ImageClassifier")];
 
         Assert.InRange(models.Length, 10, 100);
-        Assert.All(models, model => Assert.Contains(model.Attributes, attribute => attribute.GetType().Name == "ModelTransformationAttribute"));
+        Assert.All(models, model =>
+            Assert.Contains(model.Attributes, attribute => attribute.GetType().Name == "ModelTransformationAttribute"));
     }
 
     [Theory]
@@ -102,10 +108,12 @@ public sealed class PipelineTests : IDisposable
     {
         dynamic expected = _session.Run("$data | Measure-Model $model")[0], evaluation = Assert.Single(_session.Run(script));
 
-        Assert.Equal(((int)expected.Count, (double)expected.Accuracy, (double?)expected.Top5Accuracy), ((int)evaluation.Count, (double)evaluation.Accuracy, (double?)evaluation.Top5Accuracy));
+        Assert.Equal(((int)expected.Count, (double)expected.Accuracy, (double?)expected.Top5Accuracy),
+            ((int)evaluation.Count, (double)evaluation.Accuracy, (double?)evaluation.Top5Accuracy));
         Assert.Equal((double)expected.Loss, (double)evaluation.Loss, 1e-9);
         Assert.Equal((IEnumerable<IEnumerable<int>>)expected.ConfusionMatrix, (IEnumerable<IEnumerable<int>>)evaluation.ConfusionMatrix);
-        Assert.Equal(((IEnumerable<dynamic>)expected.Classes).Select(c => (string)c.Class), ((IEnumerable<dynamic>)evaluation.Classes).Select(c => (string)c.Class));
+        Assert.Equal(((IEnumerable<dynamic>)expected.Classes).Select(c => (string)c.Class),
+            ((IEnumerable<dynamic>)evaluation.Classes).Select(c => (string)c.Class));
     }
 
     [Theory]
@@ -115,7 +123,8 @@ public sealed class PipelineTests : IDisposable
     [InlineData("$data | Invoke-Inference $model | Measure-Model $model", "PredictionsAreMade")]
     [InlineData("$data | Invoke-Inference $model | Measure-Model -Augment", "PredictionsAreMade")]
     [InlineData("@() | Measure-Model", "NoImages")]
-    [InlineData("$data | Measure-Model $model | ForEach-Object { $_; $data | Invoke-Inference $model } | Export-ConfusionMatrix a.svg", "NotOneEvaluation")]
+    [InlineData("$data | Measure-Model $model | ForEach-Object { $_; $data | Invoke-Inference $model } | Export-ConfusionMatrix a.svg",
+        "NotOneEvaluation")]
     public void Predictions_that_cannot_be_measured_are_one_error(string script, string id)
     {
         File.WriteAllBytes(_session.Folder["a.png"], Pictures.RedPng);

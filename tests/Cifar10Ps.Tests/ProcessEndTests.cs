@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Tests;
 
-/// <summary>A training whose process ends, by itself or by a signal, ends in order: with a checkpoint, without a crash.</summary>
+/// <summary>A training run whose process ends, by itself or by a signal, ends cleanly: with a checkpoint and without a crash.</summary>
 public sealed class ProcessEndTests
 {
     private const string Long = "-Epochs 1000 -BatchSize 4 -Threads 1 -OutputDirectory result";
@@ -13,9 +13,10 @@ public sealed class ProcessEndTests
     [InlineData("INT", 0, InPipeline)]
     [InlineData("TERM", 143, $"{AsJob}; 'trains'; $job | Wait-Job")]
     [InlineData("HUP", 129, $"{AsJob}; 'trains'; while ($true) {{ Start-Sleep 1 }}")]
-    public void A_signal_keeps_the_moment_runs_what_the_script_must_do_at_its_end_and_gives_the_exit_code(string signal, int exitCode, string training)
+    public void A_signal_keeps_the_moment_runs_what_the_script_must_do_at_its_end_and_gives_the_exit_code(string signal,
+        int exitCode, string training)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends a signal");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs signals");
         using Session session = new();
         File.WriteAllText(session.Folder["script.ps1"], $$"""
             {{Session.Setup}}
@@ -82,7 +83,7 @@ public sealed class ProcessEndTests
         DateTime end = DateTime.UtcNow.AddMinutes(2);
         while (!File.Exists(session.Folder["result", "checkpoint-latest.safetensors"]))
         {
-            Assert.True(DateTime.UtcNow < end, "there is no checkpoint");
+            Assert.True(DateTime.UtcNow < end, "there was no checkpoint");
             Thread.Sleep(20);
         }
     }

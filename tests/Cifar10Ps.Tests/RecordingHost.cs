@@ -7,10 +7,10 @@ using System.Text;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>A progress record as it was when the host got it: cmdlets change theirs later.</summary>
+/// <summary>A progress record as the host received it: cmdlets change theirs later.</summary>
 internal sealed record ProgressStep(int Activity, int Parent, int Percent, int SecondsLeft, string Status, bool IsCompleted);
 
-/// <summary>A host that keeps what a user would see.</summary>
+/// <summary>A host that records what a user would see.</summary>
 internal sealed class RecordingHost(CultureInfo culture) : PSHost
 {
     private readonly RecordingInterface _interface = new();
@@ -36,7 +36,7 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
 
     public List<ProgressStep> Progress => _interface.Progress;
 
-    /// <summary>Answers No to whatever an action asks. Without it nobody is there to answer.</summary>
+    /// <summary>Answers No to every question that an action asks; otherwise questions cannot be answered.</summary>
     public T Refuse<T>(Func<T> action)
     {
         _interface.Answer = 2;

@@ -41,7 +41,8 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
     {
         _session["whole"] = whole.Folder;
 
-        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model -ResumeFrom $whole/checkpoint-epoch-0001.safetensors -OutputDirectory result");
+        dynamic[] reports =
+            _session.Run("$data | Start-ModelTraining $model -ResumeFrom $whole/checkpoint-epoch-0001.safetensors -OutputDirectory result");
 
         Assert.Equal([2, 3], reports.Select(report => (int)report.Epoch));
         Assert.Equal(3, _session.Value<int>("$model.TrainedEpochs"));
@@ -64,7 +65,8 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         Assert.Empty(_session.Run("Start-ModelTraining -Dataset $data -ResumeFrom $whole -OutputDirectory result"));
         Assert.Contains("complete", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
 
-        Assert.Equal([4], _session.Run("Start-ModelTraining -Dataset $data -ResumeFrom $whole -Epochs 4 -OutputDirectory more").Select(report => (int)report.Epoch));
+        Assert.Equal([4], _session.Run("Start-ModelTraining -Dataset $data -ResumeFrom $whole -Epochs 4 -OutputDirectory more")
+            .Select(report => (int)report.Epoch));
     }
 
     [Fact]
@@ -78,9 +80,11 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         Assert.Equal("OutputDirectoryInUse", error.Id);
         Assert.Matches("-ResumeFrom '.*result'.*-Force", error.ToString());
         AssertSameModel();
-        Assert.Equal([1], _session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory result -Force").Select(report => (int)report.Epoch));
-        // Nothing of the other run is left to be mistaken for this one's.
-        Assert.DoesNotContain(_session.Folder["result", "checkpoint-epoch-0003.safetensors"], Directory.EnumerateFiles(_session.Folder["result"]));
+        Assert.Equal([1], _session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory result -Force")
+            .Select(report => (int)report.Epoch));
+        // Nothing is left of the other run that could be mistaken for this one's.
+        Assert.DoesNotContain(_session.Folder["result", "checkpoint-epoch-0003.safetensors"],
+            Directory.EnumerateFiles(_session.Folder["result"]));
         Assert.Equal(1, _session.Value<int>("(Import-Model result/model.safetensors).TrainedEpochs"));
     }
 
@@ -114,7 +118,8 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         const string Sentence = "On resume only (.*) may differ from the run[.]";
         _session.Run("$null = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory run");
 
-        string help = _session.Value<string>("(Get-Help Start-ModelTraining -Full).alertSet.alert.Text -join ' '"), error = _session.Fail("$data | Start-ModelTraining -ResumeFrom run -BatchSize 16").ToString();
+        string help = _session.Value<string>("(Get-Help Start-ModelTraining -Full).alertSet.alert.Text -join ' '"),
+            error = _session.Fail("$data | Start-ModelTraining -ResumeFrom run -BatchSize 16").ToString();
 
         Assert.Matches(Sentence, error);
         Assert.Equal(Regex.Match(help, Sentence).Value, Regex.Match(error, Sentence).Value);
@@ -135,11 +140,12 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         Assert.Contains("complete", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
         _session.RunAndStop("$cifar | Start-ModelTraining -ResumeFrom $snapshot -OutputDirectory result", step => step.Activity == 2);
 
-        // Stopped within the second epoch of the ten that the original runs, if nobody says otherwise.
+        // Stopped within the second of the ten epochs that the original runs by default.
         string latest = _session.Folder["result", "checkpoint-latest.safetensors"];
         Assert.Contains(_session.Host.Warnings, warning => warning.Contains(latest, StringComparison.Ordinal));
         Assert.Equal(1, _session.Value<int>("(Import-Model result/checkpoint-latest.safetensors).TrainedEpochs"));
-        Assert.Equal("ProjectionOnly shortcuts", _session.Value<string>("(Import-Model result/checkpoint-latest.safetensors).Network.Description"));
+        Assert.Equal("ProjectionOnly shortcuts",
+            _session.Value<string>("(Import-Model result/checkpoint-latest.safetensors).Network.Description"));
         Assert.Equal(before, Directory.GetFiles(chainer));
     }
 
@@ -158,7 +164,8 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
     }
 
     private void AssertSameModel() =>
-        Assert.Equal(File.ReadAllBytes(Path.Combine(whole.Folder, "model.safetensors")), File.ReadAllBytes(_session.Folder["result", "model.safetensors"]));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole.Folder, "model.safetensors")),
+            File.ReadAllBytes(_session.Folder["result", "model.safetensors"]));
 
     /// <summary>A run that was never interrupted.</summary>
     public sealed class WholeRun : IDisposable

@@ -9,7 +9,7 @@ namespace Cifar10Ps.Tests;
 internal sealed record Outcome(dynamic[] Output, ErrorRecord[] Errors);
 
 /// <summary>
-/// A PowerShell session with the assembled module, at a folder of its own. Unless told otherwise it holds <c>$data</c>,
+/// A PowerShell session with the assembled module, in a folder of its own. By default it has <c>$data</c>,
 /// <c>$model</c> and <c>$quick</c>, the options of a short run.
 /// </summary>
 internal sealed class Session : IDisposable
@@ -33,8 +33,9 @@ internal sealed class Session : IDisposable
             state.ExecutionPolicy = ExecutionPolicy.Bypass;
         _runspace = RunspaceFactory.CreateRunspace(Host, state);
         _runspace.Open();
-        // After Open, which puts the system's folders first.
-        Environment.SetEnvironmentVariable("PSModulePath", Path.GetDirectoryName(TestEnvironment.Module) + Path.PathSeparator + SystemModules);
+        // Set after Open, which puts the system's folders first.
+        Environment.SetEnvironmentVariable("PSModulePath",
+            Path.GetDirectoryName(TestEnvironment.Module) + Path.PathSeparator + SystemModules);
         _runspace.SessionStateProxy.Path.SetLocation(Folder.Path);
         Run(setup);
     }
@@ -58,7 +59,8 @@ internal sealed class Session : IDisposable
     public dynamic[] Run(string script)
     {
         Outcome outcome = Try(script);
-        Assert.True(outcome.Errors is [], $"{script}{Environment.NewLine}{string.Join(Environment.NewLine, outcome.Errors.AsEnumerable())}");
+        Assert.True(outcome.Errors is [],
+            $"{script}{Environment.NewLine}{string.Join(Environment.NewLine, outcome.Errors.AsEnumerable())}");
         return outcome.Output;
     }
 
@@ -81,7 +83,7 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>
-    /// Runs a script and stops it, as Ctrl+C would: at the first progress record that fulfils a condition, or where the
+    /// Runs a script and stops it, as Ctrl+C would: at the first progress record that meets a condition, or where the
     /// script calls <c>$stop.Invoke()</c>.
     /// </summary>
     public Outcome RunAndStop(string script, Func<ProgressStep, bool>? when = null)
@@ -102,7 +104,7 @@ internal sealed class Session : IDisposable
         {
             Host.OnProgress = null;
             Assert.NotNull(stopping);
-            Assert.True(stopping.Wait(TimeSpan.FromSeconds(30)), "it does not stop");
+            Assert.True(stopping.Wait(TimeSpan.FromSeconds(30)), "it did not stop");
             Assert.Equal(PSInvocationState.Stopped, shell.InvocationStateInfo.State);
         }
 

@@ -15,11 +15,13 @@ public sealed class SteeringTests : IDisposable
     [Fact]
     public void A_run_without_patience_left_ends_with_a_warning_that_says_why_and_how_to_go_on()
     {
-        // Weight decay aside, nothing changes: no epoch is better than the first.
+        // Nothing changes, apart from weight decay: no epoch is better than the first.
         dynamic[] reports = _session.Run("$data | Start-ModelTraining $model @still -Epochs 9 -WeightDecay 0 -EarlyStoppingPatience 1");
 
         Assert.Equal(2, reports.Length);
-        Assert.Matches($"stopped: No better validation accuracy.*-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'", Assert.Single(_session.Host.Warnings));
+        Assert.Matches(
+            $"stopped: No better validation accuracy.*-ResumeFrom '{_session.Folder["result", "checkpoint-latest.safetensors"]}'",
+            Assert.Single(_session.Host.Warnings));
     }
 
     [Fact]
@@ -27,7 +29,9 @@ public sealed class SteeringTests : IDisposable
     {
         _session.Run("$seen = [Collections.ArrayList]::new()");
 
-        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model @still -Epochs 2 -OnEpochEnd { param($report) $null = $seen.Add([object]::ReferenceEquals($_, $report)); 'noise'; $_.Epoch; $false; $true }");
+        dynamic[] reports = _session.Run(
+            "$data | Start-ModelTraining $model @still -Epochs 2 "
+            + "-OnEpochEnd { param($report) $null = $seen.Add([object]::ReferenceEquals($_, $report)); 'noise'; $_.Epoch; $false; $true }");
 
         Assert.Equal([1, 2], reports.Select(report => (int)report.Epoch));
         Assert.Equal([true, true], _session.Run("$seen").Cast<bool>());
@@ -37,7 +41,8 @@ public sealed class SteeringTests : IDisposable
     [Fact]
     public void A_script_block_ends_the_run_with_false_and_the_run_goes_on_later()
     {
-        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { if ($_.Epoch -eq 2) { return $false } }");
+        dynamic[] reports =
+            _session.Run("$data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { if ($_.Epoch -eq 2) { return $false } }");
 
         Assert.Equal(2, reports.Length);
         Assert.Contains("-OnEpochEnd returned $false after epoch 2", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
@@ -90,12 +95,17 @@ public sealed class SteeringTests : IDisposable
     [Fact]
     public void The_history_of_runs_comes_from_folders_files_and_the_pipeline()
     {
-        _session.Run("$data | Start-ModelTraining $model @still -Epochs 2 -OnEpochEnd { $_.Epoch -lt 2 } | Out-Null; $reports = Get-TrainingHistory result -Verbose");
+        _session.Run(
+            "$data | Start-ModelTraining $model @still -Epochs 2 -OnEpochEnd { $_.Epoch -lt 2 } | Out-Null; "
+            + "$reports = Get-TrainingHistory result -Verbose");
 
         Assert.Equal([1, 2], _session.Run("$reports").Select(report => (int)report.Epoch));
         Assert.Equal(_session.Folder["result"], _session.Value<string>("$reports[0].Run"));
-        Assert.Equal(2, _session.Value<int>("@(Get-TrainingHistory res*/checkpoint-epoch*1.safetensors, result/log | Where-Object IsBest).Count"));
-        Assert.Equal(2, _session.Value<int>("@([IO.DirectoryInfo]::new(\"$pwd/result\").GetFiles('checkpoint-latest*') | Get-TrainingHistory -LiteralPath { $_.FullName }).Count"));
+        Assert.Equal(2, _session.Value<int>(
+            "@(Get-TrainingHistory res*/checkpoint-epoch*1.safetensors, result/log | Where-Object IsBest).Count"));
+        Assert.Equal(2, _session.Value<int>(
+            "@([IO.DirectoryInfo]::new(\"$pwd/result\").GetFiles('checkpoint-latest*') | "
+            + "Get-TrainingHistory -LiteralPath { $_.FullName }).Count"));
     }
 
     [Fact]
@@ -114,7 +124,8 @@ public sealed class SteeringTests : IDisposable
     {
         dynamic range = _session.Run("$data | Find-LearningRate $model -BatchSize 8 -Steps 3 -Minimum 1e-4 -Maximum 1e-2").Single();
 
-        Assert.Equal([-4.0, -3, -2], ((IEnumerable<dynamic>)range.Points).Select(point => Math.Round(Math.Log10((double)point.LearningRate), 6)));
+        Assert.Equal([-4.0, -3, -2],
+            ((IEnumerable<dynamic>)range.Points).Select(point => Math.Round(Math.Log10((double)point.LearningRate), 6)));
         Assert.Equal(0, _session.Value<int>("$model.TrainedEpochs"));
         Assert.Equal("InvalidRange", _session.Fail("$data | Find-LearningRate $model -Minimum 1 -Maximum 0.1").Id);
         _session.RunAndStop("$data | Find-LearningRate $model", step => step.Activity == 1);
@@ -130,9 +141,11 @@ public sealed class SteeringTests : IDisposable
     public void Tab_completes_what_there_is(string line, params string[] expected)
     {
         foreach (string folder in (string[])["result", "it's [mine]"])
-            File.WriteAllText(Path.Combine(Directory.CreateDirectory(_session.Folder[folder]).FullName, "checkpoint-latest.safetensors"), "");
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(_session.Folder[folder]).FullName,
+                "checkpoint-latest.safetensors"), "");
         _session["line"] = line;
 
-        Assert.Equal(expected, _session.Run("(TabExpansion2 $line $line.Length).CompletionMatches").Select(match => ((string)match.CompletionText).Replace('\\', '/')));
+        Assert.Equal(expected, _session.Run("(TabExpansion2 $line $line.Length).CompletionMatches")
+            .Select(match => ((string)match.CompletionText).Replace('\\', '/')));
     }
 }

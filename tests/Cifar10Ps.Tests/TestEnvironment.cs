@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Where the tests find things, and what they keep away from: the user's data, the user's cache, the network.</summary>
+/// <summary>Where the tests find things, and what they avoid: the user's data, the user's cache, the network.</summary>
 internal static class TestEnvironment
 {
     private static string? _realData;
@@ -38,7 +38,7 @@ internal static class TestEnvironment
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "Cifar10Ps.sln")))
             folder = Path.GetDirectoryName(folder);
-        return folder ?? throw new DirectoryNotFoundException("Cifar10Ps.sln is in no folder above the tests.");
+        return folder ?? throw new DirectoryNotFoundException("No folder above the tests contains Cifar10Ps.sln.");
     }
 }
 
@@ -46,7 +46,8 @@ internal static class TestEnvironment
 internal sealed class TemporaryFolder : IDisposable
 {
     public TemporaryFolder(string? parent = null) =>
-        Path = Directory.CreateDirectory(System.IO.Path.Combine(parent ?? System.IO.Path.GetTempPath(), $"Cifar10Ps-{Guid.NewGuid():N}")).FullName;
+        Path = Directory.CreateDirectory(
+            System.IO.Path.Combine(parent ?? System.IO.Path.GetTempPath(), $"Cifar10Ps-{Guid.NewGuid():N}")).FullName;
 
     public string Path { get; }
 

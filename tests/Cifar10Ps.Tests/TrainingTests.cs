@@ -12,7 +12,8 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void Each_epoch_is_reported_as_it_ends()
     {
-        dynamic[] arrivals = _session.Run("$data | Start-ModelTraining $model -Epochs 3 -BatchSize 32 | ForEach-Object { \"$($_.Epoch) of $($model.TrainedEpochs)\" }");
+        dynamic[] arrivals = _session.Run(
+            "$data | Start-ModelTraining $model -Epochs 3 -BatchSize 32 | ForEach-Object { \"$($_.Epoch) of $($model.TrainedEpochs)\" }");
 
         // Nothing is trained ahead of the pipeline.
         Assert.Equal(["1 of 1", "2 of 2", "3 of 3"], arrivals.Cast<string>());
@@ -40,7 +41,8 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void A_model_learns()
     {
-        dynamic[] reports = _session.Run("Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 10 | Start-ModelTraining $model -Recipe Original -Epochs 6 -BatchSize 16");
+        dynamic[] reports = _session.Run(
+            "Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 10 | Start-ModelTraining $model -Recipe Original -Epochs 6 -BatchSize 16");
 
         Assert.True(reports[^1].Loss < 0.75 * reports[0].Loss, $"{reports[0].Loss} -> {reports[^1].Loss}");
     }
@@ -53,9 +55,12 @@ public sealed class TrainingTests : IDisposable
     {
         _session.Run("$data = Get-Cifar10 -Synthetic -TrainCount 70 -TestCount 10");
         foreach ((string name, string options) in (ReadOnlySpan<(string, string)>)[("a", "-Threads 1"), ("b", option)])
-            _session.Run($"$model = New-ResNet20 -Seed 3; $null = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 70 {options}; $model | Save-Model {name}.safetensors");
+            _session.Run(
+                $"$model = New-ResNet20 -Seed 3; "
+                + $"$null = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 70 {options}; $model | Save-Model {name}.safetensors");
 
-        Assert.Equal(isSame, File.ReadAllBytes(_session.Folder["a.safetensors"]).SequenceEqual(File.ReadAllBytes(_session.Folder["b.safetensors"])));
+        Assert.Equal(isSame,
+            File.ReadAllBytes(_session.Folder["a.safetensors"]).SequenceEqual(File.ReadAllBytes(_session.Folder["b.safetensors"])));
     }
 
     [Fact]
@@ -71,10 +76,11 @@ public sealed class TrainingTests : IDisposable
         Assert.All(steps, s => Assert.InRange(s.SecondsLeft, -1, 3600));
         Assert.Matches(@"^Epoch 1 of 2$", steps[0].Status);
         Assert.Matches(@"^4/64, loss \d+\.\d{3}, accuracy [\d.]+ %, \d+ images/s$", steps[1].Status);
-        // The parent counts the time of the whole run; as much as CIFAR-10 needs fits 80 columns beside activity, indentation and time.
+        // The parent shows the remaining time of the run; the text for CIFAR-10 fits 80 columns with activity, indentation and time.
         Assert.Contains(steps, s => s is { Activity: 1, SecondsLeft: >= 0, Percent: < 100 });
-        Assert.InRange(steps[1].Status.Length + "49,920/50,000".Length - "4/64".Length, 1, 80 - "Epoch 10".Length - "  [ 3600s]".Length - 2);
-        // 32 steps, but four updates a second, of two records each, besides the first and the last.
+        Assert.InRange(steps[1].Status.Length + "49,920/50,000".Length - "4/64".Length,
+            1, 80 - "Epoch 10".Length - "  [ 3600s]".Length - 2);
+        // 32 steps, but only four updates a second of two records each, besides the first and the last.
         Assert.InRange(steps.Length, 4, 2 * (4 * (DateTime.UtcNow - start).TotalSeconds + 2));
         Assert.Equal([false, false], steps.SkipLast(2).TakeLast(2).Select(s => s.IsCompleted));
         Assert.Equal([(2, true), (1, true)], steps.TakeLast(2).Select(s => (s.Activity, s.IsCompleted)));
@@ -102,7 +108,8 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void A_run_that_explodes_says_so()
     {
-        ErrorRecord error = _session.Fail("$data | Start-ModelTraining $model -Epochs 50 -BatchSize 16 -LearningRate 1e6 -Schedule Constant | Out-Null");
+        ErrorRecord error =
+            _session.Fail("$data | Start-ModelTraining $model -Epochs 50 -BatchSize 16 -LearningRate 1e6 -Schedule Constant | Out-Null");
 
         Assert.Equal("TrainingDiverged", error.Id);
         Assert.Contains("Lower -LearningRate", error.ToString(), StringComparison.Ordinal);
@@ -133,16 +140,19 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void The_output_directory_holds_the_last_checkpoints_the_log_and_the_model()
     {
-        dynamic[] reports = _session.Run("$data | Start-ModelTraining $model -Epochs 3 -BatchSize 32 -OutputDirectory out/result -KeepCheckpoints 2");
+        dynamic[] reports =
+            _session.Run("$data | Start-ModelTraining $model -Epochs 3 -BatchSize 32 -OutputDirectory out/result -KeepCheckpoints 2");
 
         Assert.Equal(
-            ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors", "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
+            ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors",
+                "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
             Directory.EnumerateFiles(_session.Folder["out", "result"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         JsonElement[] log = [.. JsonDocument.Parse(File.ReadAllText(_session.Folder["out", "result", "log"])).RootElement.EnumerateArray()];
         Assert.Equal(
             ["main/loss", "main/accuracy", "validation/main/loss", "validation/main/accuracy", "epoch", "iteration", "elapsed_time"],
             log[2].EnumerateObject().Select(entry => entry.Name));
-        Assert.Equal(reports.Select(r => (double)r.ValidationAccuracy), log.Select(entry => entry.GetProperty("validation/main/accuracy").GetDouble()));
+        Assert.Equal(reports.Select(r => (double)r.ValidationAccuracy),
+            log.Select(entry => entry.GetProperty("validation/main/accuracy").GetDouble()));
         Assert.Equal(_session.Value<string>("\"$(($data.Test[0] | Invoke-Inference $model).Logits)\""),
             _session.Value<string>("\"$(($data.Test[0] | Invoke-Inference (Import-Model out/result/model.safetensors)).Logits)\""));
     }

@@ -5,22 +5,25 @@ using System.Xml.Linq;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The views of module/Cifar10Ps.Format.ps1xml: for every type that a cmdlet writes, and for what hangs on those.</summary>
+/// <summary>The views of module/Cifar10Ps.Format.ps1xml, for every type that a cmdlet writes and for the types of its properties.</summary>
 public sealed class ViewTests
 {
     private const int Columns = 80;
-    private static readonly XElement[] Views = [.. XDocument.Load(Path.Combine(TestEnvironment.Module, "Cifar10Ps.Format.ps1xml")).Descendants("View")];
+    private static readonly XElement[] Views =
+        [.. XDocument.Load(Path.Combine(TestEnvironment.Module, "Cifar10Ps.Format.ps1xml")).Descendants("View")];
 
     [Fact]
     public void Every_type_that_cmdlets_write_has_a_table_that_fits_and_a_list()
     {
         using Session session = new("Import-Module Cifar10Ps");
-        Type[] written = [.. session.Run("(Get-Command -Module Cifar10Ps).OutputType | ForEach-Object Type").Select(type => (Type)type).Where(IsOurs)];
+        Type[] written = [.. session.Run("(Get-Command -Module Cifar10Ps).OutputType | ForEach-Object Type")
+            .Select(type => (Type)type).Where(IsOurs)];
         HashSet<Type> types = [];
         foreach (Type type in written)
             Add(type, types);
 
-        Assert.Superset(new HashSet<string> { "EpochReport", "Prediction", "ClassProbability", "Evaluation", "ClassEvaluation", "ImageClassifier", "LabeledImage" }, types.Select(type => type.Name).ToHashSet());
+        Assert.Superset(new HashSet<string> { "EpochReport", "Prediction", "ClassProbability", "Evaluation",
+            "ClassEvaluation", "ImageClassifier", "LabeledImage" }, types.Select(type => type.Name).ToHashSet());
         Assert.All(types, type =>
         {
             XElement[] views = [.. Views.Where(view => view.Descendants("TypeName").Any(name => name.Value == type.FullName))];
@@ -40,17 +43,21 @@ public sealed class ViewTests
             $layer = (Get-ModelSummary $model)[0]
             $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
             $objects = @{}
-            foreach ($object in @($report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]; $range; $range.Points[0]
-                    $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])) { $objects[$object.GetType().FullName] = $object }
+            $every = @(
+                $report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]
+                $range; $range.Points[0]; $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])
+            foreach ($object in $every) { $objects[$object.GetType().FullName] = $object }
             $objects['Cifar10Ps.ImageDataset'] = $data
             """);
         foreach (XElement view in Views)
         {
             session["type"] = view.Descendants("TypeName").Single().Value;
             session["names"] = view.Descendants("TableColumnHeader").Select(header => header.Element("Label")!.Value)
-                .Concat(view.Descendants("ListItem").Select(item => (item.Element("Label") ?? item.Element("PropertyName"))!.Value)).ToArray();
+                .Concat(view.Descendants("ListItem")
+                    .Select(item => (item.Element("Label") ?? item.Element("PropertyName"))!.Value)).ToArray();
 
-            Assert.Empty(session.Run("foreach ($name in $names) { if (!$objects[$type].PSObject.Members[$name]) { \"$type has no $name\" } }"));
+            Assert.Empty(session.Run(
+                "foreach ($name in $names) { if (!$objects[$type].PSObject.Members[$name]) { \"$type has no $name\" } }"));
         }
     }
 
@@ -59,12 +66,14 @@ public sealed class ViewTests
     {
         using Session session = new("Import-Module Cifar10Ps");
         HashSet<Type> types = [];
-        foreach (Type type in session.Run("(Get-Command -Module Cifar10Ps).OutputType | ForEach-Object Type").Select(type => (Type)type).Where(IsOurs))
+        foreach (Type type in session.Run("(Get-Command -Module Cifar10Ps).OutputType | ForEach-Object Type")
+            .Select(type => (Type)type).Where(IsOurs))
             Add(type, types);
 
-        // That of a class is its name, and that of a record lists all that is in it.
+        // Overridden by hand: by default, the text of a class is its name, and that of a record lists all of its content.
         Assert.All(types, type => Assert.False(type.GetMethod("ToString", Type.EmptyTypes)!.DeclaringType != type
-            || type.GetMethod("ToString", Type.EmptyTypes)!.IsDefined(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute)), type.Name));
+            || type.GetMethod("ToString", Type.EmptyTypes)!.IsDefined(typeof(System.Runtime.CompilerServices.CompilerGeneratedAttribute)),
+            type.Name));
     }
 
     [Fact]
@@ -74,24 +83,28 @@ public sealed class ViewTests
         {
             string name = view.Element("Name")!.Value;
             XElement[] headers = [.. view.Descendants("TableColumnHeader")];
-            // Only the last column may take what is left, and it needs room.
-            int[] widths = [.. headers.Select((header, i) => (int?)header.Element("Width") ?? (i == headers.Length - 1 ? 10 : int.MaxValue / 100))];
+            // Only the last column may take the remaining width, and it needs some.
+            int[] widths = [.. headers
+                .Select((header, i) => (int?)header.Element("Width") ?? (i == headers.Length - 1 ? 10 : int.MaxValue / 100))];
             Assert.True(widths.Sum() + widths.Length - 1 <= Columns, $"{name} is {widths.Sum() + widths.Length - 1} wide");
             Assert.Equal(headers.Length, view.Descendants("TableColumnItem").Count());
-            Assert.All(headers, header => Assert.True(header.Element("Width") is null || header.Element("Label")!.Value.Length <= (int)header.Element("Width")!, $"{name}: {header}"));
+            Assert.All(headers, header => Assert.True(header.Element("Width") is null
+                || header.Element("Label")!.Value.Length <= (int)header.Element("Width")!, $"{name}: {header}"));
         });
     }
 
     [Fact]
     public void Numbers_have_fixed_formats()
     {
-        // A property that is a fraction or large would otherwise be printed with all its digits.
+        // Fractions and large numbers would otherwise be printed with all their digits.
         string[] bare = [.. from item in Views.Descendants().Where(item => item.Name.LocalName is "TableColumnItem" or "ListItem")
                             where item.Element("FormatString") is null && item.Element("PropertyName") is not null
                             select item.Element("PropertyName")!.Value];
 
-        Assert.DoesNotContain(bare, name => name.Contains("Loss", StringComparison.Ordinal) || name.Contains("Accuracy", StringComparison.Ordinal) || name.Contains("Rate", StringComparison.Ordinal)
-            || name is "Confidence" or "Probability" or "Precision" or "Recall" or "F1" or "ImagesPerSecond" or "Elapsed" or "ParameterCount" or "MultiplyAdds");
+        Assert.DoesNotContain(bare, name => name.Contains("Loss", StringComparison.Ordinal)
+            || name.Contains("Accuracy", StringComparison.Ordinal) || name.Contains("Rate", StringComparison.Ordinal)
+            || name is "Confidence" or "Probability" or "Precision" or "Recall" or "F1" or "ImagesPerSecond" or "Elapsed"
+                or "ParameterCount" or "MultiplyAdds");
     }
 
     [Theory]
@@ -101,7 +114,8 @@ public sealed class ViewTests
     {
         string[] scripts =
         [
-            "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32", "$data.Test[0..3] | Invoke-Inference $model", "$data | Measure-Model $model",
+            "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32",
+            "$data.Test[0..3] | Invoke-Inference $model", "$data | Measure-Model $model",
             "($data | Measure-Model $model).Classes", "$model", "$data", "$data.Test[0..3]", "$model.Preprocessing", "$model.Network",
         ];
         foreach (string script in scripts)
@@ -118,12 +132,14 @@ public sealed class ViewTests
     [Fact]
     public void Guesses_are_coloured_where_the_host_has_colours_and_only_where_the_truth_is_known()
     {
-        string script = Assert.Single(Views.Single(view => view.Element("Name")!.Value == "Cifar10Ps.Prediction").Descendants("ScriptBlock"), block => block.Value.Contains("PSStyle", StringComparison.Ordinal)).Value;
+        string script = Assert.Single(Views.Single(view => view.Element("Name")!.Value == "Cifar10Ps.Prediction")
+            .Descendants("ScriptBlock"), block => block.Value.Contains("PSStyle", StringComparison.Ordinal)).Value;
         using Session session = new();
 
-        // The escape sequences are what a terminal gets; this host is none.
+        // Only terminals get the escape sequences; this host is not one.
         string[] painted = [.. session.Run($$"""
-            $view = [scriptblock]::Create({{"'" + script.Replace("'", "''", StringComparison.Ordinal) + "'"}}.Replace('$Host.UI.SupportsVirtualTerminal', '$terminal'))
+            $text = {{"'" + script.Replace("'", "''", StringComparison.Ordinal) + "'"}}
+            $view = [scriptblock]::Create($text.Replace('$Host.UI.SupportsVirtualTerminal', '$terminal'))
             foreach ($terminal in $false, $true) {
                 foreach ($right in $true, $false, $null) { [pscustomobject]@{ Class = 'cat'; IsCorrect = $right } | ForEach-Object $view }
             }
@@ -135,10 +151,11 @@ public sealed class ViewTests
     // Jobs have PowerShell's own views.
     private static bool IsOurs(Type? type) => type?.Namespace == "Cifar10Ps" && !type.IsEnum && !typeof(Job).IsAssignableFrom(type);
 
-    /// <summary>A type and those of its properties; of collections, what is in them.</summary>
+    /// <summary>A type and those of its properties; for collections, the types of their elements.</summary>
     private static void Add(Type type, HashSet<Type> types)
     {
-        Type? item = type.GetInterfaces().Append(type).Where(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEnumerable<>)).Select(i => i.GetGenericArguments()[0]).FirstOrDefault();
+        Type? item = type.GetInterfaces().Append(type).Where(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEnumerable<>))
+            .Select(i => i.GetGenericArguments()[0]).FirstOrDefault();
         if (typeof(IEnumerable).IsAssignableFrom(type))
         {
             if (IsOurs(item))

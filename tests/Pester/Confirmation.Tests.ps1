@@ -1,6 +1,6 @@
 BeforeAll { . $PSScriptRoot/Setup.ps1 }
 
-Describe 'What writes' {
+Describe 'Every cmdlet that writes' {
     BeforeAll {
         $reports = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32
         # Each cmdlet that asks, and something that it would write.

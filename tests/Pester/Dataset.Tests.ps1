@@ -8,12 +8,12 @@ BeforeAll {
 AfterAll { foreach ($name in $environment.Keys) { Set-Item Env:$name $environment[$name] } }
 
 Describe 'Get-Cifar10 -Synthetic' {
-    It 'gives as many images as one asks for' {
+    It 'gives as many images as requested' {
         $data.Train.Count, $data.Test.Count | Should -Be 64, 32
         (Get-Cifar10 -Synthetic).Train.Count | Should -Be 2000
     }
 
-    It 'gives lists that are indexed and filtered as any other' {
+    It 'gives lists that are indexed and filtered like any other' {
         $data.Test[0..9].Index | Should -Be (0..9)
         $data.Test[-1].Index | Should -Be 31
         ($data.Test | Where-Object LabelName -eq ring).Index | Should -Be 1, 11, 21, 31
@@ -21,7 +21,7 @@ Describe 'Get-Cifar10 -Synthetic' {
         ($data.Train | Group-Object LabelName).Count | Should -Be 10
     }
 
-    It 'names the classes in a list that is indexed as any other' {
+    It 'names the classes in a list that is indexed like any other' {
         $data.Classes[3] | Should -Be 'triangle'
         $data.Classes[-2..-1] | Should -Be 'checkerboard', 'dots'
     }
@@ -57,7 +57,11 @@ Describe 'Get-Cifar10 -Path' {
         @{ what = 'missing'; change = { Remove-Item $test }; id = 'BatchFileMissing' }
         @{ what = 'cut off'; change = { [IO.File]::WriteAllBytes($test, [byte[]]::new(30729999)) }; id = 'BatchFileWrongSize' }
         @{ what = 'too long'; change = { [IO.File]::WriteAllBytes($test, [byte[]]::new(30730001)) }; id = 'BatchFileWrongSize' }
-        @{ what = 'damaged'; change = { $bytes = [byte[]]::new(30730000); $bytes[0] = 200; [IO.File]::WriteAllBytes($test, $bytes) }; id = 'LabelOutOfRange' }
+        @{
+            what = 'damaged'
+            change = { $bytes = [byte[]]::new(30730000); $bytes[0] = 200; [IO.File]::WriteAllBytes($test, $bytes) }
+            id = 'LabelOutOfRange'
+        }
     ) {
         & $change
         Get-ErrorId { Get-Cifar10 TestDrive:/data } | Should -Be $id

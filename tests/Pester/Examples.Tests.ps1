@@ -14,11 +14,12 @@ BeforeAll {
         if (!(Test-Path $modulePath/Examples/$name.ps1)) { $examples.Remove($name) }
     }
 
-    # All examples in one process, and what each of them printed.
+    # Runs all examples in one process, and keeps what each of them printed.
     Set-Content $TestDrive/examples.ps1 @(
         "`$env:CIFAR10PS_DATA = '$TestDrive/nowhere'"
         "`$env:PSModulePath = '$(Split-Path $modulePath)$([IO.Path]::PathSeparator)' + `$env:PSModulePath"
-        "`$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32; 'Start-ModelTraining:BatchSize' = 32 }"
+        "`$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32
+            'Start-ModelTraining:BatchSize' = 32 }"
         "Import-Module Cifar10Ps; `$data = Get-Cifar10 -Synthetic"
         foreach ($example in $examples.GetEnumerator()) {
             "'=== $($example.Key)' | Out-Default"

@@ -19,7 +19,7 @@ Describe 'Save-Model and Import-Model' {
         (Import-Model b.safetensors).Classes | Should -Be $data.Classes
     }
 
-    It 'overwrite with -Force only, and pass the model on with -PassThru only' {
+    It 'overwrite only with -Force, and pass the model on only with -PassThru' {
         Set-Content model.safetensors precious
         Get-ErrorId { $model | Save-Model model.safetensors } | Should -Be 'FileExists'
         Get-Content model.safetensors | Should -Be 'precious'
@@ -48,9 +48,11 @@ Describe 'Save-Model and Import-Model' {
         Set-Content bad.safetensors 'no model'
         $model | Save-Model good.safetensors
 
-        $models = 'bad', 'missing', 'good' | ForEach-Object { "$_.safetensors" } | Import-Model -ErrorAction SilentlyContinue -ErrorVariable errors
+        $models = 'bad', 'missing', 'good' | ForEach-Object { "$_.safetensors" } |
+            Import-Model -ErrorAction SilentlyContinue -ErrorVariable errors
         @($models).Count | Should -Be 1
-        $errors.FullyQualifiedErrorId | Should -Be 'UnknownModelFormat,Cifar10Ps.Commands.ImportModelCommand', 'FileNotFound,Cifar10Ps.Commands.ImportModelCommand'
+        $errors.FullyQualifiedErrorId | Should -Be 'UnknownModelFormat,Cifar10Ps.Commands.ImportModelCommand',
+            'FileNotFound,Cifar10Ps.Commands.ImportModelCommand'
     }
 
     It 'refuse <id>' -ForEach @(

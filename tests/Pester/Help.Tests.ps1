@@ -2,7 +2,7 @@ BeforeDiscovery {
     . $PSScriptRoot/Setup.ps1
     $commands = Get-Command -Module Cifar10Ps
     $topics = Get-ChildItem $modulePath/en-US/about_*.help.txt | ForEach-Object { $_.Name -replace '\.help\.txt$' }
-    # An example that says in its title what it needs is not run, only read.
+    # An example whose title says what it needs is parsed, but not run.
     $examples = foreach ($command in $commands) {
         foreach ($example in (Get-Help $command.Name -Full).Examples.Example) {
             @{
@@ -28,20 +28,26 @@ Describe 'Help of <_.Name>' -ForEach $commands {
     It 'describes every parameter' {
         $common = [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters
         foreach ($name in $_.Parameters.Keys | Where-Object { $_ -notin $common }) {
-            ($help.Parameters.Parameter | Where-Object Name -eq $name).Description.Text | Should -Not -BeNullOrEmpty -Because "-$name needs a description"
+            ($help.Parameters.Parameter | Where-Object Name -eq $name).Description.Text |
+                Should -Not -BeNullOrEmpty -Because "-$name needs a description"
         }
     }
 
     It 'leads to help that exists' {
         foreach ($link in $help.RelatedLinks.NavigationLink.LinkText -notmatch '://') {
-            $exists = $link -like 'about_*' ? (Test-Path "$((Get-Module Cifar10Ps).ModuleBase)/en-US/$link.help.txt") : (Get-Command $link -ErrorAction Ignore)
-            $exists | Should -BeTrue -Because "there should be help of $link"
+            $exists = $link -like 'about_*' ?
+                (Test-Path "$((Get-Module Cifar10Ps).ModuleBase)/en-US/$link.help.txt") :
+                (Get-Command $link -ErrorAction Ignore)
+            $exists | Should -BeTrue -Because "there should be help for $link"
         }
     }
 }
 
 Describe 'Example of <Cmdlet>' -ForEach $examples {
-    BeforeAll { $words = 'Convolution', 'Norm', 'ReLU', 'Gelu', 'MaxPool', 'AveragePool', 'Flatten', 'Dropout', 'Linear', 'Residual', 'ZeroPad' }
+    BeforeAll {
+        $words = 'Convolution', 'Norm', 'ReLU', 'Gelu', 'MaxPool', 'AveragePool', 'Flatten', 'Dropout', 'Linear', 'Residual',
+            'ZeroPad'
+    }
 
     It '<Title>: parses, with parameters that exist, and fits 80 columns' {
         $errors = $null
@@ -49,12 +55,14 @@ Describe 'Example of <Cmdlet>' -ForEach $examples {
         $errors | Should -BeNullOrEmpty
         foreach ($use in $script.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
             $name = $use.GetCommandName()
-            # A call of a script or a variable has no command that could be looked at.
+            # A call of a script or a variable has no command to look up.
             if (!$name -or $name -match '[\\/]') { continue }
             # Layer words exist in the blocks of New-Network, and functions of an example in the example.
-            if ($name -in $words -or $script.Find({ $args[0] -is [Management.Automation.Language.FunctionDefinitionAst] -and $args[0].Name -eq $name }, $true)) { continue }
+            $isDefinition = { $args[0] -is [Management.Automation.Language.FunctionDefinitionAst] -and $args[0].Name -eq $name }
+            if ($name -in $words -or $script.Find($isDefinition, $true)) { continue }
             $command = Get-Command $name -ErrorAction Stop
-            $use.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] -and $command.Parameters } | ForEach-Object {
+            $named = $use.CommandElements | Where-Object { $_ -is [Management.Automation.Language.CommandParameterAst] }
+            $named | Where-Object { $command.Parameters } | ForEach-Object {
                 { $null = $command.ResolveParameter($_.ParameterName) } | Should -Not -Throw -Because $Code
             }
         }
@@ -72,6 +80,7 @@ Describe 'Example of <Cmdlet>' -ForEach $examples {
 Describe '<_>' -ForEach $topics {
     It 'is found, and fits 80 columns' {
         Get-Help $_ | Out-String | Should -Match $_
-        Get-Content "$((Get-Module Cifar10Ps).ModuleBase)/en-US/$_.help.txt" -ErrorAction Stop | Where-Object Length -gt 80 | Should -BeNullOrEmpty
+        Get-Content "$((Get-Module Cifar10Ps).ModuleBase)/en-US/$_.help.txt" -ErrorAction Stop |
+            Where-Object Length -gt 80 | Should -BeNullOrEmpty
     }
 }

@@ -29,7 +29,8 @@ Describe 'Invoke-Inference' {
 
     It 'predicts the same bits in another process' {
         $model | Save-Model TestDrive:/model.safetensors
-        Invoke-Pwsh "((Get-Cifar10 -Synthetic -TestCount 4).Test | Invoke-Inference (Import-Model '$TestDrive/model.safetensors')).Logits | ForEach-Object ToString R" |
+        $guess = "(Get-Cifar10 -Synthetic -TestCount 4).Test | Invoke-Inference (Import-Model '$TestDrive/model.safetensors')"
+        Invoke-Pwsh "($guess).Logits | ForEach-Object ToString R" |
             Should -Be (($data.Test[0..3] | Invoke-Inference $model).Logits | ForEach-Object ToString R)
     }
 
@@ -52,10 +53,25 @@ Describe 'Invoke-Inference on files' {
         [IO.File]::WriteAllBytes("$TestDrive/photos/d.png", $red)
     }
 
-    It 'does the files of <how>, but for the broken one' -ForEach @(
-        @{ how = 'Get-ChildItem'; script = { Get-ChildItem TestDrive:/photos/*.png | Invoke-Inference $model -ErrorAction SilentlyContinue -ErrorVariable +errors } }
-        @{ how = 'a wildcard'; script = { Invoke-Inference $model TestDrive:/photos/*.png -ErrorAction SilentlyContinue -ErrorVariable +errors } }
-        @{ how = 'names'; script = { 'a', 'b`[1`]', 'c', 'd' | ForEach-Object { "TestDrive:/photos/$_.png" } | Invoke-Inference $model -ErrorAction SilentlyContinue -ErrorVariable +errors } }
+    It 'guesses the files of <how>, except for the broken one' -ForEach @(
+        @{
+            how = 'Get-ChildItem'
+            script = {
+                Get-ChildItem TestDrive:/photos/*.png |
+                    Invoke-Inference $model -ErrorAction SilentlyContinue -ErrorVariable +errors
+            }
+        }
+        @{
+            how = 'a wildcard'
+            script = { Invoke-Inference $model TestDrive:/photos/*.png -ErrorAction SilentlyContinue -ErrorVariable +errors }
+        }
+        @{
+            how = 'names'
+            script = {
+                'a', 'b`[1`]', 'c', 'd' | ForEach-Object { "TestDrive:/photos/$_.png" } |
+                    Invoke-Inference $model -ErrorAction SilentlyContinue -ErrorVariable +errors
+            }
+        }
     ) {
         $errors = @()
         $predictions = . $script

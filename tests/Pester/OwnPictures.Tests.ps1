@@ -37,7 +37,8 @@ Describe 'Get-ImageDataset' {
         $read = Get-ImageDataset TestDrive:/damaged -ErrorAction SilentlyContinue -ErrorVariable left
 
         $read.Train.Count + $read.Test.Count | Should -Be 20
-        $left.FullyQualifiedErrorId | Sort-Object | Should -Be 'EmptyClass,Cifar10Ps.Commands.GetImageDatasetCommand', 'InvalidImageFile,Cifar10Ps.Commands.GetImageDatasetCommand'
+        $left.FullyQualifiedErrorId | Sort-Object |
+            Should -Be 'EmptyClass,Cifar10Ps.Commands.GetImageDatasetCommand', 'InvalidImageFile,Cifar10Ps.Commands.GetImageDatasetCommand'
     }
 
     It 'refuses <id>' -ForEach @(

@@ -1,6 +1,6 @@
 BeforeAll { . $PSScriptRoot/Setup.ps1 }
 
-# One rule for all: what exists under that very name; else a pattern, which must match; a new name may have brackets.
+# One rule for all cmdlets: an existing file of that exact name, or else a pattern, which must match; new names may have brackets.
 Describe 'Paths' {
     BeforeAll {
         $red = [Convert]::FromBase64String('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC')
@@ -38,11 +38,23 @@ Describe 'Paths' {
     AfterAll { Pop-Location }
 
     It 'are read by <cmdlet>' -ForEach @(
-        @{ cmdlet = 'Import-Model'; make = { param($p) New-ResNet20 -Classes (Split-Path -Leaf $p), other | Save-Model $p }; read = { param($p) (Import-Model $p).Classes[0] } }
+        @{
+            cmdlet = 'Import-Model'
+            make = { param($p) New-ResNet20 -Classes (Split-Path -Leaf $p), other | Save-Model $p }
+            read = { param($p) (Import-Model $p).Classes[0] }
+        }
         @{ cmdlet = 'Invoke-Inference'; make = { param($p) Copy-Item red.png $p }; read = { param($p) (Invoke-Inference $model $p).Path } }
         @{ cmdlet = 'Get-ImageDataset'; make = { param($p) New-Folder $p }; read = { param($p) (Get-ImageDataset $p).Source } }
-        @{ cmdlet = 'Get-Cifar10'; make = { param($p) New-Cifar $p }; read = { param($p) (Get-Cifar10 $p -TrainCount 1 -TestCount 1).Source } }
-        @{ cmdlet = 'Get-TrainingHistory'; make = { param($p) Copy-Item run $p -Recurse }; read = { param($p) (Get-TrainingHistory $p)[0].Run } }
+        @{
+            cmdlet = 'Get-Cifar10'
+            make = { param($p) New-Cifar $p }
+            read = { param($p) (Get-Cifar10 $p -TrainCount 1 -TestCount 1).Source }
+        }
+        @{
+            cmdlet = 'Get-TrainingHistory'
+            make = { param($p) Copy-Item run $p -Recurse }
+            read = { param($p) (Get-TrainingHistory $p)[0].Run }
+        }
     ) {
         $null = New-Item "$cmdlet-in [1]" -ItemType Directory
         foreach ($name in 'x[1]', 'x1', 'y1', 'in [1]/z1', 'in [1]/z2') { & $make "$cmdlet-$name" }
@@ -58,8 +70,14 @@ Describe 'Paths' {
         @{ cmdlet = 'Export-Model'; ending = '.onnx'; write = { param($p, $more) $model | Export-Model $p @more } }
         @{ cmdlet = 'Export-ModelGraph'; ending = '.dot'; write = { param($p, $more) $model | Export-ModelGraph $p @more } }
         @{ cmdlet = 'Export-TrainingPlot'; ending = '.svg'; write = { param($p, $more) $reports | Export-TrainingPlot $p @more } }
-        @{ cmdlet = 'Export-ConfusionMatrix'; ending = '.svg'; write = { param($p, $more) $data | Measure-Model $model | Export-ConfusionMatrix $p @more } }
-        @{ cmdlet = 'Export-PredictionSheet'; ending = '.svg'; write = { param($p, $more) $data | Invoke-Inference $model | Export-PredictionSheet $p @more } }
+        @{
+            cmdlet = 'Export-ConfusionMatrix'; ending = '.svg'
+            write = { param($p, $more) $data | Measure-Model $model | Export-ConfusionMatrix $p @more }
+        }
+        @{
+            cmdlet = 'Export-PredictionSheet'; ending = '.svg'
+            write = { param($p, $more) $data | Invoke-Inference $model | Export-PredictionSheet $p @more }
+        }
     ) {
         foreach ($name in 'out [a]', 'new [1]/x', 'half [') {
             & $write "$cmdlet-$name$ending" @{}

@@ -17,7 +17,7 @@ Describe '<command>' -ForEach @(
         ([xml] (Get-Content "TestDrive:/$command.svg" -Raw)).svg.text.Count | Should -BeGreaterThan 0
     }
 
-    It 'replaces a file by force only, and nothing with -WhatIf' {
+    It 'replaces a file only with -Force, and nothing with -WhatIf' {
         Set-Content "TestDrive:/$command-old.png" precious
         Get-ErrorId { & $source | & $command "TestDrive:/$command-old.png" } | Should -Be 'FileExists'
         & $source | & $command "TestDrive:/$command-old.png" -Force -WhatIf

@@ -13,7 +13,7 @@ BeforeAll {
         LearningRateRange = $data | Find-LearningRate $model -Steps 2 -BatchSize 16
     }
 
-    # A table or list, as a user reads it.
+    # A table or list, as a user sees it.
     function Get-View($Object) { ($Object | Out-String -Width 80) -replace '\e\[[\d;]*m' }
 }
 
@@ -29,7 +29,7 @@ Describe '<_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Predi
     }
 
     It 'looks the same when a job has sent it' {
-        # As Start-Job does: one level deep, unless the type says otherwise.
+        # As Start-Job does: one level deep, unless the type specifies another depth.
         $xml = [Management.Automation.PSSerializer]::Serialize($object, 1)
         Get-View ([Management.Automation.PSSerializer]::Deserialize($xml)) | Should -Be (Get-View $object)
     }
@@ -39,7 +39,8 @@ Describe '<_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Predi
     }
 }
 
-Describe 'In a pipeline of different objects, <_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Prediction', 'Evaluation', 'LabeledImage', 'LearningRateRange' {
+Describe 'In a pipeline of different objects, <_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Prediction',
+    'Evaluation', 'LabeledImage', 'LearningRateRange' {
     BeforeAll { $object = $objects[$_] }
 
     It 'is shown by a few properties, whatever came before' {

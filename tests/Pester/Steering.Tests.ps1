@@ -41,7 +41,7 @@ Describe 'Start-ModelTraining -AsJob' {
 }
 
 Describe 'Start-ModelTraining -OnEpochEnd' {
-    It 'sees the variables of the script and keeps what it puts out to itself' {
+    It "sees the script's variables and keeps its output to itself" {
         $seen = [Collections.Generic.List[object]]::new()
         $reports = $data | Start-ModelTraining (New-ResNet20) -Epochs 2 -BatchSize 16 -OnEpochEnd { $seen.Add($_); 'noise' }
         $reports | Should -HaveCount 2
@@ -49,7 +49,9 @@ Describe 'Start-ModelTraining -OnEpochEnd' {
     }
 
     It 'ends the run with $false' {
-        $data | Start-ModelTraining (New-ResNet20) -Epochs 5 -BatchSize 16 -OnEpochEnd { param($report) $report.Epoch -lt 2 } -WarningAction SilentlyContinue | Should -HaveCount 2
+        $underTwo = { param($report) $report.Epoch -lt 2 }
+        $data | Start-ModelTraining (New-ResNet20) -Epochs 5 -BatchSize 16 -OnEpochEnd $underTwo -WarningAction SilentlyContinue |
+            Should -HaveCount 2
     }
 }
 
@@ -59,7 +61,8 @@ Describe 'Completion of -ResumeFrom' {
         try {
             $null = New-Item ./mine/checkpoint-latest.safetensors, ./more.txt -Force
             $line = 'Start-ModelTraining -ResumeFrom m'
-            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText -replace '\\', '/' | Should -Be 'mine', 'mine/checkpoint-latest.safetensors', './more.txt'
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText -replace '\\', '/' |
+                Should -Be 'mine', 'mine/checkpoint-latest.safetensors', './more.txt'
         } finally {
             Pop-Location
         }

@@ -38,13 +38,14 @@ Describe 'A drive of PowerShell' {
         (Import-Model Nets:/a*).Name | Should -Be 'ResNet-20'
         $null = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -OutputDirectory Nets:/run
         "$root/run/model.safetensors" | Should -Exist
-        Start-ModelTraining -Dataset $data -ResumeFrom Nets:/run -Epochs 2 -WarningAction SilentlyContinue | ForEach-Object Epoch | Should -Be 2
+        Start-ModelTraining -Dataset $data -ResumeFrom Nets:/run -Epochs 2 -WarningAction SilentlyContinue |
+            ForEach-Object Epoch | Should -Be 2
         Push-Location Nets:/
         try { (Import-Model a.safetensors).Name | Should -Be 'ResNet-20' } finally { Pop-Location }
     }
 }
 
-Describe 'A module that nobody may write, in a folder with a strange name, beside foreign libraries' -Skip:(!$IsLinux) {
+Describe 'A read-only module, in a folder with a strange name, beside foreign libraries' -Skip:(!$IsLinux) {
     BeforeAll {
         # Links need the same file system.
         $parent = [IO.Path]::GetFullPath("$modulePath/../../nur lesen ü $([guid]::NewGuid())")
@@ -54,14 +55,14 @@ Describe 'A module that nobody may write, in a folder with a strange name, besid
         & cp -a --link $modulePath $copy
         & chmod -R a-w $parent
 
-        # Libraries of the same names as the module's, which another module may have brought.
+        # Libraries with the same names as the module's, as another module may have brought.
         foreach ($name in 'SkiaSharp', 'Google.Protobuf', 'TorchSharp') {
             $assembly = [Reflection.Emit.PersistedAssemblyBuilder]::new("$name, Version=1.0.0.0", [object].Assembly)
             $null = $assembly.DefineDynamicModule($name).DefineType('Foreign').CreateType()
             $assembly.Save("$own/$name.dll")
         }
 
-        # Root may write anything: be one that may not. Somebody else could not enter the home folder that PowerShell may be in.
+        # Root may write anything, so give that up. Another user might have no access to the home folder that PowerShell may be in.
         $unprivileged = if ((& id -u) -eq 0) { 'setpriv', '--bounding-set=-dac_override,-dac_read_search' } else { @() }
         $png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC'
         Set-Content $own/script.ps1 @"
@@ -71,11 +72,14 @@ Describe 'A module that nobody may write, in a folder with a strange name, besid
             Import-Module Cifar10Ps
             try { [IO.File]::Create('$copy/new').Dispose(); 'writable' } catch { 'not writable' }
             `$model = New-ResNet20
-            Get-Cifar10 -Synthetic -TrainCount 32 -TestCount 16 | Start-ModelTraining `$model -Epochs 1 -BatchSize 32 -OutputDirectory '$own/run' | ForEach-Object { "epoch `$(`$_.Epoch)" }
+            Get-Cifar10 -Synthetic -TrainCount 32 -TestCount 16 |
+                Start-ModelTraining `$model -Epochs 1 -BatchSize 32 -OutputDirectory '$own/run' |
+                ForEach-Object { "epoch `$(`$_.Epoch)" }
             [IO.File]::WriteAllBytes('$own/a.png', [Convert]::FromBase64String('$png'))
             (Invoke-Inference `$model '$own/a.png').Path
             (Get-Help Get-Cifar10).Synopsis
-            [AppDomain]::CurrentDomain.GetAssemblies().GetName() | Where-Object Name -in SkiaSharp, TorchSharp | Group-Object Name | ForEach-Object { "`$(`$_.Name) `$(`$_.Count)" } | Sort-Object
+            [AppDomain]::CurrentDomain.GetAssemblies().GetName() | Where-Object Name -in SkiaSharp, TorchSharp |
+                Group-Object Name | ForEach-Object { "`$(`$_.Name) `$(`$_.Count)" } | Sort-Object
 "@
         $lines = & env @unprivileged env HOME=$own XDG_CACHE_HOME=$own pwsh -NoProfile -NonInteractive -File $own/script.ps1
     }

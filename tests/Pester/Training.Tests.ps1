@@ -7,7 +7,8 @@ BeforeAll {
 Describe 'Start-ModelTraining' {
     It 'reports each epoch as it ends' {
         $model = New-ResNet20
-        $data | Start-ModelTraining $model @quick | ForEach-Object { "$($_.Epoch) of $($model.TrainedEpochs)" } | Should -Be '1 of 1', '2 of 2'
+        $data | Start-ModelTraining $model @quick | ForEach-Object { "$($_.Epoch) of $($model.TrainedEpochs)" } |
+            Should -Be '1 of 1', '2 of 2'
     }
 
     It 'gives reports that pipelines can keep and compare' {
@@ -74,11 +75,24 @@ Describe 'A run that was left' {
 
     It 'goes on to the same bits after <how>' -ForEach @(
         @{ how = 'Select-Object -First 1'; leave = { $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | Select-Object -First 1 } }
-        @{ how = 'break'; leave = { foreach ($once in 1) { $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | ForEach-Object { if ($_.Epoch -eq 2) { break } } } } }
-        @{ how = 'an error further down'; leave = { try { $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | ForEach-Object { throw 'enough' } } catch { } } }
+        @{
+            how = 'break'
+            leave = {
+                foreach ($once in 1) {
+                    $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | ForEach-Object { if ($_.Epoch -eq 2) { break } }
+                }
+            }
+        }
+        @{
+            how = 'an error further down'
+            leave = { try { $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | ForEach-Object { throw 'enough' } } catch { } }
+        }
         @{ how = 'Stop-Job'; leave = {
                 $folder = $run.OutputDirectory.Replace('TestDrive:', $TestDrive)
-                $job = Start-ThreadJob { Import-Module $using:modulePath; $using:data | Start-ModelTraining (New-ResNet20 -Seed 5) -Epochs 3 -BatchSize 12 -OutputDirectory $using:folder }
+                $job = Start-ThreadJob {
+                    Import-Module $using:modulePath
+                    $using:data | Start-ModelTraining (New-ResNet20 -Seed 5) -Epochs 3 -BatchSize 12 -OutputDirectory $using:folder
+                }
                 while (!$job.Progress.Count) { Start-Sleep -Milliseconds 5 }
                 Stop-Job $job
                 Remove-Job $job
@@ -97,7 +111,8 @@ Describe 'A run that was left' {
     }
 
     It 'warns when it is complete' {
-        Start-ModelTraining -Dataset $data -ResumeFrom TestDrive:/whole -OutputDirectory TestDrive:/part -WarningVariable warnings -WarningAction SilentlyContinue |
+        $quiet = @{ WarningVariable = 'warnings'; WarningAction = 'SilentlyContinue' }
+        Start-ModelTraining -Dataset $data -ResumeFrom TestDrive:/whole -OutputDirectory TestDrive:/part @quiet |
             Should -BeNullOrEmpty
         $warnings | Should -Match 'complete'
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes the ONNX graphs of this folder with PyTorch's own exporter, which the tests read and compare with ONNX Runtime.
+"""Makes the ONNX graphs in this folder with PyTorch's own exporter. The tests read them and compare with ONNX Runtime.
 
 Each is a small network with a different way of writing the same operations. Debian's python3-torch (1.13) is enough:
     apt-get install -y python3-torch && /usr/bin/python3 tests/onnx/make_graphs.py
@@ -66,7 +66,7 @@ class ZeroPadded(nn.Module):
 
 
 class Mobile(nn.Module):
-    """Inverted bottleneck with groups and clipped ReLU."""
+    """An inverted bottleneck with groups and a clipped ReLU."""
 
     def __init__(self):
         super().__init__()
@@ -111,7 +111,7 @@ class Vgg(nn.Module):
 
 
 class Windows(nn.Module):
-    """Kernels, strides and paddings that are not square, and borders that are not the same on all sides."""
+    """Kernels, strides and paddings that are not square, and borders that differ from side to side."""
 
     def __init__(self):
         super().__init__()
@@ -144,7 +144,7 @@ class Bare(nn.Module):
 
 
 def randomise(model):
-    """Statistics as after a training, so that every number matters."""
+    """Gives all values as if after training, so that every number matters."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)

@@ -1,11 +1,11 @@
-"""Computes a network in PyTorch 1.13 from weights and images in a safetensors file, and compares what the file says of each executor.
+"""Computes a network in PyTorch 1.13 from weights and images in a safetensors file, and compares each executor's results in the file.
 
 usage: compare.py NETWORK FILE
        compare.py NETWORK FILE GRAPH    writes the network as an ONNX graph instead
 
 The file holds 'weights/NAME' for the state dict, 'images', 'labels', and of each executor 'EXECUTOR/evaluation' or
 'EXECUTOR/training' (logits) and 'EXECUTOR/gradient/NAME' (of the mean cross-entropy, in training mode). Dropout has rate 0.
-Modules are called as torchvision calls them. The exit code is 1 if a difference is larger than 1e-3.
+Modules have torchvision's names. The exit code is 1 if a difference is larger than 1e-3.
 """
 import json
 import os
@@ -19,7 +19,7 @@ TOLERANCE = 1e-3
 
 
 class Block(nn.Module):
-    """A basic block of a ResNet, or a bottleneck whose second convolution has the stride."""
+    """A basic block of a ResNet, or a bottleneck with the stride in its second convolution."""
 
     def __init__(self, inputs, channels, stride, bottleneck):
         super().__init__()
@@ -159,7 +159,7 @@ def main(name, path, graph=None):
         if gradients:
             if set(gradients) != {key for key in expected if key.startswith("gradient/")}:
                 sys.exit(f"{name} {executor}: gradients of other tensors")
-            # A bias before a norm has no gradient but rounding: such a tensor is compared with a hundredth of the largest.
+            # The gradient of a bias before a norm is nothing but rounding: it is compared with a hundredth of the largest.
             largest = max(float(expected[key].abs().max()) for key in gradients)
             errors = {key: float((value - expected[key]).abs().max()) / max(float(expected[key].abs().max()), largest / 100)
                       for key, value in gradients.items()}
@@ -169,7 +169,7 @@ def main(name, path, graph=None):
             print(f"{name} {executor}: gradients differ by {errors[tensor]:.1e} of the largest ({tensor[9:]}), "
                   f"all together by {(squares / length) ** 0.5:.1e}")
             worst = max(worst, errors[tensor])
-    # Written so that what is not a number fails too.
+    # Written so that NaN fails too.
     return 0 if worst < TOLERANCE else 1
 
 

@@ -1,4 +1,4 @@
-# Runs the Pester suite. The last line counts.
+# Runs the Pester suite. The last line has the counts.
 param(
     [Parameter(Mandatory)] [string] $Module,
     [Parameter(Mandatory)] [string] $Pester
@@ -6,7 +6,7 @@ param(
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $env:CIFAR10PS_MODULE = $Module
-# The tests start pwsh by its name: that shall be this one.
+# The tests start pwsh by name: make that this one.
 Set-Alias pwsh $PSHOME/pwsh.exe -Scope Global
 Import-Module $Pester
 $run = Invoke-Pester -Path $PSScriptRoot/../Pester -Output Normal -PassThru

@@ -1,4 +1,4 @@
-# Trains, keeps, exports, measures and shows a model, as a user on Windows would. The last line says how well it did.
+# Trains, saves, exports, measures and shows a model, as a user on Windows would. The last line says how good it is.
 param(
     [Parameter(Mandatory)] [string] $Module,
     [Parameter(Mandatory)] [string] $Destination

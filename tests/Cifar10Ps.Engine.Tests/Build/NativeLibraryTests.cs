@@ -44,7 +44,8 @@ public sealed class NativeLibraryTests
             foreach (int length in new[] { 0, 3, 4, 64, 300, 1_000, start.Length })
             {
                 File.WriteAllBytes(path, start[..length]);
-                Assert.Contains(path, Assert.Throws<InvalidDataException>(() => NativeLibrary.Read(path)).Message, StringComparison.Ordinal);
+                Assert.Contains(path, Assert.Throws<InvalidDataException>(() => NativeLibrary.Read(path)).Message,
+                    StringComparison.Ordinal);
             }
         }
         finally
@@ -126,9 +127,10 @@ public sealed class NativeLibraryTests
     private static string[] Check(string platform, params NativeLibrary[] libraries) =>
         LinkVerification.Check(libraries, [new("Top.dll", "top")], Platform.Named(platform));
 
-    // Windows compares the names of libraries without regard to case.
+    // Windows ignores the case of library names.
     private static NativeLibrary Top(params Import[] others) =>
-        new("Top.dll", "PE Amd64", ["Bottom.dll", "kernel32.DLL"], [new("Bottom.dll", "f"), new("kernel32.DLL", "Sleep"), .. others], ["top"]);
+        new("Top.dll", "PE Amd64", ["Bottom.dll", "kernel32.DLL"],
+            [new("Bottom.dll", "f"), new("kernel32.DLL", "Sleep"), .. others], ["top"]);
 
     private static NativeLibrary Bottom() => new("Bottom.dll", "PE Amd64", [], [], ["f"]);
 }

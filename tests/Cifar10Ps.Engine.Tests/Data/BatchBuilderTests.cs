@@ -19,7 +19,8 @@ public class BatchBuilderTests
         for (int y = 0; y < 32; y++)
             for (int x = 0; x < 32; x++)
                 for (int c = 0; c < 3; c++)
-                    Assert.Equal((Noise.GetPixels()[(c * 32 + y) * 32 + x] / 255.0 - Normalised.Mean[c]) / Normalised.StandardDeviation[c], input[(y * 32 + x) * 3 + c], 1e-6);
+                    Assert.Equal((Noise.GetPixels()[(c * 32 + y) * 32 + x] / 255.0 - Normalised.Mean[c]) / Normalised.StandardDeviation[c],
+                        input[(y * 32 + x) * 3 + c], 1e-6);
     }
 
     [Theory]
@@ -29,8 +30,9 @@ public class BatchBuilderTests
     {
         Dictionary<string, (int, int, bool)> variants = Variants(padding);
 
-        // Each of at most 162 is missed by all 3,000 draws once in 10^8.
-        HashSet<(int, int, bool)> seen = [.. Enumerable.Range(1, 3_000).Select(epoch => variants[Augmented(Noise, seed: 1, epoch, augmentation)])];
+        // The chance that all 3,000 draws miss a given one of at most 162 is one in 10^8.
+        HashSet<(int, int, bool)> seen =
+            [.. Enumerable.Range(1, 3_000).Select(epoch => variants[Augmented(Noise, seed: 1, epoch, augmentation)])];
 
         Assert.Equal(variants.Count, seen.Count);
     }
@@ -60,7 +62,7 @@ public class BatchBuilderTests
     {
         Assert.Equal(Augmented(Noise, 1, 1), Augmented(Noise, 1, 1));
         LabeledImage other = new(8, 3, "same pixels", 32, 32, Noise.GetPixels());
-        // A few draws of each: one could be the same by chance.
+        // A few draws of each, since a single one could agree by chance.
         Assert.NotEqual(Draws(epoch => Augmented(Noise, 1, epoch)), Draws(epoch => Augmented(Noise, 1, epoch + 1)));
         Assert.NotEqual(Draws(epoch => Augmented(Noise, 1, epoch)), Draws(epoch => Augmented(Noise, 2, epoch)));
         Assert.NotEqual(Draws(epoch => Augmented(Noise, 1, epoch)), Draws(epoch => Augmented(other, 1, epoch)));
@@ -74,7 +76,8 @@ public class BatchBuilderTests
         byte[] pixels = FakeCifar10.Pixels(0, 1)[..(3 * 12 * 20)];
         float[] input = new float[pixels.Length];
 
-        new BatchBuilder(new Preprocessing([0, 0, 0], [1, 1, 1], width: 20, height: 12)).Write(new LabeledImage(0, 0, "", 20, 12, pixels), input);
+        new BatchBuilder(new Preprocessing([0, 0, 0], [1, 1, 1], width: 20, height: 12)).Write(
+            new LabeledImage(0, 0, "", 20, 12, pixels), input);
 
         Assert.Equal(pixels[2 * 240 + 11 * 20 + 19] / 255f, input[(11 * 20 + 19) * 3 + 2]);
         Assert.Equal(pixels[240 + 3 * 20 + 17] / 255f, input[(3 * 20 + 17) * 3 + 1]);
@@ -98,16 +101,18 @@ public class BatchBuilderTests
         from flip in new[] { false, true }
         select KeyValuePair.Create(CropOfPadded(padding, top, left, flip), (top, left, flip)));
 
-    /// <summary>What NumPy's <c>pad(image, padding, "reflect")</c>, a slice and a reversal give.</summary>
+    /// <summary>The result of NumPy's <c>pad(image, padding, "reflect")</c>, a slice and a reversal.</summary>
     private static string CropOfPadded(int padding, int top, int left, bool flip)
     {
         byte[] pixels = Noise.GetPixels();
-        int[] source = [.. Enumerable.Range(1, padding).Reverse(), .. Enumerable.Range(0, 32), .. Enumerable.Range(31 - padding, padding).Reverse()];
+        int[] source = [.. Enumerable.Range(1, padding).Reverse(),
+            .. Enumerable.Range(0, 32), .. Enumerable.Range(31 - padding, padding).Reverse()];
         float[] input = new float[3 * 32 * 32];
         for (int y = 0; y < 32; y++)
             for (int x = 0; x < 32; x++)
                 for (int c = 0; c < 3; c++)
-                    input[(y * 32 + (flip ? 31 - x : x)) * 3 + c] = (float)(pixels[(c * 32 + source[top + y]) * 32 + source[left + x]] / 255.0);
+                    input[(y * 32 + (flip ? 31 - x : x)) * 3 + c] =
+                        (float)(pixels[(c * 32 + source[top + y]) * 32 + source[left + x]] / 255.0);
         return Text(input);
     }
 

@@ -100,8 +100,9 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
             Send(stream, $"HTTP/1.1 200 OK\r\nContent-Length: {_archive.Length}\r\n\r\n", _archive.AsSpan(0, half));
             if (reset)
             {
-                // Once the other side has all of it: it sees a reset, not an end.
-                SpinWait.SpinUntil(() => new FileInfo(_folder[Path.Combine("cache", Partial)]) is { Exists: true } file && file.Length >= half - 4_096, 10_000);
+                // Only once the other side has received all of it: what it then sees is a reset, not an end.
+                SpinWait.SpinUntil(() =>
+                    new FileInfo(_folder[Path.Combine("cache", Partial)]) is { Exists: true } file && file.Length >= half - 4_096, 10_000);
                 stream.Socket.Close(0);
             }
         });
@@ -158,7 +159,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     [Fact]
     public void A_server_that_does_not_stop_sending_is_cut_off()
     {
-        // Twice the archive, without saying so.
+        // Twice the archive, with no length announced.
         using Server server = new((_, stream) =>
         {
             Send(stream, "HTTP/1.1 200 OK\r\n\r\n");
@@ -187,7 +188,8 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
             finished.Wait();
         });
 
-        Assert.ThrowsAny<OperationCanceledException>(() => Cache.Download(stalling.Address, (_, _) => cancellation.Cancel(), cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            Cache.Download(stalling.Address, (_, _) => cancellation.Cancel(), cancellation.Token));
         finished.Set();
         using Server server = new(Continuing(_archive));
         Download(server);
@@ -261,11 +263,11 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     {
     }
 
-    /// <summary>Answers with all of a file, whatever part is asked for.</summary>
+    /// <summary>Answers with the whole file, whichever part is requested.</summary>
     private static Action<string, NetworkStream> Whole(byte[] content, string type = "application/gzip") => (_, stream) =>
         Send(stream, $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {content.Length}\r\n\r\n", content);
 
-    /// <summary>Answers with the part of a file that is asked for.</summary>
+    /// <summary>Answers with the requested part of a file.</summary>
     private static Action<string, NetworkStream> Continuing(byte[] content) => (head, stream) =>
     {
         int at = head.IndexOf("Range: bytes=", StringComparison.Ordinal);
@@ -275,7 +277,9 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
         else if (from >= content.Length)
             Send(stream, $"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{content.Length}\r\nContent-Length: 0\r\n\r\n");
         else
-            Send(stream, $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{content.Length - 1}/{content.Length}\r\nContent-Length: {content.Length - from}\r\n\r\n",
+            Send(stream,
+                $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{content.Length - 1}/{content.Length}\r\n"
+                + $"Content-Length: {content.Length - from}\r\n\r\n",
                 content.AsSpan(from));
     };
 
@@ -285,7 +289,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
         stream.Write(body);
     }
 
-    /// <summary>A web server on this machine: one answer for each connection, then it hangs up.</summary>
+    /// <summary>A web server on this machine that closes each connection after one answer.</summary>
     private sealed class Server : IDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

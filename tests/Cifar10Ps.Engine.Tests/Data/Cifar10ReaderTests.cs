@@ -31,7 +31,8 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
         FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 0);
         using (FileStream file = File.OpenWrite(_folder["test_batch.bin"]))
         {
-            file.Write([9, .. Enumerable.Repeat((byte)10, 1024), .. Enumerable.Repeat((byte)20, 1024), .. Enumerable.Repeat((byte)30, 1024)]);
+            file.Write([9, .. Enumerable.Repeat((byte)10, 1024),
+                .. Enumerable.Repeat((byte)20, 1024), .. Enumerable.Repeat((byte)30, 1024)]);
             file.Position = 1 + 32 * 2 + 5;
             file.WriteByte(99);
         }
@@ -258,9 +259,10 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
         Directory.CreateDirectory(_folder[folder]);
         foreach (string name in names)
             _folder.Write($"{folder}/{name}", [0x80]);
-        WriteArchive([.. names.Select(name => new PaxTarEntry(TarEntryType.RegularFile, $"{folder}/{name}") { DataStream = new MemoryStream([0x80]) })]);
+        WriteArchive([.. names.Select(name =>
+            new PaxTarEntry(TarEntryType.RegularFile, $"{folder}/{name}") { DataStream = new MemoryStream([0x80]) })]);
 
-        // The folder, the folder that it was unpacked in, the archive, and a file of it.
+        // The folder, the folder that it was unpacked into, the archive, and a file in it.
         foreach (string path in new[] { _folder[folder], _folder.Path, _folder["own.tar.gz"], _folder[$"{folder}/{names[0]}"] })
         {
             EngineException error = AssertError("UnsupportedCifarVersion", () => Cifar10Reader.Read(path));
@@ -273,17 +275,19 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
     public void One_of_the_six_files_is_no_data_set() =>
         AssertError("NotAFolder", () => Cifar10Reader.Read(Path.Combine(fake.Folder, "data_batch_2.bin")));
 
-    /// <summary>A tar with an attribute, a long name, and none of the files whole.</summary>
+    /// <summary>A tar with an attribute, a long name, and none of the files complete.</summary>
     private static byte[] SmallTar()
     {
         using MemoryStream plain = new();
         using TarWriter tar = new(plain);
-        tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "readme.html", new Dictionary<string, string> { ["comment"] = "1" }) { DataStream = new MemoryStream(new byte[100]) });
-        tar.WriteEntry(new GnuTarEntry(TarEntryType.RegularFile, new string('n', 200) + "/data_batch_1.bin") { DataStream = new MemoryStream(new byte[100]) });
+        tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "readme.html",
+            new Dictionary<string, string> { ["comment"] = "1" }) { DataStream = new MemoryStream(new byte[100]) });
+        tar.WriteEntry(new GnuTarEntry(TarEntryType.RegularFile,
+            new string('n', 200) + "/data_batch_1.bin") { DataStream = new MemoryStream(new byte[100]) });
         return plain.ToArray();
     }
 
-    /// <summary>Compresses a tar, with the right checksum in its first header, as damage on purpose would have it.</summary>
+    /// <summary>Compresses a tar after correcting the checksum in its first header, as deliberate damage would.</summary>
     private string Pack(byte[] tar)
     {
         if (tar.Length >= 512)
@@ -307,7 +311,8 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
     private static void AssertIsRecord(LabeledImage image, int file, int record)
     {
         int label = FakeCifar10.Label(file, record);
-        Assert.Equal((label, Cifar10Reader.Classes[label], (file < 5 ? 10_000 * file : 0) + record), (image.Label, image.LabelName, image.Index));
+        Assert.Equal((label, Cifar10Reader.Classes[label], (file < 5 ? 10_000 * file : 0) + record),
+            (image.Label, image.LabelName, image.Index));
         Assert.Equal(FakeCifar10.Pixels(file, record), image.GetPixels());
     }
 }

@@ -16,7 +16,8 @@ public sealed class ImageFileTests : IDisposable
     public void A_picture_of_the_wanted_size_is_taken_byte_for_byte()
     {
         Random random = new(1);
-        using SKBitmap picture = Draw(32, 32, (_, _) => new SKColor((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)));
+        using SKBitmap picture =
+            Draw(32, 32, (_, _) => new SKColor((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)));
 
         byte[] pixels = ImageFile.Read(Save(picture, SKEncodedImageFormat.Png), 32, 32);
 
@@ -39,7 +40,7 @@ public sealed class ImageFileTests : IDisposable
     [Fact]
     public void A_shrunken_picture_averages_its_pixels()
     {
-        // Eight columns become one; the two in its middle are white.
+        // Eight columns become one; the two in the middle are white.
         using SKBitmap picture = Draw(256, 256, (x, _) => x % 8 is 3 or 4 ? SKColors.White : SKColors.Black);
 
         byte[] pixels = ImageFile.Read(Save(picture, SKEncodedImageFormat.Png), 32, 32);
@@ -129,7 +130,10 @@ public sealed class ImageFileTests : IDisposable
         AssertQuadrants([SKColors.White, pink, SKColors.White, pink], pixels, tolerance: 1);
     }
 
-    /// <summary>Where the quadrants red, green, blue, yellow (as stored) go, by the definition of the EXIF tag: which visual side the first row and the first column are.</summary>
+    /// <summary>
+    /// Where the quadrants red, green, blue, yellow (as stored) end up, by the definition of the EXIF tag: the sides on which the
+    /// first row and the first column are seen.
+    /// </summary>
     [Theory]
     [InlineData(1, "RGBY")]
     [InlineData(2, "GRYB")]
@@ -148,7 +152,7 @@ public sealed class ImageFileTests : IDisposable
         AssertUpright(upright, _folder.Write("photo.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]));
     }
 
-    /// <summary>As above, in PNG's chunk eXIf and WebP's chunk EXIF; where the specification has no prefix, older programs write one.</summary>
+    /// <summary>As above, in the chunks eXIf (PNG) and EXIF (WebP); older programs write a prefix that the specifications lack.</summary>
     [Theory]
     [InlineData(1, "RGBY")]
     [InlineData(2, "GRYB")]
@@ -177,7 +181,7 @@ public sealed class ImageFileTests : IDisposable
     [InlineData(4, 0xff)] // the directory is beyond the end
     [InlineData(8, 0xff)] // 65,281 entries
     [InlineData(13, 4)] // a tag of another type
-    [InlineData(19, 9)] // 9 is no orientation
+    [InlineData(19, 9)] // 9 is not an orientation
     public void Damaged_EXIF_data_turn_nothing(int at, byte value)
     {
         byte[] exif = Exif(6, isLittle: false);
@@ -185,7 +189,7 @@ public sealed class ImageFileTests : IDisposable
 
         foreach (byte[] cut in new[] { exif, exif[..20], exif[..9], [] })
         {
-            // Too many entries do not take away the first one.
+            // An excessive number of entries does not hide the first one.
             string upright = at == 8 && cut == exif ? "BRYG" : "RGBY";
             AssertUpright(upright, PngWith(cut));
             AssertUpright(upright, WebpWith(cut));
@@ -220,15 +224,22 @@ public sealed class ImageFileTests : IDisposable
     [InlineData("\0\0\u0020\u0020\u00ff\u00ff\u00ff\u00ff", "is not a whole picture")] // Skia would take it for a WBMP picture
     public void What_is_no_picture_is_called_by_its_name(string content, string expected)
     {
-        EngineException error = AssertError("InvalidImageFile", () => ImageFile.Read(_folder.Write("photo.jpg", [.. System.Text.Encoding.Latin1.GetBytes(content)]), 32, 32));
+        EngineException error = AssertError("InvalidImageFile", () =>
+            ImageFile.Read(_folder.Write("photo.jpg", [.. System.Text.Encoding.Latin1.GetBytes(content)]), 32, 32));
 
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>Grey noise of 16 x 16 pixels, baseline and progressive.</summary>
     [Theory]
-    [InlineData("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wAALCAAQABABAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABAID/8QAJBAAAgICAAUFAQAAAAAAAAAAAQIDERIhAAQTMUEiIzJCYZH/2gAIAQEAAD8AiaBWPUeMq8rFvl1CAMhpgQStWT+Gt1wvmAsEWMeBhDMLs9NyL9Xmm1lrtdeaJ5opZY4oHaB2KOzvGp0mRu9jYIXWjuq41iJ5blxMjvUUhUAe5mwJBUUD3FEf36iv/9k=")]
-    [InlineData("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wgALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAgP/2gAIAQEAAAABNpr/xAAYEAEBAAMAAAAAAAAAAAAAAAABAgAhIv/aAAgBAQABBQJMrQihzP8A/8QAHBAAAQQDAQAAAAAAAAAAAAAAAAERITFRcYGh/9oACAEBAAY/Ana+kV4IkcHwuz//xAAfEAEAAQMEAwAAAAAAAAAAAAABEQAxQSFRYXHB8PH/2gAIAQEAAT8hN1QVN+WdqhFDW9ue80wVsKoxPyrCtjk7e+K//9oACAEBAAAAEJ//xAAbEAEBAQADAQEAAAAAAAAAAAABESEAMUFhkf/aAAgBAQABPxBSpb0ARgRYq/GbODWQFrUv1MdOrPYruzsy1umiYx2TjSjsA6SiIPZE/fE//9k=")]
+    [InlineData("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/"
+        + "wAALCAAQABABAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABAID/8QAJBAAAgICAAUFAQAAAAAAAAAAAQIDERIhAAQTMUEiIzJCYZH/2gAIAQEAAD8AiaBWPUeM"
+        + "q8rFvl1CAMhpgQStWT+Gt1wvmAsEWMeBhDMLs9NyL9Xmm1lrtdeaJ5opZY4oHaB2KOzvGp0mRu9jYIXWjuq41iJ5blxMjvUUhUAe5mwJBUUD3FEf36iv/9k=")]
+    [InlineData("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/"
+        + "wgALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAgP/2gAIAQEAAAABNpr/xAAYEAEBAAMAAAAAAAAAAAAAAAABAgAhIv/aAAgBAQABBQJMrQihzP8A"
+        + "/8QAHBAAAQQDAQAAAAAAAAAAAAAAAAERITFRcYGh/9oACAEBAAY/Ana+kV4IkcHwuz//xAAfEAEAAQMEAwAAAAAAAAAAAAABEQAxQSFRYXHB8PH/2gAIAQEA"
+        + "AT8hN1QVN+WdqhFDW9ue80wVsKoxPyrCtjk7e+K//9oACAEBAAAAEJ//xAAbEAEBAQADAQEAAAAAAAAAAAABESEAMUFhkf/aAAgBAQABPxBSpb0ARgRYq/Gb"
+        + "ODWQFrUv1MdOrPYruzsy1umiYx2TjSjsA6SiIPZE/fE//9k=")]
     public void A_JPEG_file_must_reach_its_end_marker_and_may_go_on_behind_it(string base64)
     {
         byte[] whole = Convert.FromBase64String(base64);
@@ -236,14 +247,16 @@ public sealed class ImageFileTests : IDisposable
         byte[] pixels = ImageFile.Read(_folder.Write("whole.jpg", whole), 32, 32);
         Assert.Equal(pixels, ImageFile.Read(_folder.Write("trailing.jpg", [.. whole, .. "\r\n\0\0"u8]), 32, 32));
         foreach (int missing in new[] { 1, 2, 3, 50 })
-            AssertError("InvalidImageFile", () => ImageFile.Read(_folder.Write("cut.jpg", whole.AsSpan(0, whole.Length - missing)), 32, 32));
+            AssertError("InvalidImageFile", () =>
+                ImageFile.Read(_folder.Write("cut.jpg", whole.AsSpan(0, whole.Length - missing)), 32, 32));
     }
 
     [Fact]
     public void A_truncated_picture_is_refused()
     {
         Random random = new(1);
-        using SKBitmap picture = Draw(64, 64, (_, _) => new SKColor((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)));
+        using SKBitmap picture =
+            Draw(64, 64, (_, _) => new SKColor((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)));
         byte[] whole = File.ReadAllBytes(Save(picture, SKEncodedImageFormat.Png));
 
         foreach (int length in new[] { 0, 1, 8, 40, whole.Length / 2, whole.Length - 100 })
@@ -255,7 +268,8 @@ public sealed class ImageFileTests : IDisposable
     [InlineData("\u0089PNG\r\n\u001a\n and then nothing of the kind")]
     [InlineData("<svg xmlns=\"http://www.w3.org/2000/svg\"/>")]
     public void A_file_that_is_no_picture_is_refused(string content) =>
-        AssertError("InvalidImageFile", () => ImageFile.Read(_folder.Write("no.png", System.Text.Encoding.Latin1.GetBytes(content)), 32, 32));
+        AssertError("InvalidImageFile", () =>
+            ImageFile.Read(_folder.Write("no.png", System.Text.Encoding.Latin1.GetBytes(content)), 32, 32));
 
     [Fact]
     public void A_picture_that_would_fill_the_memory_is_refused()
@@ -304,7 +318,7 @@ public sealed class ImageFileTests : IDisposable
         ? [.. "II*\0"u8, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
         : [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
 
-    /// <summary>A PNG file with EXIF data, behind the header or before the end.</summary>
+    /// <summary>A PNG file with EXIF data, after the header or before the end.</summary>
     private string PngWith(byte[] exif, bool atEnd = false)
     {
         using SKBitmap picture = Quadrants(64);
@@ -320,16 +334,18 @@ public sealed class ImageFileTests : IDisposable
     {
         using SKBitmap picture = Quadrants(64);
         byte[] webp = File.ReadAllBytes(Save(picture, SKEncodedImageFormat.Webp));
-        byte[] chunks = [.. "VP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 63, 0, 0, 63, 0, 0, .. webp[12..], .. "EXIF"u8, (byte)exif.Length, 0, 0, 0, .. exif, .. new byte[exif.Length % 2]];
+        byte[] chunks = [.. "VP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 63, 0, 0, 63, 0, 0, .. webp[12..],
+            .. "EXIF"u8, (byte)exif.Length, 0, 0, 0, .. exif, .. new byte[exif.Length % 2]];
         byte[] file = [.. "RIFF"u8, 0, 0, 0, 0, .. "WEBP"u8, .. chunks];
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), file.Length - 8);
         return _folder.Write("exif.webp", file);
     }
 
     private static void AssertUpright(string upright, string file) =>
-        AssertQuadrants([.. upright.Select(c => c switch { 'R' => Red, 'G' => Green, 'B' => Blue, _ => Yellow })], ImageFile.Read(file, 32, 32), tolerance: 12);
+        AssertQuadrants([.. upright.Select(c => c switch { 'R' => Red, 'G' => Green, 'B' => Blue, _ => Yellow })],
+            ImageFile.Read(file, 32, 32), tolerance: 12);
 
-    /// <summary>Asserts the colours of the middles of the four quadrants.</summary>
+    /// <summary>Asserts the colours at the centres of the four quadrants.</summary>
     private static void AssertQuadrants(SKColor[] expected, byte[] pixels, int tolerance)
     {
         Assert.Equal(3 * 32 * 32, pixels.Length);

@@ -25,7 +25,8 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(["bird", "cat", "élan [1]"], data.Classes);
         Assert.Equal((24, 6), (data.Train.Count, data.Test.Count));
         Assert.Equal([2, 2, 2], data.Test.CountBy(image => image.Label).Select(count => count.Value));
-        Assert.Equal(files.Order(StringComparer.Ordinal), data.Train.Concat(data.Test).Select(image => image.Path!).Order(StringComparer.Ordinal));
+        Assert.Equal(files.Order(StringComparer.Ordinal),
+            data.Train.Concat(data.Test).Select(image => image.Path!).Order(StringComparer.Ordinal));
         Assert.All(data.Train.Index(), item => Assert.Equal(item.Index, item.Item.Index));
         Assert.All(data.Train.Concat(data.Test), image =>
         {
@@ -45,7 +46,7 @@ public sealed class ImageFolderTests : IDisposable
         Draw("b", 50);
         string[] first = HeldOut(_folder, 0), other = HeldOut(_folder, 1);
 
-        // Written in another order, at another place.
+        // Written in another order, to another place.
         using TemporaryFolder copy = new();
         foreach (string file in Directory.GetFiles(_folder.Path, "*", SearchOption.AllDirectories).OrderDescending(StringComparer.Ordinal))
         {
@@ -134,7 +135,8 @@ public sealed class ImageFolderTests : IDisposable
 
         Assert.Equal(["a", "b"], data.Classes);
         Assert.Equal(10, data.Train.Count + data.Test.Count);
-        Assert.Equal([("a/cut.png", "InvalidImageFile"), ("a/text.jpg", "InvalidImageFile"), ("b/empty.bmp", "InvalidImageFile"), ("c", "EmptyClass")], _skipped.Order());
+        Assert.Equal([("a/cut.png", "InvalidImageFile"), ("a/text.jpg", "InvalidImageFile"),
+            ("b/empty.bmp", "InvalidImageFile"), ("c", "EmptyClass")], _skipped.Order());
     }
 
     [Fact]
@@ -143,7 +145,8 @@ public sealed class ImageFolderTests : IDisposable
         Draw("a", 2);
         Draw("b", 2);
         byte[] picture = File.ReadAllBytes(_folder["a/0.png"]);
-        foreach (string name in new[] { "__MACOSX", "@eaDir", ".git", ".svn", ".ipynb_checkpoints", ".thumbnails", "$RECYCLE.BIN", "System Volume Information", "lost+found" })
+        foreach (string name in new[] { "__MACOSX", "@eaDir", ".git", ".svn", ".ipynb_checkpoints",
+            ".thumbnails", "$RECYCLE.BIN", "System Volume Information", "lost+found" })
         {
             Draw(name, 2);
             Draw("a/" + name, 2);
@@ -177,7 +180,7 @@ public sealed class ImageFolderTests : IDisposable
         _folder.Write("a/scan.tif", "II*\0"u8);
         _folder.Write("a/phone.jpg", "\0\0\0\u0018ftypheic\0\0\0\0mif1heic"u8);
         _folder.Write("b/phone.HEIC", "\0\0\0\u0018ftypheic\0\0\0\0mif1heic"u8);
-        // By its content it is a picture that can be read.
+        // Judged by its content, it is a readable picture.
         _folder.Write("b/wrong.tiff", picture);
 
         ImageDataset data = Read();
@@ -189,7 +192,8 @@ public sealed class ImageFolderTests : IDisposable
         foreach (string part in new[]
         {
             "hidden: 2 (such as 'a/.cache')", "not pictures by their names: 2 (such as 'labels.csv')",
-            "pictures in a format that is not supported: 3 (such as 'a/phone.jpg')", "pictures outside the folders of the classes: 1 ('loose.png')",
+            "pictures in a format that is not supported: 3 (such as 'a/phone.jpg')",
+            "pictures outside the folders of the classes: 1 ('loose.png')",
         })
             Assert.Contains(part, warning, StringComparison.Ordinal);
     }
@@ -224,7 +228,7 @@ public sealed class ImageFolderTests : IDisposable
         string[][] heldOut = [.. new[] { NormalizationForm.FormC, NormalizationForm.FormD }.Select(form =>
         {
             string root = $"as-{form}";
-            // The cup comes before the cuff in one spelling and behind it in the other.
+            // In one spelling the cup comes before the cuff, in the other after it.
             foreach (string name in new[] { "tasse é", "tasse f", "größe" })
                 Draw($"{root}/{name.Normalize(form)}", 12, names: i => $"prêt {i}".Normalize(form));
             ImageDataset data = new ImageFolder(_folder[root]).Read();
@@ -267,7 +271,7 @@ public sealed class ImageFolderTests : IDisposable
         Draw("café".Normalize(NormalizationForm.FormC), 3);
         Draw("café".Normalize(NormalizationForm.FormD), 3);
         Draw("bar", 3);
-        Assert.SkipWhen(Directory.GetDirectories(_folder.Path).Length < 3, "the file system knows one spelling only");
+        Assert.SkipWhen(Directory.GetDirectories(_folder.Path).Length < 3, "the file system has only one spelling");
 
         ImageDataset data = Read();
 
@@ -279,13 +283,13 @@ public sealed class ImageFolderTests : IDisposable
     [Theory]
     [InlineData("Cat", "cat")]
     [InlineData("cat", "cat ")]
-    [InlineData("cat", "ｃat")] // a wide c
+    [InlineData("cat", "ｃat")] // a full-width c
     public void Names_that_look_alike_are_two_classes_with_a_warning(string one, string other)
     {
         Draw(one, 3);
         Draw(other, 3);
         Draw("dog", 3);
-        Assert.SkipWhen(Directory.GetDirectories(_folder.Path).Length < 3, "the file system does not tell the names apart");
+        Assert.SkipWhen(Directory.GetDirectories(_folder.Path).Length < 3, "to the file system, the names are the same");
 
         Assert.Equal(3, Read().Classes.Length);
         Assert.Contains($"'{one}'", Assert.Single(_warnings), StringComparison.Ordinal);
@@ -306,7 +310,7 @@ public sealed class ImageFolderTests : IDisposable
     [Fact]
     public void Control_characters_in_a_name_do_not_reach_the_class()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "its file systems have no such names");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows file systems do not allow such names");
         Draw("cat\u001b[31m", 3);
         Draw("dog", 3);
 
@@ -438,7 +442,8 @@ public sealed class ImageFolderTests : IDisposable
     }.Read(progress, cancellation);
 
     /// <summary>Draws pictures 0.png, 1.png … that all differ.</summary>
-    private string[] Draw(string folder, int count, int width = 40, int height = 30, SKEncodedImageFormat format = SKEncodedImageFormat.Png, string ending = ".png", Func<int, string>? names = null)
+    private string[] Draw(string folder, int count, int width = 40, int height = 30,
+        SKEncodedImageFormat format = SKEncodedImageFormat.Png, string ending = ".png", Func<int, string>? names = null)
     {
         Directory.CreateDirectory(_folder[folder]);
         return [.. Enumerable.Range(0, count).Select(i =>

@@ -39,7 +39,8 @@ public class PreprocessingTests
     [InlineData(0.5, 1.0, 1_025, 3)]
     [InlineData(0.5, 1.0, 32, 2)]
     public void Values_that_make_no_sense_are_refused(double mean, double deviation, int side, int channels) =>
-        AssertError("InvalidPreprocessing", () => _ = new Preprocessing([.. Enumerable.Repeat(mean, channels)], [.. Enumerable.Repeat(deviation, channels)], side, 32));
+        AssertError("InvalidPreprocessing", () =>
+            _ = new Preprocessing([.. Enumerable.Repeat(mean, channels)], [.. Enumerable.Repeat(deviation, channels)], side, 32));
 
     [Theory]
     [InlineData(125.3, 63.0, "divide", "0.4914")]
@@ -48,7 +49,8 @@ public class PreprocessingTests
     [InlineData(0.5, 0.001, "too small", "0.00392")]
     public void Values_of_another_scale_are_refused_with_the_right_one(double mean, double deviation, string because, string right)
     {
-        string message = AssertError("InvalidPreprocessing", () => _ = new Preprocessing([mean, mean, mean], [deviation, deviation, deviation])).Message;
+        string message = AssertError("InvalidPreprocessing", () =>
+            _ = new Preprocessing([mean, mean, mean], [deviation, deviation, deviation])).Message;
 
         Assert.Contains(because, message, StringComparison.OrdinalIgnoreCase);
         Assert.Contains(right, message, StringComparison.Ordinal);

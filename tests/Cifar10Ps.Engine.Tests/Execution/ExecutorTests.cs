@@ -11,12 +11,14 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Tests;
 
 /// <summary>
-/// Every executor that this processor has, against the oracle. Errors are parts of the largest value. Measured: fp32 3e-6 for logits,
-/// 4e-6 for statistics, 8e-5 for gradients; bf16 2e-2 and 3e-2 for logits and statistics.
+/// Every executor that this processor supports, against the oracle. Errors are fractions of the largest value. Measured: fp32 3e-6
+/// for logits, 4e-6 for statistics, 8e-5 for gradients; bf16 2e-2 and 3e-2 for logits and statistics.
 /// </summary>
 public class ExecutorTests
 {
-    /// <summary>A gradient that is next to nothing, as that of a bias before a norm, is compared with this part of the largest.</summary>
+    /// <summary>
+    /// A negligible gradient, such as that of a bias before a norm, is compared with this fraction of the largest one.
+    /// </summary>
     private const double SmallestScale = 1e-2;
 
     public static TheoryData<string> Networks => [.. TestNetwork.All.Keys];
@@ -37,7 +39,7 @@ public class ExecutorTests
         Assert.SkipUnless(KernelSupport.HasFusedTraining(precision), "needs a processor with the vectors of the fused kernels");
         double error = AssertTrains(name, precision, Fused);
 
-        // Which ReLUs rounding to 8 bits turns over is chance: here an error is measured by that of libtorch.
+        // Which ReLUs rounding to 8 bits flips is a matter of chance, so the error is compared with that of libtorch.
         if (precision == Precision.BFloat16)
             AssertBelow(1.5 * AssertTrains(name, precision, Libtorch) + 1e-2, error, "gradients beside those of libtorch");
     }
@@ -60,7 +62,7 @@ public class ExecutorTests
         bool isOurs = KernelSupport.HasSingleImage(test.Network, test.Network.Shapes(test.Height, test.Width));
         Assert.SkipUnless(isOurs || name is not "own input", "needs a processor with 256-bit vectors");
 
-        // Others are computed like many: the tests above.
+        // The others are computed as several images are, which the tests above cover.
         if (isOurs)
             AssertEvaluates(name, Precision.Float32, _ => new SingleImageExecutor(test.Network, test.Values, ImageShape(test)));
     }
@@ -102,8 +104,8 @@ public class ExecutorTests
         {
             (float[] gradients, float[] statistics, double loss) = Computed(workers);
 
-            Assert.True(one.Gradients.SequenceEqual(gradients), $"the gradients of {workers} workers are others");
-            Assert.True(one.Statistics.SequenceEqual(statistics), $"the statistics of {workers} workers are others");
+            Assert.True(one.Gradients.SequenceEqual(gradients), $"the gradients of {workers} workers are different");
+            Assert.True(one.Statistics.SequenceEqual(statistics), $"the statistics of {workers} workers are different");
             Assert.Equal(one.Loss, loss);
         }
 
@@ -112,7 +114,7 @@ public class ExecutorTests
             using DisposeScope scope = NewDisposeScope();
             TestNetwork test = TestNetwork.All[name];
             Random random = new(5);
-            // Three shards, of which one is larger.
+            // Three shards, one of them larger.
             LabeledImage[] images = [.. Enumerable.Range(0, 2 * ShardedBatch.ShardSize + 2).Select(i =>
             {
                 byte[] pixels = new byte[3 * test.Height * test.Width];
@@ -161,7 +163,7 @@ public class ExecutorTests
         static double[][] Rows(Tensor logits) => [.. Doubles(logits).Chunk(5)];
     }
 
-    /// <summary>Compares one step, and returns the error of all gradients as a part of their length.</summary>
+    /// <summary>Compares one step, and returns the error of all gradients as a fraction of their length.</summary>
     private static double AssertTrains(string name, Precision precision, Func<NetworkWeights, Shape, Precision, ITrainingExecutor> create)
     {
         UseTorch();
@@ -231,7 +233,7 @@ public class ExecutorTests
     }
 
     private static void AssertBelow(double limit, double error, string what) =>
-        Assert.True(error <= limit, $"{what}: off by {error:E1} of the largest value; {limit:E1} is allowed");
+        Assert.True(error <= limit, $"{what}: off by {error:E1} of the largest value; the limit is {limit:E1}");
 
     private static TheoryData<string, Precision> ByPrecision(IEnumerable<string> names)
     {

@@ -7,13 +7,13 @@ using ValuesByName = System.Collections.Generic.Dictionary<string, double[]>;
 namespace Cifar10Ps.Tests;
 
 /// <summary>
-/// A network computed as its description reads: in double precision, value by value, with nothing of libtorch or of the kernels. It is
-/// what every executor is measured by.
+/// A network computed exactly as described: in double precision, value by value, without libtorch or any of the kernels. Every
+/// executor is measured against it.
 /// </summary>
-/// <remarks>Values lie as [image, channel, row, column].</remarks>
+/// <remarks>Values are laid out as [image, channel, row, column].</remarks>
 internal sealed class Oracle
 {
-    /// <summary>Below this part of a layer's typical input, single precision may put a value on either side of a kink.</summary>
+    /// <summary>Below this fraction of a layer's typical input, single precision may put a value on either side of a kink.</summary>
     private const double Doubtful = 1e-5;
 
     private readonly Network _network;
@@ -31,7 +31,7 @@ internal sealed class Oracle
     /// <param name="images">Images: [count, 3, height, width].</param>
     /// <param name="height">Their height in pixels.</param>
     /// <param name="width">Their width in pixels.</param>
-    /// <param name="keys">In training, what tells the images apart; null: evaluation.</param>
+    /// <param name="keys">In training, the keys of the images; null in evaluation.</param>
     public Oracle(Network network, StateDict values, float[] images, int height, int width, ImageKeys? keys)
     {
         (_network, _keys, _shapes) = (network, keys, network.Shapes(height, width));
@@ -48,14 +48,14 @@ internal sealed class Oracle
     /// <summary>Logits: [count, classes].</summary>
     public double[] Logits => _outputs[^1];
 
-    /// <summary>Mean and unbiased variance of the images at each batch norm, by the name of the running statistic; in training.</summary>
+    /// <summary>In training, mean and unbiased variance of the images at each batch norm, by name of the running statistic.</summary>
     public ValuesByName Statistics { get; } = [];
 
     /// <summary>Gradients of the mean cross-entropy, by the name of the learned tensor.</summary>
     /// <param name="labels">Classes of the images.</param>
     /// <returns>
-    /// The gradients, and how far each tensor's may be off where rounding alone decides on which side of a kink a value lies: both
-    /// answers are right there.
+    /// The gradients, and how far off each tensor's may be where rounding alone decides on which side of a kink a value lies: there,
+    /// both answers are right.
     /// </returns>
     public Dictionary<string, (double[] Values, double Doubt)> Gradients(int[] labels)
     {
@@ -83,7 +83,7 @@ internal sealed class Oracle
         return gradient;
     }
 
-    /// <summary>Which side of a kink a value counts for that is too close to it to tell.</summary>
+    /// <summary>The side of a kink to which a value counts that is too close to it to decide.</summary>
     private enum Side
     {
         Computed,
@@ -152,7 +152,7 @@ internal sealed class Oracle
                     foreach ((int[] window, double value) in Windows(layer, i, pool.Window).Zip(g))
                     {
                         int[] order = [.. window.OrderByDescending(place => x[place]).Take(2)];
-                        // Equal values are zeros that a ReLU left, to which no gradient gets.
+                        // Equal values are zeros that a ReLU left, which no gradient reaches.
                         bool isDoubtful = order is [int a, int b] && x[a] > x[b] && IsDoubtful(x[a] - x[b], margin);
                         target[order[isDoubtful && side == Side.Lower ? 1 : 0]] += value;
                     }
@@ -353,7 +353,7 @@ internal sealed class Oracle
         });
     }
 
-    /// <summary>The places in the input of each value of a pooling layer's output, without those in the border.</summary>
+    /// <summary>For each value of a pooling layer's output, its positions in the input, without those in the border.</summary>
     private IEnumerable<int[]> Windows(Layer layer, int i, Window? window)
     {
         Shape input = _shapes[layer.Inputs[0]];
@@ -372,7 +372,7 @@ internal sealed class Oracle
     private static double Divisor(AveragePool pool, int[] window) =>
         pool is { Window: { } all, CountsPadding: true } ? all.Size.Height * all.Size.Width : window.Length;
 
-    /// <summary>Visits the values of the shortcut without parameters that are not zero.</summary>
+    /// <summary>Visits the nonzero values of the shortcut that has no parameters.</summary>
     private double[] Scattered(int input, int i, Action<int, int, double[]> visit)
     {
         (Shape from, Shape to) = (_shapes[input], _shapes[i]);

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The network once more, as one would write it down: in double precision, channels first, batch norm spelled out. Autograd goes through it.</summary>
+/// <summary>
+/// The network once more, written the obvious way: in double precision, channels first, with batch norm spelled out. Autograd
+/// works on it.
+/// </summary>
 internal sealed class PlainResNet
 {
     private readonly double _epsilon;
@@ -16,13 +19,16 @@ internal sealed class PlainResNet
     {
         TestSupport.UseTorch();
         _epsilon = TestSupport.EpsilonOf(model.Network);
-        _shortcut = Enum.GetValues<Shortcut>().Single(shortcut => CifarResNet.Create(20, shortcut, model.Network.ClassCount).HasSameLayers(model.Network));
+        _shortcut = Enum.GetValues<Shortcut>()
+            .Single(shortcut => CifarResNet.Create(20, shortcut, model.Network.ClassCount).HasSameLayers(model.Network));
         foreach (LayerTensor tensor in model.Network.Tensors)
             _weights[tensor.Name] = torch.tensor(model.Weights[tensor.Name], [.. tensor.Shape.Select(size => (long)size)])
                 .to(float64).requires_grad_(tensor.IsLearned);
     }
 
-    /// <summary>Mean and unbiased variance of the batch at each batch norm, by the name of the running statistic; filled by training.</summary>
+    /// <summary>
+    /// Mean and unbiased variance of the batch at each batch norm, by name of the running statistic; filled in by training.
+    /// </summary>
     public Dictionary<string, Tensor> BatchStatistics { get; } = [];
 
     public Tensor this[string name] => _weights[name];
@@ -52,7 +58,8 @@ internal sealed class PlainResNet
                 {
                     (1, Shortcut.ProjectionOnly) => y,
                     (1, _) => y + x,
-                    (_, Shortcut.ZeroPad) => y + Surrounded(x[TensorIndex.Ellipsis, TensorIndex.Slice(step: 2), TensorIndex.Slice(step: 2)]),
+                    (_, Shortcut.ZeroPad) =>
+                        y + Surrounded(x[TensorIndex.Ellipsis, TensorIndex.Slice(step: 2), TensorIndex.Slice(step: 2)]),
                     _ => y + Norm(prefix + "downsample.1", Convolve(prefix + "downsample.0", x, 2), training),
                 };
                 x = x.relu();
@@ -61,7 +68,7 @@ internal sealed class PlainResNet
 
         return x.mean([2, 3]).matmul(_weights["fc.weight"].t()) + _weights["fc.bias"];
 
-        // Half as many zero channels before and behind.
+        // Half of the zero channels before, half after.
         static Tensor Surrounded(Tensor x)
         {
             Tensor zeros = zeros_like(x).slice(1, 0, x.shape[1] / 2, 1);

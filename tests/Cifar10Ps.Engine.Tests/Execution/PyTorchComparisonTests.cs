@@ -28,8 +28,8 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
         AssertEqual(new TestNetwork(Create(name), imageSize, imageSize, count), withGradients: false);
 
     /// <summary>
-    /// Among millions of ReLUs there are some that rounding alone turns over, in either library, and each changes gradients by more than
-    /// a thousandth. So all of a channel are open here, or shut, with room to spare; <see cref="ExecutorTests"/> has the others.
+    /// Among millions of ReLUs, rounding alone flips some in either library, and each changes gradients by more than a thousandth.
+    /// So here all of a channel are open, or closed, with room to spare; <see cref="ExecutorTests"/> covers the rest.
     /// </summary>
     [Theory]
     [InlineData("ResNet-18", 224, 4)]
@@ -97,11 +97,11 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
         _ => Mixed(),
     };
 
-    /// <summary>The two libraries draw other masks.</summary>
+    /// <summary>The two libraries draw different masks.</summary>
     private static Network WithoutDropout(Network network) => new(network.Name, network.Description,
         [.. network.Layers.Select(layer => layer.Operation is Dropout ? layer.With(new Dropout(0)) : layer)]);
 
-    /// <summary>Shifts what goes into ReLUs by several times its deviation: up, and in every fourth channel down.</summary>
+    /// <summary>Shifts the inputs of ReLUs by several times their deviation: up, but down in every fourth channel.</summary>
     private static void Steady(Network network, StateDict values)
     {
         foreach (LayerTensor tensor in network.Tensors)
@@ -144,7 +144,7 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
         master.CopyFrom(test.Values);
         using (LibtorchExecutor executor = new(master, Precision.Float32))
             Step("Libtorch", executor);
-        // The factory's choice, where it is another: some units in our kernels.
+        // The factory's choice, where it differs: some units in our kernels.
         using ITrainingExecutor chosen = Executors.ForTraining(master, image, Precision.Float32);
         if (chosen is not LibtorchExecutor)
             Step("Fused", chosen);

@@ -6,30 +6,34 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>A network with values and images to compute: what executors are tried on.</summary>
+/// <summary>A network with values and images to try executors on.</summary>
 /// <param name="Network">The network.</param>
 /// <param name="Height">Height of the images.</param>
 /// <param name="Width">Width of the images.</param>
 /// <param name="Count">Number of images.</param>
-/// <param name="Growth">How much more than a shallow network it enlarges rounding: by its depth, or by norms that see few values.</param>
+/// <param name="Growth">
+/// How much more it amplifies rounding errors than a shallow network: by its depth, or by norms that see few values.
+/// </param>
 internal sealed record TestNetwork(Network Network, int Height, int Width, int Count, double Growth = 1)
 {
     private const int Classes = 5;
 
-    /// <summary>Without shortcuts the last bit grows from layer to layer until it turns ReLUs over: gradients cannot be compared.</summary>
+    /// <summary>
+    /// Without shortcuts, an error in the last bit grows from layer to layer until it flips ReLUs: gradients cannot be compared.
+    /// </summary>
     private const double Chaos = 10;
 
     /// <summary>Whether gradients can be compared.</summary>
     public bool HasSteadyGradients => Growth < Chaos;
 
-    /// <summary>Names of the networks made by hand, which are quick to compute.</summary>
+    /// <summary>Names of the handmade networks, which are quick to compute.</summary>
     public static IEnumerable<string> Handmade =>
         All.Where(test => !test.Value.Network.Name.Contains("ResNet", StringComparison.Ordinal)).Select(test => test.Key);
 
-    /// <summary>All by name: members of the families, and networks made by hand for all kinds of layers and ways to connect them.</summary>
+    /// <summary>All networks by name: members of the families, and handmade ones for all kinds of layers and connections.</summary>
     public static IReadOnlyDictionary<string, TestNetwork> All { get; } = Create();
 
-    /// <summary>A value for each tensor, none of which is what a new network has.</summary>
+    /// <summary>Values for each tensor, all different from those of a new network.</summary>
     public StateDict Values => field ??= RandomValues(Network, 1);
 
     /// <summary>Images: [count, 3, height, width].</summary>
@@ -38,10 +42,10 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
     /// <summary>Classes of the images.</summary>
     public int[] Labels => [.. Enumerable.Range(0, Count).Select(i => i * 3 % Network.ClassCount)];
 
-    /// <summary>What tells the images apart.</summary>
+    /// <summary>Keys of the images.</summary>
     public ImageKeys Keys => new(Seed: 4, Epoch: 3, [.. Enumerable.Range(0, Count).Select(i => 7 * i + 1)]);
 
-    /// <summary>What the oracle says of it; the same for all that ask.</summary>
+    /// <summary>The oracle's results for it, computed once.</summary>
     public static (Oracle Evaluation, Oracle Training, Dictionary<string, (double[] Values, double Doubt)> Gradients) Truth(string name) =>
         Truths.GetOrAdd(name, _ => new(() =>
         {
@@ -51,7 +55,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
             return (evaluation, training, training.Gradients(test.Labels));
         })).Value;
 
-    /// <summary>Values whose activations neither vanish nor grow, drawn evenly.</summary>
+    /// <summary>Values from a uniform distribution whose activations neither vanish nor grow.</summary>
     public static StateDict RandomValues(Network network, int seed)
     {
         Random random = new(seed);
@@ -97,7 +101,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
             all[$"ResNet of {blocks}, 64 pixels"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck, Classes), 64, 64, 2, 2);
         }
 
-        // Its last norms see a single value, which is its own mean.
+        // Its last norms see a single value, which equals its mean.
         all["one image, one pixel"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck: false, Classes), 32, 32, 1, 2);
         Add("groups", 32, 32, 4, Groups);
         Add("borders", 31, 29, 4, Borders);
@@ -167,7 +171,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
     {
         int x = Activated(network, "a", NetworkBuilder.InputLayer, 8);
         x = network.Add("max", new MaxPool(Window.Square(3, 2, 1)), x);
-        // More border than half a window.
+        // A border wider than half a window.
         x = network.Add("max2", new MaxPool(Window.Square(3, 1, 2)), Activated(network, "b", x, 8));
         x = network.Add("average", new AveragePool(Window.Square(3, 2, 1), CountsPadding: false), Activated(network, "c", x, 16));
         x = network.Add("average2", new AveragePool(Window.Square(3, 1, 2), CountsPadding: false), Activated(network, "d", x, 16));
@@ -228,7 +232,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
     private static void Shared(NetworkBuilder network)
     {
         int x = Activated(network, "a", NetworkBuilder.InputLayer, 16);
-        // Two look at every second pixel, two at all, one adds it.
+        // Two read every second pixel, two read all of them, one adds it.
         int first = Normed(network, "b", x, 32, 1, 2), second = Normed(network, "c", x, 32, 1, 2);
         int pad = network.Add("pad", new ZeroPad(), Normed(network, "d", x, 16)), other = network.Add("x.pad", new ZeroPad(), x);
         int sum = network.Add("sum.inner", new Add(), first, second), padded = network.Add("sum.pad", new Add(), pad, other);

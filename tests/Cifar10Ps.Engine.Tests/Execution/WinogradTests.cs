@@ -10,7 +10,7 @@ namespace Cifar10Ps.Tests;
 
 public class WinogradTests
 {
-    /// <summary>One tile; blocks that are not full; rows of more tiles than a block; the stages of a ResNet.</summary>
+    /// <summary>One tile; partly filled blocks; rows with more tiles than a block; the stages of a ResNet.</summary>
     public static TheoryData<int, int, int, int, int> Shapes => new()
     {
         { 1, 16, 16, 4, 4 },
@@ -43,10 +43,12 @@ public class WinogradTests
     {
         Assert.SkipUnless(Vector512.IsHardwareAccelerated, "needs a processor with 512-bit vectors");
 
-        Assert.Equal(fits, KernelSupport.HasWinograd(new Convolution(inputs, outputs, Window.Square(size, stride, size / 2)), new Shape(inputs, height, width)));
+        Assert.Equal(fits, KernelSupport.HasWinograd(new Convolution(inputs, outputs, Window.Square(size, stride, size / 2)),
+            new Shape(inputs, height, width)));
     }
 
-    private static void AssertConvolves<TElement>(ScalarType type, double tolerance, int batch, int inputs, int outputs, int height, int width)
+    private static void AssertConvolves<TElement>(ScalarType type,
+        double tolerance, int batch, int inputs, int outputs, int height, int width)
         where TElement : struct, IElement
     {
         UseTorch();
@@ -54,7 +56,8 @@ public class WinogradTests
         using DisposeScope scope = NewDisposeScope();
         using Generator random = new(1);
         Tensor x = Activations(inputs), gradient = Activations(outputs), shortcut = Activations(outputs);
-        Tensor weight = ActivationMemory.ChannelsLast(randn([outputs, inputs, 3, 3], generator: random)), found = ActivationMemory.ChannelsLast(zeros_like(weight));
+        Tensor weight = ActivationMemory.ChannelsLast(randn([outputs, inputs, 3, 3], generator: random)),
+            found = ActivationMemory.ChannelsLast(zeros_like(weight));
         float[] bias = [.. Enumerable.Range(0, outputs).Select(i => i / 4f - 1)];
         Tensor exactX = x.to(float64).requires_grad_(true), exactWeight = weight.to(float64).requires_grad_(true);
         Tensor exact = nn.functional.conv2d(exactX, exactWeight, null, strides: [1, 1], padding: [1, 1]);
@@ -69,7 +72,8 @@ public class WinogradTests
         AssertClose(biased.relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, null));
         AssertClose((biased + shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, shortcut));
 
-        Tensor Activations(int channels) => ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);
+        Tensor Activations(int channels) =>
+            ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);
 
         void AssertClose(Tensor expected, Tensor actual)
         {

@@ -26,7 +26,8 @@ public sealed class ChainerFileTests : IDisposable
 
         Assert.Equal(42, file.Skipped.Count);
         Assert.Equal(16, expected.Length);
-        Assert.All(expected.Zip(logits), image => Assert.All(image.First.Zip(image.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-3f)));
+        Assert.All(expected.Zip(logits), image =>
+            Assert.All(image.First.Zip(image.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-3f)));
         Assert.Equal(reference.RootElement.GetProperty("acc_first1000_eval").GetDouble(), evaluation.Accuracy, 1e-9);
     }
 
@@ -36,10 +37,11 @@ public sealed class ChainerFileTests : IDisposable
         byte[] original = File.ReadAllBytes(RealData.Chainer("resnet20.model"));
         ChainerFile.Write(ModelFile.Take(ChainerFile.Parse(original)).Snapshot, _folder["copy"]);
 
-        Dictionary<string, ReadOnlyMemory<byte>> expected = ZipContent.Read(original), copy = ZipContent.Read(File.ReadAllBytes(_folder["copy"]));
+        Dictionary<string, ReadOnlyMemory<byte>> expected = ZipContent.Read(original),
+            copy = ZipContent.Read(File.ReadAllBytes(_folder["copy"]));
 
         Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), copy.Keys.Order(StringComparer.Ordinal));
-        // Of the unused only the convolutions' initial values are not worth keeping.
+        // Of the unused arrays, only the initial values of the convolutions are not kept.
         Assert.Equal(7, expected.Keys.Count(name => !expected[name].Span.SequenceEqual(copy[name].Span)));
         Assert.All(expected.Keys, name => Assert.Equal(expected[name].Length, copy[name].Length));
     }
@@ -104,7 +106,8 @@ public sealed class ChainerFileTests : IDisposable
         Dictionary<string, Npy> arrays = Arrays(prefix);
         arrays.Remove(prefix + name);
 
-        Assert.Contains($"'{prefix}{name}' is missing", Assert.Throws<InvalidDataException>(() => ChainerFile.Parse(arrays)).Message, StringComparison.Ordinal);
+        Assert.Contains($"'{prefix}{name}' is missing",
+            Assert.Throws<InvalidDataException>(() => ChainerFile.Parse(arrays)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,7 +115,8 @@ public sealed class ChainerFileTests : IDisposable
     {
         Assert.Contains("'extra'", Refused(arrays => arrays["extra"] = Npy.Of([1], [1])), StringComparison.Ordinal);
         Assert.Contains("'conv1/W'", Refused(arrays => arrays["conv1/W"] = Npy.Of(1)), StringComparison.Ordinal);
-        Assert.Contains("[16, 3, 1, 1]", Refused(arrays => arrays["conv1/W"] = Npy.Of([16, 3, 1, 1], new float[48])), StringComparison.Ordinal);
+        Assert.Contains("[16, 3, 1, 1]",
+            Refused(arrays => arrays["conv1/W"] = Npy.Of([16, 3, 1, 1], new float[48])), StringComparison.Ordinal);
         Assert.Contains("fc7/W", Refused(arrays => arrays["fc7/W"] = Npy.Of([640], new float[640])), StringComparison.Ordinal);
         Assert.Contains("fc7/W", Refused(arrays => arrays.Remove("fc7/W")), StringComparison.Ordinal);
 
@@ -130,7 +134,8 @@ public sealed class ChainerFileTests : IDisposable
         ImageClassifier normalised = OriginalModel();
         normalised.Snapshot = normalised.Snapshot with { Preprocessing = new Preprocessing([0.5, 0.5, 0.5], [0.2, 0.2, 0.2]) };
 
-        Assert.Contains("ZeroPad", AssertError("FormatCannotHold", () => ChainerFile.Write(RandomModel(Shortcut.ZeroPad).Snapshot, _folder["model"])).Message, StringComparison.Ordinal);
+        Assert.Contains("ZeroPad", AssertError("FormatCannotHold", () =>
+            ChainerFile.Write(RandomModel(Shortcut.ZeroPad).Snapshot, _folder["model"])).Message, StringComparison.Ordinal);
         AssertError("FormatCannotHold", () => ChainerFile.Write(RandomModel(Shortcut.Projection).Snapshot, _folder["model"]));
         AssertError("FormatCannotHold", () => ChainerFile.Write(normalised.Snapshot, _folder["model"]));
         Assert.False(File.Exists(_folder["model"]));
@@ -143,7 +148,7 @@ public sealed class ChainerFileTests : IDisposable
         return model;
     }
 
-    /// <summary>The arrays of a model, with a prefix to their names.</summary>
+    /// <summary>The arrays of a model, with a prefix in their names.</summary>
     internal static Dictionary<string, Npy> Arrays(string prefix = "", ImageClassifier? model = null)
     {
         using TemporaryFolder folder = new();

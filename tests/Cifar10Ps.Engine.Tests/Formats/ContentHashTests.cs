@@ -7,17 +7,19 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Models and checkpoints that a disk, a memory or a transfer has changed.</summary>
+/// <summary>Models and checkpoints changed by a disk, by memory or in transfer.</summary>
 public sealed class ContentHashTests : IDisposable
 {
-    private static readonly Lazy<byte[]> Model = new(() => Written(path => ModelFile.Save(new ImageClassifier(NewCheckpoint().Model), path)));
+    private static readonly Lazy<byte[]> Model =
+        new(() => Written(path => ModelFile.Save(new ImageClassifier(NewCheckpoint().Model), path)));
     private static readonly Lazy<byte[]> Checkpointed = new(() => Written(path => NewCheckpoint().Save(path)));
 
     private readonly TemporaryFolder _folder = new();
 
     public static TheoryData<string, string> FilesAndDamages =>
         [.. from file in new[] { "model", "checkpoint" }
-            from damage in new[] { "cut by one byte", "cut by half", "one byte more", "zeros at the end", "zeros in the middle", "another digit" } select (file, damage)];
+            from damage in new[] { "cut by one byte", "cut by half", "one byte more",
+                "zeros at the end", "zeros in the middle", "another digit" } select (file, damage)];
 
     public void Dispose() => _folder.Dispose();
 
@@ -28,11 +30,12 @@ public sealed class ContentHashTests : IDisposable
     {
         byte[] content = [.. Content(file)];
         Read(file, content);
-        // Anywhere; and all of the beginning, with the length of the header and the hash, and of the entry that says that there is one.
+        // Anywhere, and everywhere at the start, with the header's length and the hash, and in the entry that announces the hash.
         Random random = new(1);
         int mark = content.AsSpan().IndexOf("\"cifar10ps_format\":"u8), header = 8 + (int)BinaryPrimitives.ReadInt64LittleEndian(content);
         IEnumerable<int> bits = Enumerable.Range(0, 1_000).Select(_ => random.Next(8 * content.Length))
-            .Concat(Enumerable.Range(0, 8 * 120)).Concat(Enumerable.Range(8 * mark, 8 * 24)).Concat(Enumerable.Range(8 * (header - 8), 8 * 8));
+            .Concat(Enumerable.Range(0, 8 * 120)).Concat(Enumerable.Range(8 * mark, 8 * 24))
+            .Concat(Enumerable.Range(8 * (header - 8), 8 * 8));
 
         foreach (int bit in bits)
         {
@@ -54,7 +57,8 @@ public sealed class ContentHashTests : IDisposable
             "zeros at the end" => [.. content[..^4096], .. new byte[4096]],
             "zeros in the middle" => [.. content[..100_000], .. new byte[512], .. content[100_512..]],
             _ => Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(content).Replace(
-                file == "model" ? "\"seed\":\"1\"" : "\\u0022step\\u0022:4", file == "model" ? "\"seed\":\"2\"" : "\\u0022step\\u0022:5", StringComparison.Ordinal)),
+                file == "model" ? "\"seed\":\"1\"" : "\\u0022step\\u0022:4",
+                file == "model" ? "\"seed\":\"2\"" : "\\u0022step\\u0022:5", StringComparison.Ordinal)),
         };
         Assert.NotEqual(content, changed);
 
@@ -71,7 +75,7 @@ public sealed class ContentHashTests : IDisposable
     [Fact]
     public void A_file_that_another_program_rewrote_is_read_once_the_entries_that_the_error_names_are_gone()
     {
-        // As Python's safetensors does: entries in another order, values where they were.
+        // As Python's safetensors does: the entries in another order, the values in place.
         byte[] content = Content("model");
         int length = (int)BinaryPrimitives.ReadInt64LittleEndian(content);
         JsonObject header = JsonNode.Parse(content.AsSpan(8, length))!.AsObject();
@@ -80,7 +84,8 @@ public sealed class ContentHashTests : IDisposable
         header["__metadata__"] = reordered;
 
         string message = AssertError("FileDamaged", () => Read("model", Rewritten())).Message;
-        foreach (string key in metadata.Select(entry => entry.Key).Where(key => message.Contains($"'{key}'", StringComparison.Ordinal)).ToArray())
+        foreach (string key in metadata.Select(entry => entry.Key)
+            .Where(key => message.Contains($"'{key}'", StringComparison.Ordinal)).ToArray())
             reordered.Remove(key);
 
         Read("model", Rewritten());
@@ -113,7 +118,7 @@ public sealed class ContentHashTests : IDisposable
     public void A_PyTorch_file_with_one_checksum_has_them_all()
     {
         byte[] content = Written(path => ModelFile.Export(RandomModel(), path, ModelFormat.PyTorch));
-        // In the directory: the checksum of the first entry of values, which is damaged too.
+        // In the directory: the checksum of the first entry with values, which is damaged as well.
         int entry = content.AsSpan().LastIndexOf("archive/data/0"u8) - 46, values = content.AsSpan().IndexOf("archive/data/0"u8);
         content.AsSpan(entry + 16, 4).Clear();
         content[values + 200] ^= 1;

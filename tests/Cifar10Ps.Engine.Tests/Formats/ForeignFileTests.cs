@@ -6,7 +6,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Model files as other programs write, wrap and damage them.</summary>
+/// <summary>Model files written, wrapped and damaged by other programs.</summary>
 public sealed class ForeignFileTests : IDisposable
 {
     private static readonly byte[] Scalar = Of(Cut("Float", "0", 0, [], []))[2..^1];
@@ -16,19 +16,21 @@ public sealed class ForeignFileTests : IDisposable
 
     public static TheoryData<string> Wrappers => [.. Wrapped.Keys];
 
-    /// <summary>What programs put around a state dict, and the key under which it is then found.</summary>
+    /// <summary>What programs wrap around a state dict, and the key under which it is then found.</summary>
     private static Dictionary<string, Func<object, (object? Root, string Key)>> Wrapped => new()
     {
         ["nothing"] = net => (net, ""),
         ["a name that nobody knows"] = net => (Map(("epoch", 3), ("my_weights", net)), "my_weights"),
         ["a tensor before"] = net => (Map(("best_acc1", Scalar), ("state_dict", net)), "state_dict"),
         ["a tensor behind"] = net => (Map(("state_dict", net), ("best_acc1", Scalar)), "state_dict"),
-        ["an optimizer"] = net => (Map(("net", net), ("optimizer", Map(("state", Map((0, Map(("exp_avg", Cut("Float", "0", 0, [16, 3, 3, 3], [27, 9, 3, 1])), ("step", Scalar)))))))), "net"),
+        ["an optimizer"] = net => (Map(("net", net), ("optimizer", Map(("state",
+            Map((0, Map(("exp_avg", Cut("Float", "0", 0, [16, 3, 3, 3], [27, 9, 3, 1])), ("step", Scalar)))))))), "net"),
         ["moments by name"] = net => (Map(("net", net), ("momentum", Map(("conv1.weight", Scalar), ("fc.weight", Scalar)))), "net"),
         ["arguments"] = net => (Map(("args", Opaque), ("model", net)), "model"),
         ["levels"] = net => (Map(("a", new List<object?> { 1, Map(("b", net)) })), "a.1.b"),
         ["a tuple"] = net => (new object?[] { 7, net }, "1"),
-        ["an object"] = net => (Map(("ema", (object?[])[new Instance("utils.ema", "ModelEMA", Map(("decay", 1), ("shadow", net)))])), "ema.0.shadow"),
+        ["an object"] = net =>
+            (Map(("ema", (object?[])[new Instance("utils.ema", "ModelEMA", Map(("decay", 1), ("shadow", net)))])), "ema.0.shadow"),
     };
 
     public void Dispose() => _folder.Dispose();
@@ -66,7 +68,8 @@ public sealed class ForeignFileTests : IDisposable
     [Fact]
     public void What_wraps_a_part_of_the_network_is_passed_over()
     {
-        object net = StateDict(rename: name => name.Replace("layer1.", "layer1.module.", StringComparison.Ordinal).Replace("layer2.0.", "layer2.0._orig_mod.", StringComparison.Ordinal));
+        object net = StateDict(rename: name => name.Replace("layer1.", "layer1.module.", StringComparison.Ordinal)
+            .Replace("layer2.0.", "layer2.0._orig_mod.", StringComparison.Ordinal));
 
         Assert.Equal(Fingerprint(Load(Torch(StateDict()))), Fingerprint(Load(Torch(net))));
     }
@@ -74,7 +77,8 @@ public sealed class ForeignFileTests : IDisposable
     [Fact]
     public void Two_networks_are_an_error_that_names_both_and_a_key_chooses()
     {
-        string wrapped = Torch(Map(("state_dict", StateDict("module.")), ("ema", Map(("state_dict", StateDict()))))), prefixed = Safe(("student.", ""), ("net.teacher.", ""));
+        string wrapped = Torch(Map(("state_dict", StateDict("module.")), ("ema", Map(("state_dict", StateDict()))))),
+            prefixed = Safe(("student.", ""), ("net.teacher.", ""));
 
         string both = AssertError("SeveralNetworks", () => Load(wrapped)).Message;
         Assert.Contains("'state_dict.module', 'ema.state_dict'", both, StringComparison.Ordinal);
@@ -103,7 +107,8 @@ public sealed class ForeignFileTests : IDisposable
         net["criterion.weight"] = Scalar;
         string file = Torch(Map(("state_dict", net)));
 
-        Assert.Contains("'criterion.weight' beside the network 'state_dict.model'", AssertError("InvalidModel", () => Load(file)).Message, StringComparison.Ordinal);
+        Assert.Contains("'criterion.weight' beside the network 'state_dict.model'",
+            AssertError("InvalidModel", () => Load(file)).Message, StringComparison.Ordinal);
         Load(file, "state_dict.model");
         Assert.Contains("criterion.weight", _told[0], StringComparison.Ordinal);
     }
@@ -121,7 +126,8 @@ public sealed class ForeignFileTests : IDisposable
     [Fact]
     public void The_first_layer_may_be_called_conv_and_bn() =>
         Assert.Equal(Fingerprint(Load(Torch(StateDict()))), Fingerprint(Load(Torch(StateDict(rename: name =>
-            name.StartsWith("conv1.", StringComparison.Ordinal) || name.StartsWith("bn1.", StringComparison.Ordinal) ? name.Replace("1.", ".", StringComparison.Ordinal) : name)))));
+            name.StartsWith("conv1.", StringComparison.Ordinal) || name.StartsWith("bn1.", StringComparison.Ordinal)
+                ? name.Replace("1.", ".", StringComparison.Ordinal) : name)))));
 
     [Theory]
     [InlineData("conv1", "bn1")]
@@ -131,21 +137,23 @@ public sealed class ForeignFileTests : IDisposable
     {
         Dictionary<object, object?> net = StateDict();
         int channels = (int)((Tensor)net[norm + ".bias"]!).Size[0];
-        // The statistics of StateDict begin at value 0, this bias at 5.
+        // The statistics of StateDict begin with value 0, this bias with value 5.
         net[convolution + ".bias"] = Cut("Float", "0", 5, [channels], [1]);
 
         ImageClassifier plain = Load(Torch(StateDict())), biased = Load(Torch(net));
 
         float[] values = plain.Weights["layer3.0.conv2.weight"];
         Assert.Equal(values[..channels].Zip(values[5..], (mean, bias) => mean - bias), biased.Weights[norm + ".running_mean"]);
-        Assert.All(plain.Weights.Names.Where(name => name != norm + ".running_mean"), name => Assert.Equal(plain.Weights[name], biased.Weights[name]));
+        Assert.All(plain.Weights.Names.Where(name => name != norm + ".running_mean"), name =>
+            Assert.Equal(plain.Weights[name], biased.Weights[name]));
     }
 
     [Fact]
     public void Files_of_Python_2_are_read()
     {
-        // Texts are bytes there, and an ordered dictionary is made of a list of pairs.
-        IEnumerable<byte> pairs = StateDict().SelectMany(tensor => (byte[])[.. Bytes($"](U{(char)((string)tensor.Key).Length}{tensor.Key}"), .. Of(tensor.Value)[2..^1], (byte)'e']);
+        // There, strings are bytes, and an ordered dictionary is built from a list of pairs.
+        IEnumerable<byte> pairs = StateDict().SelectMany(tensor =>
+            (byte[])[.. Bytes($"](U{(char)((string)tensor.Key).Length}{tensor.Key}"), .. Of(tensor.Value)[2..^1], (byte)'e']);
         byte[] pickle = [.. Bytes("\x80\x02" + "ccollections\nOrderedDict\n]("), .. pairs, .. Bytes("e\x85R.")];
 
         ImageClassifier model = Load(_folder.Write("file", Legacy(pickle, [("0", StateDictValues.Length / 4, StateDictValues)])));
@@ -163,25 +171,31 @@ public sealed class ForeignFileTests : IDisposable
     public void A_network_that_looks_alike_is_refused_by_a_tensor(string name, long[] shape, string because)
     {
         Dictionary<object, object?> net = StateDict("module.");
-        net["module." + name] = Cut("Float", "0", 0, shape, [.. shape.Select((_, d) => shape[(d + 1)..].Aggregate(1L, (product, size) => product * size))]);
+        net["module." + name] =
+            Cut("Float", "0", 0, shape, [.. shape.Select((_, d) => shape[(d + 1)..].Aggregate(1L, (product, size) => product * size))]);
 
-        Assert.Contains(because, AssertError("InvalidModel", () => Load(Torch(Map(("state_dict", net))))).Message, StringComparison.Ordinal);
+        Assert.Contains(because, AssertError("InvalidModel", () => Load(Torch(Map(("state_dict", net))))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Names_of_another_network_are_told_and_not_its_depth()
     {
-        string message = AssertError("InvalidModel", () => Load(Torch(Map(("model", StateDict(rename: name => name.Replace("conv", "convolution", StringComparison.Ordinal))))))).Message;
+        string message = AssertError("InvalidModel", () =>
+            Load(Torch(Map(("model", StateDict(rename: name => name.Replace("conv", "convolution", StringComparison.Ordinal))))))).Message;
 
-        Assert.Contains("has no 'convolution1.weight', 'layer1.0.convolution1.weight', 'layer1.0.convolution2.weight' and 4 more", message, StringComparison.Ordinal);
+        Assert.Contains("has no 'convolution1.weight', 'layer1.0.convolution1.weight', 'layer1.0.convolution2.weight' and 4 more",
+            message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Names_of_a_network_with_more_values_than_any_model_here_are_told_too()
     {
-        object net = Map(("net", Map(("layer1.0.conv1.weight", Scalar), ("layer5.0.conv1.weight", Cut("Float", "0", 0, [512, 512, 64], [0, 0, 0])))));
+        object net = Map(("net",
+            Map(("layer1.0.conv1.weight", Scalar), ("layer5.0.conv1.weight", Cut("Float", "0", 0, [512, 512, 64], [0, 0, 0])))));
 
-        Assert.Contains("has no 'layer5.0.conv1.weight'", AssertError("InvalidModel", () => Load(Torch(net))).Message, StringComparison.Ordinal);
+        Assert.Contains("has no 'layer5.0.conv1.weight'",
+            AssertError("InvalidModel", () => Load(Torch(net))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -226,11 +240,14 @@ public sealed class ForeignFileTests : IDisposable
         Instance model = new("models.resnet", "ResNet", Map(("training", 1), ("_modules", Map(("fc", StateDict())))));
         string script = _folder.Write("script", Zip(("net/data.pkl", Of(1)), ("net/constants.pkl", Of(1)), ("net/code/__torch__.py", [])));
 
-        Assert.Contains("'fc.weight' is quantised", AssertError("InvalidTorchFile", () => Load(Torch(Map(("fc.weight", quantised))))).Message, StringComparison.Ordinal);
+        Assert.Contains("'fc.weight' is quantised",
+            AssertError("InvalidTorchFile", () => Load(Torch(Map(("fc.weight", quantised))))).Message, StringComparison.Ordinal);
         foreach (object root in new object[] { model, Map(("model", model), ("optimizer", Map((0, Map(("exp_avg", Scalar)))))) })
-            Assert.Contains("whole pickled model of the class 'models.resnet.ResNet'", AssertError("InvalidTorchFile", () => Load(Torch(root))).Message, StringComparison.Ordinal);
+            Assert.Contains("whole pickled model of the class 'models.resnet.ResNet'",
+                AssertError("InvalidTorchFile", () => Load(Torch(root))).Message, StringComparison.Ordinal);
         Assert.Contains("TorchScript", AssertError("InvalidTorchFile", () => Load(script)).Message, StringComparison.Ordinal);
-        Assert.Contains("no state dict, only 'loss', 'accuracy'", AssertError("InvalidTorchFile", () => Load(Torch(Map(("loss", new List<object?>()), ("accuracy", 1))))).Message, StringComparison.Ordinal);
+        Assert.Contains("no state dict, only 'loss', 'accuracy'", AssertError("InvalidTorchFile", () =>
+            Load(Torch(Map(("loss", new List<object?>()), ("accuracy", 1))))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -247,14 +264,16 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("\x1c\0\0\0TFL3\0\0\0\0", "TensorFlow Lite")]
     [InlineData("\x01\x02\x03\xfe", "begins with the bytes 01 02 03 fe")]
     public void What_is_no_model_file_is_called_what_it_is(string content, string what) =>
-        Assert.Contains(what, AssertError("UnknownModelFormat", () => Load(_folder.Write("file", Bytes(content)))).Message, StringComparison.Ordinal);
+        Assert.Contains(what, AssertError("UnknownModelFormat", () => Load(_folder.Write("file", Bytes(content)))).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("saved_model.pb", "TensorFlow")]
     [InlineData("model.weights.h5", "Keras")]
     [InlineData("photos/cat.png", "a zip archive of 'photos/cat.png'")]
     public void Zip_archives_are_called_what_they_hold(string entry, string what) =>
-        Assert.Contains(what, AssertError("UnknownModelFormat", () => Load(_folder.Write("file", Zip((entry, [1]))))).Message, StringComparison.Ordinal);
+        Assert.Contains(what, AssertError("UnknownModelFormat", () => Load(_folder.Write("file", Zip((entry, [1]))))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void What_is_given_of_the_preprocessing_takes_the_place_of_the_files_and_the_rest_stays()
@@ -263,7 +282,8 @@ public sealed class ForeignFileTests : IDisposable
         model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], width: 64, height: 48) };
         ModelFile.Save(model, _folder["file"]);
 
-        Preprocessing mean = ModelFile.Load(_folder["file"], new() { Mean = [0.7, 0.8, 0.9] }).Preprocessing, deviation = ModelFile.Load(_folder["file"], new() { StandardDeviation = [0.7, 0.8, 0.9] }).Preprocessing;
+        Preprocessing mean = ModelFile.Load(_folder["file"], new() { Mean = [0.7, 0.8, 0.9] }).Preprocessing,
+            deviation = ModelFile.Load(_folder["file"], new() { StandardDeviation = [0.7, 0.8, 0.9] }).Preprocessing;
 
         Assert.Equal([0.7, 0.8, 0.9, 0.4, 0.5, 0.6], mean.Mean.Concat(mean.StandardDeviation));
         Assert.Equal([0.1, 0.2, 0.3, 0.7, 0.8, 0.9], deviation.Mean.Concat(deviation.StandardDeviation));
@@ -306,7 +326,8 @@ public sealed class ForeignFileTests : IDisposable
         return _folder["safetensors"];
     }
 
-    private static Dictionary<object, object?> Map(params (object Key, object? Value)[] items) => items.ToDictionary(item => item.Key, item => item.Value);
+    private static Dictionary<object, object?> Map(params (object Key, object? Value)[] items) =>
+        items.ToDictionary(item => item.Key, item => item.Value);
 
     private static byte[] Zip(params (string Name, byte[] Content)[] entries)
     {

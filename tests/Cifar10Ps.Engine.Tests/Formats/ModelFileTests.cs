@@ -6,6 +6,10 @@ namespace Cifar10Ps.Tests;
 
 public sealed class ModelFileTests : IDisposable
 {
+    /// <summary>A network up to the inputs of its layer 'x'.</summary>
+    private const string LayerX = """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":"""
+        + """{"operation":"Input"}},{"name":"x","inputs":""";
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -61,7 +65,7 @@ public sealed class ModelFileTests : IDisposable
             file.Metadata.Clear();
             file.Metadata["preprocess"] = "input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225], NCHW";
             file.Metadata["bn_eps"] = "0.001";
-            // Some call the classifier so.
+            // Some programs give the classifier this name.
             foreach (string part in new[] { "weight", "bias" })
                 if (file.Tensors.Remove("fc." + part, out var tensor))
                     file.Tensors["linear." + part] = tensor;
@@ -100,7 +104,8 @@ public sealed class ModelFileTests : IDisposable
     {
         Change(RandomModel(), file => file.Tensors.Remove(name));
 
-        Assert.Contains($"'{name}' is missing", AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
+        Assert.Contains($"'{name}' is missing",
+            AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -117,7 +122,8 @@ public sealed class ModelFileTests : IDisposable
     {
         Change(RandomModel(Shortcut.ZeroPad), file => file.Tensors["layer1.3.conv1.weight"] = ([1], [0]));
 
-        Assert.Contains("'layer1.3.conv1.weight'", AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
+        Assert.Contains("'layer1.3.conv1.weight'",
+            AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -169,12 +175,14 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("network", """{"name":"n","description":"","layers":null}""")]
     [InlineData("network", """{"name":"n","description":"","layers":[]}""")]
     [InlineData("network", """{"name":"n","description":"","layers":[null,null]}""")]
-    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["x"],"operation":{"operation":"ReLU"}}]}""")]
-    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["y"],"operation":{"operation":"AveragePool"}}]}""")]
-    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":{"operation":"Shell"}}]}""")]
-    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":{"operation":"Linear","inputs":2147483647,"outputs":2147483647}}]}""")]
-    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":{"operation":"Convolution","inputChannels":3,"outputChannels":65536,"window":{"size":{"height":256,"width":256},"stride":{"height":0,"width":1},"padding":{"top":0,"left":0,"bottom":0,"right":0}}}}]}""")]
-    [InlineData("network", """{"name":"n","description":"","layers":[{"name":"input","inputs":[],"operation":{"operation":"Input"}},{"name":"x","inputs":["input"],"operation":null}]}""")]
+    [InlineData("network", LayerX + """["x"],"operation":{"operation":"ReLU"}}]}""")]
+    [InlineData("network", LayerX + """["y"],"operation":{"operation":"AveragePool"}}]}""")]
+    [InlineData("network", LayerX + """["input"],"operation":{"operation":"Shell"}}]}""")]
+    [InlineData("network", LayerX + """["input"],"operation":{"operation":"Linear","inputs":2147483647,"outputs":2147483647}}]}""")]
+    [InlineData("network", LayerX + """["input"],"operation":{"operation":"Convolution","inputChannels":3,"outputChannels":65536"""
+        + ""","window":{"size":{"height":256,"width":256},"stride":{"height":0,"width":1}"""
+        + ""","padding":{"top":0,"left":0,"bottom":0,"right":0}}}}]}""")]
+    [InlineData("network", LayerX + """["input"],"operation":null}]}""")]
     [InlineData("classes", "null")]
     [InlineData("classes", "{}")]
     [InlineData("classes", """["a","b"]""")]
@@ -193,7 +201,7 @@ public sealed class ModelFileTests : IDisposable
     {
         Change(RandomModel(), file =>
         {
-            // A file of version 0.1 or 0.2 has options in its place.
+            // A file of version 0.1 or 0.2 has the network's options instead.
             if (key == "architecture")
                 file.Metadata.Remove(ModelFile.NetworkKey);
             file.Metadata[key] = value;

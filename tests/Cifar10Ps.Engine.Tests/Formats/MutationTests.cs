@@ -13,34 +13,43 @@ using static Cifar10Ps.Tests.Pickles;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Whatever bytes a file has: each reader reads it or refuses it in its own words, soon, in little memory, and writes nothing.</summary>
+/// <summary>
+/// Whatever bytes a file contains, each reader either reads it or refuses it with its own message: quickly, in little memory, and
+/// without writing anything.
+/// </summary>
 public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
 {
     private const long MemoryLimit = 256_000_000;
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(1);
 
-    /// <summary>The readers. One of another format has its line here.</summary>
+    /// <summary>The readers, with a line for each format.</summary>
     private static readonly Dictionary<string, Func<Reader>> Readers = new()
     {
         ["safetensors"] = () => new(3_000, LoadModel, [TestSupport.Unsealed(SmallSafetensors())]),
         ["safetensors, a model"] = () => new(300, LoadModel, [TestSupport.Unsealed(Exported(ModelFormat.Safetensors))]),
         ["checkpoint"] = () => new(200, path => Checkpoint.Load(path), [TestSupport.Unsealed(Snapshot(asCheckpoint: true))]),
-        ["PyTorch archive"] = () => new(3_000, LoadModel, [SmallArchive(CompressionLevel.NoCompression), SmallArchive(CompressionLevel.Optimal)]),
-        // The checksums of an archive keep damage away from the pickle in it.
+        ["PyTorch archive"] = () =>
+            new(3_000, LoadModel, [SmallArchive(CompressionLevel.NoCompression), SmallArchive(CompressionLevel.Optimal)]),
+        // The checksums of an archive keep damage from reaching the pickle in it.
         ["PyTorch pickle"] = () => new(3_500, LoadModel, [SmallPickle], pickle => Archive(pickle, SmallStorages)),
         ["PyTorch pickle with all instructions"] = () => new(3_500, LoadModel, [AllInstructions], pickle => Archive(pickle, SmallStorages)),
-        ["PyTorch checkpoint"] = () => new(1_000, LoadModel, [Of(new Dictionary<object, object?> { ["epoch"] = 3, ["net"] = StateDict("module."), ["args"] = Opaque })], pickle => Archive(pickle, [("0", StateDictValues)])),
-        ["PyTorch legacy"] = () => new(3_500, LoadModel, [Legacy(SmallPickle, [("0", 6, Singles(1, 2, 3, 4, 5, 6)), ("1", 1, new byte[8])])]),
+        ["PyTorch checkpoint"] = () => new(1_000, LoadModel,
+            [Of(new Dictionary<object, object?> { ["epoch"] = 3, ["net"] = StateDict("module."), ["args"] = Opaque })],
+            pickle => Archive(pickle, [("0", StateDictValues)])),
+        ["PyTorch legacy"] = () =>
+            new(3_500, LoadModel, [Legacy(SmallPickle, [("0", 6, Singles(1, 2, 3, 4, 5, 6)), ("1", 1, new byte[8])])]),
         ["PyTorch, a model"] = () => new(300, LoadModel, [Exported(ModelFormat.PyTorch)]),
         ["npy"] = () => new(4_000, ReadNpy, [SmallNpy("<f4", [2, 3], 24), SmallNpy("<i8", [], 8), SmallNpy("<U2", [], 8)]),
-        ["npz"] = () => new(3_000, path => Declared(() => Npz.Parse(File.ReadAllBytes(path))), [SmallNpz(CompressionLevel.NoCompression), SmallNpz(CompressionLevel.Optimal)]),
+        ["npz"] = () => new(3_000, path => Declared(() => Npz.Parse(File.ReadAllBytes(path))),
+            [SmallNpz(CompressionLevel.NoCompression), SmallNpz(CompressionLevel.Optimal)]),
         ["Chainer, a model"] = () => new(150, LoadModel, [Exported(ModelFormat.Chainer)]),
         ["Chainer, a snapshot"] = () => new(150, path => Checkpoint.Load(path), [Snapshot(asCheckpoint: false)]),
         ["ONNX"] = () => new(3_000, LoadModel,
             [.. Directory.GetFiles(OnnxGraphs.PyTorchFolder, "*.onnx").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)]),
         ["CIFAR-10 archive"] = () => new(1_500, path => Cifar10Reader.ReadArchive(path), [SmallTar()], Compressed),
-        ["pictures"] = () => new(1_200, path => ImageFile.Read(path, 32, 32), [Picture(SKEncodedImageFormat.Png), Picture(SKEncodedImageFormat.Jpeg), Picture(SKEncodedImageFormat.Webp), Bitmap()]),
+        ["pictures"] = () => new(1_200, path => ImageFile.Read(path, 32, 32),
+            [Picture(SKEncodedImageFormat.Png), Picture(SKEncodedImageFormat.Jpeg), Picture(SKEncodedImageFormat.Webp), Bitmap()]),
     };
 
     private readonly TemporaryFolder _folder = new();
@@ -54,7 +63,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     public void A_file_with_any_damage_is_read_or_refused(string name)
     {
         Reader reader = Readers[name]();
-        // What is compiled first is not the reader's time; and what is damaged was read before.
+        // Just-in-time compilation does not count as the reader's time; and the undamaged files must be readable.
         foreach (byte[] file in reader.Files)
             Record.Exception(() => reader.Read(Write(reader.Wrap(file))));
         int refused = 0;
@@ -63,7 +72,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         foreach ((int i, byte[] mutation) in Mutations(reader).Index())
             refused += Check(reader, mutation, $"{name}, mutation {i}") ? 0 : 1;
 
-        // The damage is neither too little nor too much to find something out.
+        // The damage is neither too slight nor too severe to be informative.
         Assert.InRange(refused, reader.Count / 10, name == "CIFAR-10 archive" ? reader.Count : reader.Count * 99 / 100);
         Assert.Equal(before, Files(Environment.CurrentDirectory));
         Assert.Equal([_folder["file"]], Files(_folder.Path));
@@ -102,7 +111,8 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
                 stream.Position = random.Next(2) == 0 ? FakeCifar10.RecordLength * random.Next(4) : random.Next(start.Length);
                 stream.WriteByte((byte)random.Next(256));
                 if (random.Next(4) == 0)
-                    stream.SetLength(random.Next(2) == 0 ? random.Next(FakeCifar10.FileLength) : FakeCifar10.FileLength + random.Next(1, 10_000));
+                    stream.SetLength(random.Next(2) == 0 ? random.Next(FakeCifar10.FileLength)
+                        : FakeCifar10.FileLength + random.Next(1, 10_000));
             }
 
             refused += Check(() => Cifar10Reader.Read(folder, trainCount: 4, testCount: 4), 0, $"change {i}") ? 0 : 1;
@@ -121,7 +131,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         byte[] archive = File.ReadAllBytes(cifar10.Archive);
         Random random = new(1);
 
-        // Each unpacks to 184 MB, or to where the damage is.
+        // Each unpacks to 184 MB, or as far as the damage.
         for (int i = 0; i < 6; i++)
             Check(new Reader(1, path => Cifar10Reader.Read(path, 1, 1), []), Mutate(archive, random), $"archive, mutation {i}");
     }
@@ -133,8 +143,10 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     [InlineData("anything\\..\\evil")]
     public void An_entry_that_points_outside_its_folder_is_refused(string name)
     {
-        foreach (byte[] content in new[] { Zip((name, [1]), ("anything/data.pkl", SmallPickle)), Zip(("a.npy", SmallNpy("<f4", [1], 4)), (name, [1])) })
-            Assert.Contains("outside", Assert.ThrowsAny<EngineException>(() => LoadModel(Write(content))).Message, StringComparison.Ordinal);
+        foreach (byte[] content in new[] { Zip((name, [1]), ("anything/data.pkl", SmallPickle)),
+            Zip(("a.npy", SmallNpy("<f4", [1], 4)), (name, [1])) })
+            Assert.Contains("outside", Assert.ThrowsAny<EngineException>(() => LoadModel(Write(content))).Message,
+                StringComparison.Ordinal);
         Assert.Equal([_folder["file"]], Directory.EnumerateFileSystemEntries(_folder.Path));
     }
 
@@ -142,7 +154,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     public void A_deflate_bomb_is_refused_before_it_unpacks()
     {
         byte[] zeros = new byte[101_000_000];
-        // The last two: hundreds of entries of little on disk, each within the limit.
+        // The last two: hundreds of entries that are small on disk, each within the limit.
         byte[][] bombs =
         [
             Zip(("anything/data.pkl", SmallPickle), ("anything/data/0", zeros)),
@@ -157,11 +169,12 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
             Assert.False(Check(new Reader(1, LoadModel, []), bomb, "bomb"));
         }
 
-        // As large as is allowed, in the type that grows most.
+        // As large as allowed, in the type that grows most.
         byte[] values = [.. SmallNpy("<f2", [30_000_000], 0), .. new byte[60_000_000]];
         Check(new Reader(1, LoadModel, []), Zip(("fc7/W.npy", SmallNpy("<f4", [10, 64], 2_560)), ("conv1/W.npy", values)), "large array");
         byte[] doubles = Of(new Dictionary<object, object?> { ["t"] = Cut("Double", "0", 0, [7_500_000], [1]) });
-        Check(new Reader(1, LoadModel, []), Zip(("anything/data.pkl", doubles), ("anything/data/0", values[^60_000_000..])), "large tensor");
+        Check(new Reader(1, LoadModel, []),
+            Zip(("anything/data.pkl", doubles), ("anything/data/0", values[^60_000_000..])), "large tensor");
     }
 
     [Fact]
@@ -191,7 +204,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(jpeg.AsSpan(frame + 5), 7_700 << 16 | 7_700);
 
         foreach (byte[] picture in new[] { png, jpeg })
-            // As many pixels as are allowed are decoded, which is work of a second or so.
+            // As many pixels as allowed are decoded, which takes a second or so.
             Check(new Reader(1, path => ImageFile.Read(path, 32, 32), []), picture, "large picture", TimeSpan.FromSeconds(5));
     }
 
@@ -211,12 +224,13 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
 
     private static void LoadModel(string path) => ModelFile.Load(path);
 
-    /// <summary>Reads an array in all ways; what its reader declares becomes what its callers declare.</summary>
+    /// <summary>Reads an array in all ways; errors that its reader declares become those that its callers declare.</summary>
     private static void ReadNpy(string path)
     {
         if (Declared(() => Npy.Parse(File.ReadAllBytes(path))) is not { } array)
             return;
-        Exception?[] errors = [.. ((Action[])[() => array.ToSingles(), () => array.ToInteger(), () => array.ToText()]).Select(Record.Exception)];
+        Exception?[] errors =
+            [.. ((Action[])[() => array.ToSingles(), () => array.ToInteger(), () => array.ToText()]).Select(Record.Exception)];
         if (errors.FirstOrDefault(error => error is not (null or InvalidDataException)) is { } undeclared)
             throw undeclared;
     }
@@ -234,7 +248,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     }
 
     /// <summary>Reads a file within the limits.</summary>
-    /// <returns>Whether it was read, not refused.</returns>
+    /// <returns>Whether it was read rather than refused.</returns>
     private bool Check(Reader reader, byte[] content, string what, TimeSpan? timeLimit = null)
     {
         byte[] whole = reader.Wrap(content);
@@ -251,13 +265,13 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.True(error is null or EngineException, $"{what}: {error}");
         Assert.True(elapsed < (timeLimit ?? TimeLimit), $"{what}: took {elapsed}");
-        // All that was taken, also what was given back: a bound of what was held at a time.
+        // All memory ever allocated, freed or not: an upper bound on what was in use at any time.
         Assert.True(allocated < MemoryLimit + length, $"{what}: took {allocated:N0} bytes");
-        // Understood, but no network.
+        // Understood, but not a network.
         return error is null or EngineException { ErrorId: "InvalidModel" or "PreprocessingUnknown" };
     }
 
-    /// <summary>The time that this thread has spent on a processor: other work on the machine does not count. Zero where that cannot be told.</summary>
+    /// <summary>The processor time of this thread, not affected by other work on the machine; zero where it is not known.</summary>
     private static TimeSpan ProcessorTime() =>
         OperatingSystem.IsLinux() && GetTime(clock: 3, out TimeValue time) == 0
             ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromTicks(time.Nanoseconds / 100)
@@ -268,7 +282,7 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
 
     private readonly record struct TimeValue(long Seconds, long Nanoseconds);
 
-    /// <summary>The damaged contents that a reader gets, the same ones each time.</summary>
+    /// <summary>The damaged contents for a reader, the same in every run.</summary>
     private static IEnumerable<byte[]> Mutations(Reader reader)
     {
         Random random = new(1);
@@ -277,7 +291,8 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
 
     /// <summary>
     /// One to three changes: flipped bits, other bytes, missing pieces and ends, doubled pieces, huge lengths in both byte orders,
-    /// other digits, hostile pickles, names that lead out of a folder. At the ends, where formats keep their headers, as often as between.
+    /// other digits, hostile pickles, names that lead out of a folder. A third of them fall near the start and a third near the end,
+    /// where formats have their headers; the others fall anywhere.
     /// </summary>
     private static byte[] Mutate(byte[] file, Random random)
     {
@@ -291,14 +306,16 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
                 1 => random.Next(Math.Min(1_000, last)),
                 _ => last - random.Next(1, Math.Min(1_000, last) + 1),
             };
-            byte[] length = BitConverter.GetBytes(random.Next(2) == 0 ? Lengths[random.Next(Lengths.Length)] : (long)(ulong.MaxValue >> random.Next(64)));
+            byte[] length = BitConverter.GetBytes(random.Next(2) == 0
+                ? Lengths[random.Next(Lengths.Length)] : (long)(ulong.MaxValue >> random.Next(64)));
             switch (random.Next(10))
             {
                 case 0: bytes[at] ^= (byte)(1 << random.Next(8)); break;
                 case 1: bytes[at] = (byte)random.Next(256); break;
                 case 2: bytes.RemoveRange(at, random.Next(4) == 0 ? bytes.Count - at : random.Next(1, 9)); break;
                 case 3: bytes.RemoveRange(last, 8); break;
-                case 4: bytes.InsertRange(at, bytes.GetRange(at, Math.Min(random.Next(1, random.Next(2) == 0 ? 9 : 300), bytes.Count - at))); break;
+                case 4: bytes.InsertRange(at,
+                    bytes.GetRange(at, Math.Min(random.Next(1, random.Next(2) == 0 ? 9 : 300), bytes.Count - at))); break;
                 case 5: Overwrite(length.AsSpan(0, 2 << random.Next(3))); break;
                 case 6:
                     length.AsSpan().Reverse();
@@ -323,7 +340,8 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     }
 
     private static readonly long[] Lengths =
-        [0, -1, 1, int.MaxValue, uint.MaxValue, long.MaxValue, long.MinValue, 0x7fff_ffff_7fff_ffff, 1 << 24, 59_000_000, 1_000_000_000_000];
+        [0, -1, 1, int.MaxValue, uint.MaxValue, long.MaxValue, long.MinValue,
+            0x7fff_ffff_7fff_ffff, 1 << 24, 59_000_000, 1_000_000_000_000];
 
     private static byte[] SmallPickle => Of(new Dictionary<object, object?>
     {
@@ -337,7 +355,8 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     private static byte[] SmallArchive(CompressionLevel level) => Archive(SmallPickle, SmallStorages, "little", level);
 
     private static byte[] SmallSafetensors() =>
-        Written(path => Safetensors.Write(new TensorFile { Metadata = { ["key"] = "value" }, Tensors = { ["a"] = ([2, 3], new float[6]), ["b"] = ([], [1]) } }, path));
+        Written(path => Safetensors.Write(
+            new TensorFile { Metadata = { ["key"] = "value" }, Tensors = { ["a"] = ([2, 3], new float[6]), ["b"] = ([], [1]) } }, path));
 
     /// <summary>An array with a header as NumPy writes it.</summary>
     private static byte[] SmallNpy(string type, int[] shape, int length)
@@ -347,9 +366,10 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
     }
 
     private static byte[] SmallNpz(CompressionLevel level) => Zip(level,
-        ("fc7/W.npy", [.. SmallNpy("<f4", [2, 3], 0), .. Singles(1, 2, 3, 4, 5, 6)]), ("bn2/N.npy", SmallNpy("<i8", [], 8)), ("zeros.npy", SmallNpy("<f4", [2_500], 10_000)), ("object.npy", SmallNpy("|O", [], 4)));
+        ("fc7/W.npy", [.. SmallNpy("<f4", [2, 3], 0), .. Singles(1, 2, 3, 4, 5, 6)]), ("bn2/N.npy", SmallNpy("<i8", [], 8)),
+        ("zeros.npy", SmallNpy("<f4", [2_500], 10_000)), ("object.npy", SmallNpy("|O", [], 4)));
 
-    /// <summary>A small network, or for Chainer the one that it has. Most weights are zeros, which are packed and unpacked soon.</summary>
+    /// <summary>A small network; for Chainer, its only one. Most weights are zeros, which are quick to pack and unpack.</summary>
     private static byte[] Exported(ModelFormat format)
     {
         ImageClassifier model = format == ModelFormat.Chainer ? PlainModel() : TestSupport.NewResNet(8, ["a", "b"], Shortcut.Projection, 1);
@@ -371,13 +391,14 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         return model;
     }
 
-    /// <summary>The six files of CIFAR-10, each far too short: what is wrong in their order is found before.</summary>
+    /// <summary>The six files of CIFAR-10, each far too short: faults in their order are found first.</summary>
     private static byte[] SmallTar()
     {
         using MemoryStream content = new();
         using (TarWriter tar = new(content, leaveOpen: true))
             foreach (string name in FakeCifar10.FileNames)
-                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "cifar-10-batches-bin/" + name) { DataStream = new MemoryStream(new byte[100]) });
+                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile,
+                    "cifar-10-batches-bin/" + name) { DataStream = new MemoryStream(new byte[100]) });
         return content.ToArray();
     }
 
@@ -431,11 +452,11 @@ public sealed class MutationTests(FakeCifar10 cifar10) : IDisposable
         return content.ToArray();
     }
 
-    /// <summary>A reader, as it is used.</summary>
+    /// <summary>A reader and its files.</summary>
     /// <param name="Count">How many mutations it reads.</param>
     /// <param name="Read">Reads a file.</param>
     /// <param name="Files">What is damaged.</param>
-    /// <param name="Container">What a damaged content is put into; null: it is the file.</param>
+    /// <param name="Container">What the damaged content is put into; null if it is the file itself.</param>
     private sealed record Reader(int Count, Action<string> Read, byte[][] Files, Func<byte[], byte[]>? Container = null)
     {
         public byte[] Wrap(byte[] content) => Container?.Invoke(content) ?? content;

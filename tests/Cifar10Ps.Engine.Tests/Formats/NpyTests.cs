@@ -6,7 +6,8 @@ namespace Cifar10Ps.Tests;
 
 public class NpyTests
 {
-    private static readonly float[] Numbers = [-0f, float.Epsilon, float.NegativeInfinity, float.MaxValue, 0.1f, BitConverter.UInt32BitsToSingle(0x7fc01234)];
+    private static readonly float[] Numbers =
+        [-0f, float.Epsilon, float.NegativeInfinity, float.MaxValue, 0.1f, BitConverter.UInt32BitsToSingle(0x7fc01234)];
 
     public static TheoryData<int[]> Shapes => new((int[])[], [1], [10], [2, 3], [16, 3, 3, 3], [100, 0], [.. Enumerable.Repeat(1, 32)]);
 
@@ -25,7 +26,8 @@ public class NpyTests
         string tuple = shape.Length == 1 ? $"({shape[0]},)" : $"({string.Join(", ", shape)})";
         Assert.Equal($"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple}, }}".PadRight(length - 1) + "\n", header);
         Assert.InRange(header.Length - header.TrimEnd().Length, 1, 64);
-        Assert.Equal(values, Enumerable.Range(0, values.Length).Select(i => BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(10 + length + 4 * i))));
+        Assert.Equal(values,
+            Enumerable.Range(0, values.Length).Select(i => BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(10 + length + 4 * i))));
         Assert.Equal(10 + length + 4 * values.Length, bytes.Length);
         Assert.Equal(shape, Npy.Parse(bytes)!.Shape);
         Assert.Equal(values, Npy.Parse(bytes)!.ToSingles());
@@ -37,20 +39,23 @@ public class NpyTests
         byte[] bytes = Bytes(Npy.Of(66));
 
         Assert.Equal(
-            [0x93, .. "NUMPY\u0001\0v\0"u8, .. Encoding.ASCII.GetBytes("{'descr': '<i8', 'fortran_order': False, 'shape': (), }".PadRight(117)), (byte)'\n', 66, 0, 0, 0, 0, 0, 0, 0],
+            [0x93, .. "NUMPY\u0001\0v\0"u8, .. Encoding.ASCII.GetBytes(
+                "{'descr': '<i8', 'fortran_order': False, 'shape': (), }".PadRight(117)), (byte)'\n', 66, 0, 0, 0, 0, 0, 0, 0],
             bytes);
     }
 
     [Fact]
     public void Values_keep_every_bit() =>
-        Assert.Equal(Numbers.Select(BitConverter.SingleToUInt32Bits), Npy.Parse(Bytes(Npy.Of([2, 3], Numbers)))!.ToSingles().Select(BitConverter.SingleToUInt32Bits));
+        Assert.Equal(Numbers.Select(BitConverter.SingleToUInt32Bits),
+            Npy.Parse(Bytes(Npy.Of([2, 3], Numbers)))!.ToSingles().Select(BitConverter.SingleToUInt32Bits));
 
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
     public void All_versions_are_read(byte version) =>
-        Assert.Equal([1, -2], Npy.Parse(Content("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n", [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], version))!.ToSingles());
+        Assert.Equal([1, -2], Npy.Parse(Content("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n",
+            [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], version))!.ToSingles());
 
     [Theory]
     [InlineData("<f2", new byte[] { 0, 0x3c, 0xff, 0x7b, 1, 0 }, new[] { 1f, 65_504, 5.9604645e-8f })]
@@ -92,16 +97,19 @@ public class NpyTests
 
         float[] values = Npy.Parse(Content("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3, 4), }\n", bytes))!.ToSingles();
 
-        Assert.Equal([.. from a in Enumerable.Range(0, 2) from b in Enumerable.Range(0, 3) from c in Enumerable.Range(0, 4) select (float)(a + 2 * b + 6 * c)], values);
+        Assert.Equal([.. from a in Enumerable.Range(0, 2) from b in Enumerable.Range(0, 3)
+            from c in Enumerable.Range(0, 4) select (float)(a + 2 * b + 6 * c)], values);
     }
 
     [Theory]
     [InlineData("{'shape':(1,),'descr':'<f4','fortran_order':False}\n")]
     [InlineData("  { \"shape\" : ( 1 , ) , \"fortran_order\" : False , \"descr\" : \"<f4\" , }  \n")]
-    public void The_parts_of_a_header_may_come_in_any_order_and_with_any_blanks(string header) => Assert.Equal([1], Npy.Parse(Content(header, [0, 0, 0x80, 0x3f]))!.ToSingles());
+    public void The_parts_of_a_header_may_come_in_any_order_and_with_any_blanks(string header) =>
+        Assert.Equal([1], Npy.Parse(Content(header, [0, 0, 0x80, 0x3f]))!.ToSingles());
 
     [Fact]
-    public void Python_objects_are_left_alone() => Assert.Null(Npy.Parse(Content("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }\n", "cos\nsystem\n(S'true'\ntR."u8.ToArray())));
+    public void Python_objects_are_left_alone() => Assert.Null(
+        Npy.Parse(Content("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }\n", "cos\nsystem\n(S'true'\ntR."u8.ToArray())));
 
     [Theory]
     [InlineData("", "")]
@@ -131,13 +139,15 @@ public class NpyTests
     [InlineData("{'descr': '<U', 'fortran_order': False, 'shape': (1,), }\n", "unknown")]
     [InlineData("{'descr': '<U-1', 'fortran_order': False, 'shape': (1,), }\n", "unknown")]
     public void A_header_that_lies_is_refused(string header, string because) =>
-        Assert.Contains(because, Assert.Throws<InvalidDataException>(() => Npy.Parse(Content(header, new byte[4]))).Message, StringComparison.Ordinal);
+        Assert.Contains(because, Assert.Throws<InvalidDataException>(() => Npy.Parse(Content(header, new byte[4]))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_header_of_a_hundred_thousand_brackets_or_dimensions_is_refused()
     {
         Assert.Throws<InvalidDataException>(() => Npy.Parse(Content(new string('{', 100_000) + "\n", [], version: 2)));
-        Assert.Throws<InvalidDataException>(() => Npy.Parse(Content($"{{'shape': ({string.Join(",", Enumerable.Repeat(1, 100_000))}), }}\n", [], version: 2)));
+        Assert.Throws<InvalidDataException>(() =>
+            Npy.Parse(Content($"{{'shape': ({string.Join(",", Enumerable.Repeat(1, 100_000))}), }}\n", [], version: 2)));
     }
 
     [Theory]
@@ -165,7 +175,8 @@ public class NpyTests
         byte[] content = Bytes(Npy.Of(1));
         (content[6], content[7]) = (major, minor);
 
-        Assert.Contains($"{major}.{minor}", Assert.Throws<InvalidDataException>(() => Npy.Parse(content)).Message, StringComparison.Ordinal);
+        Assert.Contains($"{major}.{minor}",
+            Assert.Throws<InvalidDataException>(() => Npy.Parse(content)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

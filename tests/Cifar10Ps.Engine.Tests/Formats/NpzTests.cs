@@ -12,7 +12,8 @@ public sealed class NpzTests : IDisposable
     [Fact]
     public void What_is_written_is_read()
     {
-        Npz.Write(new Dictionary<string, Npy> { ["res3/0/conv1/W"] = Npy.Of([2, 1], [1, 2]), ["updater/iterator:main/epoch"] = Npy.Of(7) }, _folder["file"]);
+        Npz.Write(new Dictionary<string, Npy> { ["res3/0/conv1/W"] = Npy.Of([2, 1], [1, 2]), ["updater/iterator:main/epoch"] = Npy.Of(7) },
+            _folder["file"]);
 
         Dictionary<string, Npy> read = Npz.Parse(File.ReadAllBytes(_folder["file"]));
 
@@ -58,7 +59,8 @@ public sealed class NpzTests : IDisposable
     {
         byte[] header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n"u8.ToArray();
 
-        Dictionary<string, Npy> read = Npz.Parse(Zip(level, ("objects.npy", [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, 1, 2, 3]), ("one.npy", One)));
+        Dictionary<string, Npy> read = Npz.Parse(
+            Zip(level, ("objects.npy", [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, 1, 2, 3]), ("one.npy", One)));
 
         Assert.Equal(["one"], read.Keys);
     }
@@ -66,10 +68,14 @@ public sealed class NpzTests : IDisposable
     [Fact]
     public void What_is_wrong_is_named()
     {
-        Assert.Contains("'notes.txt'", Assert.Throws<InvalidDataException>(() => Npz.Parse(Zip(("one.npy", One), ("notes.txt", [])))).Message, StringComparison.Ordinal);
-        Assert.Contains("'fc7/W'", Assert.Throws<InvalidDataException>(() => Npz.Parse(Zip(("fc7/W.npy", One[..^1])))).Message, StringComparison.Ordinal);
-        Assert.Contains("outside", Assert.Throws<InvalidDataException>(() => Npz.Parse(Zip(("../one.npy", One)))).Message, StringComparison.Ordinal);
-        Assert.Contains("two entries", Assert.Throws<InvalidDataException>(() => Npz.Parse(Zip(("one.npy", One), ("one.npy", One)))).Message, StringComparison.Ordinal);
+        Assert.Contains("'notes.txt'", Assert.Throws<InvalidDataException>(() =>
+            Npz.Parse(Zip(("one.npy", One), ("notes.txt", [])))).Message, StringComparison.Ordinal);
+        Assert.Contains("'fc7/W'", Assert.Throws<InvalidDataException>(() => Npz.Parse(Zip(("fc7/W.npy", One[..^1])))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("outside", Assert.Throws<InvalidDataException>(() => Npz.Parse(Zip(("../one.npy", One)))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("two entries", Assert.Throws<InvalidDataException>(() =>
+            Npz.Parse(Zip(("one.npy", One), ("one.npy", One)))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>ONNX graphs, as ONNX Runtime opens and runs them.</summary>
+/// <summary>Exported ONNX graphs, opened and run by ONNX Runtime.</summary>
 public sealed class OnnxFileTests : IDisposable
 {
     private const int ImageCount = 256;
@@ -32,7 +32,8 @@ public sealed class OnnxFileTests : IDisposable
     [InlineData("resnet20-zeropad.th", true)]
     public void The_runtime_gives_this_modules_logits_for_published_weights_and_real_images(string name, bool includePreprocessing)
     {
-        ImageClassifier model = ModelFile.Load(RealData.Weights(name), new() { Mean = [0.485, 0.456, 0.406], StandardDeviation = [0.229, 0.224, 0.225] });
+        ImageClassifier model =
+            ModelFile.Load(RealData.Weights(name), new() { Mean = [0.485, 0.456, 0.406], StandardDeviation = [0.229, 0.224, 0.225] });
 
         AssertSameLogits(model, Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: ImageCount).Test, includePreprocessing);
     }
@@ -41,7 +42,8 @@ public sealed class OnnxFileTests : IDisposable
     [InlineData(false)]
     [InlineData(true)]
     public void The_runtime_gives_this_modules_logits_for_the_original_programs_model(bool includePreprocessing) =>
-        AssertSameLogits(ModelFile.Load(RealData.Chainer("resnet20.model")), Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: ImageCount).Test, includePreprocessing);
+        AssertSameLogits(ModelFile.Load(RealData.Chainer("resnet20.model")),
+            Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: ImageCount).Test, includePreprocessing);
 
     [Theory]
     [InlineData(14, Shortcut.ProjectionOnly)]
@@ -56,10 +58,11 @@ public sealed class OnnxFileTests : IDisposable
         {
             Preprocessing = new Preprocessing([0.4, 0.5, 0.6], [0.2, 0.25, 0.3], width: 20, height: 13),
         };
-        // As in a trained network no sum doubles the activations: of depth 110 those of a new one grow beyond measure.
+        // As in a trained network, no addition doubles the activations: in a new network of depth 110 they grow beyond measure.
         foreach (Layer norm in model.Network.Layers.Where(layer => layer.Name.EndsWith(".bn2", StringComparison.Ordinal)))
             model.Weights[norm.Name + ".weight"].AsSpan().Fill(shortcut == Shortcut.ProjectionOnly ? 1 : 0.1f);
-        ImageSplit images = new("some", model.Classes, [.. Enumerable.Range(0, 4).Select(i => new LabeledImage(i, 0, "a", 20, 13, FakeCifar10.Pixels(1, i).AsMemory(0, 3 * 20 * 13)))]);
+        ImageSplit images = new("some", model.Classes, [.. Enumerable.Range(0, 4).Select(i =>
+            new LabeledImage(i, 0, "a", 20, 13, FakeCifar10.Pixels(1, i).AsMemory(0, 3 * 20 * 13)))]);
 
         AssertSameLogits(model, images, includePreprocessing: true);
     }
@@ -85,7 +88,8 @@ public sealed class OnnxFileTests : IDisposable
         {
             Dictionary<string, string> metadata = session.ModelMetadata.CustomMetadataMap;
             Assert.Equal(model.Classes, JsonSerializer.Deserialize<string[]>(metadata["classes"]));
-            Assert.Equal(model.Preprocessing.Mean, JsonSerializer.Deserialize<Preprocessing>(metadata["preprocessing"], Json.Options)!.Mean);
+            Assert.Equal(model.Preprocessing.Mean,
+                JsonSerializer.Deserialize<Preprocessing>(metadata["preprocessing"], Json.Options)!.Mean);
             AssertSame(model.Network, NetworkJson.Parse(metadata["network"]));
             Assert.Contains(Assert.Single(session.InputMetadata).Key, metadata["input"], StringComparison.Ordinal);
             Assert.Equal("Cifar10Ps", session.ModelMetadata.ProducerName);
@@ -124,11 +128,12 @@ public sealed class OnnxFileTests : IDisposable
     private InferenceSession Open(ImageClassifier model, bool includePreprocessing)
     {
         ModelFile.Export(model, _folder["model.onnx"], ModelFormat.Onnx, includePreprocessing);
-        using SessionOptions options = new() { IntraOpNumThreads = 1, InterOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+        using SessionOptions options =
+            new() { IntraOpNumThreads = 1, InterOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
         return new InferenceSession(_folder["model.onnx"], options);
     }
 
-    /// <summary>Asserts that the runtime gives the logits of this module's fp32, with batches of one and of 128.</summary>
+    /// <summary>Asserts that the runtime gives the same logits as this module in fp32, with batches of one and of 128.</summary>
     private void AssertSameLogits(ImageClassifier model, ImageSplit images, bool includePreprocessing)
     {
         using Predictor predictor = new(model, threads: 1, Precision.Float32);
@@ -142,7 +147,8 @@ public sealed class OnnxFileTests : IDisposable
 
             Assert.Equal(expected.Length, actual.Length);
             Assert.All(actual, image => Assert.All(image, logit => Assert.True(float.IsFinite(logit))));
-            float largest = expected.Zip(actual).Max(image => image.First.Zip(image.Second).Max(logit => Math.Abs(logit.First - logit.Second)));
+            float largest = expected.Zip(actual)
+                .Max(image => image.First.Zip(image.Second).Max(logit => Math.Abs(logit.First - logit.Second)));
             Assert.True(largest < 1e-4f, $"batch {batch}: the logits differ by up to {largest}");
         }
     }
@@ -152,9 +158,11 @@ public sealed class OnnxFileTests : IDisposable
         (int height, int width, int classes) = (model.Preprocessing.Height, model.Preprocessing.Width, model.Classes.Length);
         int plane = height * width;
         using OrtValue input = includePreprocessing
-            // Rows of red, green, blue, as other programs have pictures.
-            ? OrtValue.CreateTensorValueFromMemory(images.SelectMany(image => Enumerable.Range(0, 3 * plane).Select(i => image.Pixels.Span[i % 3 * plane + i / 3])).ToArray(), [images.Length, height, width, 3])
-            : OrtValue.CreateTensorValueFromMemory(images.SelectMany(image => Enumerable.Range(0, 3 * plane).Select(i => Normalise(model.Preprocessing, i / plane, image.Pixels.Span[i]))).ToArray(), [images.Length, 3, height, width]);
+            // Rows of red, green, blue, as other programs hold pictures.
+            ? OrtValue.CreateTensorValueFromMemory(images.SelectMany(image => Enumerable.Range(0, 3 * plane)
+                .Select(i => image.Pixels.Span[i % 3 * plane + i / 3])).ToArray(), [images.Length, height, width, 3])
+            : OrtValue.CreateTensorValueFromMemory(images.SelectMany(image => Enumerable.Range(0, 3 * plane).Select(i =>
+                Normalise(model.Preprocessing, i / plane, image.Pixels.Span[i]))).ToArray(), [images.Length, 3, height, width]);
         using RunOptions options = new();
         string[] names = includePreprocessing ? ["logits", "probabilities"] : ["logits"];
         using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(options, session.InputNames, [input], names);

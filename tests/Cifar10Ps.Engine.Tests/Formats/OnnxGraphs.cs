@@ -9,27 +9,27 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Networks that ONNX graphs are made of, graphs by hand, and their outputs by ONNX Runtime and by the engine.</summary>
+/// <summary>Networks to export as ONNX graphs, handmade graphs, and their outputs from ONNX Runtime and from the engine.</summary>
 internal static class OnnxGraphs
 {
-    /// <summary>The graphs that PyTorch's exporter made.</summary>
+    /// <summary>The graphs made by PyTorch's exporter.</summary>
     public static string PyTorchFolder => Path.Combine(AppContext.BaseDirectory, "onnx");
 
-    /// <summary>A file that CNTK made: that of the package Microsoft.ML.DnnImageFeaturizer.ResNet18, where it has been restored.</summary>
+    /// <summary>A file made by CNTK, from the package Microsoft.ML.DnnImageFeaturizer.ResNet18, where it has been restored.</summary>
     public static string CntkFile => Environment.GetEnvironmentVariable("CIFAR10PS_CNTK") ?? Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages",
         "microsoft.ml.dnnimagefeaturizer.resnet18", "0.23.1", "tools", "DnnImageModels", "ResNet18Onnx", "ResNet18.onnx");
 
-    // Of images of 24 x 20 pixels.
+    // For images of 24 x 20 pixels.
     private const int MixedLength = 16 * 4 * 4;
 
-    /// <summary>A network of every kind of layer for images of 24 x 20 pixels, with borders that are not the same on all sides.</summary>
+    /// <summary>A network with every kind of layer for images of 24 x 20 pixels, with borders that differ from side to side.</summary>
     public static Network Mixed()
     {
         NetworkBuilder network = new();
         Window window = new(new(3, 5), new(2, 1), new(1, 0, 2, 3));
         int x = network.Add("stem", new Convolution(3, 8, window, HasBias: true), NetworkBuilder.InputLayer);
-        // Names that the writer of graphs needs for itself.
+        // Names that the graph writer uses itself.
         x = network.Add("logits", new Gelu(), network.Norm("mean", x, 1e-3));
         int y = network.Add("grouped", new Convolution(8, 8, Window.Square(3, 1, 1), Groups: 4), x);
         y = network.Add("pixels", new ClippedReLU(0.7), y);
@@ -75,7 +75,7 @@ internal static class OnnxGraphs
         return [.. Enumerable.Range(0, count * 3 * height * width).Select(_ => (float)(4 * random.NextDouble() - 2))];
     }
 
-    /// <summary>What the engine's plain executor gives.</summary>
+    /// <summary>The output of the engine's plain executor.</summary>
     public static float[] ByEngine(ImageClassifier model, float[] images)
     {
         NativeBackend.Load();
@@ -86,7 +86,7 @@ internal static class OnnxGraphs
         return MemoryMarshal.Cast<byte, float>(executor.Forward(x).contiguous().bytes).ToArray();
     }
 
-    /// <summary>What ONNX Runtime gives, an image after the other.</summary>
+    /// <summary>The output of ONNX Runtime, one image at a time.</summary>
     public static float[] ByRuntime(string path, float[] images, int height, int width)
     {
         using SessionOptions settings = new() { IntraOpNumThreads = 1, InterOpNumThreads = 1 };
@@ -104,7 +104,7 @@ internal static class OnnxGraphs
         return [.. all];
     }
 
-    /// <summary>The largest difference, in parts of the largest value.</summary>
+    /// <summary>The largest difference, as a fraction of the largest value.</summary>
     public static double Difference(float[] expected, float[] actual)
     {
         Assert.Equal(expected.Length, actual.Length);

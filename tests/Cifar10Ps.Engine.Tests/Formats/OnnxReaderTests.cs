@@ -7,7 +7,7 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>ONNX graphs as models: our own, PyTorch's and CNTK's, and those that are none.</summary>
+/// <summary>ONNX graphs as models: our own, PyTorch's and CNTK's, and files that are not models.</summary>
 public sealed class OnnxReaderTests : IDisposable
 {
     private const double Tolerance = 1e-4;
@@ -106,7 +106,7 @@ public sealed class OnnxReaderTests : IDisposable
         float[] images = OnnxGraphs.Images(3, height, width), logits = OnnxGraphs.ByEngine(model, images);
 
         float[] expected = OnnxGraphs.ByRuntime(path, images, height, width);
-        // This one ends with softmax, which a classifier leaves to whoever wants probabilities.
+        // This one ends with softmax, which a classifier leaves to the caller who wants probabilities.
         if (name == "bare")
             logits = [.. logits.Chunk(model.Classes.Length).SelectMany(Softmax)];
 
@@ -142,7 +142,7 @@ public sealed class OnnxReaderTests : IDisposable
     [Fact]
     public void A_graph_of_version_0_2_is_read_with_its_folded_norms_and_its_own_classes_and_preprocessing()
     {
-        // As that version wrote it: a convolution with a bias in place of each with a norm, and what the network was in the metadata.
+        // As that version wrote it: each convolution and its norm as one convolution with a bias, and the network in the metadata.
         NetworkBuilder network = new();
         int x = network.Add("relu", new ReLU(), network.Convolution("conv1", NetworkBuilder.InputLayer, 16, 3, hasBias: true));
         network.Add("fc", new Linear(16, 2), network.Add("avgpool", new AveragePool(), x));
@@ -331,7 +331,7 @@ public sealed class OnnxReaderTests : IDisposable
         Write((graph, image) => graph.Operation("GlobalAveragePool", "pool", [image]), 17, "n", 3, 48, 64);
 
         Assert.Equal("PreprocessingUnknown", Assert.Throws<EngineException>(() => ModelFile.Load(File)).ErrorId);
-        // Other programs may mean anything by the keys of this module.
+        // In another program's file, the keys of this module may mean anything.
         byte[] foreign = OnnxGraphs.WithMetadata(System.IO.File.ReadAllBytes(File), ("network", "resnet"), ("classes", "red,green,blue"));
         System.IO.File.WriteAllBytes(File, foreign);
         Preprocessing given = ModelFile.Load(File, Plain).Preprocessing;
@@ -409,7 +409,7 @@ public sealed class OnnxReaderTests : IDisposable
         List<byte> bytes = [.. file];
         for (int change = random.Next(1, 4); change > 0 && bytes.Count > 16; change--)
         {
-            // Names, shapes and settings, wherever the weights are.
+            // Names, shapes and settings, but not weights.
             int at = Place();
             byte[] length = BitConverter.GetBytes((long)(ulong.MaxValue >> random.Next(64)));
             int rest = bytes.Count - at;
@@ -452,7 +452,7 @@ public sealed class OnnxReaderTests : IDisposable
     private void Write(Func<OnnxGraph, string, string> graph, int operatorSet = 17, params object[] axes) =>
         System.IO.File.WriteAllBytes(File, OnnxGraphs.File(graph, operatorSet, axes));
 
-    /// <summary>Asserts that a model gives what ONNX Runtime gives for the file.</summary>
+    /// <summary>Asserts that a model gives the same output as ONNX Runtime for the file.</summary>
     private void AssertLikeRuntime(ImageClassifier model, bool hasSoftmax = false)
     {
         float[] images = OnnxGraphs.Images(2, 32, 32), outputs = OnnxGraphs.ByEngine(model, images);
@@ -476,7 +476,7 @@ public sealed class OnnxReaderTests : IDisposable
         static IEnumerable<string> Names(ImageClassifier model) => model.Network.Tensors.Select(tensor => tensor.Name).Order();
     }
 
-    /// <summary>Trains an imported model for one step and asserts that all of it has moved.</summary>
+    /// <summary>Trains an imported model for one step and asserts that all of its values have changed.</summary>
     private static void AssertTrained(ImageClassifier model)
     {
         (int height, int width) = (model.Preprocessing.Height, model.Preprocessing.Width);

@@ -23,7 +23,8 @@ public class PickleMachineTests
     public void Values_of_all_kinds_are_read()
     {
         object?[] values = Assert.IsType<object?[]>(Read(
-            "\x80\x04\x95\x30\0\0\0\0\0\0\0(N\x88\x89J\xfe\xff\xff\xffK\xffM\xff\xff\x8a\x00\x8a\x02\x00\x80G\x3f\xe0\0\0\0\0\0\0X\x02\0\0\0\xc3\xbc\x8c\x01y\x8d\x01\0\0\0\0\0\0\0z)t."));
+            "\x80\x04\x95\x30\0\0\0\0\0\0\0(N\x88\x89J\xfe\xff\xff\xffK\xffM\xff\xff\x8a\x00\x8a\x02\x00\x80"
+            + "G\x3f\xe0\0\0\0\0\0\0X\x02\0\0\0\xc3\xbc\x8c\x01y\x8d\x01\0\0\0\0\0\0\0z)t."));
 
         Assert.Equal([null, true, false, -2L, 255L, 65_535L, 0L, -32_768L, 0.5, "ü", "y", "z", Array.Empty<object?>()], values);
     }
@@ -31,7 +32,8 @@ public class PickleMachineTests
     [Fact]
     public void Instructions_of_every_protocol_are_read()
     {
-        Dictionary<object, object?> values = new PickleMachine(AllInstructions, new Dictionary<string, object>(), id => "storage").Read() is PickleMap map
+        Dictionary<object, object?> values =
+            new PickleMachine(AllInstructions, new Dictionary<string, object>(), id => "storage").Read() is PickleMap map
             ? map.Items.ToDictionary(item => item.Key!, item => item.Value) : [];
 
         List<object?> text = Assert.IsType<List<object?>>(values["text"]);
@@ -40,10 +42,13 @@ public class PickleMachineTests
         Assert.Equal([-2L, 7L, 65_535L, -32_768L, -32_768L, 0.5, null, true, false], Assert.IsType<object?[]>(values["numbers"]));
         object?[] strings = Assert.IsType<object?[]>(values["strings"]);
         Assert.Equal(["ok", "x", "y", "z"], strings[1..5]);
-        Assert.Equal(["\xff", "b", "c", "d", "e"], new[] { 0, 5, 6, 7, 8 }.Select(i => Encoding.Latin1.GetString(((ReadOnlyMemory<byte>)strings[i]!).Span)));
-        Assert.Equal([new object?[] { 1L, 1L }, new object?[] { 1L, 1L }, new object?[] { 1L, 1L }], Assert.IsType<object?[]>(values["stack"]));
+        Assert.Equal(["\xff", "b", "c", "d", "e"],
+            new[] { 0, 5, 6, 7, 8 }.Select(i => Encoding.Latin1.GetString(((ReadOnlyMemory<byte>)strings[i]!).Span)));
+        Assert.Equal([new object?[] { 1L, 1L }, new object?[] { 1L, 1L }, new object?[] { 1L, 1L }],
+            Assert.IsType<object?[]>(values["stack"]));
         PickleObject[] objects = [.. Assert.IsType<object?[]>(values["objects"]).Cast<PickleObject>()];
-        Assert.Equal(["easydic.EasyDict", "mylib.L", "__main__.Options", "__main__.Foo", "mylib.C", "__main__.Foo"], objects.Select(made => made.Maker.ToString()));
+        Assert.Equal(["easydic.EasyDict", "mylib.L", "__main__.Options", "__main__.Foo", "mylib.C", "__main__.Foo"],
+            objects.Select(made => made.Maker.ToString()));
         Assert.Equal([("k", 1L)], objects[0].Entries!.Items);
         Assert.Equal([1L], objects[1].Elements!);
         Assert.NotNull(objects[5].State);
@@ -102,8 +107,9 @@ public class PickleMachineTests
         [
             $"L{digits}L\n.",
             "\x8b\x80\xf0\xfa\x02" + digits + ".",
-            // A dictionary of a hundred thousand entries, copied as often.
-            "(l" + string.Concat(Enumerable.Repeat("(K\x01K\x02la", 100_000)) + "q\x01" + string.Concat(Enumerable.Repeat("ccollections\nOrderedDict\nh\x01\x85R0", 100_000)) + ".",
+            // A dictionary of a hundred thousand entries, copied as many times.
+            "(l" + string.Concat(Enumerable.Repeat("(K\x01K\x02la", 100_000)) + "q\x01"
+                + string.Concat(Enumerable.Repeat("ccollections\nOrderedDict\nh\x01\x85R0", 100_000)) + ".",
             $"\x8d{(char)64}{(char)66}{(char)15}\0\0\0\0\0{name}q\x01" + string.Concat(Enumerable.Repeat("h\x01h\x01\x930", 300_000)) + ".",
         ];
 
@@ -119,7 +125,8 @@ public class PickleMachineTests
     [Fact]
     public void Containers_are_filled_and_the_memo_gives_the_same_object_again()
     {
-        List<object?> list = Assert.IsType<List<object?>>(Read("\x80\x04]\x94(K\x01K\x02" + "eK\x03" + "a}q\x05(K\x07K\x08uK\x09Nsah\x05" + "ah\x00" + "a."));
+        List<object?> list = Assert.IsType<List<object?>>(
+            Read("\x80\x04]\x94(K\x01K\x02" + "eK\x03" + "a}q\x05(K\x07K\x08uK\x09Nsah\x05" + "ah\x00" + "a."));
 
         Assert.Equal([1L, 2L, 3L], list[..3]);
         PickleMap map = Assert.IsType<PickleMap>(list[3]);
@@ -163,7 +170,8 @@ public class PickleMachineTests
             content[i] = (byte)instructions[i % instructions.Length];
         long before = GC.GetAllocatedBytesForCurrentThread();
 
-        Assert.Contains("instructions", Assert.Throws<InvalidDataException>(() => new PickleMachine(content, new Dictionary<string, object>(), id => id).Read()).Message, StringComparison.Ordinal);
+        Assert.Contains("instructions", Assert.Throws<InvalidDataException>(() =>
+            new PickleMachine(content, new Dictionary<string, object>(), id => id).Read()).Message, StringComparison.Ordinal);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256_000_000);
     }

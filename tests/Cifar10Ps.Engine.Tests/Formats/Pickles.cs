@@ -5,10 +5,10 @@ using Cifar10Ps.Networks.Families;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Makes pickles and PyTorch files for tests, also such as PyTorch would never write.</summary>
+/// <summary>Makes pickles and PyTorch files for tests, including some that PyTorch would never write.</summary>
 internal static class Pickles
 {
-    /// <summary>Hostile pickles: what each wants of Python, or part of how it goes about it, and its bytes.</summary>
+    /// <summary>Hostile pickles: what each asks Python to do, or part of how, and its bytes.</summary>
     public static IReadOnlyList<(string Wants, byte[] Content)> Hostile { get; } =
     [
         ("os.system", Bytes("\x80\x02" + "cos\nsystem\nX\x02\0\0\0id\x85R.")),
@@ -29,36 +29,47 @@ internal static class Pickles
     ];
 
     /// <summary>An object of a user's class with attributes, as an instruction sequence.</summary>
-    public static byte[] Opaque { get; } = Bytes("cargparse\nNamespace\n)\x81}(X\x02\0\0\0lrG?\xb9\x99\x99\x99\x99\x99\x9aX\x01\0\0\0m" + "cmylib.modes\nMode\nK\x01\x85Rub");
+    public static byte[] Opaque { get; } =
+        Bytes("cargparse\nNamespace\n)\x81}(X\x02\0\0\0lrG?\xb9\x99\x99\x99\x99\x99\x9aX\x01\0\0\0m" + "cmylib.modes\nMode\nK\x01\x85Rub");
 
-    /// <summary>A pickle with every instruction that is read, those of text too: a dictionary of tensors and of all else.</summary>
+    /// <summary>A pickle with every instruction that is read, of text too: a dictionary of tensors and everything else.</summary>
     public static byte[] AllInstructions { get; } = Of(new Dictionary<object, object?>
     {
         ["a"] = Cut("Float", "0", 0, [2, 3], [3, 1]),
         ["text"] = Bytes("(lp100\nI1\naI01\naI00\naL12345678901234567890L\naF1.5\naS'it\\'s \\x41'\naVu\\u00e4\na(dp101\nS'k'\ng100\nsa"),
         ["numbers"] = Bytes("(J\xfe\xff\xff\xffK\x07M\xff\xff\x8a\x02\x00\x80\x8b\x02\0\0\0\x00\x80G\x3f\xe0\0\0\0\0\0\0N\x88\x89t"),
-        ["strings"] = Bytes("(T\x01\0\0\0\xffU\x02okX\x01\0\0\0x\x8c\x01y\x8d\x01\0\0\0\0\0\0\0zB\x01\0\0\0bC\x01" + "c\x8e\x01\0\0\0\0\0\0\0d\x96\x01\0\0\0\0\0\0\0et"),
+        ["strings"] = Bytes("(T\x01\0\0\0\xffU\x02okX\x01\0\0\0x\x8c\x01y\x8d\x01\0\0\0\0\0\0\0zB\x01\0\0\0bC\x01"
+            + "c\x8e\x01\0\0\0\0\0\0\0d\x96\x01\0\0\0\0\0\0\0et"),
         ["sets"] = Bytes("\x8f(K\x01K\x02\x90\x94(K\x03\x91K\x04K\x05\x86\x86K\x06K\x07K\x08\x87\x86\x86"),
         ["stack"] = Bytes("K\x01" + "2\x86(K\x01K\x02" + "1K\x09" + "0q\xc8h\xc8r\xc9\0\0\0j\xc9\0\0\0\x87"),
-        ["objects"] = Bytes("(" + "\x8c\x07" + "easydic\x8c\x08" + "EasyDict\x93)\x81X\x01\0\0\0kK\x01s" + "cmylib\nL\n)\x81(K\x01" + "e(i__main__\nOptions\n(c__main__\nFoo\nK\x01o"
+        ["objects"] = Bytes("(" + "\x8c\x07" + "easydic\x8c\x08" + "EasyDict\x93)\x81X\x01\0\0\0kK\x01s"
+            + "cmylib\nL\n)\x81(K\x01" + "e(i__main__\nOptions\n(c__main__\nFoo\nK\x01o"
             + "cmylib\nC\n)}\x92" + "ccopy_reg\n_reconstructor\n(c__main__\nFoo\nc__builtin__\nobject\nNtR}bt"),
         ["args"] = Opaque,
     });
 
-    /// <summary>The tensors of a ResNet-8 for two classes, all cut from the start of the storage 0, which holds <see cref="StateDictValues"/>.</summary>
+    /// <summary>
+    /// The tensors of a ResNet-8 for two classes, all cut from the start of storage 0, which holds <see cref="StateDictValues"/>.
+    /// </summary>
     public static Dictionary<object, object?> StateDict(string prefix = "", Func<string, string>? rename = null) =>
-        CifarResNet.Create(8, Shortcut.Projection, 2).Tensors.ToDictionary(tensor => (object)(prefix + (rename?.Invoke(tensor.Name) ?? tensor.Name)),
+        CifarResNet.Create(8, Shortcut.Projection, 2).Tensors
+            .ToDictionary(tensor => (object)(prefix + (rename?.Invoke(tensor.Name) ?? tensor.Name)),
             tensor => (object?)Cut("Float", "0", 0, [.. tensor.Shape.Select(size => (long)size)], [.. Strides(tensor.Shape)]));
 
-    /// <summary>Small numbers above zero.</summary>
-    public static byte[] StateDictValues { get; } = Singles([.. Enumerable.Range(0, 64 * 64 * 9).Select(i => 0.01f + (i * 37 % 101) / 1000f)]);
+    /// <summary>Small positive numbers.</summary>
+    public static byte[] StateDictValues { get; } =
+        Singles([.. Enumerable.Range(0, 64 * 64 * 9).Select(i => 0.01f + (i * 37 % 101) / 1000f)]);
 
-    private static IEnumerable<long> Strides(int[] shape) => shape.Select((_, d) => shape[(d + 1)..].Aggregate(1L, (product, size) => product * size));
+    private static IEnumerable<long> Strides(int[] shape) =>
+        shape.Select((_, d) => shape[(d + 1)..].Aggregate(1L, (product, size) => product * size));
 
-    /// <summary>A pickle from text, a byte for each character.</summary>
+    /// <summary>A pickle from text, one byte for each character.</summary>
     public static byte[] Bytes(string pickle) => Encoding.Latin1.GetBytes(pickle);
 
-    /// <summary>An object as a pickle: texts, whole numbers, null, lists, tuples (arrays), dictionaries, <see cref="Tensor"/>, <see cref="Instance"/> and raw instructions (bytes).</summary>
+    /// <summary>
+    /// An object as a pickle: strings, integers, null, lists, tuples (arrays), dictionaries, <see cref="Tensor"/>,
+    /// <see cref="Instance"/> and raw instructions (bytes).
+    /// </summary>
     public static byte[] Of(object? value)
     {
         List<byte> pickle = [0x80, 2];
@@ -67,10 +78,12 @@ internal static class Pickles
     }
 
     /// <summary>A tensor cut from a storage.</summary>
-    public static Tensor Cut(string type, string key, long offset, long[] size, long[] stride, object?[]? view = null) => new(type, key, offset, size, stride, view);
+    public static Tensor Cut(string type, string key, long offset, long[] size, long[] stride, object?[]? view = null) =>
+        new(type, key, offset, size, stride, view);
 
     /// <summary>A file of the format since PyTorch 1.6.</summary>
-    public static byte[] Archive(byte[] pickle, IEnumerable<(string Key, byte[] Values)> storages, string? order = null, CompressionLevel level = CompressionLevel.NoCompression)
+    public static byte[] Archive(byte[] pickle, IEnumerable<(string Key, byte[] Values)> storages,
+        string? order = null, CompressionLevel level = CompressionLevel.NoCompression)
     {
         using MemoryStream content = new();
         using (ZipArchive zip = new(content, ZipArchiveMode.Create, leaveOpen: true))
@@ -108,7 +121,7 @@ internal static class Pickles
         return [.. content];
     }
 
-    /// <summary>The bytes of numbers in single precision.</summary>
+    /// <summary>The bytes of single-precision numbers.</summary>
     public static byte[] Singles(params float[] values) => [.. values.SelectMany(BitConverter.GetBytes)];
 
     private static void Put(object? value, List<byte> pickle)

@@ -48,7 +48,7 @@ public sealed class SafetensorsTests : IDisposable
         Assert.Equal(24, place[1] - place[0]);
         Assert.Equal(3.5f, BinaryPrimitives.ReadSingleLittleEndian(values[(place[0] + 4 * 5)..]));
 
-        // The places follow one another without a gap up to the end.
+        // The offsets follow one another without gaps, up to the end.
         int end = 0;
         foreach (JsonProperty tensor in header.RootElement.EnumerateObject().Where(p => p.Name != "__metadata__"))
         {
@@ -70,13 +70,16 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("F16", new byte[] { 0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b, 0x01, 0x00, 0x00, 0x7c }, new[] { 1f, -2, 65_504, 5.9604645e-8f, float.PositiveInfinity })]
-    [InlineData("BF16", new byte[] { 0x80, 0x3f, 0x49, 0xc0, 0x7f, 0x7f, 0x80, 0xff }, new[] { 1f, -3.140625f, 3.3895314e38f, float.NegativeInfinity })]
+    [InlineData("F16", new byte[] { 0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b, 0x01, 0x00, 0x00, 0x7c },
+        new[] { 1f, -2, 65_504, 5.9604645e-8f, float.PositiveInfinity })]
+    [InlineData("BF16", new byte[] { 0x80, 0x3f, 0x49, 0xc0, 0x7f, 0x7f, 0x80, 0xff },
+        new[] { 1f, -3.140625f, 3.3895314e38f, float.NegativeInfinity })]
     [InlineData("F64", new byte[] { 0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xb9, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0x80 }, new[] { 0.1f, -0f })]
     [InlineData("F32", new byte[] { 0, 0, 0x80, 0x3f }, new[] { 1f })]
     public void Other_types_become_single_precision(string type, byte[] values, float[] expected)
     {
-        TensorFile file = Safetensors.Parse(Content($$$"""{"t":{"dtype":"{{{type}}}","shape":[{{{expected.Length}}}],"data_offsets":[0,{{{values.Length}}}]}}""", values));
+        TensorFile file = Safetensors.Parse(
+            Content($$$"""{"t":{"dtype":"{{{type}}}","shape":[{{{expected.Length}}}],"data_offsets":[0,{{{values.Length}}}]}}""", values));
 
         Assert.Equal(Bits(expected), Bits(file.Tensors["t"].Values));
     }
@@ -84,7 +87,8 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Integers_such_as_step_counters_are_left_out() =>
         Assert.Equal(["t"], Safetensors.Parse(Content(
-            """{"steps":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"t":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", new byte[12])).Tensors.Keys);
+            """{"steps":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"t":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""",
+            new byte[12])).Tensors.Keys);
 
     [Theory]
     [InlineData("", "header")]
@@ -112,8 +116,10 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("""{"t":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", "'t'")]
     [InlineData("""{"t":{"dtype":"F32","shape":[2],"data_offsets":[9223372036854775807,-9223372036854775801]}}""", "header")]
     [InlineData("""{"t":{"dtype":"F32","shape":[2],"data_offsets":[0,99999999999999999999]}}""", "header")]
-    [InlineData("""{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "two tensors 't'")]
-    [InlineData("""{"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"u":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "")] // the same bytes twice: a small file could fill the memory
+    [InlineData("""{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+        "two tensors 't'")]
+    [InlineData("""{"t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"u":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""",
+        "")] // the same bytes twice: a small file could fill the memory
     [InlineData("""{"__metadata__":{"key":3}}""", "header")]
     [InlineData("""{"__metadata__":["key"]}""", "header")]
     [InlineData("""{"\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "header")]

@@ -47,7 +47,8 @@ public sealed class TorchFileTests : IDisposable
         byte[] content = File.ReadAllBytes(_folder["file"]);
 
         IReadOnlyList<(string Name, int Start, int Method, byte[] Values)> entries = ZipRules.Check(content);
-        Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"], entries.Select(entry => entry.Name));
+        Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"],
+            entries.Select(entry => entry.Name));
         // Stored, at multiples of 64: PyTorch maps them into memory.
         Assert.All(entries, entry => Assert.Equal((0, 0), (entry.Method, entry.Start % 64)));
         Assert.Equal("little", Encoding.ASCII.GetString(entries[1].Values));
@@ -56,10 +57,12 @@ public sealed class TorchFileTests : IDisposable
         Assert.Equal("3\n", Encoding.ASCII.GetString(entries[4].Values));
 
         // An OrderedDict, then for each tensor its name and _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks).
-        const string Tensor = "ctorch._utils\n_rebuild_tensor_v2\n(", Storage = "(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0", Cpu = "X\x03\0\0\0cpu", Hooks = "\x89" + "ccollections\nOrderedDict\n(tR";
+        const string Tensor = "ctorch._utils\n_rebuild_tensor_v2\n(", Storage = "(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0",
+            Cpu = "X\x03\0\0\0cpu", Hooks = "\x89" + "ccollections\nOrderedDict\n(tR";
         Assert.Equal(Bytes("\x80\x02" + "ccollections\nOrderedDict\n(tR("
             + "X\x06\0\0\0scalar" + Tensor + Storage + "0" + Cpu + "J\x01\0\0\0tQJ\0\0\0\0(t(t" + Hooks + "tR"
-            + "X\x08\0\0\0a.weight" + Tensor + Storage + "1" + Cpu + "J\x06\0\0\0tQJ\0\0\0\0(J\x02\0\0\0J\x03\0\0\0t(J\x03\0\0\0J\x01\0\0\0t" + Hooks + "tR"
+            + "X\x08\0\0\0a.weight" + Tensor + Storage + "1" + Cpu
+            + "J\x06\0\0\0tQJ\0\0\0\0(J\x02\0\0\0J\x03\0\0\0t(J\x03\0\0\0J\x01\0\0\0t" + Hooks + "tR"
             + "u."), entries[0].Values);
     }
 
@@ -73,7 +76,8 @@ public sealed class TorchFileTests : IDisposable
         byte[] pickle = Of(new Dictionary<object, object?> { ["t"] = Cut(type, "7", 0, [2], [1]) });
         byte[] swapped = [.. values.Chunk(values.Length / 2).SelectMany(value => value.Reverse())];
 
-        foreach (byte[] file in new[] { Archive(pickle, [("7", values)]), Archive(pickle, [("7", values)], "little"), Archive(pickle, [("7", swapped)], "big"), Legacy(pickle, [("7", 2, values)]) })
+        foreach (byte[] file in new[] { Archive(pickle, [("7", values)]), Archive(pickle, [("7", values)], "little"),
+            Archive(pickle, [("7", swapped)], "big"), Legacy(pickle, [("7", 2, values)]) })
             Assert.Equal(expected, TorchFile.Parse(file).Tensors["t"].Values);
     }
 
@@ -107,7 +111,8 @@ public sealed class TorchFileTests : IDisposable
     [Fact]
     public void A_view_of_the_old_format_starts_within_its_storage()
     {
-        byte[] pickle = Of(new Dictionary<object, object?> { ["t"] = Cut("Float", "0", 1, [2], [1], view: ["v", 1, 3]), ["u"] = Cut("Float", "1", 0, [1], [1], view: null) });
+        byte[] pickle = Of(new Dictionary<object, object?> { ["t"] = Cut("Float", "0", 1, [2], [1], view: ["v", 1, 3]),
+            ["u"] = Cut("Float", "1", 0, [1], [1], view: null) });
 
         Assert.Equal([3, 4], TorchFile.Parse(Legacy(pickle, [("0", 4, Singles(1, 2, 3, 4)), ("1", 1, Singles(9))])).Tensors["t"].Values);
     }
@@ -143,7 +148,8 @@ public sealed class TorchFileTests : IDisposable
         byte[] pickle = Of(new Dictionary<object, object?>
         {
             ["epoch"] = 12,
-            [wrapper] = new Dictionary<object, object?> { ["t"] = Cut("Float", "0", 0, [1], [1]), ["num_batches_tracked"] = Cut("Long", "1", 0, [], []) },
+            [wrapper] = new Dictionary<object, object?> { ["t"] = Cut("Float", "0", 0, [1], [1]),
+                ["num_batches_tracked"] = Cut("Long", "1", 0, [], []) },
         });
 
         TensorFile file = TorchFile.Parse(Archive(pickle, [("0", Singles(5)), ("1", new byte[8])]));
@@ -155,8 +161,10 @@ public sealed class TorchFileTests : IDisposable
     [Fact]
     public void What_holds_no_state_dict_is_refused()
     {
-        foreach (object? root in new object?[] { null, 5, "text", new List<object?>(), new Dictionary<object, object?>(), new Dictionary<object, object?> { ["model"] = 5 } })
-            Assert.Contains("state dict", Assert.Throws<InvalidDataException>(() => TorchFile.Parse(Archive(Of(root), []))).Message, StringComparison.Ordinal);
+        foreach (object? root in new object?[] { null, 5, "text", new List<object?>(),
+            new Dictionary<object, object?>(), new Dictionary<object, object?> { ["model"] = 5 } })
+            Assert.Contains("state dict",
+                Assert.Throws<InvalidDataException>(() => TorchFile.Parse(Archive(Of(root), []))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -168,12 +176,14 @@ public sealed class TorchFileTests : IDisposable
         using JsonDocument all = JsonDocument.Parse(File.ReadAllText(RealData.Weights("reference-logits.json")));
         float[][] expected = all.RootElement.GetProperty(network).GetProperty("logits").Deserialize<float[][]>()!;
         ImageSplit test = Cifar10Reader.Read(RealData.Folder, trainCount: 1, testCount: 16).Test;
-        ImageClassifier model = ModelFile.Load(RealData.Weights(name), new() { Mean = [0.485, 0.456, 0.406], StandardDeviation = [0.229, 0.224, 0.225] });
+        ImageClassifier model =
+            ModelFile.Load(RealData.Weights(name), new() { Mean = [0.485, 0.456, 0.406], StandardDeviation = [0.229, 0.224, 0.225] });
         using Predictor predictor = new(model, precision: Precision.Float32);
 
         float[][] logits = predictor.Logits(test);
 
-        Assert.All(expected.Zip(logits), image => Assert.All(image.First.Zip(image.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-3f)));
+        Assert.All(expected.Zip(logits), image =>
+            Assert.All(image.First.Zip(image.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-3f)));
     }
 
     [Fact]
@@ -188,8 +198,10 @@ public sealed class TorchFileTests : IDisposable
         Assert.Equal(Fingerprint(model), Fingerprint(ModelFile.Load(_folder["b.pth"])));
         foreach (string text in new[] { "", "PK", "no model at all", "cos\nsystem\n." })
             AssertError("UnknownModelFormat", () => ModelFile.Load(_folder.Write("text", Encoding.ASCII.GetBytes(text))));
-        Assert.Contains("os.system", AssertError("InvalidTorchFile", () => ModelFile.Load(_folder.Write("evil", Hostile[0].Content))).Message, StringComparison.Ordinal);
-        Assert.Contains(_folder["cut"], AssertError("InvalidTorchFile", () => ModelFile.Load(_folder.Write("cut", pth.AsSpan(0, pth.Length / 2)))).Message, StringComparison.Ordinal);
+        Assert.Contains("os.system", AssertError("InvalidTorchFile", () =>
+            ModelFile.Load(_folder.Write("evil", Hostile[0].Content))).Message, StringComparison.Ordinal);
+        Assert.Contains(_folder["cut"], AssertError("InvalidTorchFile", () =>
+            ModelFile.Load(_folder.Write("cut", pth.AsSpan(0, pth.Length / 2)))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -200,7 +212,8 @@ public sealed class TorchFileTests : IDisposable
         ModelFile.Put(model.Snapshot, file);
         TensorFile foreign = new();
         foreach ((string name, var tensor) in file.Tensors)
-            foreign.Tensors["module." + name.Replace("conv", "conv_").Replace("layer", "stage_").Replace("bn", "bn_").Replace("fc.", "linear.").Replace("downsample", "shortcut")] = tensor;
+            foreign.Tensors["module." + name.Replace("conv", "conv_").Replace("layer", "stage_")
+                .Replace("bn", "bn_").Replace("fc.", "linear.").Replace("downsample", "shortcut")] = tensor;
         Safetensors.Write(foreign, _folder["model"]);
         string? told = null;
 
@@ -220,6 +233,7 @@ public sealed class TorchFileTests : IDisposable
         file.Tensors["linear.bias"] = ([10], new float[10]);
         Safetensors.Write(file, _folder["model"]);
 
-        Assert.Contains("'fc.bias' and 'linear.bias'", AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
+        Assert.Contains("'fc.bias' and 'linear.bias'",
+            AssertError("InvalidModel", () => ModelFile.Load(_folder["model"])).Message, StringComparison.Ordinal);
     }
 }

@@ -4,14 +4,14 @@ using System.Text;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The rules of zip archives, written down once more: what other programs rely on in the archives that are written here.</summary>
+/// <summary>The rules of zip archives, restated independently: what other programs rely on in the archives written here.</summary>
 internal static class ZipRules
 {
     /// <summary>
-    /// Walks through an archive from its first byte to its last, as PKWARE's APPNOTE.TXT lays it out, and asserts that both headers of
-    /// each entry, its values and their checksum agree, and that nothing lies between or behind.
+    /// Walks through an archive from its first byte to its last, as laid out in PKWARE's APPNOTE.TXT, and asserts that both headers of
+    /// each entry, its values and their checksum agree, and that nothing lies between or after them.
     /// </summary>
-    /// <returns>The entries in their order: name, where the values begin, the method (0: stored, 8: deflate), and the values.</returns>
+    /// <returns>The entries in order: name, where the values begin, the method (0: stored, 8: deflate), and the values.</returns>
     public static IReadOnlyList<(string Name, int Start, int Method, byte[] Values)> Check(byte[] content)
     {
         // End of central directory, 4.3.16, without a comment: the last 22 bytes.
@@ -35,7 +35,7 @@ internal static class ZipRules
             string name = Encoding.UTF8.GetString(content, central + 46, nameLength);
             central += 46 + nameLength + Short(central + 30);
 
-            // Local header, 4.3.7: the same facts, no data descriptor behind the values.
+            // Local header, 4.3.7: the same data, and no data descriptor after the values.
             Assert.Equal(next, local);
             Assert.Equal(0x04034b50, Int(local));
             Assert.Equal((flags, method, crc, packed, unpacked, nameLength),
@@ -43,7 +43,7 @@ internal static class ZipRules
             Assert.Equal(0, flags & ~0x806);
             Assert.Contains(method, (int[])[0, 8]);
             Assert.Equal(name, Encoding.UTF8.GetString(content, local + 30, nameLength));
-            // 1 January 1980, midnight: the same content gives the same bytes.
+            // Midnight on 1 January 1980, so that the same content gives the same bytes.
             Assert.Equal((0, 0x21), (Short(local + 10), Short(local + 12)));
             int start = local + 30 + nameLength + Short(local + 28);
             next = start + packed;

@@ -14,7 +14,7 @@ public class EvaluationTests
         [
             Red(0), Red(0), Red(0), Red(0), Green(0), // one of five zeros is taken for a one
             Green(1), Green(1), Black(1), // one of three ones is taken for a three
-            Red(2), // the truth comes fifth: after 0, 3, 4 and, of equals, 1
+            Red(2), // the truth comes fifth: after 0, 3, 4 and, among equals, 1
             Black(3),
             Red(5), // the truth comes last
         ];
@@ -24,8 +24,10 @@ public class EvaluationTests
         Assert.Equal(11, evaluation.Count);
         Assert.Equal(7 / 11.0, evaluation.Accuracy, 1e-12);
         Assert.Equal(10 / 11.0, evaluation.Top5Accuracy!.Value, 1e-12);
-        Assert.Equal(["4 1 0 0 0 0", "0 2 0 1 0 0", "1 0 0 0 0 0", "0 0 0 1 0 0", "0 0 0 0 0 0", "1 0 0 0 0 0"], evaluation.ConfusionMatrix.Select(row => $"{row}"));
-        Assert.Equal(["class 0 as class 0: 4", "class 0 as class 1: 1", "class 1 as class 1: 2", "class 1 as class 3: 1", "class 2 as class 0: 1", "class 3 as class 3: 1", "class 5 as class 0: 1"],
+        Assert.Equal(["4 1 0 0 0 0", "0 2 0 1 0 0", "1 0 0 0 0 0", "0 0 0 1 0 0", "0 0 0 0 0 0", "1 0 0 0 0 0"],
+            evaluation.ConfusionMatrix.Select(row => $"{row}"));
+        Assert.Equal(["class 0 as class 0: 4", "class 0 as class 1: 1", "class 1 as class 1: 2",
+            "class 1 as class 3: 1", "class 2 as class 0: 1", "class 3 as class 3: 1", "class 5 as class 0: 1"],
             evaluation.Confusions.Select(row => $"{row}"));
         Assert.Equal("class 2", evaluation.WeakestClass.Class);
         AssertClass(0, count: 5, precision: 4 / 6.0, recall: 4 / 5.0, f1: 8 / 11.0);
@@ -33,7 +35,8 @@ public class EvaluationTests
         AssertClass(2, count: 1, precision: 0, recall: 0, f1: 0);
         AssertClass(3, count: 1, precision: 1 / 2.0, recall: 1, f1: 2 / 3.0);
         AssertClass(4, count: 0, precision: null, recall: null, f1: null);
-        double loss = 4 * Loss(OfRed, 0) + Loss(OfGreen, 0) + 2 * Loss(OfGreen, 1) + Loss(OfBlack, 1) + Loss(OfRed, 2) + Loss(OfBlack, 3) + Loss(OfRed, 5);
+        double loss = 4 * Loss(OfRed, 0) + Loss(OfGreen, 0) + 2 * Loss(OfGreen, 1)
+            + Loss(OfBlack, 1) + Loss(OfRed, 2) + Loss(OfBlack, 3) + Loss(OfRed, 5);
         Assert.Equal(loss / 11, evaluation.Loss, 1e-5);
 
         void AssertClass(int label, int count, double? precision, double? recall, double? f1)
@@ -43,7 +46,8 @@ public class EvaluationTests
             Assert.Equal(Rounded(precision, recall, f1), Rounded(found.Precision, found.Recall, found.F1));
         }
 
-        static double?[] Rounded(params double?[] figures) => [.. figures.Select(figure => figure is double value ? Math.Round(value, 12) : figure)];
+        static double?[] Rounded(params double?[] figures) =>
+            [.. figures.Select(figure => figure is double value ? Math.Round(value, 12) : figure)];
     }
 
     [Fact]
@@ -62,14 +66,15 @@ public class EvaluationTests
     [InlineData(5, null)]
     [InlineData(6, 0.75)]
     public void Top_5_of_five_classes_says_nothing(int count, double? expected) =>
-        Assert.Equal(expected, new Evaluation(ImageClassifier.PlaceholderClasses(count), 4, 1, 0.5, 0.75, [.. Enumerable.Range(0, count).Select(_ => new int[count])]).Top5Accuracy);
+        Assert.Equal(expected, new Evaluation(ImageClassifier.PlaceholderClasses(count), 4, 1,
+            0.5, 0.75, [.. Enumerable.Range(0, count).Select(_ => new int[count])]).Top5Accuracy);
 
     [Fact]
     public void Every_image_counts_the_same_wherever_the_portions_end()
     {
         List<int> progress = [];
 
-        // Portions of 64, 64 and 2: a mean of means would count the last image 32 times.
+        // Portions of 64, 64 and 2: a mean of means would give the last two images 32 times the weight.
         Evaluation evaluation = Evaluate([.. Enumerable.Repeat(Red(0), 129), Red(1)], progress.Add);
 
         Assert.Equal((129 * Loss(OfRed, 0) + Loss(OfRed, 1)) / 130, evaluation.Loss, 1e-5);

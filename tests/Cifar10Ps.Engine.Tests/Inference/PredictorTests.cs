@@ -9,7 +9,8 @@ public class PredictorTests
     {
         using Predictor predictor = new(ColourModel(), threads: 2, Precision.Float32);
 
-        Assert.Equal([[10f, 0, 0, 1, 0.5f, 0], [2f, 4, 6, 1, 0.5f, 0]], predictor.Logits([Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)]), (one, other) =>
+        float[][] logits = predictor.Logits([Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)]);
+        Assert.Equal([[10f, 0, 0, 1, 0.5f, 0], [2f, 4, 6, 1, 0.5f, 0]], logits, (one, other) =>
             one.Zip(other).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5));
     }
 
@@ -47,7 +48,8 @@ public class PredictorTests
         ImageClassifier model = RandomModel();
         LabeledImage image = SyntheticImages.Create(1, 1).Train[0];
         byte[] mirrored = [.. image.GetPixels().Chunk(image.Width).SelectMany(row => row.Reverse())];
-        using Predictor plain = new(model, threads: 1, Precision.Float32), augmented = new(model, threads: 1, Precision.Float32, augment: true);
+        using Predictor plain = new(model, threads: 1, Precision.Float32),
+            augmented = new(model, threads: 1, Precision.Float32, augment: true);
 
         float[][] both = plain.Logits([image, new LabeledImage(0, 0, "", image.Width, image.Height, mirrored)]);
 
@@ -76,7 +78,7 @@ public class PredictorTests
 
         float[][] together = predictor.Logits(images);
 
-        // Twice: nothing of an image stays for the next one.
+        // Twice, since nothing of one image may affect the next.
         foreach (int i in new[] { 66, 3, 66 })
             Assert.All(together[i].Zip(predictor.Logits([images[i]])[0]), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
     }
@@ -99,7 +101,7 @@ public class PredictorTests
         Prediction prediction = new(model.Snapshot, [1, 3, -2, 2, 3, 0], top: 4, Solid(17, label: 4, 0, 0, 0));
 
         double sum = new double[] { 1, 3, -2, 2, 3, 0 }.Sum(Math.Exp);
-        // Of equals the first class comes first.
+        // Among equals, the first class comes first.
         Assert.Equal([1, 4, 3, 0], prediction.Top.Select(t => t.ClassIndex));
         Assert.Equal([1, 2, 3, 4], prediction.Top.Select(t => t.Rank));
         Assert.Equal(["class 1", "class 4", "class 3", "class 0"], prediction.Top.Select(t => t.Class));
@@ -117,7 +119,8 @@ public class PredictorTests
 
         Prediction prediction = new(ColourModel().Snapshot, [0, 0, 0, 0, 1, 0], top: 9, file);
 
-        Assert.Equal(("cat.png", null, null, null, null, null), (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect, prediction.Loss));
+        Assert.Equal(("cat.png", null, null, null, null, null),
+            (prediction.Path, prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect, prediction.Loss));
         Assert.Equal(6, prediction.Top.Count);
     }
 

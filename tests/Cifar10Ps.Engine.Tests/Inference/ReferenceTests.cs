@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>The real data set and published weights against figures from elsewhere.</summary>
+/// <summary>The real data set and published weights against independent figures.</summary>
 public class ReferenceTests
 {
     [Fact]
@@ -38,7 +38,8 @@ public class ReferenceTests
 
         float[][] logits = predictor.Logits(test);
 
-        Assert.All(expected.Zip(logits), image => Assert.All(image.First.Zip(image.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-3f)));
+        Assert.All(expected.Zip(logits), image =>
+            Assert.All(image.First.Zip(image.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-3f)));
     }
 
     [Fact]
@@ -47,7 +48,8 @@ public class ReferenceTests
         ImageClassifier model = ModelFile.Load(RealData.Weights("resnet20-projection.safetensors"));
         using Predictor predictor = new(model, precision: Precision.Float32);
 
-        Evaluation evaluation = Evaluation.Run(predictor, Cifar10Reader.Read(RealData.Folder, trainCount: 1).Test, null, TestContext.Current.CancellationToken);
+        Evaluation evaluation =
+            Evaluation.Run(predictor, Cifar10Reader.Read(RealData.Folder, trainCount: 1).Test, null, TestContext.Current.CancellationToken);
 
         Assert.Equal((10_000, 0.9001), (evaluation.Count, evaluation.Accuracy));
         Assert.InRange(evaluation.Top5Accuracy!.Value, 0.99, 1);

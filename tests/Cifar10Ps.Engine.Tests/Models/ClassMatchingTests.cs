@@ -153,14 +153,17 @@ public sealed class ClassMatchingTests : IDisposable
         ImageDataset data = SmallImages(40, 20, side: 16);
         Trainer run = Trainer.Start(NewModel(), data, TinyOptions(epochs: 1), output, threads: 1);
         run.RunToEnd();
-        ImageDataset otherPixel = Changed(data, image => image.Index == 7, image => new(image.Index, image.Label, image.LabelName, 16, 16, Flipped(image)));
-        ImageDataset otherLabel = Changed(data, image => image.Index == 7, image => new(image.Index, 3, data.Classes[3], 16, 16, image.GetPixels()));
+        ImageDataset otherPixel =
+            Changed(data, image => image.Index == 7, image => new(image.Index, image.Label, image.LabelName, 16, 16, Flipped(image)));
+        ImageDataset otherLabel =
+            Changed(data, image => image.Index == 7, image => new(image.Index, 3, data.Classes[3], 16, 16, image.GetPixels()));
 
-        Assert.Contains("other images", AssertError("CheckpointMismatch", () => Resume(SmallImages(40, 19, side: 16))).Message, StringComparison.Ordinal);
+        Assert.Contains("other images",
+            AssertError("CheckpointMismatch", () => Resume(SmallImages(40, 19, side: 16))).Message, StringComparison.Ordinal);
         AssertError("CheckpointMismatch", () => Resume(otherPixel));
         AssertError("CheckpointMismatch", () => Resume(otherLabel));
         AssertError("ClassMismatch", () => Resume(Renamed(data, ("disc", "tiger"))));
-        // The same images, wherever they come from and whatever order their classes have.
+        // The same images, regardless of their source and of the order of their classes.
         Assert.True(Resume(SmallImages(40, 20, side: 16)).IsComplete);
         Assert.True(Resume(Reversed(data)).IsComplete);
 
@@ -193,7 +196,7 @@ public sealed class ClassMatchingTests : IDisposable
         return new LabeledImage(0, label, name, image.Width, image.Height, image.Pixels);
     }
 
-    /// <summary>An image of each class to train on, and one to test on.</summary>
+    /// <summary>One image of each class to train on, and one to test on.</summary>
     private static ImageDataset Data(params string[] classes)
     {
         LabeledImage[] images = [.. classes.Select((name, label) => Named(name, label, (byte)label, 0, 0))];
@@ -203,7 +206,8 @@ public sealed class ClassMatchingTests : IDisposable
     private static ImageDataset Reversed(ImageDataset data)
     {
         int last = data.Classes.Length - 1;
-        return new ImageDataset(data.Name, data.Source, [.. data.Classes.Reverse()], [.. data.Train.Select(Moved)], [.. data.Test.Select(Moved)]);
+        return new ImageDataset(data.Name, data.Source, [.. data.Classes.Reverse()],
+            [.. data.Train.Select(Moved)], [.. data.Test.Select(Moved)]);
 
         LabeledImage Moved(LabeledImage image) => image.WithLabel(last - image.Label);
     }

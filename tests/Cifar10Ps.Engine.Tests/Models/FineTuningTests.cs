@@ -57,7 +57,8 @@ public class FineTuningTests
         ImageClassifier whole = Trained().ForClasses(SyntheticImages.Classes, 4), parts = Trained().ForClasses(SyntheticImages.Classes, 4);
 
         Trainer.Start(whole, TinyData, options, threads: 2).RunToEnd();
-        Assert.Equal(1, Trainer.Start(parts, TinyData, options, new OutputDirectory(folder.Path, 1, replace: false), threads: 2).Run().First().Epoch);
+        Assert.Equal(1, Trainer.Start(parts, TinyData, options,
+            new OutputDirectory(folder.Path, 1, replace: false), threads: 2).Run().First().Epoch);
         Trainer.Resume(folder.Path, parts, TinyData, given => given, threads: 2).RunToEnd();
 
         Assert.Equal(Fingerprint(whole), Fingerprint(parts));
@@ -76,7 +77,8 @@ public class FineTuningTests
 
     [Fact]
     public void Images_of_another_size_than_that_of_the_weights_are_refused_before_the_first_step() =>
-        AssertError("ImageSizeMismatch", () => Trainer.Start(Trained().ForClasses(SyntheticImages.Classes, 4), SmallImages(20, 20, side: 8), TinyOptions()).RunToEnd());
+        AssertError("ImageSizeMismatch", () =>
+            Trainer.Start(Trained().ForClasses(SyntheticImages.Classes, 4), SmallImages(20, 20, side: 8), TinyOptions()).RunToEnd());
 
     private static ImageClassifier Trained()
     {

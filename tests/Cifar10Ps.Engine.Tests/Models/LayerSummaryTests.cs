@@ -18,13 +18,14 @@ public sealed class LayerSummaryTests
 
         IReadOnlyList<LayerSummary> layers = LayerSummary.Of(model);
 
-        Assert.Equal(new ModelSummary($"ResNet-{depth}", parameters, multiplyAdds, layers.Sum(layer => layer.ActivationMemory)), layers[0].Model);
+        Assert.Equal(new ModelSummary($"ResNet-{depth}", parameters, multiplyAdds, layers.Sum(layer => layer.ActivationMemory)),
+            layers[0].Model);
         Assert.Equal(parameters, layers.Sum(layer => layer.Parameters));
         Assert.Equal(multiplyAdds, layers.Sum(layer => layer.MultiplyAdds));
         Assert.Equal(model.ParameterCount, parameters);
     }
 
-    /// <summary>The layers, computed one by one, do what the network does.</summary>
+    /// <summary>The layers, computed one by one, give the output of the network.</summary>
     [Theory]
     [InlineData(Shortcut.Projection, 32, 32)]
     [InlineData(Shortcut.ZeroPad, 28, 20)]
@@ -58,10 +59,13 @@ public sealed class LayerSummaryTests
             return layer.Kind switch
             {
                 LayerKind.Input => images,
-                LayerKind.Convolution => torch.nn.functional.conv2d(x[0], Weight("weight"), null, strides: [StrideOf(layer), StrideOf(layer)], padding: [Weight("weight").shape[2] / 2, Weight("weight").shape[3] / 2]),
-                LayerKind.BatchNorm => torch.nn.functional.batch_norm(x[0], Weight("running_mean"), Weight("running_var"), Weight("weight"), Weight("bias"), eps: 1e-5),
+                LayerKind.Convolution => torch.nn.functional.conv2d(x[0], Weight("weight"), null,
+                    strides: [StrideOf(layer), StrideOf(layer)], padding: [Weight("weight").shape[2] / 2, Weight("weight").shape[3] / 2]),
+                LayerKind.BatchNorm => torch.nn.functional.batch_norm(x[0], Weight("running_mean"),
+                    Weight("running_var"), Weight("weight"), Weight("bias"), eps: 1e-5),
                 LayerKind.ReLU => x[0].relu(),
-                LayerKind.ZeroPad => torch.nn.functional.pad(x[0].slice(2, 0, x[0].shape[2], 2).slice(3, 0, x[0].shape[3], 2), [0, 0, 0, 0, x[0].shape[1] / 2, x[0].shape[1] / 2]),
+                LayerKind.ZeroPad => torch.nn.functional.pad(x[0].slice(2, 0, x[0].shape[2], 2).slice(3, 0, x[0].shape[3], 2),
+                    [0, 0, 0, 0, x[0].shape[1] / 2, x[0].shape[1] / 2]),
                 LayerKind.Add => x[0] + x[1],
                 LayerKind.AveragePool => x[0].mean([2, 3]),
                 _ => torch.nn.functional.linear(x[0], Weight("weight"), Weight("bias")),

@@ -31,13 +31,14 @@ public sealed class ModelSnapshotTests : IDisposable
         reader.Join();
 
         Assert.NotEmpty(seen);
-        // Those before the first epoch are of the initial weights.
+        // Those before the first epoch come from the initial weights.
         float[] initial = seen[0];
-        Assert.All(seen, logits => Assert.Contains(ofEpochs.Values.Append(initial).Append(Logits(Prepared())), known => known.SequenceEqual(logits)));
+        Assert.All(seen, logits =>
+            Assert.Contains(ofEpochs.Values.Append(initial).Append(Logits(Prepared())), known => known.SequenceEqual(logits)));
 
         float[] Logits(ImageClassifier model)
         {
-            // The batch and one image alone have weights of their own.
+            // A batch and a single image each have their own form of the weights.
             using Predictor predictor = new(model, threads: 1, Precision.Float32);
             return [.. predictor.Logits([data.Test[0], data.Test[1]])[0], .. predictor.Logits([data.Test[0]])[0]];
         }
@@ -57,7 +58,8 @@ public sealed class ModelSnapshotTests : IDisposable
 
         AssertError("OutputDirectoryBusy", () => Trainer.Resume(_folder.Path, model, TinyData, o => o, output, threads: 1).RunToEnd());
         AssertError("OutputDirectoryBusy", () => Trainer.Start(model, TinyData, TinyOptions(), output, threads: 1).RunToEnd());
-        AssertError("ImageSizeMismatch", () => Trainer.Start(Trained(model), SmallImages(20, 20, side: 8), TinyOptions(), threads: 1).RunToEnd());
+        AssertError("ImageSizeMismatch", () =>
+            Trainer.Start(Trained(model), SmallImages(20, 20, side: 8), TinyOptions(), threads: 1).RunToEnd());
         _ = Trainer.Start(model, TinyData, TinyOptions(), threads: 1);
 
         Assert.Equal(Fingerprint(before), Fingerprint(model));
@@ -75,7 +77,8 @@ public sealed class ModelSnapshotTests : IDisposable
     {
         ImageClassifier model = NewModel();
         Trainer winner = Trainer.Start(model, TinyData, TinyOptions(epochs: 1), threads: 1);
-        Trainer loser = Trainer.Start(model, TinyData, TinyOptions(epochs: 1) with { Seed = 9 }, threads: 1), late = Trainer.Start(model, TinyData, TinyOptions(), threads: 1);
+        Trainer loser = Trainer.Start(model, TinyData, TinyOptions(epochs: 1) with { Seed = 9 }, threads: 1),
+            late = Trainer.Start(model, TinyData, TinyOptions(), threads: 1);
 
         using (IEnumerator<EpochReport> reports = winner.Run().GetEnumerator())
         {
@@ -107,8 +110,9 @@ public sealed class ModelSnapshotTests : IDisposable
         ImageClassifier read = ModelFile.Load(_folder["model.safetensors"]);
         Assert.Equal((0, 1L, learned), (read.TrainedEpochs, read.TrainedSteps, Fingerprint(read)));
 
-        // One step at a rate of nearly nothing: the weights are still about those.
-        Trainer second = Trainer.Start(read, TinyData, TinyOptions(epochs: 1) with { LearningRate = 1e-9, Schedule = Schedule.Constant, StepLimit = 1 }, threads: 1);
+        // One step at a negligible rate: the weights are still about the same.
+        Trainer second = Trainer.Start(read, TinyData,
+            TinyOptions(epochs: 1) with { LearningRate = 1e-9, Schedule = Schedule.Constant, StepLimit = 1 }, threads: 1);
         second.RunToEnd();
         Assert.Equal((1, 2L), (read.TrainedEpochs, read.TrainedSteps));
         Assert.Equal(first.Model.Weights["conv1.weight"][0], read.Weights["conv1.weight"][0], 1e-6);

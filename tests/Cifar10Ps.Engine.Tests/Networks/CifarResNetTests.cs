@@ -29,15 +29,17 @@ public sealed class CifarResNetTests
         ImageClassifier model = NewResNet(32, ["red", "green"], shortcut, seed: 1);
         ImageDataset data = new("colours", "test", model.Classes, Colours(128, seed: 1), Colours(16, seed: 2));
 
-        TrainingOptions options = TinyOptions(OptimizerKind.Adam, epochs: 5) with { BatchSize = 16, LearningRate = 3e-3, Schedule = Schedule.Constant };
+        TrainingOptions options =
+            TinyOptions(OptimizerKind.Adam, epochs: 5) with { BatchSize = 16, LearningRate = 3e-3, Schedule = Schedule.Constant };
         EpochReport[] reports = Trainer.Start(model, data, options, threads: 2).RunToEnd();
         using Predictor predictor = new(model, threads: 1);
 
         Assert.True(reports[^1].Loss < 0.5 * reports[0].Loss, $"{reports[0].Loss} became {reports[^1].Loss}");
-        Assert.Equal(data.Test.Select(image => image.LabelName), predictor.Predict(data.Test, top: 1).Select(prediction => prediction.Class));
+        Assert.Equal(data.Test.Select(image => image.LabelName),
+            predictor.Predict(data.Test, top: 1).Select(prediction => prediction.Class));
     }
 
-    /// <summary>Bright and dark images, red and green in turn.</summary>
+    /// <summary>Bright and dark images, alternately red and green.</summary>
     private static LabeledImage[] Colours(int count, int seed)
     {
         Random random = new(seed);

@@ -34,7 +34,8 @@ public class NetworkTests
         Assert.Equal([64], tensors["layer3.2.bn2.bias"]);
         Assert.Equal([10, 64], tensors["fc.weight"]);
         Assert.Equal([10], tensors["fc.bias"]);
-        Assert.DoesNotContain(CifarResNet.Create(20, Shortcut.ZeroPad, 10).Tensors, t => t.Name.Contains("downsample", StringComparison.Ordinal));
+        Assert.DoesNotContain(CifarResNet.Create(20, Shortcut.ZeroPad, 10).Tensors, t =>
+            t.Name.Contains("downsample", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -55,14 +56,19 @@ public class NetworkTests
 
         using LibtorchExecutor executor = new(weights, Precision.Float32);
         executor.Weights.Statistics.copy_(weights.Statistics);
-        Tensor logits = training ? executor.Forward(images.to(float32), new ImageKeys(0, 1, [.. Enumerable.Range(0, 8)])) : executor.Forward(images.to(float32));
+        Tensor logits = training
+            ? executor.Forward(images.to(float32), new ImageKeys(0, 1, [.. Enumerable.Range(0, 8)]))
+            : executor.Forward(images.to(float32));
         Tensor expected = plain.Forward(images, training);
 
         Assert.Equal([8, 10], logits.shape);
         Assert.InRange((logits - expected).abs().max().item<double>(), 0, 1e-4);
-        // Training leaves the batch's statistics behind, for the trainer to average; using the network leaves it as it is.
+        // Training leaves the batch's statistics for the trainer to average; inference leaves the network unchanged.
         foreach (LayerTensor tensor in model.Network.Tensors.Where(t => !t.IsLearned))
-            Assert.InRange((executor.Weights[tensor.Name] - (training ? plain.BatchStatistics[tensor.Name] : plain[tensor.Name])).abs().max().item<double>(), 0, 1e-4);
+        {
+            Tensor statistic = training ? plain.BatchStatistics[tensor.Name] : plain[tensor.Name];
+            Assert.InRange((executor.Weights[tensor.Name] - statistic).abs().max().item<double>(), 0, 1e-4);
+        }
     }
 
     [Fact]
@@ -128,7 +134,8 @@ public class NetworkTests
     {
         Assert.Equal(Fingerprint(New(1)), Fingerprint(New(1)));
         Assert.NotEqual(Fingerprint(New(1)), Fingerprint(New(2)));
-        Assert.Distinct(New(1).Weights.Names.Where(name => name.Contains("conv", StringComparison.Ordinal)).Select(name => New(1).Weights[name][0]));
+        Assert.Distinct(New(1).Weights.Names.Where(name => name.Contains("conv", StringComparison.Ordinal))
+            .Select(name => New(1).Weights[name][0]));
 
         static ImageClassifier New(int seed) => NewResNet20(Cifar10Reader.Classes, Shortcut.Projection, seed);
     }

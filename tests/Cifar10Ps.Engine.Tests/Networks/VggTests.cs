@@ -9,7 +9,7 @@ public sealed class VggTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    /// <summary>The numbers of torchvision's vgg11, vgg16 and vgg19.</summary>
+    /// <summary>The parameter counts of torchvision's vgg11, vgg16 and vgg19.</summary>
     [Theory]
     [InlineData(11, 132_863_336)]
     [InlineData(16, 138_357_544)]
@@ -23,8 +23,10 @@ public sealed class VggTests : IDisposable
         string[] plain = [.. Vgg.Create(11, hasNorms: false, imageSize: 32, classes: 10).Tensors.Select(tensor => tensor.Name)];
         string[] normed = [.. Vgg.Create(11, hasNorms: true, imageSize: 32, classes: 10).Tensors.Select(tensor => tensor.Name)];
 
-        Assert.Superset(new HashSet<string> { "features.0.weight", "features.0.bias", "features.3.weight", "features.18.weight", "classifier.0.weight", "classifier.3.bias", "classifier.6.weight" }, plain.ToHashSet());
-        Assert.Superset(new HashSet<string> { "features.1.running_mean", "features.25.weight", "features.26.running_var" }, normed.ToHashSet());
+        Assert.Superset(new HashSet<string> { "features.0.weight", "features.0.bias", "features.3.weight",
+            "features.18.weight", "classifier.0.weight", "classifier.3.bias", "classifier.6.weight" }, plain.ToHashSet());
+        Assert.Superset(new HashSet<string> { "features.1.running_mean", "features.25.weight", "features.26.running_var" },
+            normed.ToHashSet());
         Assert.DoesNotContain("features.0.bias", normed);
     }
 

@@ -16,7 +16,8 @@ public sealed partial class ModelGraphTests : IDisposable
     [InlineData(Shortcut.Projection, 9, 2, 0)]
     [InlineData(Shortcut.ZeroPad, 9, 0, 2)]
     [InlineData(Shortcut.ProjectionOnly, 2, 2, 0)]
-    public void The_text_holds_the_layers_of_each_kind_of_network_and_the_shapes_between_them(Shortcut shortcut, int additions, int projections, int paddings)
+    public void The_text_holds_the_layers_of_each_kind_of_network_and_the_shapes_between_them(Shortcut shortcut,
+        int additions, int projections, int paddings)
     {
         string dot = ModelGraph.ToDot(RandomModel(shortcut, classes: 7).Snapshot);
 
@@ -33,7 +34,8 @@ public sealed partial class ModelGraphTests : IDisposable
         Assert.Contains("  \"layer1.2.relu2\" -> \"layer2.0.conv1\" [label=\" (N, 16, 32, 32)\"];", edges);
         Assert.Contains("  \"layer3.0.bn1\" -> \"layer3.0.relu1\" [label=\" (N, 64, 8, 8)\"];", edges);
         Assert.Contains("  \"fc\" -> \"loss\" [label=\" (N, 7)\"];", edges);
-        Assert.Equal(shortcut != Shortcut.ProjectionOnly, edges.Contains("  \"layer3.1.relu2\" -> \"layer3.2.add\" [label=\" (N, 64, 8, 8)\"];"));
+        Assert.Equal(shortcut != Shortcut.ProjectionOnly,
+            edges.Contains("  \"layer3.1.relu2\" -> \"layer3.2.add\" [label=\" (N, 64, 8, 8)\"];"));
         // Every layer but the input takes one output, an addition two; so does the loss.
         Assert.Equal(nodes.Length - 2 + additions + 1, edges.Length);
     }
@@ -99,7 +101,8 @@ public sealed partial class ModelGraphTests : IDisposable
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
 
-        EngineException error = AssertError("GraphvizFailed", () => Graphviz.Render(program, new byte[1 << 20], GraphFormat.Svg, TimeSpan.FromSeconds(1), default));
+        EngineException error = AssertError("GraphvizFailed", () =>
+            Graphviz.Render(program, new byte[1 << 20], GraphFormat.Svg, TimeSpan.FromSeconds(1), default));
 
         Assert.Contains(why, error.Message, StringComparison.Ordinal);
     }
@@ -116,7 +119,8 @@ public sealed partial class ModelGraphTests : IDisposable
     {
         RequireGraphviz();
 
-        Assert.ThrowsAny<OperationCanceledException>(() => ModelGraph.Export(RandomModel(), _folder["graph.svg"], GraphFormat.Svg, new CancellationToken(true)));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            ModelGraph.Export(RandomModel(), _folder["graph.svg"], GraphFormat.Svg, new CancellationToken(true)));
 
         Assert.Empty(Directory.GetFiles(_folder.Path));
     }

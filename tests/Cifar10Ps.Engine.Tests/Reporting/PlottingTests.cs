@@ -10,7 +10,8 @@ public class PlottingTests
     private static readonly string[] Cifar10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
     private static readonly string[] Difficult =
-        ["cat", "Кошка с очень длинным именем, которое нигде не помещается", new('W', 500), "猫", "γάτα", "new\nline \u0001", "e\u0301", "<&>\"'", " ", "\ud800"];
+        ["cat", "Кошка с очень длинным именем, которое нигде не помещается", new('W', 500),
+            "猫", "γάτα", "new\nline \u0001", "e\u0301", "<&>\"'", " ", "\ud800"];
 
     [Theory]
     [InlineData(1, 1, 1)]
@@ -21,7 +22,8 @@ public class PlottingTests
     [InlineData(TrainingPlot.MaximumRuns, 12, 1)]
     public void Training_curves_have_legible_labels(int runs, int epochs, int validateEvery)
     {
-        Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs).Select(i => new TrainingRun($"run {i} has a name that is much longer than its column", Reports(epochs, validateEvery)))]);
+        Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs)
+            .Select(i => new TrainingRun($"run {i} has a name that is much longer than its column", Reports(epochs, validateEvery)))]);
 
         string[] texts = [.. SvgText.CheckLayout(picture).Select(text => text.Text)];
 
@@ -37,16 +39,19 @@ public class PlottingTests
         Assert.Equal(["1", "1"], Ticks(1));
         Assert.Equal(["1", "2", "1", "2"], Ticks(2));
 
-        // Below the upper two axes.
-        static string[] Ticks(int epochs) => [.. SvgText.Of(TrainingPlot.Draw([new("run", Reports(epochs))])).Where(text => text.Bounds.MidY is > 322 and < 345).Select(text => text.Text)];
+        // Below the two upper axes.
+        static string[] Ticks(int epochs) => [.. SvgText.Of(TrainingPlot.Draw([new("run", Reports(epochs))]))
+            .Where(text => text.Bounds.MidY is > 322 and < 345).Select(text => text.Text)];
     }
 
     [Fact]
     public void Runs_that_diverged_or_were_never_validated_are_drawn_all_the_same()
     {
         EpochReport[] reports = Reports(6);
-        TrainingRun diverged = new("diverged", [.. reports.Select(r => r.Epoch < 4 ? r : r with { Loss = double.NaN, ValidationLoss = double.PositiveInfinity })]);
-        TrainingRun hopeless = new("hopeless", [.. reports.Select(r => r with { Loss = double.NaN, Accuracy = 0, ValidationLoss = null, ValidationAccuracy = null, LearningRate = 0 })]);
+        TrainingRun diverged = new("diverged",
+            [.. reports.Select(r => r.Epoch < 4 ? r : r with { Loss = double.NaN, ValidationLoss = double.PositiveInfinity })]);
+        TrainingRun hopeless = new("hopeless", [.. reports.Select(r =>
+            r with { Loss = double.NaN, Accuracy = 0, ValidationLoss = null, ValidationAccuracy = null, LearningRate = 0 })]);
 
         SvgText.CheckLayout(TrainingPlot.Draw([diverged, hopeless]));
         Assert.Contains("–", Texts(TrainingPlot.Draw([hopeless])));
@@ -57,8 +62,11 @@ public class PlottingTests
     {
         using Culture culture = new("de-DE");
 
-        Assert.All(["0,1", "66,67\u00a0%"], number => Assert.Contains(number, Texts(TrainingPlot.Draw([new("run", [Reports(3)[2] with { ValidationAccuracy = 2 / 3.0, LearningRate = 0.2 }])])).Select(text => text.Replace(' ', '\u00a0'))));
-        Assert.Contains("900 of 1.000 images right (90,00\u00a0%)", Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default)).Select(text => text.Replace(" %", "\u00a0%", StringComparison.Ordinal)));
+        EpochReport report = Reports(3)[2] with { ValidationAccuracy = 2 / 3.0, LearningRate = 0.2 };
+        Assert.All(["0,1", "66,67\u00a0%"], number => Assert.Contains(number,
+            Texts(TrainingPlot.Draw([new("run", [report])])).Select(text => text.Replace(' ', '\u00a0'))));
+        Assert.Contains("900 of 1.000 images right (90,00\u00a0%)", Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default))
+            .Select(text => text.Replace(" %", "\u00a0%", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -66,16 +74,20 @@ public class PlottingTests
     {
         List<EpochReport> reports = [.. Reports(1)];
 
-        Assert.Equal(["a/result", "b/result", "adam"], TrainingRun.Named([("/x/a/result", reports), ("/x/b/result/", reports), ("adam", reports)]).Select(run => run.Name));
-        Assert.Equal(["run 1", "result", "run 3"], TrainingRun.Named([(null, reports), (@"C:\x\result", reports), (null, reports)]).Select(run => run.Name));
-        Assert.Equal(["same", "same", "run"], TrainingRun.Named([("same", reports), ("same", reports), ("/", reports)]).Select(run => run.Name));
+        Assert.Equal(["a/result", "b/result", "adam"],
+            TrainingRun.Named([("/x/a/result", reports), ("/x/b/result/", reports), ("adam", reports)]).Select(run => run.Name));
+        Assert.Equal(["run 1", "result", "run 3"],
+            TrainingRun.Named([(null, reports), (@"C:\x\result", reports), (null, reports)]).Select(run => run.Name));
+        Assert.Equal(["same", "same", "run"],
+            TrainingRun.Named([("same", reports), ("same", reports), ("/", reports)]).Select(run => run.Name));
     }
 
     [Fact]
     public void Curves_that_cannot_be_are_refused()
     {
         Assert.Equal("NoEpochReports", Refused(() => TrainingPlot.Draw([])));
-        Assert.Equal("TooManyRuns", Refused(() => TrainingPlot.Draw([.. Enumerable.Repeat(new TrainingRun("run", Reports(1)), TrainingPlot.MaximumRuns + 1)])));
+        Assert.Equal("TooManyRuns",
+            Refused(() => TrainingPlot.Draw([.. Enumerable.Repeat(new TrainingRun("run", Reports(1)), TrainingPlot.MaximumRuns + 1)])));
     }
 
     [Theory]
@@ -93,7 +105,8 @@ public class PlottingTests
         string[] texts = [.. SvgText.CheckLayout(picture).Select(text => text.Text)];
 
         Assert.InRange(texts.Count(text => text == "class 0"), 2, 2);
-        Assert.Equal(classes <= 100 ? 2 * classes : texts.Count(text => text.StartsWith("class", StringComparison.Ordinal)), texts.Count(text => text.StartsWith("class", StringComparison.Ordinal)));
+        Assert.Equal(classes <= 100 ? 2 * classes : texts.Count(text => text.StartsWith("class", StringComparison.Ordinal)),
+            texts.Count(text => text.StartsWith("class", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -101,7 +114,8 @@ public class PlottingTests
     {
         SvgText[] texts = SvgText.CheckLayout(ConfusionMatrixPlot.Draw(Matrix(Difficult, 7), default));
 
-        Assert.Equal(2, texts.Count(text => text.Text.StartsWith("Кошка с", StringComparison.Ordinal) && text.Text.Contains('…') && text.Text.EndsWith("помещается", StringComparison.Ordinal)));
+        Assert.Equal(2, texts.Count(text => text.Text.StartsWith("Кошка с", StringComparison.Ordinal)
+            && text.Text.Contains('…') && text.Text.EndsWith("помещается", StringComparison.Ordinal)));
         Assert.Equal(2, texts.Count(text => text.Text == "new line"));
         Assert.Equal(2, texts.Count(text => text.Text == "<&>\"'"));
         Assert.Equal("Inter", Assert.Single(texts.Where(text => text.Text is "cat" or "γάτα").Select(text => text.Family).Distinct()));
@@ -123,7 +137,8 @@ public class PlottingTests
 
     [Fact]
     public void A_matrix_that_no_screen_can_show_is_refused() => Assert.Equal("TooManyClasses",
-        Refused(() => ConfusionMatrixPlot.Draw(Matrix([.. Enumerable.Range(0, ConfusionMatrixPlot.MaximumClasses + 1).Select(i => $"{i}")], 1), default)));
+        Refused(() => ConfusionMatrixPlot.Draw(
+            Matrix([.. Enumerable.Range(0, ConfusionMatrixPlot.MaximumClasses + 1).Select(i => $"{i}")], 1), default)));
 
     [Theory]
     [InlineData(1)]
@@ -144,7 +159,7 @@ public class PlottingTests
     [Fact]
     public void The_worst_losses_come_first()
     {
-        // The guess is wrong, and the surer of it the model is, the larger is the loss.
+        // The guess is wrong; the surer the model is of it, the larger the loss.
         Prediction[] predictions = [.. Enumerable.Range(0, 9).Select(i => Predict(i, 0, guess: 1, logit: (i * 4) % 9))];
 
         string[] images = [.. Texts(PredictionSheet.Draw(predictions, 4, topLosses: true)).Where(text => text.StartsWith('#'))];
@@ -167,7 +182,8 @@ public class PlottingTests
 
     [Theory]
     [InlineData("golden retriever with a blue collar, left")]
-    [InlineData("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301 left")]
+    [InlineData("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301"
+        + "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301 left")]
     [InlineData("WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW left")]
     public void Long_names_keep_both_ends(string name)
     {
@@ -187,14 +203,18 @@ public class PlottingTests
     [InlineData(7, 3)]
     public void Curves_that_coincide_are_all_seen(int runs, int epochs)
     {
-        // One run was stopped early: what it has is the beginning of what the others have.
-        Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs).Select(i => new TrainingRun($"run {i}", Reports(12)[..(i == 1 && epochs > 2 ? epochs - 1 : epochs)]))]);
+        // One run was stopped early: its reports are the first ones of the others.
+        Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs)
+            .Select(i => new TrainingRun($"run {i}", Reports(12)[..(i == 1 && epochs > 2 ? epochs - 1 : epochs)]))]);
         using SKBitmap bitmap = SKBitmap.Decode(picture.ToPng(scale: 1));
 
-        // The plot of the learning rate, within its axes.
-        Dictionary<SKColor, int> pixels = (from x in Enumerable.Range(73, 600 - 73 - 16) from y in Enumerable.Range(380 + 45, picture.Height - 380 - 45 - 59) select bitmap.GetPixel(x, y)).CountBy(color => color).ToDictionary();
+        // The learning rate plot, within its axes.
+        Dictionary<SKColor, int> pixels =
+            (from x in Enumerable.Range(73, 600 - 73 - 16)
+             from y in Enumerable.Range(380 + 45, picture.Height - 380 - 45 - 59)
+             select bitmap.GetPixel(x, y)).CountBy(color => color).ToDictionary();
         Assert.All(Enumerable.Range(0, runs), i => Assert.InRange(pixels.GetValueOrDefault(Palette.Series[i]), 10, int.MaxValue));
-        // In SVG too, whose lines have no dashes of their own.
+        // In SVG too, where dashes are drawn as lines instead of using the attribute.
         using TemporaryFolder folder = new();
         picture.Save(folder["picture.svg"]);
         Assert.DoesNotContain("dasharray", File.ReadAllText(folder["picture.svg"]), StringComparison.Ordinal);
@@ -204,14 +224,18 @@ public class PlottingTests
     public void Text_in_SVG_is_as_wide_as_it_was_measured_in_any_typeface()
     {
         using TemporaryFolder folder = new();
-        Picture[] pictures = [TrainingPlot.Draw([new("run", Reports(3))]), ConfusionMatrixPlot.Draw(Matrix(Difficult, 7), default), PredictionSheet.Draw([Predict(0, 0, 0)], 1, topLosses: false)];
+        Picture[] pictures = [TrainingPlot.Draw([new("run", Reports(3))]),
+            ConfusionMatrixPlot.Draw(Matrix(Difficult, 7), default), PredictionSheet.Draw([Predict(0, 0, 0)], 1, topLosses: false)];
         foreach (Picture picture in pictures)
         {
             picture.Save(folder["picture.svg"]);
-            foreach (XElement text in XDocument.Load(folder["picture.svg"]).Descendants().Where(element => element.Name.LocalName == "text" && !string.IsNullOrWhiteSpace(element.Value)))
+            foreach (XElement text in XDocument.Load(folder["picture.svg"]).Descendants()
+                .Where(element => element.Name.LocalName == "text" && !string.IsNullOrWhiteSpace(element.Value)))
             {
-                float size = (float)text.Attribute("font-size")!, width = PictureText.Measure(text.Value, size, text.Attribute("font-weight") is not null);
-                Assert.True(Math.Abs(width - (float)text.Attribute("textLength")!) < 2, $"'{text.Value}' is {width} wide, and becomes {text.Attribute("textLength")}");
+                float size = (float)text.Attribute("font-size")!,
+                    width = PictureText.Measure(text.Value, size, text.Attribute("font-weight") is not null);
+                Assert.True(Math.Abs(width - (float)text.Attribute("textLength")!) < 2,
+                    $"'{text.Value}' is {width} wide, and is stretched to {text.Attribute("textLength")}");
                 Assert.Equal("spacingAndGlyphs", (string)text.Attribute("lengthAdjust")!);
                 Assert.EndsWith(", sans-serif", (string)text.Attribute("font-family")!, StringComparison.Ordinal);
             }
@@ -240,13 +264,15 @@ public class PlottingTests
     }
 
     [Fact]
-    public void A_sheet_of_nothing_is_refused() => Assert.Equal("NoPredictions", Refused(() => PredictionSheet.Draw([], 9, topLosses: false)));
+    public void A_sheet_of_nothing_is_refused() =>
+        Assert.Equal("NoPredictions", Refused(() => PredictionSheet.Draw([], 9, topLosses: false)));
 
     [Fact]
     public void Names_on_a_sheet_are_shortened()
     {
         ModelSnapshot model = Model(Difficult);
-        Prediction[] predictions = [.. Difficult.Select((name, i) => new Prediction(model, [.. Difficult.Select((_, c) => c == i ? 3f : 0)], 1, Image(i, (i + 1) % 10, Difficult[(i + 1) % 10])))];
+        Prediction[] predictions = [.. Difficult.Select((name, i) =>
+            new Prediction(model, [.. Difficult.Select((_, c) => c == i ? 3f : 0)], 1, Image(i, (i + 1) % 10, Difficult[(i + 1) % 10])))];
 
         SvgText.CheckLayout(PredictionSheet.Draw(predictions, 10, topLosses: false));
     }
@@ -272,7 +298,7 @@ public class PlottingTests
         Assert.All("AzÄßéЖλ0123456789%…–", letter => Assert.Equal("Inter", Typefaces.For(letter, bold: true).FamilyName));
     }
 
-    // Of a model, predictions take the names of the classes alone.
+    // All that predictions take from a model are the class names.
     private static ModelSnapshot Model(string[] classes) => new(null!, classes, Preprocessing.None, null!);
 
     private static string[] Texts(Picture picture) => [.. SvgText.Of(picture).Select(text => text.Text)];
@@ -295,7 +321,7 @@ public class PlottingTests
         }),
     ];
 
-    /// <summary>Of each class, nine tenths are right, and one tenth is taken for the next class.</summary>
+    /// <summary>Nine tenths of each class are right, and one tenth is mistaken for the next class.</summary>
     private static Evaluation Matrix(string[] names, int images)
     {
         int n = names.Length, wrong = n == 1 ? 0 : images / 10;

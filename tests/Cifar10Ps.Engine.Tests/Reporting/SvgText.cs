@@ -21,15 +21,17 @@ internal sealed record SvgText(string Text, string Family, SKRect Bounds)
         return [.. document.Descendants().Where(e => e.Name.LocalName == "text" && !string.IsNullOrWhiteSpace(e.Value)).Select(Read)];
     }
 
-    /// <summary>Checks that no text leaves the picture, and that none lies on another.</summary>
+    /// <summary>Checks that no text leaves the picture, and that no two texts overlap.</summary>
     public static SvgText[] CheckLayout(Picture picture)
     {
         SvgText[] texts = Of(picture);
         Assert.NotEmpty(texts);
-        Assert.All(texts, text => Assert.True(SKRect.Create(picture.Width, picture.Height).Contains(text.Bounds), $"'{text.Text}' at {text.Bounds} leaves {picture.Width} x {picture.Height}"));
+        Assert.All(texts, text => Assert.True(SKRect.Create(picture.Width, picture.Height).Contains(text.Bounds),
+            $"'{text.Text}' at {text.Bounds} leaves {picture.Width} x {picture.Height}"));
         for (int i = 0; i < texts.Length; i++)
             for (int j = 0; j < i; j++)
-                Assert.False(texts[i].Bounds.IntersectsWith(texts[j].Bounds), $"'{texts[i].Text}' at {texts[i].Bounds} lies on '{texts[j].Text}' at {texts[j].Bounds}");
+                Assert.False(texts[i].Bounds.IntersectsWith(texts[j].Bounds),
+                    $"'{texts[i].Text}' at {texts[i].Bounds} overlaps '{texts[j].Text}' at {texts[j].Bounds}");
         return texts;
     }
 
@@ -51,5 +53,6 @@ internal sealed record SvgText(string Text, string Family, SKRect Bounds)
     }
 
     private static float[] Numbers(string list) =>
-        [.. list.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
+        [.. list.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)
+            .Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
 }

@@ -19,20 +19,22 @@ public sealed class TensorBoardTests : IDisposable
     {
         string path = EventFile.Create(_folder["new"], firstStep: 7);
 
-        // The length of the first message, 24 bytes, and its checksum, which TensorFlow writes too.
+        // The length of the first message, 24 bytes, and its checksum, as TensorFlow writes them.
         Assert.Equal("1800000000000000A37F4B22", Convert.ToHexString(File.ReadAllBytes(path).AsSpan(0, 12)));
         Event[] events = Read(path);
         Assert.Equal("brain.Event:2", events[0].FileVersion);
         Assert.Equal(SessionLog.Types.SessionStatus.Start, events[1].SessionLog.Status);
         Assert.Equal(7, events[1].Step);
-        Assert.InRange(DateTimeOffset.FromUnixTimeMilliseconds((long)(1000 * events[1].WallTime)), DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow);
+        Assert.InRange(DateTimeOffset.FromUnixTimeMilliseconds((long)(1000 * events[1].WallTime)),
+            DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow);
     }
 
     [Theory]
     [InlineData("123456789", 0xE3069283)]
     [InlineData("", 0)]
     public void The_checksum_is_that_of_the_standard(string text, uint crc) =>
-        Assert.Equal(unchecked(((crc >> 15) | (crc << 17)) + 0xA282EAD8), EventFile.MaskedChecksum(System.Text.Encoding.ASCII.GetBytes(text)));
+        Assert.Equal(unchecked(((crc >> 15) | (crc << 17)) + 0xA282EAD8),
+            EventFile.MaskedChecksum(System.Text.Encoding.ASCII.GetBytes(text)));
 
     [Fact]
     public void A_run_leaves_the_figures_and_the_pictures_of_each_epoch()
@@ -62,7 +64,8 @@ public sealed class TensorBoardTests : IDisposable
             }
         }
 
-        Assert.NotEqual(epochs[0].Summary.Value.Single(v => v.Tag == "predictions").Image, epochs[1].Summary.Value.Single(v => v.Tag == "predictions").Image);
+        Assert.NotEqual(epochs[0].Summary.Value.Single(v => v.Tag == "predictions").Image,
+            epochs[1].Summary.Value.Single(v => v.Tag == "predictions").Image);
     }
 
     [Fact]
@@ -88,7 +91,8 @@ public sealed class TensorBoardTests : IDisposable
         Logged(Resume("checkpoint-epoch-0001.safetensors", Output())).RunToEnd();
 
         string[] files = [.. EventFile.In(_folder.Path).Order(StringComparer.Ordinal)];
-        Assert.Equal([[1, 2, 3], [2, 3, 4]], files.Select(file => Read(file).Where(e => e.Summary is not null).Select(e => e.Step).ToArray()));
+        Assert.Equal([[1, 2, 3], [2, 3, 4]],
+            files.Select(file => Read(file).Where(e => e.Summary is not null).Select(e => e.Step).ToArray()));
         Assert.Equal([1, 2, 3, 4], StepsShown(files));
     }
 
@@ -134,9 +138,10 @@ public sealed class TensorBoardTests : IDisposable
 
     private OutputDirectory Output(bool replace = false) => new(_folder.Path, 3, replace);
 
-    private Trainer Resume(string checkpoint, OutputDirectory? output) => Trainer.Resume(_folder[checkpoint], null, TinyData, options => options, output, 2);
+    private Trainer Resume(string checkpoint, OutputDirectory? output) =>
+        Trainer.Resume(_folder[checkpoint], null, TinyData, options => options, output, 2);
 
-    /// <summary>The steps that TensorBoard shows of some files: what is of the step of a later start, or after it, is dropped.</summary>
+    /// <summary>The steps that TensorBoard shows for some files: it drops what is at or after the step of a later start.</summary>
     private static List<long> StepsShown(IEnumerable<string> files)
     {
         List<long> steps = [];
@@ -160,7 +165,8 @@ public sealed class TensorBoardTests : IDisposable
         {
             int length = (int)BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(at));
             Assert.Equal(Checksum(content.AsSpan(at, 8)), BinaryPrimitives.ReadUInt32LittleEndian(content.AsSpan(at + 8)));
-            Assert.Equal(Checksum(content.AsSpan(at + 12, length)), BinaryPrimitives.ReadUInt32LittleEndian(content.AsSpan(at + 12 + length)));
+            Assert.Equal(Checksum(content.AsSpan(at + 12, length)),
+                BinaryPrimitives.ReadUInt32LittleEndian(content.AsSpan(at + 12 + length)));
             events.Add(Event.Parser.ParseFrom(content, at + 12, length));
             at += 16 + length;
         }

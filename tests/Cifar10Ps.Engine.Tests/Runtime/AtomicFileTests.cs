@@ -45,7 +45,8 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Who_is_reading_the_old_content_reads_it_to_its_end()
     {
-        using FileStream reader = new(_folder.Write("file", "old"u8), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using FileStream reader =
+            new(_folder.Write("file", "old"u8), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
         AtomicFile.Write(_folder["file"], stream => stream.Write("new"u8));
 
@@ -57,7 +58,8 @@ public sealed class AtomicFileTests : IDisposable
     public async Task A_reader_that_shares_nothing_but_reading_is_waited_for()
     {
         FileStream reader = File.OpenRead(_folder.Write("file", "old"u8));
-        Task writing = Task.Run(() => AtomicFile.Write(_folder["file"], stream => stream.Write("new"u8)), TestContext.Current.CancellationToken);
+        Task writing = Task.Run(() =>
+            AtomicFile.Write(_folder["file"], stream => stream.Write("new"u8)), TestContext.Current.CancellationToken);
         await Task.Delay(200, TestContext.Current.CancellationToken);
         reader.Dispose();
 
@@ -110,7 +112,8 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal("new", File.ReadAllText(_folder["elsewhere/file"]));
         Assert.Equal("newer", File.ReadAllText(_folder["elsewhere/new"]));
         Assert.Equal(["dangling", "elsewhere", "file", "link", "link", "new"],
-            Directory.GetFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            Directory.GetFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories)
+                .Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -126,7 +129,8 @@ public sealed class AtomicFileTests : IDisposable
 
     [Theory]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite)]
-    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        | UnixFileMode.OtherWrite)]
     [UnsupportedOSPlatform("windows")]
     public void Who_may_read_and_write_a_file_stays_when_it_is_replaced(UnixFileMode mode)
     {
@@ -157,7 +161,8 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void What_dead_processes_left_half_written_is_removed_and_nothing_else()
     {
-        string[] dead = ["cifar10ps-0a1b2c3d.e4f.tmp", "cifar10ps-probe.tmp", "checkpoint-latest.safetensors.999999-9.tmp", "probe-999999.999999-10.tmp", "log.1-1.tmp"],
+        string[] dead = ["cifar10ps-0a1b2c3d.e4f.tmp", "cifar10ps-probe.tmp",
+            "checkpoint-latest.safetensors.999999-9.tmp", "probe-999999.999999-10.tmp", "log.1-1.tmp"],
             others = ["notes.1-1.tmp", "cifar10ps-notes.tmp", "checkpoint-latest.safetensors", "probe.tmp"];
         foreach (string name in dead.Concat(others))
             _folder.Write(name, "half"u8);
@@ -169,6 +174,7 @@ public sealed class AtomicFileTests : IDisposable
         });
 
         Assert.Equal("new", File.ReadAllText(_folder["file"]));
-        Assert.Equal([.. others.Append("file").Order(StringComparer.Ordinal)], Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([.. others.Append("file").Order(StringComparer.Ordinal)],
+            Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 }

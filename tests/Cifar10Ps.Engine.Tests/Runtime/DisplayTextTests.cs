@@ -16,7 +16,8 @@ public sealed class DisplayTextTests : IDisposable
     [InlineData("a\0b\u007f\u009b2J", @"a\u0000b\u007f\u009b2J")]
     [InlineData("a\r\nWARNING: b\tc\u0085\u2028\u2029", @"a\u000d\u000aWARNING: b\u0009c\u0085\u2028\u2029")]
     [InlineData("\u202egnp.exe\u202c \u2066\u2069\u200f", @"\u202egnp.exe\u202c \u2066\u2069\u200f")]
-    public void What_a_terminal_would_obey_becomes_visible_and_all_else_stays(string text, string shown) => Assert.Equal(shown, DisplayText.Escape(text));
+    public void What_a_terminal_would_obey_becomes_visible_and_all_else_stays(string text, string shown) =>
+        Assert.Equal(shown, DisplayText.Escape(text));
 
     [Fact]
     public void Half_a_surrogate_pair_becomes_visible() =>
@@ -38,7 +39,8 @@ public sealed class DisplayTextTests : IDisposable
     {
         byte[] header = Encoding.UTF8.GetBytes("""{"a\u001b[2J":{"dtype":"odd","shape":[],"data_offsets":[0,0]}}""");
 
-        EngineException error = AssertError("InvalidSafetensors", () => ModelFile.Load(_folder.Write("evil", [.. BitConverter.GetBytes((long)header.Length), .. header])));
+        EngineException error = AssertError("InvalidSafetensors", () =>
+            ModelFile.Load(_folder.Write("evil", [.. BitConverter.GetBytes((long)header.Length), .. header])));
 
         Assert.Contains(@"'a\u001b[2J'", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\e', error.ToString());
@@ -46,5 +48,6 @@ public sealed class DisplayTextTests : IDisposable
 
     [Fact]
     public void A_message_stays_on_its_line_whatever_a_file_is_called() =>
-        Assert.Contains(@"a\u000aWARNING: \u001b[2J'", AssertError("FileNotFound", () => ModelFile.Load("a\nWARNING: \e[2J")).Message, StringComparison.Ordinal);
+        Assert.Contains(@"a\u000aWARNING: \u001b[2J'",
+            AssertError("FileNotFound", () => ModelFile.Load("a\nWARNING: \e[2J")).Message, StringComparison.Ordinal);
 }

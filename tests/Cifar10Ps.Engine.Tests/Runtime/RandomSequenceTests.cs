@@ -5,9 +5,10 @@ public class RandomSequenceTests
     [Fact]
     public void The_numbers_of_a_key_never_change()
     {
-        // Computed with an independent SplitMix64. Other numbers here would make every checkpoint go on with another shuffle.
+        // Computed with an independent SplitMix64. With other numbers, every existing checkpoint would continue with another shuffle.
         RandomSequence random = new(seed: 7, RandomPurpose.Shuffle, a: 3, b: 5);
-        Assert.Equal([0x3FB0316D27F37F4E, 0xA2C4E1B9A90B3E5A, 0xA7F54C6F521FE605], new[] { random.NextBits(), random.NextBits(), random.NextBits() });
+        Assert.Equal([0x3FB0316D27F37F4E, 0xA2C4E1B9A90B3E5A, 0xA7F54C6F521FE605],
+            new[] { random.NextBits(), random.NextBits(), random.NextBits() });
     }
 
     [Fact]

@@ -8,7 +8,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>What is at a path and holds no content: a pipe that nobody writes to, a device without an end, a socket, a folder.</summary>
+/// <summary>Paths without content to read: a pipe without a writer, an endless device, a socket, a folder.</summary>
 public sealed class RegularFileTests : IDisposable
 {
     private static readonly Dictionary<string, Action<string>> Readers = new()
@@ -64,7 +64,8 @@ public sealed class RegularFileTests : IDisposable
         List<string> skipped = [];
 
         ImageDataset? data = null;
-        Soon(() => data = new ImageFolder(_folder.Path) { ValidationFraction = 0, Skipped = (_, error) => skipped.Add(error.ErrorId) }.Read());
+        Soon(() =>
+            data = new ImageFolder(_folder.Path) { ValidationFraction = 0, Skipped = (_, error) => skipped.Add(error.ErrorId) }.Read());
 
         Assert.Equal(2, data!.Train.Count);
         Assert.Equal(["NotARegularFile"], skipped);
@@ -95,8 +96,8 @@ public sealed class RegularFileTests : IDisposable
         AssertError("NotARegularFile", () => Soon(() => new OutputDirectory(_folder.Path, 3, replace: false).Claim().Dispose()));
     }
 
-    /// <summary>Makes what has no content.</summary>
-    /// <returns>What has to stay open; null: nothing.</returns>
+    /// <summary>Makes something without content.</summary>
+    /// <returns>An object to keep open, or null.</returns>
     private Socket? Make(string kind, string path)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs the file types of Unix");
@@ -123,11 +124,12 @@ public sealed class RegularFileTests : IDisposable
         }
     }
 
-    /// <summary>Runs what must not wait: if it does, the test fails and the thread is left behind.</summary>
+    /// <summary>Runs an action that must not block: if it does, the test fails and abandons the thread.</summary>
     private static void Soon(Action action)
     {
         Task task = Task.Run(action, TestContext.Current.CancellationToken);
-        Assert.True(Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken)).GetAwaiter().GetResult() == task, "it hangs");
+        Assert.True(Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken))
+            .GetAwaiter().GetResult() == task, "it blocks");
         task.GetAwaiter().GetResult();
     }
 }

@@ -32,7 +32,7 @@ public class WorkerPoolTests
         using Barrier meeting = new(2);
         int[] threads = new int[2];
 
-        // Nobody leaves before both have come.
+        // Neither leaves before both have arrived.
         pool.Run(2, (worker, _) =>
         {
             threads[worker] = Environment.CurrentManagedThreadId;
@@ -62,7 +62,7 @@ public class WorkerPoolTests
         InvalidOperationException failure = Assert.Throws<InvalidOperationException>(() => pool.Run(1_000_000, (_, item) =>
             _ = item == 3 ? throw new InvalidOperationException("item 3") : Interlocked.Increment(ref done)));
         Assert.Equal("item 3", failure.Message);
-        // What had not begun when it happened is not begun any more.
+        // Items that had not begun by then are not started any more.
         Assert.InRange(done, 3, 999_998);
 
         int[] again = new int[100];
@@ -118,7 +118,7 @@ public class WorkerPoolTests
             });
         }
 
-        // Other tests may take them meanwhile.
+        // Other tests may be using them.
         Assert.InRange(threads.Count, 3, 12);
     }
 

@@ -10,7 +10,13 @@ namespace Cifar10Ps.Tests;
 
 public sealed class ChainerSnapshotTests : IDisposable
 {
-    private const string Log = """[{"main/loss": 2.25, "main/accuracy": 0.125, "validation/main/loss": 2.5, "validation/main/accuracy": 0.25, "epoch": 1, "iteration": 4, "elapsed_time": 20.5}]""";
+    private const string Log = """
+        [{"main/loss": 2.25, "main/accuracy": 0.125, "validation/main/loss": 2.5, "validation/main/accuracy": 0.25,
+        "epoch": 1, "iteration": 4, "elapsed_time": 20.5}]
+        """;
+    private const string Zeros = """
+        "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0
+        """;
     private static readonly ImageDataset Data = SyntheticImages.Create(120, 20).WithClasses(Cifar10Reader.Classes);
     private readonly TemporaryFolder _folder = new();
 
@@ -25,9 +31,11 @@ public sealed class ChainerSnapshotTests : IDisposable
         Checkpoint checkpoint = Checkpoint.Load(_folder["snapshot"]);
 
         Assert.Equal(Recipes.Options(Recipe.Original) with { BatchSize = 32, Precision = Precision.Float32 }, checkpoint.State.Options);
-        Assert.Equal((120, 4L, 0, 2, 20.5), (checkpoint.State.TrainCount, checkpoint.State.Step, checkpoint.State.EpochImages, checkpoint.State.Epoch, checkpoint.State.ElapsedSeconds));
+        Assert.Equal((120, 4L, 0, 2, 20.5), (checkpoint.State.TrainCount, checkpoint.State.Step,
+            checkpoint.State.EpochImages, checkpoint.State.Epoch, checkpoint.State.ElapsedSeconds));
         EpochReport report = Assert.Single(checkpoint.State.History);
-        Assert.Equal((1, 4L, 2.25, 0.125, 2.5, 0.25, 1e-3), (report.Epoch, report.Step, report.Loss, report.Accuracy, report.ValidationLoss, report.ValidationAccuracy, report.LearningRate));
+        Assert.Equal((1, 4L, 2.25, 0.125, 2.5, 0.25, 1e-3), (report.Epoch, report.Step, report.Loss,
+            report.Accuracy, report.ValidationLoss, report.ValidationAccuracy, report.LearningRate));
         Assert.Equal(Fingerprint(model), Fingerprint(checkpoint.Model));
         Assert.Equal(1, checkpoint.Model.TrainedEpochs);
         foreach ((string moment, float factor) in new[] { ("exp_avg", 0.01f), ("exp_avg_sq", 0.001f) })
@@ -50,7 +58,7 @@ public sealed class ChainerSnapshotTests : IDisposable
         Assert.Equal((2, 8L), (report.Epoch, report.Step));
         Assert.True(report.Elapsed > TimeSpan.FromSeconds(20.5));
         Assert.Equal(Fingerprint(fromCheckpoint.Model), Fingerprint(fromSnapshot.Model));
-        // The log goes on where Chainer's ends.
+        // The log continues where Chainer's ends.
         JsonArray log = JsonNode.Parse(File.ReadAllText(Path.Combine(output.Path, "log")))!.AsArray();
         Assert.Equal([1, 2], log.Select(line => (int)line!["epoch"]!));
         Assert.Equal(2.25, (double)log[0]!["main/loss"]!);
@@ -61,7 +69,8 @@ public sealed class ChainerSnapshotTests : IDisposable
     {
         Checkpoint checkpoint = Checkpoint.Load(RealData.Chainer("snapshot_iter_66"));
 
-        Assert.Equal((8_400, 66L, 128, 10), (checkpoint.State.TrainCount, checkpoint.State.Step, checkpoint.State.Options.BatchSize, checkpoint.State.Options.Epochs));
+        Assert.Equal((8_400, 66L, 128, 10),
+            (checkpoint.State.TrainCount, checkpoint.State.Step, checkpoint.State.Options.BatchSize, checkpoint.State.Options.Epochs));
         EpochReport report = Assert.Single(checkpoint.State.History);
         Assert.Equal((1.8820969877821025, 0.35524338856339455), (report.Loss, report.ValidationAccuracy));
         Assert.Equal(8_400 / 203.62467225299997, report.ImagesPerSecond, 1e-3);
@@ -70,7 +79,7 @@ public sealed class ChainerSnapshotTests : IDisposable
     [Fact]
     public void A_snapshot_of_the_original_program_goes_on_with_its_curve()
     {
-        // Chainer's own second epoch: 1.597. It began at the first one's end.
+        // Chainer's own second epoch: 1.597. It started from the end of the first.
         ImageDataset data = Cifar10Reader.Read(RealData.Folder, trainCount: 8_400, testCount: 100);
         List<double> losses = [];
         Trainer trainer = Trainer.Resume(RealData.Chainer("snapshot_iter_66"), null, data, options => options with { Epochs = 2 });
@@ -103,7 +112,8 @@ public sealed class ChainerSnapshotTests : IDisposable
     [InlineData("updater/iteration", -1, "steps")]
     [InlineData("updater/optimizer:main/predictor/conv1/W/t", 9, "steps")]
     [InlineData("updater/optimizer:main/predictor/conv1/W/v", 9, "[16, 3, 3, 3]")]
-    public void A_number_that_contradicts_the_others_is_refused(string name, long value, string because) => AssertRefused(arrays => arrays[name] = Npy.Of(value), because);
+    public void A_number_that_contradicts_the_others_is_refused(string name, long value, string because) =>
+        AssertRefused(arrays => arrays[name] = Npy.Of(value), because);
 
     [Theory]
     [InlineData("null")]
@@ -112,11 +122,12 @@ public sealed class ChainerSnapshotTests : IDisposable
     [InlineData("[{}]")]
     [InlineData("{")]
     [InlineData("""[{"epoch": "1"}]""")]
-    [InlineData("""[{"main/loss": 1e999, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1, "iteration": 4, "elapsed_time": 1}]""")]
-    [InlineData("""[{"main/loss": 1, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1e99, "iteration": 4, "elapsed_time": 1}]""")]
-    [InlineData("""[{"main/loss": 1, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1, "iteration": 4, "elapsed_time": 1e300}]""")]
-    [InlineData("""[{"main/loss": 1, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 2, "iteration": 4, "elapsed_time": 1}]""")]
-    public void A_log_that_makes_no_sense_is_refused(string log) => AssertRefused(arrays => arrays["extensions/LogReport/_log"] = Text(log), "log");
+    [InlineData($$"""[{"main/loss": 1e999, {{Zeros}}, "epoch": 1, "iteration": 4, "elapsed_time": 1}]""")]
+    [InlineData($$"""[{"main/loss": 1, {{Zeros}}, "epoch": 1e99, "iteration": 4, "elapsed_time": 1}]""")]
+    [InlineData($$"""[{"main/loss": 1, {{Zeros}}, "epoch": 1, "iteration": 4, "elapsed_time": 1e300}]""")]
+    [InlineData($$"""[{"main/loss": 1, {{Zeros}}, "epoch": 2, "iteration": 4, "elapsed_time": 1}]""")]
+    public void A_log_that_makes_no_sense_is_refused(string log) =>
+        AssertRefused(arrays => arrays["extensions/LogReport/_log"] = Text(log), "log");
 
     [Fact]
     public void A_model_is_no_snapshot_and_other_data_are_refused()
@@ -124,11 +135,13 @@ public sealed class ChainerSnapshotTests : IDisposable
         ChainerFile.Write(ChainerFileTests.OriginalModel().Snapshot, _folder["model"]);
         WriteSnapshot(_folder["snapshot"], ChainerFileTests.OriginalModel());
 
-        Assert.Contains("without the state of a run", AssertError("InvalidCheckpoint", () => Checkpoint.Load(_folder["model"])).Message, StringComparison.Ordinal);
-        Assert.Contains("120 images", AssertError("CheckpointMismatch", () => Trainer.Resume(_folder["snapshot"], null, SmallImages(40, 4, side: 16).WithClasses(Cifar10Reader.Classes), o => o)).Message, StringComparison.Ordinal);
+        Assert.Contains("without the state of a run",
+            AssertError("InvalidCheckpoint", () => Checkpoint.Load(_folder["model"])).Message, StringComparison.Ordinal);
+        Assert.Contains("120 images", AssertError("CheckpointMismatch", () => Trainer.Resume(_folder["snapshot"], null,
+            SmallImages(40, 4, side: 16).WithClasses(Cifar10Reader.Classes), o => o)).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A snapshot after one epoch of 120 images in four batches of 32, of which the last took eight images of the next epoch.</summary>
+    /// <summary>A snapshot after one epoch of 120 images in four batches of 32, the last with eight images of the next epoch.</summary>
     internal static void WriteSnapshot(string path, ImageClassifier model, Action<Dictionary<string, Npy>>? change = null)
     {
         Dictionary<string, Npy> arrays = ChainerFileTests.Arrays("updater/model:main/predictor/", model);
@@ -153,11 +166,13 @@ public sealed class ChainerSnapshotTests : IDisposable
     {
         WriteSnapshot(_folder["snapshot"], ChainerFileTests.OriginalModel(), change);
 
-        Assert.Contains(because, AssertError("InvalidCheckpoint", () => Checkpoint.Load(_folder["snapshot"])).Message, StringComparison.Ordinal);
+        Assert.Contains(because, AssertError("InvalidCheckpoint", () => Checkpoint.Load(_folder["snapshot"])).Message,
+            StringComparison.Ordinal);
     }
 
-    /// <summary>Something for the moments that is different everywhere and never negative.</summary>
-    private static float[] Moment(ImageClassifier model, string tensor, float factor) => [.. model.Weights[tensor].Select(value => factor * value * value)];
+    /// <summary>Values for the moments that differ everywhere and are never negative.</summary>
+    private static float[] Moment(ImageClassifier model, string tensor, float factor) =>
+        [.. model.Weights[tensor].Select(value => factor * value * value)];
 
     private static Npy Text(string text) => new(new NpyHeader($"<U{text.Length}", IsFortran: false, []), Encoding.UTF32.GetBytes(text));
 

@@ -4,8 +4,9 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>What a run goes on from where processes were killed and disks have lost what was on them.</summary>
-public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun whole) : IClassFixture<CheckpointFallbackTests.WholeRun>, IDisposable
+/// <summary>What a run resumes from after processes were killed and disks lost data.</summary>
+public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun whole)
+    : IClassFixture<CheckpointFallbackTests.WholeRun>, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly List<string> _warnings = [];
@@ -34,7 +35,8 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
 
             Assert.Equal(Names(whole.Folder(keep)), Names(folder.Path));
             foreach (string name in Names(folder.Path).Where(name => name != "log"))
-                Assert.Equal(Fingerprint(ModelFile.Load(Path.Combine(whole.Folder(keep), name))), Fingerprint(ModelFile.Load(folder[name])));
+                Assert.Equal(Fingerprint(ModelFile.Load(Path.Combine(whole.Folder(keep), name))),
+                    Fingerprint(ModelFile.Load(folder[name])));
             Assert.Equal(3, TrainingLog.Parse(File.ReadAllBytes(folder["log"])).Count);
             Assert.Empty(_warnings);
             if (steps.Length < files)
@@ -74,7 +76,8 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
     [Theory]
     [InlineData("checkpoint-latest.safetensors", "checkpoint-epoch-0003.safetensors", 3)]
     [InlineData("checkpoint-latest.safetensors checkpoint-epoch-0003.safetensors", "checkpoint-epoch-0002.safetensors", 2)]
-    [InlineData("checkpoint-latest.safetensors checkpoint-epoch-0003.safetensors checkpoint-epoch-0002.safetensors", "checkpoint-best.safetensors", null)]
+    [InlineData("checkpoint-latest.safetensors checkpoint-epoch-0003.safetensors checkpoint-epoch-0002.safetensors",
+        "checkpoint-best.safetensors", null)]
     public void A_damaged_checkpoint_is_passed_over_and_a_warning_names_it_and_the_one_that_is_used(string damaged, string used, int? epoch)
     {
         Copy(whole.Folder(2));
@@ -90,7 +93,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
             Assert.Equal(epoch, trainer.Model.TrainedEpochs);
         trainer.RunToEnd();
         Assert.Equal(Fingerprint(whole.Epoch(3).Model), Fingerprint(trainer.Model));
-        // Whole again.
+        // Intact again.
         Assert.Equal(12, Checkpoint.Load(_folder["checkpoint-latest.safetensors"]).State.Step);
     }
 
@@ -124,7 +127,8 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
         Copy(whole.Folder(2));
         FlipBit(_folder["checkpoint-latest.safetensors"]);
         Assert.Equal(3, TrainingHistory.Read(_folder.Path, _warnings.Add).Reports.Count);
-        foreach (string file in Directory.GetFiles(_folder.Path, "checkpoint-epoch*").Concat(Directory.GetFiles(_folder.Path, "checkpoint-best*")))
+        foreach (string file in Directory.GetFiles(_folder.Path, "checkpoint-epoch*")
+            .Concat(Directory.GetFiles(_folder.Path, "checkpoint-best*")))
             FlipBit(file);
 
         Assert.Equal(3, TrainingHistory.Read(_folder.Path, _warnings.Add).Reports.Count);
@@ -134,7 +138,8 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
     }
 
     private Trainer Resume() =>
-        Trainer.Resume(_folder.Path, null, TinyData, options => options, new OutputDirectory(_folder.Path, 2, replace: false), threads: 1, _warnings.Add);
+        Trainer.Resume(_folder.Path, null, TinyData, options => options,
+            new OutputDirectory(_folder.Path, 2, replace: false), threads: 1, _warnings.Add);
 
     private void Copy(string folder)
     {
@@ -149,9 +154,10 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
         File.WriteAllBytes(path, content);
     }
 
-    private static IEnumerable<string> Names(string folder) => Directory.GetFiles(folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names(string folder) =>
+        Directory.GetFiles(folder).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal);
 
-    /// <summary>A run of three epochs that nobody stopped.</summary>
+    /// <summary>An uninterrupted run of three epochs.</summary>
     public sealed class WholeRun : IDisposable
     {
         private readonly TemporaryFolder _all = new();
@@ -162,7 +168,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
                 NewRun(TinyOptions(epochs: 3), new OutputDirectory(Folder(keep), keep, replace: false)).RunToEnd();
         }
 
-        /// <summary>Its output directory, if it keeps the checkpoints of so many epochs.</summary>
+        /// <summary>Its output directory when it keeps the checkpoints of this many epochs.</summary>
         public string Folder(int keep) => _all[$"keep-{keep}"];
 
         /// <summary>What it kept after an epoch.</summary>

@@ -47,13 +47,19 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
             }
         });
         Assert.Equal(
-            stop switch { Interruption.BetweenEpochs => null, Interruption.ByAnExceptionAfterTheLastStep => typeof(TimeoutException), _ => typeof(OperationCanceledException) },
+            stop switch
+            {
+                Interruption.BetweenEpochs => null,
+                Interruption.ByAnExceptionAfterTheLastStep => typeof(TimeoutException),
+                _ => typeof(OperationCanceledException),
+            },
             end?.GetType());
         Assert.Equal(2, reports.Count);
 
-        // Into a new object, or into one that is there: found by its folder, or named.
+        // Into a new object or an existing one; found by its folder, or named.
         ImageClassifier? model = stop == Interruption.BetweenEpochs ? NewModel(seed: 77) : null;
-        Trainer second = Trainer.Resume(stop == Interruption.BetweenEpochs ? output.Path : output.LatestCheckpoint, model, TinyData, options => options, output, threads: 2);
+        Trainer second = Trainer.Resume(stop == Interruption.BetweenEpochs ? output.Path : output.LatestCheckpoint,
+            model, TinyData, options => options, output, threads: 2);
         reports.AddRange(second.RunToEnd());
 
         (EpochReport[] expectedReports, string expectedWeights, string expectedLog) = whole.Of(optimizer);
@@ -87,7 +93,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
             using CancellationTokenSource cancellation = new();
             Assert.Throws<OperationCanceledException>(() => trainer.RunToEnd(_ => cancellation.Cancel(), cancellation.Token));
             Assert.InRange(stops, 1, 16);
-            // The last stop of an epoch is within its validation.
+            // The last stop of an epoch is during its validation.
             if (stops % 4 == 0)
                 Assert.Single(Resume(options => options).Run().Take(1));
             trainer = Resume(options => options);
@@ -95,7 +101,8 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
         Assert.Equal(whole.Of(OptimizerKind.Sgd).Weights, Fingerprint(trainer.Model));
 
-        Trainer Resume(Func<TrainingOptions, TrainingOptions> change) => Trainer.Resume(output.Path, null, TinyData, change, output, threads: 2);
+        Trainer Resume(Func<TrainingOptions, TrainingOptions> change) =>
+            Trainer.Resume(output.Path, null, TinyData, change, output, threads: 2);
     }
 
     [Fact]
@@ -144,7 +151,8 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
         ];
 
         Assert.All(changes, change =>
-            Assert.Contains(change.Name, AssertError("CheckpointMismatch", () => Trainer.Resume(path, null, TinyData, change.Change)).Message, StringComparison.Ordinal));
+            Assert.Contains(change.Name, AssertError("CheckpointMismatch", () =>
+                Trainer.Resume(path, null, TinyData, change.Change)).Message, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -154,8 +162,10 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
         AssertError("CheckpointMismatch", () => Trainer.Resume(path, null, SmallImages(119, 10, side: 16), o => o));
         AssertError("CheckpointMismatch", () => Trainer.Resume(path, RandomModel(Shortcut.ZeroPad), TinyData, o => o));
-        AssertError("CheckpointMismatch", () => Trainer.Resume(path, NewResNet(32, SyntheticImages.Classes, Shortcut.Projection, 1), TinyData, o => o));
-        AssertError("ClassMismatch", () => Trainer.Resume(path, null, new ImageDataset("", "", ["a", "b"], TinyData.Train, TinyData.Test), o => o));
+        AssertError("CheckpointMismatch", () =>
+            Trainer.Resume(path, NewResNet(32, SyntheticImages.Classes, Shortcut.Projection, 1), TinyData, o => o));
+        AssertError("ClassMismatch", () =>
+            Trainer.Resume(path, null, new ImageDataset("", "", ["a", "b"], TinyData.Train, TinyData.Test), o => o));
     }
 
     [Fact]
@@ -196,7 +206,8 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
         file.Tensors.Remove(tensor);
         Safetensors.Write(file, path);
 
-        Assert.Contains(tensor, AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o)).Message, StringComparison.Ordinal);
+        Assert.Contains(tensor, AssertError("InvalidCheckpoint", () => Trainer.Resume(path, null, TinyData, o => o)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -257,7 +268,9 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
             case [""]: state = changed; break;
             case [string key]: state![key] = changed; break;
             case [string outer, string key]: state![outer]![key] = changed; break;
-            case [string outer, string index, string key]: state![outer]![int.Parse(index, CultureInfo.InvariantCulture)]![key] = changed; break;
+            case [string outer, string index, string key]:
+                state![outer]![int.Parse(index, CultureInfo.InvariantCulture)]![key] = changed;
+                break;
         }
 
         file.Metadata["training_state"] = state?.ToJsonString() ?? "null";
@@ -269,8 +282,10 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     [Fact]
     public void Whatever_a_state_says_it_is_gone_on_with_or_refused_as_no_checkpoint()
     {
-        string[] values = ["null", "[]", "{}", "\"\"", "\"text\"", "true", "-1", "0", "1", "7", "1.5", "1e-320", "1e308", "-1e308", "1e999", "2147483647",
-            "2147483648", "-2147483648", "9223372036854775807", "\"NaN\"", "\"Infinity\"", "\"00:00:01\"", "\"99999999.00:00:00\"", "\"lone surrogate\"", "[null]", "[[[]]]"];
+        string[] values = ["null", "[]", "{}", "\"\"", "\"text\"", "true", "-1",
+            "0", "1", "7", "1.5", "1e-320", "1e308", "-1e308", "1e999", "2147483647",
+            "2147483648", "-2147483648", "9223372036854775807", "\"NaN\"", "\"Infinity\"",
+            "\"00:00:01\"", "\"99999999.00:00:00\"", "\"lone surrogate\"", "[null]", "[[[]]]"];
         NewCheckpoint(0.3, 0.5).Save(_folder["file"]);
         TensorFile file = Safetensors.Read(_folder["file"]);
         string whole = file.Metadata["training_state"];
@@ -287,14 +302,15 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
             Exception? error = Record.Exception(() => Trainer.Resume(_folder["file"], null, TinyData, options => options, threads: 1));
 
-            Assert.True(error is null or EngineException { ErrorId: "InvalidCheckpoint" or "CheckpointMismatch" }, $"{state.ToJsonString()}\n{error}");
+            Assert.True(error is null or EngineException { ErrorId: "InvalidCheckpoint" or "CheckpointMismatch" },
+                $"{state.ToJsonString()}\n{error}");
             refused += error is null ? 0 : 1;
         }
 
         Assert.InRange(refused, 200, 299);
     }
 
-    /// <summary>Changes a value somewhere in an object, takes it out, or doubles an element of a list.</summary>
+    /// <summary>Changes or removes a value somewhere in an object, or doubles an element of a list.</summary>
     private static void Mutate(JsonNode node, string value, Random random)
     {
         while (true)
@@ -348,7 +364,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     [Fact]
     public void A_run_that_diverges_leaves_the_latest_checkpoint_that_is_good()
     {
-        // A momentum that is out of hand shows in the step after the next.
+        // A runaway momentum shows in the step after the next.
         string path = MakeCheckpoint();
         TensorFile file = Safetensors.Read(path);
         file.Tensors["optimizer.momentum.conv1.weight"].Values.AsSpan().Fill(float.MaxValue);
@@ -363,7 +379,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
     private OutputDirectory Output() => new(_folder["output"], keepCheckpoints: 3, replace: false);
 
-    /// <summary>The newest checkpoint of a run of one epoch, which is finished.</summary>
+    /// <summary>The newest checkpoint of a finished run of one epoch.</summary>
     private string MakeCheckpoint()
     {
         OutputDirectory output = Output();
@@ -380,7 +396,7 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
         return log.ToJsonString();
     }
 
-    /// <summary>Runs that nobody stopped: computed once.</summary>
+    /// <summary>Uninterrupted runs, computed once.</summary>
     public sealed class WholeRuns
     {
         private readonly ConcurrentDictionary<OptimizerKind, Lazy<(EpochReport[], string, string)>> _runs = [];
@@ -394,11 +410,13 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
 
         public byte[] OfOneEpoch => _ofOneEpoch.Value;
 
-        public (EpochReport[] Reports, string Weights, string Log) Of(OptimizerKind optimizer) => _runs.GetOrAdd(optimizer, kind => new(() =>
-        {
-            using TemporaryFolder folder = new();
-            Trainer trainer = NewRun(TinyOptions(kind, epochs: 4), new OutputDirectory(folder.Path, keepCheckpoints: 3, replace: false));
-            return ([.. Timeless(trainer.RunToEnd())], Fingerprint(trainer.Model), TimelessLog(trainer.Output!));
-        })).Value;
+        public (EpochReport[] Reports, string Weights, string Log) Of(OptimizerKind optimizer) =>
+            _runs.GetOrAdd(optimizer, kind => new(() =>
+            {
+                using TemporaryFolder folder = new();
+                Trainer trainer = NewRun(TinyOptions(kind, epochs: 4),
+                    new OutputDirectory(folder.Path, keepCheckpoints: 3, replace: false));
+                return ([.. Timeless(trainer.RunToEnd())], Fingerprint(trainer.Model), TimelessLog(trainer.Output!));
+            })).Value;
     }
 }

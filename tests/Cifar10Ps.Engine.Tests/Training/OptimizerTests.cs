@@ -26,7 +26,8 @@ public class OptimizerTests
         using NetworkWeights weights = new(model.Network);
         weights.CopyFrom(model.Weights);
         using WorkerPool pool = new(2);
-        using Optimizer ours = Optimizer.Create(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights, pool);
+        using Optimizer ours =
+            Optimizer.Create(Recipes.Options(Recipe.Fast, kind) with { Momentum = 0.85, WeightDecay = weightDecay }, weights, pool);
 
         LayerTensor[] learned = [.. model.Network.LearnedTensors];
         Parameter[] parameters = [.. learned.Select(t => nn.Parameter(weights[t.Name].detach().clone()))];
@@ -59,7 +60,7 @@ public class OptimizerTests
         }
     }
 
-    /// <summary>The nearest orthogonal matrix to U S Vᵀ is U Vᵀ.</summary>
+    /// <summary>The orthogonal matrix nearest to U S Vᵀ is U Vᵀ.</summary>
     [Fact]
     public void Muon_takes_convolutions_of_fixed_norm_a_step_along_the_nearest_orthogonal_matrix_to_their_momentum()
     {
@@ -71,7 +72,8 @@ public class OptimizerTests
         weights.CopyFrom(model.Weights);
         before.CopyFrom(model.Weights);
         using WorkerPool pool = new(2);
-        using Optimizer optimizer = Optimizer.Create(Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { Momentum = Momentum }, weights, pool);
+        using Optimizer optimizer =
+            Optimizer.Create(Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { Momentum = Momentum }, weights, pool);
         Tensor gradients = torch.randn(weights.Learned.numel(), generator: new Generator(1));
         Tensor original = gradients.clone();
 
@@ -79,7 +81,8 @@ public class OptimizerTests
 
         LayerTensor[] convolutions = [.. model.Network.LearnedTensors.Where(t => t.Shape.Length == 4)];
         Assert.Equal(21, convolutions.Length);
-        Dictionary<string, Tensor> gradientOf = NetworkWeights.LearnedViewsOf(model.Network, original).ToDictionary(pair => pair.Tensor.Name, pair => pair.View);
+        Dictionary<string, Tensor> gradientOf =
+            NetworkWeights.LearnedViewsOf(model.Network, original).ToDictionary(pair => pair.Tensor.Name, pair => pair.View);
         foreach (string name in convolutions.Select(t => t.Name))
         {
             Tensor old = before[name].flatten(1);
@@ -91,7 +94,7 @@ public class OptimizerTests
             Assert.InRange(stretch.diag().max().item<float>(), 0.6f, 1.3f);
         }
 
-        // Nesterov's first step is 1 + momentum times the gradient.
+        // Nesterov's first step is (1 + momentum) times the gradient.
         Tensor bias = (before["fc.bias"] - weights["fc.bias"]) / gradientOf["fc.bias"];
         Assert.True(allclose(bias, full_like(bias, 2 * LearningRate * (1 + Momentum)), rtol: 1e-3));
     }

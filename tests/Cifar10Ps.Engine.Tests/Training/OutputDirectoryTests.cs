@@ -18,7 +18,8 @@ public sealed class OutputDirectoryTests : IDisposable
         EpochReport[] reports = trainer.RunToEnd();
 
         Assert.Equal(
-            ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors", "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
+            ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors",
+                "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
             Names());
         Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("model.safetensors"))));
         Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("checkpoint-latest.safetensors"))));
@@ -70,7 +71,8 @@ public sealed class OutputDirectoryTests : IDisposable
     {
         SaveEpochs(Output(keep), 0.1, 0.2, 0.3, 0.4);
 
-        Assert.Equal(epochs, string.Join(' ', Names().Where(n => n.StartsWith("checkpoint-epoch-", StringComparison.Ordinal)).Select(n => n[17..21])));
+        Assert.Equal(epochs,
+            string.Join(' ', Names().Where(n => n.StartsWith("checkpoint-epoch-", StringComparison.Ordinal)).Select(n => n[17..21])));
     }
 
     [Fact]
@@ -83,8 +85,9 @@ public sealed class OutputDirectoryTests : IDisposable
         System.IO.File.WriteAllText(File("model.safetensors"), "old");
         Assert.True(Output().HasRun);
 
-        // Stopped before anything new is there.
-        Assert.Throws<OperationCanceledException>(() => NewRun(TinyOptions(), Output(replace: true)).RunToEnd(cancellation: new CancellationToken(true)));
+        // Stopped before anything new is written.
+        Assert.Throws<OperationCanceledException>(() =>
+            NewRun(TinyOptions(), Output(replace: true)).RunToEnd(cancellation: new CancellationToken(true)));
 
         Assert.Equal(["checkpoint-epoch-mine.safetensors", "folder", "notes.txt"], Names());
         Assert.False(Output().HasRun);
@@ -96,7 +99,8 @@ public sealed class OutputDirectoryTests : IDisposable
         _folder.Write("output", []);
         bool stepped = false;
 
-        AssertError("FileNotWritable", () => NewRun(TinyOptions(), new OutputDirectory(File("below"), 3, replace: false)).RunToEnd(_ => stepped = true));
+        AssertError("FileNotWritable", () =>
+            NewRun(TinyOptions(), new OutputDirectory(File("below"), 3, replace: false)).RunToEnd(_ => stepped = true));
 
         Assert.False(stepped);
     }
@@ -132,7 +136,7 @@ public sealed class OutputDirectoryTests : IDisposable
         Assert.Empty(Names());
     }
 
-    /// <summary>What a run would write after epochs with these validation accuracies.</summary>
+    /// <summary>Writes what a run would after epochs with these validation accuracies.</summary>
     private static void SaveEpochs(OutputDirectory output, params double[] accuracies)
     {
         for (int epoch = 1; epoch <= accuracies.Length; epoch++)
@@ -143,5 +147,6 @@ public sealed class OutputDirectoryTests : IDisposable
 
     private string File(string name) => Path.Combine(_folder["output"], name);
 
-    private IEnumerable<string> Names() => Directory.GetFileSystemEntries(_folder["output"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+    private IEnumerable<string> Names() =>
+        Directory.GetFileSystemEntries(_folder["output"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
 }

@@ -12,8 +12,10 @@ public class RecipeTests
 
         ModelSnapshot model = Recipes.Prepare(NewModel().Snapshot, Recipes.Options(Recipe.Original), TinyData.Train);
 
-        Assert.Equal((OptimizerKind.Adam, 1e-3, 0.9, 0.0), (options.Optimizer, options.LearningRate, options.Momentum, options.WeightDecay));
-        Assert.Equal((Schedule.Constant, Augmentation.None, 128, 10), (options.Schedule, options.Augmentation, options.BatchSize, options.Epochs));
+        Assert.Equal((OptimizerKind.Adam, 1e-3, 0.9, 0.0),
+            (options.Optimizer, options.LearningRate, options.Momentum, options.WeightDecay));
+        Assert.Equal((Schedule.Constant, Augmentation.None, 128, 10),
+            (options.Schedule, options.Augmentation, options.BatchSize, options.Epochs));
         Assert.Equal(2e-5, EpsilonOf(model.Network));
         Assert.Equal([0.0, 0, 0], model.Preprocessing.Mean);
         Assert.Equal([1.0, 1, 1], model.Preprocessing.StandardDeviation);
@@ -53,7 +55,8 @@ public class RecipeTests
     [InlineData(Recipe.Fast, OptimizerKind.AdamW, 3e-3, 0.05)]
     [InlineData(Recipe.Original, OptimizerKind.Sgd, 0.1, 0)]
     [InlineData(Recipe.Original, OptimizerKind.AdamW, 1e-3, 0)]
-    public void Another_optimizer_comes_with_a_rate_and_a_decay_that_suit_it(Recipe recipe, OptimizerKind optimizer, double learningRate, double weightDecay)
+    public void Another_optimizer_comes_with_a_rate_and_a_decay_that_suit_it(Recipe recipe,
+        OptimizerKind optimizer, double learningRate, double weightDecay)
     {
         TrainingOptions options = Recipes.Options(recipe, optimizer);
 

@@ -8,9 +8,9 @@ public class ScheduleTests
     /// <summary>Peak 0.5, 1,000 steps.</summary>
     [Theory]
     [InlineData(Schedule.OneCycle, 0, 0.5 / 25)]
-    [InlineData(Schedule.OneCycle, 150, (0.5 + 0.5 / 25) / 2)] // half way up
+    [InlineData(Schedule.OneCycle, 150, (0.5 + 0.5 / 25) / 2)] // halfway up
     [InlineData(Schedule.OneCycle, 300, 0.5)]
-    [InlineData(Schedule.OneCycle, 650, 0.25)] // half way down
+    [InlineData(Schedule.OneCycle, 650, 0.25)] // halfway down
     [InlineData(Schedule.OneCycle, 1_000, 0)]
     [InlineData(Schedule.Cosine, 0, 0.5)]
     [InlineData(Schedule.Cosine, 500, 0.25)]

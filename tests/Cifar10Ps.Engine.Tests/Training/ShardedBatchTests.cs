@@ -30,10 +30,11 @@ public class ShardedBatchTests
 
         Assert.False(KernelSupport.HasFusedTraining(network, Unit.Of(network)[0], network.Shapes(32, 32)));
         Assert.Throws<NotSupportedException>(() => new ConvolutionNorm<Float32Element>(
-            new TrainedConvolution<Float32Element>((Convolution)convolution.Operation, new Shape(3, 32, 32), "conv1.weight", weights, weights["conv1.weight"]), norm, weights));
+            new TrainedConvolution<Float32Element>((Convolution)convolution.Operation,
+                new Shape(3, 32, 32), "conv1.weight", weights, weights["conv1.weight"]), norm, weights));
     }
 
-    /// <summary>One shard; one that is not full; two halves, of which each has its own batch norm.</summary>
+    /// <summary>One shard; a partly filled one; two halves, each with its own batch norm.</summary>
     [Theory]
     [InlineData(5, 0.0, Shortcut.Projection, new[] { 5 })]
     [InlineData(64, 0.2, Shortcut.ZeroPad, new[] { 64 })]
@@ -73,7 +74,7 @@ public class ShardedBatchTests
         Assert.Equal(right, correct);
         foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(model.Network, gradients))
         {
-            // Rounding decides a ReLU here and there otherwise, which the layers before it see; the classifier does not.
+            // Here and there rounding decides a ReLU differently, which affects the layers before it, but not the classifier.
             AssertClose(plain[tensor.Name].grad!, view, tensor.Name.StartsWith("fc.", StringComparison.Ordinal) ? 1e-4 : 0.03, tensor.Name);
         }
 
@@ -93,7 +94,8 @@ public class ShardedBatchTests
         ImageClassifier model = RandomModel(shortcut);
         using NetworkWeights master = new(model.Network);
         master.CopyFrom(model.Weights);
-        Tensor images = PlainResNet.Input(Images.Take(32), model.Preprocessing).to(float32), labels = torch.tensor(Images.Take(32).Select(image => (long)image.Label).ToArray());
+        Tensor images = PlainResNet.Input(Images.Take(32), model.Preprocessing).to(float32),
+            labels = torch.tensor(Images.Take(32).Select(image => (long)image.Label).ToArray());
         images = ActivationMemory.ChannelsLast(images);
 
         Tensor exact = GradientsOf(new LibtorchExecutor(master, Precision.Float32));

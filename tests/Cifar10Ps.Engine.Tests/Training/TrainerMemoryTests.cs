@@ -3,7 +3,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>What other tests allocate meanwhile is none of its business.</summary>
+/// <summary>Runs alone, since it must not measure what other tests allocate.</summary>
 [CollectionDefinition(DisableParallelization = true)]
 public class Alone;
 
@@ -25,8 +25,8 @@ public class TrainerMemoryTests
         }
 
         Assert.InRange(end.Bytes / (double)warm.Bytes, 0, 1.05);
-        // What earlier tests gave back may hide a leak in the bytes; the number of tensors hides none.
-        // The collector does not see how large they are: those of a step must not be left to it.
+        // Memory freed by earlier tests may hide a leak of bytes, but not one of tensors.
+        // The collector does not know how large tensors are, so those of a step must not be left to it.
         Assert.InRange(end.Tensors - warm.Tensors, long.MinValue, 0);
         Assert.InRange(end.Garbage, 0, 300 * 10);
     }
@@ -38,18 +38,18 @@ public class TrainerMemoryTests
         long[] used = new long[8];
         for (int i = 0; i < used.Length; i++)
         {
-            // On a thread of its own, as a job.
+            // On a thread of its own, like a job.
             Thread thread = new(() => NewRun(TinyOptions(epochs: 1) with { BatchSize = 128 }, data: data).RunToEnd());
             thread.Start();
             thread.Join();
             used[i] = Environment.WorkingSet;
         }
 
-        // Workers with new heaps of the C library took 100 MB and more each time.
+        // New heaps of the C library for the workers used to take 100 MB and more each time.
         Assert.InRange(used[^1] - used[2], long.MinValue, 150_000_000);
     }
 
-    /// <summary>The memory of the process as it is, the tensors that wait for the collector, and those that live.</summary>
+    /// <summary>The memory of the process, the number of tensors waiting for the collector, and the number of live ones.</summary>
     private static (long Bytes, long Garbage, long Tensors) Used()
     {
         (long bytes, long all) = (Environment.WorkingSet, torch.Tensor.TotalCount);

@@ -4,7 +4,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>What ends a run before its last epoch, and what it leaves then.</summary>
+/// <summary>What ends a run before its last epoch, and what the run leaves behind.</summary>
 public sealed class TrainerStopTests : IDisposable
 {
     private static readonly ImageDataset Data = SmallImages(24, 10, side: 16);
@@ -75,7 +75,7 @@ public sealed class TrainerStopTests : IDisposable
         Trainer limited = Run(options);
         limited.MaxDuration = TimeSpan.MaxValue;
 
-        // The clock is not to be trusted in a test: the time is up when the fourth step is done, in the second epoch.
+        // A test cannot rely on the clock: here the time is up after the fourth step, in the second epoch.
         int steps = 0;
         limited.RunToEnd(at => limited.MaxDuration = !at.IsValidating && ++steps == 4 ? TimeSpan.Zero : limited.MaxDuration);
         Trainer resumed = Trainer.Resume(_folder.Path, null, Data, o => o, Output(), threads: 2);
@@ -117,7 +117,7 @@ public sealed class TrainerStopTests : IDisposable
     [InlineData(OptimizerKind.AdamW)]
     public void Weights_that_overflow_in_the_last_step_of_an_epoch_reach_no_checkpoint(OptimizerKind optimizer)
     {
-        // One step an epoch. The first is harmless; then the moments are such that the next one leaves no numbers, after a loss that is one.
+        // One step an epoch. The first is harmless; then the moments make the weights NaN in the next, after a loss that is finite.
         Run(Still(epochs: 1) with { Optimizer = optimizer, LearningRate = 1 }).RunToEnd();
         Checkpoint good = Checkpoint.Load(_folder["checkpoint-latest.safetensors"]);
         foreach (StateDict moment in good.Moments.Values)
@@ -129,7 +129,8 @@ public sealed class TrainerStopTests : IDisposable
 
         EngineException error = AssertError("TrainingDiverged", () => bad.RunToEnd());
 
-        Assert.Contains($"'{_folder["checkpoint-latest.safetensors"]}' is the last good checkpoint", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{_folder["checkpoint-latest.safetensors"]}' is the last good checkpoint",
+            error.Message, StringComparison.Ordinal);
         Checkpoint left = Checkpoint.Load(_folder["checkpoint-latest.safetensors"]);
         Assert.Equal((Fingerprint(good.Model), 1), (Fingerprint(left.Model), left.State.History.Count));
         Assert.Equal(Fingerprint(good.Model), Fingerprint(bad.Model));
@@ -150,9 +151,10 @@ public sealed class TrainerStopTests : IDisposable
         Assert.Single(Trainer.Start(first.Model, Data, Still(epochs: 1), threads: 1).RunToEnd());
     }
 
-    /// <summary>Options of a run of one step an epoch that changes next to nothing.</summary>
+    /// <summary>Options of a run with one step an epoch that changes next to nothing.</summary>
     private static TrainingOptions Still(int epochs) =>
-        TinyOptions(epochs: epochs) with { Schedule = Schedule.Constant, LearningRate = 1e-12, WeightDecay = 0, Augmentation = Augmentation.None };
+        TinyOptions(epochs: epochs)
+            with { Schedule = Schedule.Constant, LearningRate = 1e-12, WeightDecay = 0, Augmentation = Augmentation.None };
 
     private OutputDirectory Output() => new(_folder.Path, 3, replace: false);
 

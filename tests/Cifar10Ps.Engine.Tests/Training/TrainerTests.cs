@@ -12,7 +12,8 @@ public class TrainerTests
     {
         ImageDataset data = SyntheticImages.Create(400, 100);
 
-        EpochReport[] reports = NewRun(Recipes.Options(recipe) with { Epochs = 4, BatchSize = 32, LearningRate = learningRate }, data: data).RunToEnd();
+        EpochReport[] reports =
+            NewRun(Recipes.Options(recipe) with { Epochs = 4, BatchSize = 32, LearningRate = learningRate }, data: data).RunToEnd();
 
         Assert.True(reports[^1].Loss < 0.75 * reports[0].Loss, $"The loss went from {reports[0].Loss:F2} to {reports[^1].Loss:F2}.");
         // Chance is 0.1.
@@ -40,8 +41,9 @@ public class TrainerTests
     [Fact]
     public void Every_epoch_has_another_order()
     {
-        // Nothing is learned, so that a batch of the same images would have the same loss.
-        TrainingOptions options = TinyOptions(epochs: 3) with { Augmentation = Augmentation.None, Schedule = Schedule.Constant, LearningRate = 1e-12, WeightDecay = 0 };
+        // Nothing is learned, so a batch of the same images would have the same loss.
+        TrainingOptions options = TinyOptions(epochs: 3)
+            with { Augmentation = Augmentation.None, Schedule = Schedule.Constant, LearningRate = 1e-12, WeightDecay = 0 };
         List<double> lossesOfFirstBatch = [];
 
         NewRun(options).RunToEnd(progress =>
@@ -69,15 +71,17 @@ public class TrainerTests
 
         Assert.Equal([1, 2], reports.Select(report => report.Epoch));
         Assert.Equal([4L, 8], reports.Select(report => report.Step));
-        // The rates of steps 3 and 7, counted from 0, of 8.
-        Assert.Equal([LearningRates.At(Schedule.OneCycle, 0.3, 3, 8), LearningRates.At(Schedule.OneCycle, 0.3, 7, 8)], reports.Select(report => report.LearningRate));
+        // The rates of steps 3 and 7 of 8, counted from 0.
+        Assert.Equal([LearningRates.At(Schedule.OneCycle, 0.3, 3, 8), LearningRates.At(Schedule.OneCycle, 0.3, 7, 8)],
+            reports.Select(report => report.LearningRate));
         Assert.All(reports, report => Assert.True(report.ImagesPerSecond > 0 && report.Elapsed > TimeSpan.Zero));
-        // Each report as soon as its epoch has ended: four steps and two portions of validation.
+        // Each report comes as soon as its epoch has ended: four steps and two portions of validation.
         Assert.Equal([6, 12], told);
-        Assert.Equal([(30, 120), (60, 120), (90, 120), (120, 120), (128, 140), (140, 140)], progress.Take(6).Select(p => (p.Done, p.Total)));
+        Assert.Equal([(30, 120), (60, 120), (90, 120), (120, 120), (128, 140), (140, 140)],
+            progress.Take(6).Select(p => (p.Done, p.Total)));
         Assert.Equal([false, false, false, false, true, true], progress.Take(6).Select(p => p.IsValidating));
         Assert.All(progress, p => Assert.Equal(2, p.EpochCount));
-        // The rest of the run; nothing when its last step is done.
+        // The remaining time of the run; none after its last step.
         Assert.All(progress.SkipLast(3), p => Assert.True(p.RunTimeLeft > TimeSpan.Zero));
         Assert.Equal(TimeSpan.Zero, progress[^1].RunTimeLeft);
         Assert.Equal((reports[0].Loss, reports[0].Accuracy), (progress[3].Loss, progress[3].Accuracy));
@@ -115,7 +119,8 @@ public class TrainerTests
     {
         int trained = 0, validated = 0;
 
-        NewRun(TinyOptions(epochs: 1) with { ValidationCount = 30 }).RunToEnd(progress => (trained, validated) = progress.IsValidating ? (trained, progress.Total) : (progress.Total, validated));
+        NewRun(TinyOptions(epochs: 1) with { ValidationCount = 30 }).RunToEnd(progress =>
+            (trained, validated) = progress.IsValidating ? (trained, progress.Total) : (progress.Total, validated));
 
         Assert.Equal((TinyData.Train.Count - 30, 30), (trained, validated));
         AssertError("NoImages", () => NewRun(TinyOptions() with { ValidationCount = TinyData.Train.Count }));
@@ -124,7 +129,7 @@ public class TrainerTests
     [Fact]
     public void Single_precision_and_bf16_learn_alike()
     {
-        // A rate at which the run converges: what diverges is not comparable.
+        // A rate at which the run converges: diverging runs are not comparable.
         TrainingOptions options = TinyOptions(epochs: 4) with { LearningRate = 0.02 };
         EpochReport single = NewRun(options with { Precision = Precision.Float32 }).RunToEnd()[^1];
         EpochReport brain = NewRun(options with { Precision = Precision.BFloat16 }).RunToEnd()[^1];
@@ -173,7 +178,8 @@ public class TrainerTests
         using TemporaryFolder folder = new();
         TrainingOptions options = TinyOptions(OptimizerKind.Sgd, epochs: 1) with
         {
-            BatchSize = batchSize, Schedule = Schedule.Constant, LearningRate = TrainingOptions.MaximumLearningRate, WeightDecay = TrainingOptions.MaximumWeightDecay,
+            BatchSize = batchSize, Schedule = Schedule.Constant,
+            LearningRate = TrainingOptions.MaximumLearningRate, WeightDecay = TrainingOptions.MaximumWeightDecay,
         };
 
         AssertError("TrainingDiverged", () => NewRun(options, new OutputDirectory(folder.Path, 3, replace: false)).RunToEnd());

@@ -5,6 +5,9 @@ namespace Cifar10Ps.Tests;
 
 public sealed class TrainingHistoryTests : IDisposable
 {
+    private const string Zeros = """
+        "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0
+        """;
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -13,12 +16,13 @@ public sealed class TrainingHistoryTests : IDisposable
     public void A_folder_a_checkpoint_and_a_log_tell_what_was_reported()
     {
         OutputDirectory output = new(_folder.Path, 3, replace: false);
-        EpochReport[] reports = Trainer.Start(NewModel(), SmallImages(24, 10, side: 16), TinyOptions(epochs: 3), output, threads: 2).RunToEnd();
+        EpochReport[] reports =
+            Trainer.Start(NewModel(), SmallImages(24, 10, side: 16), TinyOptions(epochs: 3), output, threads: 2).RunToEnd();
 
         Assert.All(reports.Concat(TrainingHistory.Read(_folder.Path).Reports), report => Assert.Equal(_folder.Path, report.Run));
         Assert.Equal(Unmarked(reports), Unmarked(TrainingHistory.Read(_folder.Path).Reports));
         Assert.Equal(Unmarked(reports.Take(2)), Unmarked(TrainingHistory.Read(_folder["checkpoint-epoch-0002.safetensors"]).Reports));
-        // The log knows neither rate nor speed.
+        // The log has neither rate nor speed.
         Assert.Equal(Unmarked(reports.Select(report => report with { LearningRate = double.NaN, ImagesPerSecond = double.NaN })),
             Unmarked(TrainingHistory.Read(_folder["log"]).Reports.Select(report => report with { ImagesPerSecond = double.NaN })));
     }
@@ -38,11 +42,11 @@ public sealed class TrainingHistoryTests : IDisposable
     [InlineData("[{}]")]
     [InlineData("[[]]")]
     [InlineData("""[{"epoch": "one"}]""")]
-    [InlineData("""[{"main/loss": 1e999, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1, "iteration": 1, "elapsed_time": 1}]""")]
-    [InlineData("""[{"main/loss": 1, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1e30, "iteration": 1, "elapsed_time": 1}]""")]
-    [InlineData("""[{"main/loss": 1, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1, "iteration": 1, "elapsed_time": 1e300}]""")]
-    [InlineData("""[{"main/loss": null, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 1, "iteration": 1, "elapsed_time": 1}]""")]
-    [InlineData("""[{"main/loss": 1, "main/accuracy": 0, "validation/main/loss": 0, "validation/main/accuracy": 0, "epoch": 2, "iteration": 1, "elapsed_time": 1}]""")]
+    [InlineData($$"""[{"main/loss": 1e999, {{Zeros}}, "epoch": 1, "iteration": 1, "elapsed_time": 1}]""")]
+    [InlineData($$"""[{"main/loss": 1, {{Zeros}}, "epoch": 1e30, "iteration": 1, "elapsed_time": 1}]""")]
+    [InlineData($$"""[{"main/loss": 1, {{Zeros}}, "epoch": 1, "iteration": 1, "elapsed_time": 1e300}]""")]
+    [InlineData($$"""[{"main/loss": null, {{Zeros}}, "epoch": 1, "iteration": 1, "elapsed_time": 1}]""")]
+    [InlineData($$"""[{"main/loss": 1, {{Zeros}}, "epoch": 2, "iteration": 1, "elapsed_time": 1}]""")]
     public void What_is_no_history_is_refused(string content)
     {
         _folder.Write("log", Encoding.UTF8.GetBytes(content));
@@ -68,11 +72,16 @@ public sealed class TrainingHistoryTests : IDisposable
 
         Assert.Equal([1, 2], log.Select(report => report.Epoch));
         Assert.True(log[1].IsBest);
-        Assert.Equal(snapshot with { LearningRate = double.NaN, ImagesPerSecond = double.NaN, IsBest = false, Run = null }, log[0] with { Run = null });
+        Assert.Equal(snapshot with { LearningRate = double.NaN, ImagesPerSecond = double.NaN, IsBest = false, Run = null },
+            log[0] with { Run = null });
     }
 
     private static string Line(int epoch, string accuracy) =>
-        $$"""{"main/loss": 1, "main/accuracy": 0.5, "validation/main/loss": 1, "validation/main/accuracy": {{accuracy}}, "epoch": {{epoch}}, "iteration": {{epoch}}, "elapsed_time": {{epoch}}}""";
+        $$"""
+        {"main/loss": 1, "main/accuracy": 0.5, "validation/main/loss": 1, "validation/main/accuracy": {{accuracy}},
+        "epoch": {{epoch}}, "iteration": {{epoch}}, "elapsed_time": {{epoch}}}
+        """;
 
-    private static IEnumerable<EpochReport> Unmarked(IEnumerable<EpochReport> reports) => reports.Select(report => report with { IsBest = false, Run = null });
+    private static IEnumerable<EpochReport> Unmarked(IEnumerable<EpochReport> reports) =>
+        reports.Select(report => report with { IsBest = false, Run = null });
 }

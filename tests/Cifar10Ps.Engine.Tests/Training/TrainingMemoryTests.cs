@@ -15,7 +15,7 @@ public class TrainingMemoryTests
         Assert.InRange(Estimate(32, threads: 1), 0, usual - 1);
         Assert.InRange(Estimate(32, batchSize: 16), 0, usual - 1);
         Assert.InRange(Estimate(32, depth: 110), usual + 300_000_000, 7 * usual);
-        // Validation takes 64 images at a time whatever the batch.
+        // Validation takes 64 images at a time, whatever the batch size.
         Assert.InRange(Estimate(1024, batchSize: 1), 8_000_000_000, 80_000_000_000);
     }
 
@@ -42,7 +42,8 @@ public class TrainingMemoryTests
         ImageDataset data = new("Solid", "", ["class 0", "class 1"], images, images);
         ImageClassifier model = NewResNet20(data.Classes, Shortcut.Projection, 1);
 
-        EpochReport[] reports = Trainer.Start(model, data, TinyOptions(epochs: 8) with { BatchSize = 8, LearningRate = 0.02 }, threads: 2).RunToEnd();
+        EpochReport[] reports =
+            Trainer.Start(model, data, TinyOptions(epochs: 8) with { BatchSize = 8, LearningRate = 0.02 }, threads: 2).RunToEnd();
 
         Assert.Equal((side, side), (model.Preprocessing.Width, model.Preprocessing.Height));
         Assert.Equal(1, reports[^1].ValidationAccuracy);
@@ -63,6 +64,7 @@ public class TrainingMemoryTests
     {
         ImageClassifier model = NewResNet(depth, ["a", "b"], Shortcut.Projection, 1);
         model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], side, side) };
-        return TrainingMemory.Estimate(model.Snapshot, TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
+        return TrainingMemory.Estimate(model.Snapshot,
+            TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
     }
 }
