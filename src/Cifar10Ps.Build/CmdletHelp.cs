@@ -3,7 +3,8 @@ using System.Xml.Linq;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>The help of one cmdlet: its file in src/Cifar10Ps/Help, which has the text, and the compiled cmdlet, which has the facts.</summary>
+/// <summary>The help of one cmdlet: its file in src/Cifar10Ps/Help, which has the text, and the compiled cmdlet,
+/// which has the facts.</summary>
 internal sealed class CmdletHelp
 {
     // Get-Help indents code by four columns of 80.
@@ -58,7 +59,8 @@ internal sealed class CmdletHelp
             }
         }
 
-        foreach (string file in Directory.EnumerateFiles(folder, "*.xml").Where(file => cmdlets.All(c => c.Name != Path.GetFileNameWithoutExtension(file))))
+        foreach (string file in Directory.EnumerateFiles(folder, "*.xml")
+            .Where(file => cmdlets.All(c => c.Name != Path.GetFileNameWithoutExtension(file))))
             problems.Add($"{file}: error: {Path.GetFileNameWithoutExtension(file)} has a help file, but is no cmdlet.");
         return problems is [] ? [.. all] : throw new InvalidHelpException(problems);
     }
@@ -76,7 +78,8 @@ internal sealed class CmdletHelp
 
     /// <summary>The paragraphs in an element: its own text, or its para elements.</summary>
     public static string[] Paragraphs(XElement? element) =>
-        element is null ? [] : [.. (element.Elements("para") is var several && several.Any() ? several : [element]).Select(e => Line(e.Value)).Where(text => text != "")];
+        element is null ? [] : [.. (element.Elements("para") is var several && several.Any() ? several : [element])
+            .Select(e => Line(e.Value)).Where(text => text != "")];
 
     /// <summary>Code without the margin that it has in the file.</summary>
     public static string Code(XElement example)
@@ -88,13 +91,15 @@ internal sealed class CmdletHelp
 
     /// <summary>The title of an example, with what it needs that is not everywhere.</summary>
     public static string Title(XElement example) =>
-        (string?)example.Attribute("needs") is string needs ? $"{example.Attribute("title")?.Value} (needs {needs})" : example.Attribute("title")?.Value ?? "";
+        (string?)example.Attribute("needs") is string needs
+        ? $"{example.Attribute("title")?.Value} (needs {needs})" : example.Attribute("title")?.Value ?? "";
 
     private static string Line(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     private IEnumerable<XElement> Texts(string name) => _root.Elements(name);
 
-    private XElement? Find(CompiledParameter parameter) => Texts("parameter").FirstOrDefault(e => e.Attribute("name")?.Value == parameter.Name);
+    private XElement? Find(CompiledParameter parameter) =>
+        Texts("parameter").FirstOrDefault(e => e.Attribute("name")?.Value == parameter.Name);
 
     private IEnumerable<string> Problems()
     {
@@ -126,7 +131,8 @@ internal sealed class CmdletHelp
 
         if (Examples.Count() < LeastExamples)
             yield return $"it has fewer than {LeastExamples} examples.";
-        foreach (XElement example in Examples.Where(e => e.Attribute("title") is null || Code(e) == "" || e.Element("para") is null || Paragraphs(e) is []))
+        foreach (XElement example in Examples.Where(e => e.Attribute("title") is null
+            || Code(e) == "" || e.Element("para") is null || Paragraphs(e) is []))
             yield return $"the example '{Title(example)}' lacks its title, its code or its text.";
         foreach (XElement example in Examples.Where(e => Code(e).Split('\n').Any(line => line.Length > LongestLine)))
             yield return $"the example '{Title(example)}' has a line of more than {LongestLine} characters.";

@@ -32,7 +32,8 @@ internal static partial class MarkdownHelp
         StringBuilder page = new();
         Block(page, "# Help");
         Block(page, Wrap("The same text as `Get-Help` shows, generated from src/Cifar10Ps/Help and the compiled cmdlets."));
-        Block(page, string.Join('\n', cmdlets.Select(help => $"| [{help.Cmdlet.Name}]({help.Cmdlet.Name}.md) | {Escape(help.Synopsis[0]).Replace("|", "\\|", StringComparison.Ordinal)} |")
+        Block(page, string.Join('\n', cmdlets.Select(help => $"| [{help.Cmdlet.Name}]({help.Cmdlet.Name}.md) | "
+            + $"{Escape(help.Synopsis[0]).Replace("|", "\\|", StringComparison.Ordinal)} |")
             .Prepend("|---|---|").Prepend("| cmdlet | does |")));
         Block(page, "The topics (about\\_…) are [text files](" + Topics + ").");
         return page.ToString().TrimEnd('\n') + "\n";
@@ -110,7 +111,8 @@ internal static partial class MarkdownHelp
     private static IEnumerable<string> Facts(CmdletHelp help, CompiledParameter parameter)
     {
         ParameterUse use = MamlFile.FirstUse(help.Cmdlet, parameter);
-        string sources = string.Join(" and ", new[] { use.FromPipeline ? "by value" : "", use.FromPropertyName ? "by property name" : "" }.Where(source => source != ""));
+        string sources = string.Join(" and ",
+            new[] { use.FromPipeline ? "by value" : "", use.FromPropertyName ? "by property name" : "" }.Where(source => source != ""));
         yield return $"Type: `{parameter.Type.FullName}`";
         if (parameter.Values is not [])
             yield return $"Values: {string.Join(", ", parameter.Values.Select(value => $"`{value}`"))}";

@@ -15,19 +15,24 @@ internal static class Program
                     Relax(source, destination);
                     return 0;
                 case ["inventory", string list, .. string[] libraries]:
-                    Replace(list, Encoding.UTF8.GetBytes(string.Concat(libraries.Select(l => $"{Path.GetFileName(l)} {new FileInfo(l).Length}\n"))));
+                    Replace(list,
+                        Encoding.UTF8.GetBytes(string.Concat(libraries.Select(l => $"{Path.GetFileName(l)} {new FileInfo(l).Length}\n"))));
                     return 0;
                 case ["help", string assembly, string references, string folder, string destination]:
-                    Replace(destination, MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
+                    Replace(destination,
+                        MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
                     return 0;
                 case ["pages", string assembly, string references, string folder, string destination]:
-                    WritePages(MarkdownHelp.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))), destination);
+                    WritePages(MarkdownHelp.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))),
+                        destination);
                     return 0;
                 case ["verify", string folder, string platform]:
                     return Verify(folder, Platform.Named(platform));
                 default:
-                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | verify <folder> <platform> "
-                        + "| help <assembly> <list of references> <folder> <destination> | pages <assembly> <list of references> <folder> <destination folder>");
+                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination>"
+                        + " | inventory <list> <library>... | verify <folder> <platform>"
+                        + " | help <assembly> <list of references> <folder> <destination>"
+                        + " | pages <assembly> <list of references> <folder> <destination folder>");
             }
         }
         catch (InvalidHelpException e)

@@ -4,7 +4,8 @@ namespace Cifar10Ps;
 
 /// <content>
 /// What a user's path means, everywhere: what exists under that very name; else it is a pattern, which must match something. Brackets in
-/// the name of a new file or folder belong to the name. All paths are the session's: relative to its location, on its drives, with <c>~</c>.
+/// the name of a new file or folder belong to the name. All paths are the session's: relative to its location, on its drives,
+/// with <c>~</c>.
 /// </content>
 public abstract partial class EngineCommand
 {
@@ -41,11 +42,13 @@ public abstract partial class EngineCommand
         }
     }
 
-    /// <summary>The one existing file or folder that a user's path means. Without wildcards nothing need exist there: whoever opens it says so.</summary>
+    /// <summary>The one existing file or folder that a user's path means. Without wildcards nothing need exist there:
+    /// whoever opens it says so.</summary>
     protected string ToSingleFile(string path) =>
         Single(path, Match(path)) ?? (WildcardPattern.ContainsWildcardCharacters(path) ? throw NothingMatches(path) : ToFilePath(path));
 
-    /// <summary>The file or folder that a user wants to be written: a new one, an existing one, or the one that a pattern with * or ? matches.</summary>
+    /// <summary>The file or folder that a user wants to be written: a new one, an existing one,
+    /// or the one that a pattern with * or ? matches.</summary>
     protected string ToOutputFile(string path) =>
         path.AsSpan().IndexOfAny('*', '?') >= 0 ? Single(path, Match(path)) ?? throw NothingMatches(path)
         : ToFilePath(path) is string file && Path.Exists(file) ? file : ToFilePath(WildcardPattern.Unescape(path));
@@ -87,11 +90,13 @@ public abstract partial class EngineCommand
             $"'{path}' matches {files.Count} files or folders, such as '{files[0]}' and '{files[1]}'. Name one.");
 
     private static EngineException NothingMatches(string path) =>
-        new("FileNotFound", ErrorKind.NotFound, WildcardPattern.ContainsWildcardCharacters(path) ? $"Nothing matches '{path}'." : $"There is no file or folder '{path}'.");
+        new("FileNotFound", ErrorKind.NotFound,
+            WildcardPattern.ContainsWildcardCharacters(path) ? $"Nothing matches '{path}'." : $"There is no file or folder '{path}'.");
 
     private static void RequireFileSystem(ProviderInfo provider, string path)
     {
         if (provider.Name != "FileSystem")
-            throw new EngineException("NotAFileSystemPath", ErrorKind.InvalidArgument, $"'{path}' is not on a file system, but on the provider {provider.Name}. Give the path of a file or folder.");
+            throw new EngineException("NotAFileSystemPath", ErrorKind.InvalidArgument,
+                $"'{path}' is not on a file system, but on the provider {provider.Name}. Give the path of a file or folder.");
     }
 }

@@ -57,8 +57,9 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     protected bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 
     /// <summary>The model of a command that takes it as an argument or from the pipeline.</summary>
-    protected static ImageClassifier Require(ImageClassifier? model) => model ?? throw new EngineException("ModelMissing", ErrorKind.InvalidArgument,
-        "There is no model. Give it with -Model, as an object or as the path of its file, or pipe it.");
+    protected static ImageClassifier Require(ImageClassifier? model) =>
+        model ?? throw new EngineException("ModelMissing", ErrorKind.InvalidArgument,
+            "There is no model. Give it with -Model, as an object or as the path of its file, or pipe it.");
 
     /// <summary>The error record of an engine's error.</summary>
     /// <param name="error">The error.</param>

@@ -4,9 +4,11 @@ namespace Cifar10Ps;
 internal static class ErrorAdvice
 {
     private const string Download = "Try again later, name a mirror with -Uri, give files that you have with -Path, or try -Synthetic.";
-    private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, with -InitialWeights from trained weights.";
+    private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, "
+        + "with -InitialWeights from trained weights.";
     private const string OtherFile = "Give another file, or export the model again from the program that made it.";
-    private const string Preprocessing = "-Mean and -StandardDeviation take three numbers each: of red, green and blue, for pixel values from 0 to 1.";
+    private const string Preprocessing = "-Mean and -StandardDeviation take three numbers each: of red, green and blue, "
+        + "for pixel values from 0 to 1.";
 
     private static readonly Dictionary<string, string> Sentences = new(StringComparer.Ordinal)
     {
@@ -15,7 +17,8 @@ internal static class ErrorAdvice
         ["BatchFileWrongSize"] = "Omit -Path to download the files.",
         ["CacheNotWritable"] = "Files of your own are read from where they are with -Path.",
         // As the help of Start-ModelTraining has it.
-        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -EvaluateEvery, -EarlyStoppingPatience, -MaxDuration, "
+        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -EvaluateEvery, "
+            + "-EarlyStoppingPatience, -MaxDuration, "
             + "-OnEpochEnd and -TensorBoard may differ from the run.",
         ["CheckpointNotFound"] = "-ResumeFrom takes either.",
         ["ChecksumMismatch"] = Download,
@@ -29,11 +32,13 @@ internal static class ErrorAdvice
         ["FileNotFound"] = "Relative paths start at the location of the session: see Get-Location.",
         ["FileNotWritable"] = "Give a path in a folder that you may write to.",
         ["FolderUnreadable"] = "Check its permissions.",
-        ["FormatCannotHold"] = "Save-Model keeps any model; New-ResNet20 -Shortcut ProjectionOnly, trained with -Recipe Original, is the model of the original program.",
+        ["FormatCannotHold"] = "Save-Model keeps any model; New-ResNet20 -Shortcut ProjectionOnly, trained with -Recipe Original, "
+            + "is the model of the original program.",
         ["GraphvizFailed"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["GraphvizNotFound"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["HistoryNotFound"] = "Start-ModelTraining -OutputDirectory leaves such a folder.",
-        ["ImageSizeMismatch"] = "Get-ImageDataset -ImageSize reads pictures in the size of the model; Invoke-Inference -Path scales each file itself.",
+        ["ImageSizeMismatch"] = "Get-ImageDataset -ImageSize reads pictures in the size of the model; "
+            + "Invoke-Inference -Path scales each file itself.",
         ["ImageTooLarge"] = "Scale the picture down first.",
         ["ImageUnreadable"] = "Check the permissions of the file.",
         ["InvalidCheckpoint"] = "Give -ResumeFrom a checkpoint or the output directory of a run; Import-Model reads a model.",
@@ -52,7 +57,8 @@ internal static class ErrorAdvice
         ["LabelOutOfRange"] = "Omit -Path to download the published files.",
         ["LinkNotFollowed"] = "Get-ImageDataset follows no links.",
         ["ModelFileUnreadable"] = "Check the permissions of the file.",
-        ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; New-ResNet20 -InitialWeights makes a copy to train.",
+        ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; "
+            + "New-ResNet20 -InitialWeights makes a copy to train.",
         ["ModelNotTrained"] = "Train it first with Start-ModelTraining, or omit -InitialWeights.",
         ["NativeBackendNotLoaded"] = "See the requirements in about_Cifar10Ps.",
         ["NetworkNotFound"] = "-Key takes one of the names, or is omitted where there is one network only.",
@@ -64,7 +70,8 @@ internal static class ErrorAdvice
         ["NotEnoughMemory"] = "Take a smaller -ImageSize of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
         ["OptionOutOfRange"] = "The help of the parameter has its range.",
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
-        ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
+        ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
+            + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
             + "where it was trained on plain pixels.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset -Path takes the folder of one split.",

@@ -32,7 +32,8 @@ internal sealed class ProgressReporter(Action<ProgressRecord> write) : IDisposab
     }
 
     /// <summary>A record of work of which a part is done.</summary>
-    public static ProgressRecord Record(int id, string activity, string status, double done, double total, TimeSpan? left = null, int parent = -1) =>
+    public static ProgressRecord Record(int id, string activity, string status, double done, double total,
+        TimeSpan? left = null, int parent = -1) =>
         new(id, DisplayText.Escape(activity), DisplayText.Escape(status))
         {
             ParentActivityId = parent,

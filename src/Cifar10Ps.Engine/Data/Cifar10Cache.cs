@@ -70,7 +70,8 @@ public sealed class Cifar10Cache
     /// <param name="address">An http or https address of <c>cifar-10-binary.tar.gz</c>.</param>
     /// <param name="progress">Called on the caller's thread with the bytes so far and, where the server says, in all.</param>
     /// <param name="cancellation">Ends the download; what came stays for the next try.</param>
-    /// <exception cref="EngineException"><c>DownloadFailed</c>, <c>ChecksumMismatch</c>, <c>CorruptArchive</c>, <c>CacheNotWritable</c>, <c>InvalidUri</c>.</exception>
+    /// <exception cref="EngineException"><c>DownloadFailed</c>, <c>ChecksumMismatch</c>, <c>CorruptArchive</c>,
+    /// <c>CacheNotWritable</c>, <c>InvalidUri</c>.</exception>
     public void Download(Uri address, Action<long, long?> progress, CancellationToken cancellation)
     {
         if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
@@ -126,7 +127,8 @@ public sealed class Cifar10Cache
             if (have > 0)
                 request.Headers.Range = new RangeHeaderValue(have, null);
             silence.CancelAfter(Patience);
-            using HttpResponseMessage response = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token).GetAwaiter().GetResult();
+            using HttpResponseMessage response = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token)
+                .GetAwaiter().GetResult();
             if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             {
                 // All of it came last time.

@@ -14,7 +14,8 @@ internal static class ImageFile
     private static readonly Lock Turn = new();
 
     /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>,
+    /// <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
         new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height), path);
 
@@ -26,7 +27,8 @@ internal static class ImageFile
     /// <param name="width">Wanted width in pixels.</param>
     /// <param name="height">Wanted height in pixels.</param>
     /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>,
+    /// <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     internal static byte[] Read(string path, int width, int height)
     {
         try
@@ -40,13 +42,15 @@ internal static class ImageFile
                 throw Unsupported(path, unsupported);
             using SKFileStream stream = new(path);
             using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path, ImageFormat.Other(head));
-            if (codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Webp or SKEncodedImageFormat.Gif))
+            if (codec.EncodedFormat is not (SKEncodedImageFormat.Png
+                or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Webp or SKEncodedImageFormat.Gif))
                 throw Invalid(path, null);
             SKSizeI size = codec.Info.Size;
             if ((long)size.Width * size.Height > PixelLimit)
                 throw new EngineException("ImageTooLarge", ErrorKind.InvalidData,
                     $"'{path}' has {size.Width} x {size.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
-            SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
+            SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg
+                ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
             // JPEG and WebP decode to a smaller picture in less time; twice the wanted size leaves the rest to the filter.
             size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
             if ((long)size.Width * size.Height <= LargePicture)
@@ -65,10 +69,12 @@ internal static class ImageFile
     }
 
     private static EngineException Invalid(string path, string? isWhat) =>
-        new("InvalidImageFile", ErrorKind.InvalidData, $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a whole picture file. {ImageFormat.Readable} can be read.");
+        new("InvalidImageFile", ErrorKind.InvalidData,
+            $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a whole picture file. {ImageFormat.Readable} can be read.");
 
     private static EngineException Unsupported(string path, string format) =>
-        new("UnsupportedImageFormat", ErrorKind.InvalidData, $"'{path}' is a {format} file, a format that is not supported. Convert it: {ImageFormat.Readable} can be read.");
+        new("UnsupportedImageFormat", ErrorKind.InvalidData,
+            $"'{path}' is a {format} file, a format that is not supported. Convert it: {ImageFormat.Readable} can be read.");
 
     private static byte[] Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height)
     {
@@ -110,7 +116,8 @@ internal static class ImageFile
 
     private static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)
     {
-        bool turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        bool turned =
+            origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
         int width = turned ? bitmap.Height : bitmap.Width, height = turned ? bitmap.Width : bitmap.Height;
         // Where the stored x and y axes point to in the upright picture (EXIF 2.3, tag 0x0112).
         SKMatrix matrix = origin switch

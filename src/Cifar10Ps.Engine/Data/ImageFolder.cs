@@ -41,7 +41,8 @@ public sealed class ImageFolder
     /// <summary>Receives each file or folder that cannot be read, and why, on the caller's thread; null disables it.</summary>
     public Action<string, EngineException>? Skipped { get; init; }
 
-    /// <summary>Receives what else should be known of the folder (what was left out, names that look alike), a sentence each; null disables it.</summary>
+    /// <summary>Receives what else should be known of the folder (what was left out, names that look alike), a sentence each;
+    /// null disables it.</summary>
     public Action<string>? Warning { get; init; }
 
     /// <summary>Reads all pictures, on all processors. Classes come in the order of their names, the pictures of a class too.</summary>
@@ -53,11 +54,14 @@ public sealed class ImageFolder
     public ImageDataset Read(Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         if (File.Exists(_path))
-            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{_path}' is a file. Name a folder that has a folder of pictures for each class.");
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument,
+                $"'{_path}' is a file. Name a folder that has a folder of pictures for each class.");
         if (!Directory.Exists(_path))
-            throw new EngineException("DatasetNotFound", ErrorKind.NotFound, $"There is no folder '{_path}'. Name a folder that has a folder of pictures for each class.");
+            throw new EngineException("DatasetNotFound", ErrorKind.NotFound,
+                $"There is no folder '{_path}'. Name a folder that has a folder of pictures for each class.");
         DirectoryInfo[] folders = [.. ClassFolders()];
-        Picture[] found = [.. folders.SelectMany(folder => Find(folder, cancellation)).OrderBy(picture => picture.Class, StringComparer.Ordinal)
+        Picture[] found = [.. folders.SelectMany(folder => Find(folder, cancellation))
+            .OrderBy(picture => picture.Class, StringComparer.Ordinal)
             .ThenBy(picture => picture.Name, StringComparer.Ordinal).ThenBy(picture => picture.Path, StringComparer.Ordinal)];
         RequireClasses(found);
         MachineMemory.Require(3L * ImageSize * ImageSize * found.Length, $"{found.Length:N0} pictures of {ImageSize} x {ImageSize} pixels");
@@ -77,11 +81,14 @@ public sealed class ImageFolder
 
         string[] classes = [.. read.Select(picture => picture.Class).Distinct()];
         foreach (DirectoryInfo folder in folders.Where(folder => !classes.Contains(ClassName(folder))))
-            Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData, $"'{folder.FullName}' holds no picture that can be read and is left out: it is no class."));
+            Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData,
+                $"'{folder.FullName}' holds no picture that can be read and is left out: it is no class."));
         Warn(folders, read);
         if (classes.Length < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
-                $"'{_path}' holds {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and must hold two at least: one for each class, with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} files in it.");
+                $"'{_path}' holds {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and "
+                + $"must hold two at least: one for each class, with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} "
+                + "files in it.");
         List<LabeledImage> train = [], test = [];
         for (int label = 0; label < classes.Length; label++)
         {
@@ -105,7 +112,8 @@ public sealed class ImageFolder
             if (entry is DirectoryInfo folder)
                 yield return folder;
             else
-                _files.Count(ImageFormat.IsPicture(entry.Name) ? "pictures outside the folders of the classes" : PictureFolder.NoPicture, entry.FullName);
+                _files.Count(ImageFormat.IsPicture(entry.Name) ? "pictures outside the folders of the classes" : PictureFolder.NoPicture,
+                    entry.FullName);
         }
     }
 
@@ -122,9 +130,11 @@ public sealed class ImageFolder
     private void RequireClasses(Picture[] found)
     {
         string[] names = [.. found.Select(picture => picture.Class).Distinct()];
-        if (names.Length > 0 && names.All(name => SplitNames.Contains(name, StringComparer.OrdinalIgnoreCase)) && found.All(picture => picture.Name.Count(c => c == '/') > 1))
+        if (names.Length > 0 && names.All(name => SplitNames.Contains(name, StringComparer.OrdinalIgnoreCase))
+            && found.All(picture => picture.Name.Count(c => c == '/') > 1))
             throw new EngineException("SplitsNotClasses", ErrorKind.InvalidData,
-                $"The folders of '{_path}' ('{string.Join("', '", names)}') are splits, which hold the folders of the classes. Name one of them, such as '{Path.Combine(_path, names.FirstOrDefault(IsTrain) ?? names[0])}'.");
+                $"The folders of '{_path}' ('{string.Join("', '", names)}') are splits, which hold the folders of the classes. "
+                + $"Name one of them, such as '{Path.Combine(_path, names.FirstOrDefault(IsTrain) ?? names[0])}'.");
 
         static bool IsTrain(string name) => name.StartsWith("train", StringComparison.OrdinalIgnoreCase);
     }
@@ -137,12 +147,17 @@ public sealed class ImageFolder
         if (_files.LeftOut is string leftOut)
             Warning(leftOut);
         foreach (IGrouping<string, DirectoryInfo> twice in folders.GroupBy(ClassName).Where(group => group.Count() > 1))
-            Warning($"'{_path}' has {twice.Count()} folders '{twice.Key}', which differ in their Unicode characters only. Their pictures are one class.");
-        foreach (IGrouping<string, string> alike in folders.Select(ClassName).Distinct().GroupBy(Folded, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
-            Warning($"The classes '{string.Join("', '", alike)}' of '{_path}' have names that differ in case, blanks or form of their characters only. If they are one class, put their pictures into one folder.");
-        string[] twins = [.. read.GroupBy(picture => Path.ChangeExtension(picture.Name, null)).SelectMany(group => group.Skip(1)).Select(picture => picture.Name)];
+            Warning($"'{_path}' has {twice.Count()} folders '{twice.Key}', which differ in their Unicode characters only. "
+                + "Their pictures are one class.");
+        foreach (IGrouping<string, string> alike in folders.Select(ClassName)
+            .Distinct().GroupBy(Folded, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
+            Warning($"The classes '{string.Join("', '", alike)}' of '{_path}' have names that differ in case, "
+                + "blanks or form of their characters only. If they are one class, put their pictures into one folder.");
+        string[] twins = [.. read.GroupBy(picture => Path.ChangeExtension(picture.Name, null))
+            .SelectMany(group => group.Skip(1)).Select(picture => picture.Name)];
         if (twins.Length > 0)
-            Warning($"{twins.Length:N0} pictures of '{_path}' have the name of another one but for the ending, such as '{twins[0]}'. If they show the same, keep one: it would count twice, and could be tested on what was trained on.");
+            Warning($"{twins.Length:N0} pictures of '{_path}' have the name of another one but for the ending, such as '{twins[0]}'. "
+                + "If they show the same, keep one: it would count twice, and could be tested on what was trained on.");
 
         static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();
     }
@@ -178,12 +193,14 @@ public sealed class ImageFolder
         return [.. pictures.OrderBy(Hash, StringComparer.Ordinal).Take(count)];
 
         string Hash(Picture picture) =>
-            Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Seed}/{picture.Name}"))));
+            Convert.ToHexString(
+                SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Seed}/{picture.Name}"))));
     }
 
     /// <summary>A picture file.</summary>
     /// <param name="Class">Name of its class.</param>
-    /// <param name="Name">Its path from the folder of the data set, in composed form and with slashes, the same on every file system.</param>
+    /// <param name="Name">Its path from the folder of the data set, in composed form and with slashes,
+    /// the same on every file system.</param>
     /// <param name="Path">Its full path.</param>
     /// <param name="Pixels">The decoded picture, once it is read.</param>
     private sealed record Picture(string Class, string Name, string Path, byte[] Pixels);

@@ -1,6 +1,7 @@
 namespace Cifar10Ps.Data;
 
-/// <summary>What a file is by its first bytes, where that is worth telling: a picture of a format that is not read, or no picture at all.</summary>
+/// <summary>What a file is by its first bytes, where that is worth telling: a picture of a format that is not read,
+/// or no picture at all.</summary>
 internal static class ImageFormat
 {
     /// <summary>How many bytes of a file are looked at.</summary>
@@ -46,7 +47,9 @@ internal static class ImageFormat
         if (head.IsEmpty)
             return "empty";
         string text = System.Text.Encoding.Latin1.GetString(head).TrimStart('\u00ef', '\u00bb', '\u00bf', ' ', '\t', '\r', '\n');
-        return text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || text.StartsWith("<html", StringComparison.OrdinalIgnoreCase) ? "an HTML page"
-            : text.StartsWith("version https://git-lfs", StringComparison.Ordinal) ? "a Git LFS pointer, which stands for a file that was not downloaded" : null;
+        return text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("<html", StringComparison.OrdinalIgnoreCase) ? "an HTML page"
+            : text.StartsWith("version https://git-lfs", StringComparison.Ordinal)
+            ? "a Git LFS pointer, which stands for a file that was not downloaded" : null;
     }
 }

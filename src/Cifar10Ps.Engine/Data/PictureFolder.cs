@@ -45,7 +45,8 @@ internal sealed class PictureFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _skipped?.Invoke(folder.FullName, new EngineException("FolderUnreadable", ErrorKind.ReadError, $"'{folder.FullName}' cannot be read and is left out: {e.Message}", e));
+            _skipped?.Invoke(folder.FullName, new EngineException("FolderUnreadable", ErrorKind.ReadError,
+                $"'{folder.FullName}' cannot be read and is left out: {e.Message}", e));
         }
 
         foreach (FileSystemInfo entry in entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
@@ -59,7 +60,8 @@ internal sealed class PictureFolder
             }
             // A link may lead anywhere, and within the folder it would give one picture twice.
             else if (entry.LinkTarget is not null)
-                _skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData, $"'{entry.FullName}' is a link and is left out. Copy what it leads to into the folder."));
+                _skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData,
+                    $"'{entry.FullName}' is a link and is left out. Copy what it leads to into the folder."));
             else
                 yield return entry;
         }

@@ -17,7 +17,8 @@ public static class SyntheticImages
 
     /// <summary>Class names, in the order of the labels.</summary>
     public static string[] Classes { get; } =
-        ["disc", "ring", "square", "triangle", "cross", "horizontal stripes", "vertical stripes", "diagonal stripes", "checkerboard", "dots"];
+        ["disc", "ring", "square", "triangle", "cross", "horizontal stripes", "vertical stripes", "diagonal stripes",
+            "checkerboard", "dots"];
 
     /// <summary>Draws the data set.</summary>
     /// <param name="trainCount">Number of training images.</param>

@@ -49,7 +49,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     public Task WeightGradient => _convolution.WeightGradient;
 
     /// <summary>Convolves and normalises with the statistics of these images.</summary>
-    /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory;
+    /// a gradient is wanted if it is a leaf that requires one.</param>
     /// <param name="shortcut">What is added after the norm, of the output's shape; null: nothing.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     /// <returns>The output, a leaf that requires a gradient.</returns>
@@ -65,7 +66,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         double* sums = stackalloc double[Period], squares = stackalloc double[Period];
         Clear(sums, squares);
         NormKernels<TElement>.Moments(y, length, sums, squares);
-        Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean), variances = Values(TensorRole.NormVariance);
+        Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean),
+            variances = Values(TensorRole.NormVariance);
         fixed (float* scale = _scale, offset = _offset)
         {
             for (int c = 0; c < _channels; c++)
@@ -79,7 +81,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
             }
 
             Output = ActivationMemory.Like(_y);
-            NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length, scale, offset, activate);
+            NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length,
+                scale, offset, activate);
         }
 
         return Output.requires_grad_(true);
@@ -90,7 +93,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <param name="more">A second gradient of the output, to be added; null: none.</param>
     /// <param name="activated">Whether ReLU followed.</param>
     /// <param name="gradients">Takes the gradients of the layer's parameters.</param>
-    /// <param name="shared">Takes the gradient of the convolution's weight, for which no other layer waits, if somebody has nothing to do.</param>
+    /// <param name="shared">Takes the gradient of the convolution's weight, for which no other layer waits,
+    /// if somebody has nothing to do.</param>
     /// <param name="keepGradient">Whether <paramref name="gradient"/> is needed afterwards.</param>
     /// <returns>Gradient of the input; null if none is wanted.</returns>
     public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, Gradients gradients, SharedWork shared, bool keepGradient)
@@ -107,7 +111,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
             if (fromInput)
                 NormKernels<TElement>.SumsThroughRelu(g, y, length, scale, offset, sums, products);
             else
-                NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more), activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
+                NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more),
+                    activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
             FindGradients(sums, products, (double)length / _channels, gradients, p, q, r);
             if (fromInput)
                 NormKernels<TElement>.NormalizeBackwardThroughRelu(g, y, length, scale, offset, p, q, r);
@@ -124,7 +129,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement}.NormalizeBackward"/>.</summary>
     private void FindGradients(double* sums, double* products, double count, Gradients gradients, float* p, float* q, float* r)
     {
-        Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)), betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
+        Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)),
+            betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
         for (int c = 0; c < _channels; c++)
         {
             double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];

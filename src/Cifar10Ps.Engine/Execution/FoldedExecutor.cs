@@ -38,12 +38,14 @@ internal sealed class FoldedExecutor : IExecutor
             if (layer.Operation is not Convolution convolution)
             {
                 foreach (LayerTensor tensor in layer.Tensors)
-                    _tensors[tensor.Name] = Kept(torch.tensor(values[tensor.Name], [.. tensor.Shape.Select(size => (long)size)]), ScalarType.Float32);
+                    _tensors[tensor.Name] = Kept(torch.tensor(values[tensor.Name], [.. tensor.Shape.Select(size => (long)size)]),
+                        ScalarType.Float32);
                 continue;
             }
 
             FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
-            Tensor weight = ActivationMemory.ChannelsLast(torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
+            Tensor weight = ActivationMemory.ChannelsLast(
+                torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
             bool isOurs = unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]);
             Tensor? transformed = isOurs ? Kept(Winograd<Float32Element>.TransformedWeight(weight), ScalarType.Float32) : null;
             _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, _type), Kept(torch.tensor(folded.Bias), _type));
@@ -73,7 +75,8 @@ internal sealed class FoldedExecutor : IExecutor
         return outputs[^1]!;
     }
 
-    /// <summary>Frees an output that nothing needs any more, unless it is the output of another layer too, as evaluation passes dropout over.</summary>
+    /// <summary>Frees an output that nothing needs any more, unless it is the output of another layer too,
+    /// as evaluation passes dropout over.</summary>
     private static void Free(Tensor?[] outputs, int layer)
     {
         Tensor output = outputs[layer]!;
@@ -128,6 +131,7 @@ internal sealed class FoldedExecutor : IExecutor
         return y.dim() == 4 ? ActivationMemory.ChannelsLast(y) : y;
     }
 
-    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if that computes it), and in the type of the activations for libtorch.</summary>
+    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if that computes it),
+    /// and in the type of the activations for libtorch.</summary>
     private sealed record Folded(Tensor? Transformed, float[] ExactBias, Tensor Weight, Tensor Bias);
 }

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A worker's way through a network in training, forward and backward: its learned values are the master's, its statistics are its own.</summary>
+/// <summary>A worker's way through a network in training, forward and backward: its learned values are the master's,
+/// its statistics are its own.</summary>
 internal interface ITrainingExecutor : IDisposable
 {
     /// <summary>The values; after <see cref="Forward"/>, the running statistics are those of its images.</summary>

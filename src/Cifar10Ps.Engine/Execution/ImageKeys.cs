@@ -9,5 +9,6 @@ internal sealed record ImageKeys(int Seed, int Epoch, int[] Indices)
     /// <summary>The random numbers of a layer for an image.</summary>
     /// <param name="layer">Position of the layer.</param>
     /// <param name="image">Position of the image in the shard.</param>
-    public RandomSequence Sequence(int layer, int image) => new(Seed, RandomPurpose.Dropout, Epoch * Network.MaximumLayers + layer, Indices[image]);
+    public RandomSequence Sequence(int layer, int image) =>
+        new(Seed, RandomPurpose.Dropout, Epoch * Network.MaximumLayers + layer, Indices[image]);
 }

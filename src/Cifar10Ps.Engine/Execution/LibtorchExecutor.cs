@@ -65,7 +65,8 @@ internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
         Tensor[] outputs = new Tensor[network.Layers.Count];
         outputs[0] = images.to(_type);
         for (int i = 1; i < outputs.Length; i++)
-            outputs[i] = LibtorchOperations.Compute(network, i, [.. network.Layers[i].Inputs.Select(input => outputs[input])], name => Weights[name], keys);
+            outputs[i] = LibtorchOperations.Compute(network, i, [.. network.Layers[i].Inputs.Select(input => outputs[input])],
+                name => Weights[name], keys);
         return outputs[^1];
     }
 }

@@ -36,7 +36,8 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>The network.</summary>
     public Network Network { get; }
 
-    /// <summary>All learned values: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear layers.</summary>
+    /// <summary>All learned values: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear
+    /// layers.</summary>
     public Tensor Learned { get; }
 
     /// <summary>Running means and variances of batch norm: [count].</summary>
@@ -54,8 +55,10 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>A tensor by name, in the shape of the state dict.</summary>
     public Tensor this[string name] => _views[name];
 
-    /// <summary>The learned tensors of a network as views of a flat buffer laid out like <see cref="Learned"/>: gradients, moments.</summary>
-    public static IEnumerable<(LayerTensor Tensor, Tensor View)> LearnedViewsOf(Network network, Tensor flat) => Views(network.LearnedTensors, flat);
+    /// <summary>The learned tensors of a network as views of a flat buffer laid out like <see cref="Learned"/>:
+    /// gradients, moments.</summary>
+    public static IEnumerable<(LayerTensor Tensor, Tensor View)> LearnedViewsOf(Network network, Tensor flat) =>
+        Views(network.LearnedTensors, flat);
 
     /// <summary>Takes all values from a state dict.</summary>
     public void CopyFrom(StateDict values)

@@ -37,7 +37,8 @@ internal sealed class PendingGradients<TElement>
     /// <param name="output">Its output, for the shape.</param>
     public (Tensor Gradient, Tensor? More) Take(int layer, Tensor output)
     {
-        (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found) ? found : (ActivationMemory.Like(output).zero_(), null);
+        (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found)
+            ? found : (ActivationMemory.Like(output).zero_(), null);
         if (_sparse.Remove(layer, out List<Tensor>? sparse))
             foreach (Tensor part in sparse)
                 EverySecondPixel<TElement>.Add(gradient, part);

@@ -7,8 +7,9 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Inference for one image, in fp32 and without libtorch, whose way to a convolution takes about as long as the convolution of one
-/// image. Batch norm is folded into the convolutions. It computes the networks of <see cref="KernelSupport.HasSingleImage(Network, IReadOnlyList{Shape})"/>.
+/// Inference for one image, in fp32 and without libtorch, whose way to a convolution takes about as long as the convolution of one image.
+/// Batch norm is folded into the convolutions. It computes the networks of
+/// <see cref="KernelSupport.HasSingleImage(Network, IReadOnlyList{Shape})"/>.
 /// </summary>
 internal sealed class SingleImageExecutor : IExecutor
 {
@@ -43,7 +44,8 @@ internal sealed class SingleImageExecutor : IExecutor
             else
             {
                 FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
-                SingleImageConvolution convolution = new(folded.Weight, folded.Bias, folded.Operation.InputChannels, folded.Operation.Window.Size.Height);
+                SingleImageConvolution convolution =
+                    new(folded.Weight, folded.Bias, folded.Operation.InputChannels, folded.Operation.Window.Size.Height);
                 (bool adds, bool activates) = (unit.Shortcut is not null, unit.Activation is not null);
                 if (adds && !inPlace)
                 {
@@ -64,7 +66,8 @@ internal sealed class SingleImageExecutor : IExecutor
         _bias = classifier.Tensor(TensorRole.LinearBias) is { } bias ? values[bias.Name] : new float[network.ClassCount];
 
         // Uses by units are in their order; the layers of a unit need nothing after its output.
-        bool IsLastUse(int layer, Unit unit) => network.ConsumersOf(layer).All(consumer => consumer != pool && Array.Find(units, other => other.Layers.Contains(consumer))!.Output <= unit.Output);
+        bool IsLastUse(int layer, Unit unit) => network.ConsumersOf(layer)
+            .All(consumer => consumer != pool && Array.Find(units, other => other.Layers.Contains(consumer))!.Output <= unit.Output);
 
         FeatureMap Room(Shape shape)
         {
@@ -83,7 +86,8 @@ internal sealed class SingleImageExecutor : IExecutor
         int length = _image.Width * _image.Height * _image.Channels, count = (int)images.shape[0];
         Tensor logits = empty(count, _bias.Length);
         for (int i = 0; i < count; i++)
-            Logits(MemoryMarshal.Cast<byte, float>(pixels.bytes).Slice(i * length, length)).CopyTo(MemoryMarshal.Cast<byte, float>(logits.bytes)[(i * _bias.Length)..]);
+            Logits(MemoryMarshal.Cast<byte, float>(pixels.bytes).Slice(i * length, length))
+                .CopyTo(MemoryMarshal.Cast<byte, float>(logits.bytes)[(i * _bias.Length)..]);
         return logits;
     }
 

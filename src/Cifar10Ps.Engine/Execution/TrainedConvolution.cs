@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A convolution without bias, forward and backward: our own where it fits (<see cref="Winograd{TElement}"/>), else libtorch's.</summary>
+/// <summary>A convolution without bias, forward and backward: our own where it fits (<see cref="Winograd{TElement}"/>),
+/// else libtorch's.</summary>
 /// <typeparam name="TElement">How activations lie in memory.</typeparam>
 /// <param name="operation">Its description.</param>
 /// <param name="input">Size of its input.</param>
@@ -24,7 +25,8 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
     public Task WeightGradient { get; private set; } = Task.CompletedTask;
 
     /// <summary>Convolves, with a border of zeros.</summary>
-    /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory;
+    /// a gradient is wanted if it is a leaf that requires one.</param>
     /// <returns>The output, channels-last in memory.</returns>
     public Tensor Forward(Tensor input)
     {

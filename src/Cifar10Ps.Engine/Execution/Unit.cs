@@ -39,7 +39,8 @@ internal sealed record Unit(int Layer, int? Norm = null, int? Addition = null, i
             if (layers[i].Kind != LayerKind.Add || layers[i].Inputs is not [int first, int second] || first == second)
                 continue;
             // A unit has one addition: a sum is not the end of another.
-            int end = Array.Find([first, second], input => ends.TryGetValue(input, out Unit? found) && found.Addition is null && network.ConsumerOf(input) == i);
+            int end = Array.Find([first, second],
+                input => ends.TryGetValue(input, out Unit? found) && found.Addition is null && network.ConsumerOf(input) == i);
             if (ends.Remove(end, out Unit? unit))
                 ends[i] = unit with { Addition = i, Shortcut = end == first ? second : first };
         }

@@ -17,7 +17,8 @@ internal abstract class UnitPass<TElement>(Unit unit)
     public virtual Task WeightGradient => Task.CompletedTask;
 
     /// <summary>Computes the unit's output.</summary>
-    /// <param name="outputs">Outputs of the layers so far, by position; those that gradients are wanted of are leaves that require one.</param>
+    /// <param name="outputs">Outputs of the layers so far, by position;
+    /// those that gradients are wanted of are leaves that require one.</param>
     /// <param name="keys">What tells the images apart.</param>
     public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys);
 
@@ -27,7 +28,8 @@ internal abstract class UnitPass<TElement>(Unit unit)
     /// <param name="pending">Takes the gradients of its inputs.</param>
     /// <param name="gradients">Takes the gradients of its parameters.</param>
     /// <param name="shared">Takes what idle workers may do.</param>
-    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared);
+    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending,
+        Gradients gradients, SharedWork shared);
 }
 
 /// <summary>A convolution with its norm, addition and ReLU in our kernels.</summary>
@@ -53,9 +55,11 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
         // The image's own gradient is not wanted.
         _skipsPixels = _input > 0 && KernelSupport.HasEverySecondPixel(convolution, input);
         if (_skipsPixels)
-            (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) }, new Shape(input.Channels, input.Height / 2, input.Width / 2));
+            (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) },
+                new Shape(input.Channels, input.Height / 2, input.Width / 2));
         string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
-        _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf), weights.Network.Layers[unit.Norm!.Value], weights);
+        _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf),
+            weights.Network.Layers[unit.Norm!.Value], weights);
     }
 
     /// <inheritdoc/>
@@ -114,7 +118,8 @@ internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
     {
         _x = [.. _inputs.Select(input => outputs[input])];
         using (enable_grad())
-            _output = LibtorchOperations.Compute(_weights.Network, _layer, _x, name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
+            _output = LibtorchOperations.Compute(_weights.Network, _layer, _x,
+                name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
         Tensor output = _output.detach();
         return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output).requires_grad_(true);
     }

@@ -27,7 +27,8 @@ internal static class ChainerFile
     internal static (TensorFile File, ChainerLayout Layout) Parse(Dictionary<string, Npy> arrays)
     {
         string prefix = Prefixes.FirstOrDefault(p => arrays.ContainsKey(p + "fc7/W"))
-            ?? throw new InvalidDataException($"it has no classifier 'fc7/W', as models of the original Chainer program have, but {DisplayText.List([.. arrays.Keys])}");
+            ?? throw new InvalidDataException("it has no classifier 'fc7/W', as models of the original Chainer program have, "
+                + $"but {DisplayText.List([.. arrays.Keys])}");
         if (arrays[prefix + "fc7/W"].Shape is not [int classes and > 0 and <= Network.MaximumClassCount, _])
             throw new InvalidDataException("its classifier 'fc7/W' has no row for each class");
 
@@ -47,8 +48,10 @@ internal static class ChainerFile
         }
 
         // A network with more in it would give other answers than this one. The counters 'N' of batch norm are of no use to anyone.
-        string? unexpected = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal) && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
-        return unexpected is null ? (file, layout) : throw new InvalidDataException($"the original's ResNet-20 has no array '{unexpected}'");
+        string? unexpected = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal)
+            && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
+        return unexpected is null
+            ? (file, layout) : throw new InvalidDataException($"the original's ResNet-20 has no array '{unexpected}'");
     }
 
     /// <summary>Writes a model such that the original program opens it. Class names have no place in it.</summary>
@@ -59,7 +62,8 @@ internal static class ChainerFile
         if (!model.Network.HasSameLayers(layout.Network))
             throw CannotHold($"it is made for a {layout.Network}, and this is a {model.Network}");
         Preprocessing input = model.Preprocessing;
-        if (!input.Mean.SequenceEqual(Preprocessing.None.Mean) || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
+        if (!input.Mean.SequenceEqual(Preprocessing.None.Mean)
+            || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
             throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input");
 
         List<KeyValuePair<string, Npy>> arrays = [];
@@ -70,7 +74,8 @@ internal static class ChainerFile
                 float[] values = model.Weights[tensor.Name];
                 string name = layout.Names[tensor.Name];
                 // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
-                if (tensor.Role == TensorRole.NormVariance && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
+                if (tensor.Role == TensorRole.NormVariance
+                    && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
                     values = [.. values.Select(variance => (float)(variance + own - original))];
                 arrays.Add(new(name, Npy.Of(tensor.Shape, values)));
                 if (tensor.Role == TensorRole.NormScale)
@@ -92,7 +97,8 @@ internal static class ChainerFile
             $"A file of the original Chainer program cannot hold this model: {why}.");
     }
 
-    private static double EpsilonOf(ChainerLayout layout, Layer layer) => ((BatchNorm)layout.Network.Layers.First(other => other.Name == layer.Name).Operation).Epsilon;
+    private static double EpsilonOf(ChainerLayout layout, Layer layer) =>
+        ((BatchNorm)layout.Network.Layers.First(other => other.Name == layer.Name).Operation).Epsilon;
 
     /// <summary>An array's shape and values.</summary>
     /// <param name="arrays">The arrays.</param>

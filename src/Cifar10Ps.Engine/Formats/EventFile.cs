@@ -25,7 +25,8 @@ internal static class EventFile
     public static string Create(string folder, long firstStep)
     {
         string name = Prefix + DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        string path = Enumerable.Range(0, int.MaxValue).Select(i => Path.Combine(folder, $"{name}.{i}{Suffix}")).First(p => !File.Exists(p));
+        string path = Enumerable.Range(0, int.MaxValue)
+            .Select(i => Path.Combine(folder, $"{name}.{i}{Suffix}")).First(p => !File.Exists(p));
         double now = ToWallTime(DateTimeOffset.UtcNow);
         Append(path,
             new Event { WallTime = now, FileVersion = "brain.Event:2" },
@@ -57,7 +58,8 @@ internal static class EventFile
     /// <summary>Seconds since 1970, as events have them.</summary>
     public static double ToWallTime(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000.0;
 
-    /// <summary>CRC-32C, rotated and shifted, as TFRecords have it: so that the checksum of data with checksums in it is as good as any.</summary>
+    /// <summary>CRC-32C, rotated and shifted, as TFRecords have it:
+    /// so that the checksum of data with checksums in it is as good as any.</summary>
     internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
     {
         uint crc = uint.MaxValue;

@@ -11,8 +11,10 @@ internal static class ForeignContent
     // What files begin with, and what they are then.
     private static readonly (byte[] Start, string What)[] Signatures =
     [
-        ([.. "version https://git-lfs"u8], "the pointer that Git LFS leaves in place of a large file. Fetch the file itself: git lfs pull, or the download link of the site"),
-        ([0x89, .. "HDF\r\n"u8], "an HDF5 file, such as Keras writes. Weights in it have other names and another order: convert them to a state dict"),
+        ([.. "version https://git-lfs"u8], "the pointer that Git LFS leaves in place of a large file. Fetch the file itself: git lfs pull, "
+            + "or the download link of the site"),
+        ([0x89, .. "HDF\r\n"u8],
+            "an HDF5 file, such as Keras writes. Weights in it have other names and another order: convert them to a state dict"),
         ([.. "GGUF"u8], "a GGUF file, which holds language models"),
         ([0x93, .. "NUMPY"u8], "a single NumPy array"),
         ([.. "MATLAB 5.0"u8], "a MATLAB file"),
@@ -55,13 +57,15 @@ internal static class ForeignContent
             using ZipArchive archive = new(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
             names = [.. archive.Entries.Select(entry => entry.FullName).Where(name => !name.EndsWith('/'))];
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
+        catch (Exception e) when (e is IOException
+            or InvalidDataException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
         {
             return "a zip archive that is damaged or cut off";
         }
 
         bool Has(string end) => names.Any(name => name.EndsWith(end, StringComparison.Ordinal));
-        return Has("saved_model.pb") || Has("keras_metadata.pb") ? "a model of TensorFlow in a zip archive. Convert its weights to a state dict"
+        return Has("saved_model.pb") || Has("keras_metadata.pb")
+            ? "a model of TensorFlow in a zip archive. Convert its weights to a state dict"
             : Has("model.weights.h5") ? "a model of Keras. Convert its weights to a state dict"
             : names.Length == 0 ? "an empty zip archive"
             : $"a zip archive of {DisplayText.List(names)}: unpack it first";
@@ -69,8 +73,10 @@ internal static class ForeignContent
 
     private static string Written(byte[] content)
     {
-        string start = Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 1_000))).TrimStart('\ufeff', ' ', '\t', '\r', '\n');
-        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
+        string start = Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 1_000)))
+            .TrimStart('\ufeff', ' ', '\t', '\r', '\n');
+        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
             return "a web page, such as a download gives that asks for a confirmation first. Download the file itself";
         if (start.StartsWith('<'))
             return "an XML document";
@@ -79,7 +85,8 @@ internal static class ForeignContent
         return start.Length == 0 ? "blank text" : $"text that begins with '{Beginning(start)}'";
     }
 
-    private static string Beginning(string text) => text.Split('\r', '\n')[0] is { Length: > 40 } line ? line[..40] + "…" : text.Split('\r', '\n')[0];
+    private static string Beginning(string text) =>
+        text.Split('\r', '\n')[0] is { Length: > 40 } line ? line[..40] + "…" : text.Split('\r', '\n')[0];
 
     private static bool IsJson(byte[] content)
     {

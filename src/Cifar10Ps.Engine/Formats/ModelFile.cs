@@ -16,7 +16,8 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", StepsKey = "trained_steps";
+    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing",
+        EpochsKey = "trained_epochs", StepsKey = "trained_steps";
 
     /// <summary>What the names of an optimizer's moments start with.</summary>
     internal const string MomentPrefix = "optimizer.";
@@ -41,7 +42,8 @@ public static partial class ModelFile
     /// <param name="path">The file.</param>
     /// <param name="format">The format.</param>
     /// <param name="includePreprocessing">Whether an ONNX graph begins with the preprocessing and ends with softmax.</param>
-    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>WeightsNotFinite</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>WeightsNotFinite</c>,
+    /// <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, ModelFormat format, bool includePreprocessing = false)
     {
         if (includePreprocessing && format != ModelFormat.Onnx)
@@ -80,12 +82,14 @@ public static partial class ModelFile
             options?.Tell?.Invoke($"'{path}' is a file of format {format} with a {model.Network} for {model.Classes.Length} classes. "
                 + $"{(file.Note is null ? "" : file.Note + " ")}{Skipped(file)}");
             foreach (string layer in DeadLayers(model))
-                options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. The file may be damaged or cut down: measure the model before you rely on it.");
+                options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. "
+                    + "The file may be damaged or cut down: measure the model before you rely on it.");
             return model;
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException)
         {
-            throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
+            throw new EngineException("InvalidModel", ErrorKind.InvalidData,
+                $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
         }
         catch (EngineException e) when (e.ErrorId is "PreprocessingUnknown" or "SeveralNetworks" or "NetworkNotFound" or "InvalidModel")
         {
@@ -111,7 +115,8 @@ public static partial class ModelFile
     {
         if (file.Tensors.FirstOrDefault(tensor => !tensor.Value.Values.All(float.IsFinite)).Key is { } name)
             throw new EngineException("WeightsNotFinite", ErrorKind.InvalidArgument,
-                $"The model's weights '{name}' are not all finite, so it can give no answer: its training diverged. Take the model as it was before, and train on with a lower learning rate.");
+                $"The model's weights '{name}' are not all finite, so it can give no answer: its training diverged. "
+                + "Take the model as it was before, and train on with a lower learning rate.");
     }
 
     /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
@@ -138,7 +143,8 @@ public static partial class ModelFile
         Network network = found.Network;
         if (described is null && file.Metadata.TryGetValue("bn_eps", out string? text))
         {
-            network = network.WithNormEpsilon(double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon) && epsilon is > 0 and < 1
+            network = network.WithNormEpsilon(double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon)
+                && epsilon is > 0 and < 1
                 ? epsilon : throw new InvalidDataException($"its batch norm has the epsilon '{text}'"));
         }
 
@@ -160,7 +166,8 @@ public static partial class ModelFile
 
         T Count<T>(string key, T otherwise)
             where T : INumber<T> =>
-            file.Metadata.TryGetValue(key, out string? text) && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
+            file.Metadata.TryGetValue(key, out string? text)
+            && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
     }
 
     /// <summary>The network that a file of this module describes; null: it does not.</summary>
@@ -187,7 +194,8 @@ public static partial class ModelFile
             float[] values = file.Tensors[name].Values;
             int wrong = Array.FindIndex(values, value => !float.IsFinite(value) || (isVariance && value < 0));
             return wrong < 0 ? values : throw new InvalidDataException($"the tensor '{name}' has the value "
-                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network gives no answer: the training that wrote it had diverged, or the file is damaged");
+                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network gives no answer: "
+                + "the training that wrote it had diverged, or the file is damaged");
         }
     }
 
@@ -218,7 +226,8 @@ public static partial class ModelFile
         return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"), size.Width, size.Height);
 
         double[] Numbers(string part) =>
-            [.. formula.Groups[part].Value.Split(',').Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
+            [.. formula.Groups[part].Value.Split(',')
+                .Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
     }
 
     private static T Parse<T>(string json) =>
@@ -228,7 +237,8 @@ public static partial class ModelFile
     {
         0 => "All of it was read.",
         <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(DisplayText.Name))}.",
-        int count => $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",
+        int count =>
+            $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",
     };
 
     [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]

@@ -25,7 +25,8 @@ public static class ModelFormats
 {
     private static readonly HashSet<string> ForeignEndings = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".json", ".keras", ".msgpack", ".npy", ".pb", ".pickle", ".pkl", ".t7", ".tar", ".tflite", ".zip",
+        ".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".json", ".keras", ".msgpack", ".npy", ".pb", ".pickle", ".pkl", ".t7",
+        ".tar", ".tflite", ".zip",
     };
 
     /// <summary>The format that the ending of a file's name stands for; null: none.</summary>
@@ -43,7 +44,8 @@ public static class ModelFormats
     }
 
     /// <summary>Whether a file's name ends like one of a format other than safetensors, also of one that is not written here.</summary>
-    public static bool IsForeignName(string path) => OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
+    public static bool IsForeignName(string path) =>
+        OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
 
     /// <summary>The format of a file's content; null: none that can be read.</summary>
     internal static ModelFormat? OfContent(ReadOnlySpan<byte> content) =>

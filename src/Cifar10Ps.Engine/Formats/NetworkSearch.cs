@@ -31,7 +31,8 @@ internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnly
     };
 }
 
-/// <summary>Finds the network in a file whose tensors may be wrapped in any way: in dictionaries, and under prefixes of their names.</summary>
+/// <summary>Finds the network in a file whose tensors may be wrapped in any way: in dictionaries,
+/// and under prefixes of their names.</summary>
 internal static class NetworkSearch
 {
     // Networks in a dictionary that are told apart, and tensors of a network. A hostile file could have any number.
@@ -53,7 +54,8 @@ internal static class NetworkSearch
         {
             return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Require(Under(all, key))
                 ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
-                    $"has no network '{DisplayText.Name(key)}'. {(found.Length == 0 ? "It has no network that can be used" : $"It has {Keys()}")}.");
+                    $"has no network '{DisplayText.Name(key)}'. "
+                    + $"{(found.Length == 0 ? "It has no network that can be used" : $"It has {Keys()}")}.");
         }
 
         if (found.Length > 1)
@@ -77,7 +79,8 @@ internal static class NetworkSearch
     public static bool IsOfLayer(string name) => name.Contains('.', StringComparison.Ordinal);
 
     /// <summary>Two parts of a key with a dot between, where both are there.</summary>
-    public static string Join(string first, string second) => first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
+    public static string Join(string first, string second) =>
+        first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
 
     /// <summary>The networks in a dictionary, each with a tensor that belongs to none of them, if there is one.</summary>
     private static IEnumerable<(NetworkChoice, string?)> Networks(TensorGroup group)
@@ -128,7 +131,8 @@ internal static class NetworkSearch
         return new NetworkChoice(group, prefix, names);
     }
 
-    private static bool IsNetwork(NetworkChoice choice) => choice.Names.Count is >= FewestTensors and <= MostTensors && WhyNot(choice) is null;
+    private static bool IsNetwork(NetworkChoice choice) =>
+        choice.Names.Count is >= FewestTensors and <= MostTensors && WhyNot(choice) is null;
 
     /// <summary>Says of the layers of another network what is wrong with them, before their values are read: there may be many.</summary>
     private static NetworkChoice? Require(NetworkChoice? choice) =>
@@ -139,7 +143,8 @@ internal static class NetworkSearch
     {
         try
         {
-            NetworkTensors.Of(choice.Names.ToDictionary(name => name[choice.Prefix.Length..], name => choice.Group.Shapes[name], StringComparer.Ordinal));
+            NetworkTensors.Of(choice.Names.ToDictionary(name => name[choice.Prefix.Length..], name => choice.Group.Shapes[name],
+                StringComparer.Ordinal));
             return null;
         }
         catch (InvalidDataException e)

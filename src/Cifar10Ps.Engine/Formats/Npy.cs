@@ -32,7 +32,8 @@ internal sealed class Npy
         }
 
         if (count * size != values.Length)
-            throw new InvalidDataException($"it has {values.Length:N0} bytes of values, but its shape ({string.Join(", ", header.Shape)}) and type '{header.Type}' need {count * size:N0}");
+            throw new InvalidDataException($"it has {values.Length:N0} bytes of values, but its shape ({string.Join(", ", header.Shape)}) "
+                + $"and type '{header.Type}' need {count * size:N0}");
         (_count, _size) = ((int)count, (int)size);
     }
 
@@ -127,7 +128,8 @@ internal sealed class Npy
             throw new InvalidDataException($"it is no single text, but {_count:N0} of type '{_header.Type}'");
         try
         {
-            Encoding encoding = Kind == 'S' ? Encoding.Latin1 : new UTF32Encoding(IsBigEndian, byteOrderMark: false, throwOnInvalidCharacters: true);
+            Encoding encoding = Kind == 'S'
+                ? Encoding.Latin1 : new UTF32Encoding(IsBigEndian, byteOrderMark: false, throwOnInvalidCharacters: true);
             return encoding.GetString(_values.Span).TrimEnd('\0');
         }
         catch (DecoderFallbackException e)

@@ -97,7 +97,8 @@ internal sealed record NpyHeader(string Type, bool IsFortran, int[] Shape)
             while (!Skip(')'))
             {
                 int end = _rest.IndexOfAnyExceptInRange('0', '9');
-                if (numbers.Count == DimensionLimit || end < 0 || !int.TryParse(_rest[..end], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+                if (numbers.Count == DimensionLimit
+                    || end < 0 || !int.TryParse(_rest[..end], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
                     throw Invalid();
                 numbers.Add(number);
                 Take(end);

@@ -198,7 +198,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         switch (callee)
         {
             case Function function:
-                _steps += arguments.Sum(argument => argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
+                _steps += arguments.Sum(argument =>
+                    argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
                 return function(arguments);
             case PickleGlobal { Name: "_reconstructor" or "__newobj__" or "__newobj_ex__" } when arguments is [PickleGlobal type, ..]:
                 return new PickleObject(type, arguments);
@@ -310,7 +311,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>, <c>\u000a</c> for what has no place on a line.</summary>
     private static string Unescaped(string text) => Escape().Replace(text, match => match.Value[1] switch
     {
-        'x' or 'u' or 'U' when int.TryParse(match.ValueSpan[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int rune)
+        'x' or 'u' or 'U'
+            when int.TryParse(match.ValueSpan[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int rune)
             && Rune.IsValid(rune) => new Rune(rune).ToString(),
         'n' => "\n",
         'r' => "\r",

@@ -41,7 +41,8 @@ internal sealed class PickleTree
             }
 
             if (node.Level < DeepestLevel)
-                foreach (Node child in Children(node).Where(child => child.Value is PickleMap or PickleObject or List<object?> or object?[]))
+                foreach (Node child in Children(node)
+                    .Where(child => child.Value is PickleMap or PickleObject or List<object?> or object?[]))
                     waiting.Enqueue(child);
         }
     }
@@ -72,7 +73,8 @@ internal sealed class PickleTree
         { _otherTensor: ({ } name, { } maker) } =>
             $"its tensor '{name}' is of a kind ('{DisplayText.Name(maker.ToString())}') that is not read: save plain, dense tensors",
         { _model: { } model } =>
-            $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose program says what it computes: save model.state_dict() instead",
+            $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose program says what it computes: "
+            + "save model.state_dict() instead",
         { _topNames.Length: > 0 } => $"it holds no state dict, only {DisplayText.List(_topNames)}",
         _ => "it holds no state dict",
     };

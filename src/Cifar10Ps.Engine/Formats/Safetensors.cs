@@ -17,7 +17,8 @@ internal static class Safetensors
     // Understood, a header takes several times its room; that of a ResNet-110 with an optimizer's moments has 200,000 bytes.
     private const long HeaderLimit = 10_000_000;
 
-    /// <summary>Whether bytes begin like a safetensors file: the header follows its length, whose highest bytes are zero, and is an object.</summary>
+    /// <summary>Whether bytes begin like a safetensors file: the header follows its length, whose highest bytes are zero,
+    /// and is an object.</summary>
     public static bool IsSafetensors(ReadOnlySpan<byte> content) => content is [_, _, _, _, _, 0, 0, 0, (byte)'{', ..];
 
     /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
@@ -135,7 +136,8 @@ internal static class Safetensors
 
             return file;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
         {
             throw new InvalidDataException($"its header cannot be understood ({e.Message.TrimEnd('.')})", e);
         }

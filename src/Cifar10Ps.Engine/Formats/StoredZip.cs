@@ -24,10 +24,14 @@ internal sealed class StoredZip(Stream stream)
         byte[] nameBytes = Encoding.UTF8.GetBytes(name);
         int padding = (int)(Alignment - (_position + LocalLength + nameBytes.Length + FieldLength) % Alignment) % Alignment;
 
-        // The same in both headers: version, flags (names are UTF-8), method (stored), time, date (1 January 1980), checksum, sizes, length of the name.
-        byte[] facts = [.. Bytes(20, 0x800, 0, 0, 0x21), .. Bytes(Crc32.Of(content)), .. Bytes((uint)content.Length), .. Bytes((uint)content.Length), .. Bytes((ushort)nameBytes.Length)];
-        byte[] local = [.. "PK\x03\x04"u8, .. facts, .. Bytes((ushort)(FieldLength + padding)), .. nameBytes, .. "FB"u8, .. Bytes((ushort)padding), .. new byte[padding]];
-        byte[] entry = [.. "PK\x01\x02"u8, .. Bytes(20), .. facts, .. Bytes(0, 0, 0, 0), .. Bytes(0u), .. Bytes(checked((uint)_position)), .. nameBytes];
+        // The same in both headers: version, flags (names are UTF-8), method (stored), time, date (1 January 1980), checksum, sizes,
+        // length of the name.
+        byte[] facts = [.. Bytes(20, 0x800, 0, 0, 0x21), .. Bytes(Crc32.Of(content)), .. Bytes((uint)content.Length),
+            .. Bytes((uint)content.Length), .. Bytes((ushort)nameBytes.Length)];
+        byte[] local = [.. "PK\x03\x04"u8, .. facts, .. Bytes((ushort)(FieldLength + padding)), .. nameBytes, .. "FB"u8,
+            .. Bytes((ushort)padding), .. new byte[padding]];
+        byte[] entry = [.. "PK\x01\x02"u8, .. Bytes(20), .. facts, .. Bytes(0, 0, 0, 0), .. Bytes(0u),
+            .. Bytes(checked((uint)_position)), .. nameBytes];
         stream.Write(local);
         stream.Write(content);
         _position += local.Length + content.Length;
@@ -38,7 +42,8 @@ internal sealed class StoredZip(Stream stream)
     /// <summary>Writes the directory.</summary>
     public void Finish()
     {
-        stream.Write([.. _directory, .. "PK\x05\x06"u8, .. Bytes(0, 0, _count, _count), .. Bytes((uint)_directory.Count), .. Bytes(checked((uint)_position)), .. Bytes(0)]);
+        stream.Write([.. _directory, .. "PK\x05\x06"u8, .. Bytes(0, 0, _count, _count), .. Bytes((uint)_directory.Count),
+            .. Bytes(checked((uint)_position)), .. Bytes(0)]);
     }
 
     private static byte[] Bytes(params ReadOnlySpan<ushort> numbers)

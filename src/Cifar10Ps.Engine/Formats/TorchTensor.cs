@@ -23,7 +23,8 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
 {
     private const int DimensionLimit = 64;
 
-    /// <summary>The tensor that <c>torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)</c> makes; opaque if its storage is.</summary>
+    /// <summary>The tensor that <c>torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)</c> makes;
+    /// opaque if its storage is.</summary>
     /// <exception cref="InvalidDataException">The arguments make none.</exception>
     public static object Rebuild(object?[] arguments)
     {
@@ -75,7 +76,8 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
 
         // Nearly all tensors lie as they are wanted.
         if (IsContiguous() && !isBigEndian)
-            return count == 0 ? [] : ElementType.ToSingles(Storage.Type.Name, storage.Slice((int)(Storage.Start + Offset) * size, count * size));
+            return count == 0
+                ? [] : ElementType.ToSingles(Storage.Type.Name, storage.Slice((int)(Storage.Start + Offset) * size, count * size));
         byte[] values = new byte[count * size];
         int[] index = new int[Size.Length];
         long position = Storage.Start + Offset;

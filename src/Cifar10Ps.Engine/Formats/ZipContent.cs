@@ -3,7 +3,8 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Unpacks zip archives into memory: nothing is written anywhere, and no size is believed before it is seen to be possible.</summary>
+/// <summary>Unpacks zip archives into memory: nothing is written anywhere,
+/// and no size is believed before it is seen to be possible.</summary>
 internal static class ZipContent
 {
     private const int EntryLimit = 10_000;
@@ -15,7 +16,8 @@ internal static class ZipContent
     public static bool IsZip(ReadOnlySpan<byte> content) => content.StartsWith("PK\x03\x04"u8);
 
     /// <summary>The entries by name.</summary>
-    /// <exception cref="InvalidDataException">The archive is damaged, too large, or has two entries of a name or one outside its folder.</exception>
+    /// <exception cref="InvalidDataException">The archive is damaged, too large,
+    /// or has two entries of a name or one outside its folder.</exception>
     public static Dictionary<string, ReadOnlyMemory<byte>> Read(byte[] content)
     {
         try
@@ -41,7 +43,8 @@ internal static class ZipContent
 
             return entries;
         }
-        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
+        catch (Exception e)
+            when (e is IOException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
         {
             throw new InvalidDataException($"it is a damaged zip archive ({e.Message.TrimEnd('.')})", e);
         }

@@ -37,12 +37,15 @@ internal static class ClassMatching
     /// <param name="images">Images whose truth is known, of all of the model's classes or some.</param>
     /// <param name="warn">Receives a sentence if a trained model has no class names of its own; null ignores it.</param>
     /// <returns>The classes, and the images.</returns>
-    /// <exception cref="EngineException"><c>TruthUnknown</c>, <c>ClassMismatch</c>; <c>ClassCountMismatch</c> for a model without names.</exception>
-    public static (string[] Classes, IReadOnlyList<LabeledImage> Images) ForMeasuring(ModelSnapshot model, IReadOnlyList<LabeledImage> images, Action<string>? warn = null)
+    /// <exception cref="EngineException"><c>TruthUnknown</c>, <c>ClassMismatch</c>; <c>ClassCountMismatch</c> for a model without
+    /// names.</exception>
+    public static (string[] Classes, IReadOnlyList<LabeledImage> Images) ForMeasuring(ModelSnapshot model,
+        IReadOnlyList<LabeledImage> images, Action<string>? warn = null)
     {
         if (images.FirstOrDefault(image => !image.HasKnownTruth) is { } unknown)
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
-                $"It is not known what the image '{unknown.Path ?? $"{unknown}"}' shows. Measure on images of a data set, whose folders or files name their classes.");
+                $"It is not known what the image '{unknown.Path ?? $"{unknown}"}' shows. Measure on images of a data set, "
+                + "whose folders or files name their classes.");
         string[] names = [.. images.Select(image => image.LabelName).Distinct()];
         if (!model.HasPlaceholderClasses)
         {
@@ -73,7 +76,8 @@ internal static class ClassMatching
             : null;
     }
 
-    /// <summary>The output of a model that stands for what an image shows; -1: it has none. Without class names of its own, the position decides.</summary>
+    /// <summary>The output of a model that stands for what an image shows; -1: it has none. Without class names of its own,
+    /// the position decides.</summary>
     public static int IndexOf(ModelSnapshot model, LabeledImage image)
     {
         if (image.Label < model.Classes.Length && (model.Classes[image.Label] == image.LabelName || model.HasPlaceholderClasses))
@@ -108,14 +112,17 @@ internal static class ClassMatching
 
     private static EngineException Mismatch(string[] ofModel, string[] ofData)
     {
-        string[] onlyModel = [.. ofModel.Where(name => IndexOf(ofData, name) < 0)], onlyData = [.. ofData.Where(name => IndexOf(ofModel, name) < 0)];
+        string[] onlyModel = [.. ofModel.Where(name => IndexOf(ofData, name) < 0)],
+            onlyData = [.. ofData.Where(name => IndexOf(ofModel, name) < 0)];
         return new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
-            $"The model and the data have different classes{Part(": only the model has", onlyModel)}{Part(onlyModel is [] ? ": only the data have" : "; only the data have", onlyData)}. "
-            + "Take data of the model's classes, or make a model for the classes of the data, from these weights or new ones.");
+            "The model and the data have different classes" + Part(": only the model has", onlyModel)
+            + Part(onlyModel is [] ? ": only the data have" : "; only the data have", onlyData)
+            + ". Take data of the model's classes, or make a model for the classes of the data, from these weights or new ones.");
 
         static string Part(string what, string[] names) => names is [] ? "" : $"{what} {Listed(names)}";
     }
 
     private static string Listed(string[] names) =>
-        string.Join(", ", names.Take(ListedNames).Select(name => $"'{name}'")) + (names.Length > ListedNames ? $" and {names.Length - ListedNames} more" : "");
+        string.Join(", ", names.Take(ListedNames).Select(name => $"'{name}'"))
+        + (names.Length > ListedNames ? $" and {names.Length - ListedNames} more" : "");
 }

@@ -28,7 +28,8 @@ public sealed class ImageClassifier
         CheckClasses(classes);
         Preprocessing input = new(Preprocessing.None.Mean, Preprocessing.None.StandardDeviation, imageSize, imageSize);
         network.Require(input.Height, input.Width);
-        return new ImageClassifier(new ModelSnapshot(network, classes, input, Initialization.HeNormal.Create(network, seed)) { Seed = seed });
+        return new ImageClassifier(
+            new ModelSnapshot(network, classes, input, Initialization.HeNormal.Create(network, seed)) { Seed = seed });
     }
 
     /// <summary>
@@ -43,12 +44,14 @@ public sealed class ImageClassifier
         CheckClasses(classes);
         ModelSnapshot source = Snapshot;
         if (!source.IsTrained)
-            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument, $"The {Name} has not been trained, so another cannot start from its weights.");
+            throw new EngineException("ModelNotTrained", ErrorKind.InvalidArgument,
+                $"The {Name} has not been trained, so another cannot start from its weights.");
         bool keepsClassifier = classes.SequenceEqual(source.Classes);
         Network network = keepsClassifier ? source.Network : source.Network.WithClassCount(classes.Length);
         StateDict fresh = Initialization.HeNormal.Create(network, seed), weights = new();
         foreach (LayerTensor tensor in network.Tensors)
-            weights[tensor.Name] = !keepsClassifier && network.Classifier!.Tensors.Contains(tensor) ? fresh[tensor.Name] : [.. source.Weights[tensor.Name]];
+            weights[tensor.Name] = !keepsClassifier && network.Classifier!.Tensors.Contains(tensor)
+                ? fresh[tensor.Name] : [.. source.Weights[tensor.Name]];
         return new ImageClassifier(source with { Network = network, Classes = classes, Weights = weights, Seed = seed });
     }
 
@@ -70,7 +73,8 @@ public sealed class ImageClassifier
     /// <summary>Number of finished epochs that it was trained for; 0 for initial weights.</summary>
     public int TrainedEpochs => Snapshot.TrainedEpochs;
 
-    /// <summary>Number of optimizer steps that it was trained for, those of an unfinished epoch too; 0 for initial weights, and for files that do not say.</summary>
+    /// <summary>Number of optimizer steps that it was trained for, those of an unfinished epoch too; 0 for initial weights,
+    /// and for files that do not say.</summary>
     public long TrainedSteps => Snapshot.TrainedSteps;
 
     /// <summary>The model as it is now. Whoever needs more than one part of it reads this once.</summary>
@@ -108,7 +112,8 @@ public sealed class ImageClassifier
     internal void CheckUnchanged(ModelSnapshot found)
     {
         if (!ReferenceEquals(Snapshot, found))
-            throw new EngineException("ModelInTraining", ErrorKind.InvalidArgument, "Another run has trained this model since this one was prepared. Start again.");
+            throw new EngineException("ModelInTraining", ErrorKind.InvalidArgument,
+                "Another run has trained this model since this one was prepared. Start again.");
     }
 
     private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
@@ -117,7 +122,8 @@ public sealed class ImageClassifier
     /// <summary>Refuses class names that cannot be told apart.</summary>
     internal static void CheckClasses(string[] classes)
     {
-        if (classes.Length is < 2 or > Network.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace) || classes.Select(DisplayText.Escape).Distinct(StringComparer.Ordinal).Count() < classes.Length)
+        if (classes.Length is < 2 or > Network.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace)
+            || classes.Select(DisplayText.Escape).Distinct(StringComparer.Ordinal).Count() < classes.Length)
             throw new EngineException("InvalidClasses", ErrorKind.InvalidArgument,
                 $"A classifier needs 2 to {Network.MaximumClassCount} classes, each with a name of its own.");
     }

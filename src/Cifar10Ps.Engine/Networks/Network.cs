@@ -38,10 +38,12 @@ public sealed class Network
         for (int i = 0; i < layers.Count; i++)
         {
             Layer layer = layers[i];
-            string? problem = layer.Name.Length is 0 or > MaximumNameLength || DisplayText.Escape(layer.Name) != layer.Name ? "its name cannot be shown"
+            string? problem = layer.Name.Length is 0 or > MaximumNameLength || DisplayText.Escape(layer.Name) != layer.Name
+                ? "its name cannot be shown"
                 : !names.Add(layer.Name) ? "there are two of this name"
                 : (i == 0) != (layer.Kind == LayerKind.Input) ? "the input has to be the first layer, and the only one of its kind"
-                : layer.Inputs.Count != layer.Operation.InputCount ? $"it takes {layer.Operation.InputCount} inputs, but gets {layer.Inputs.Count}"
+                : layer.Inputs.Count != layer.Operation.InputCount
+                ? $"it takes {layer.Operation.InputCount} inputs, but gets {layer.Inputs.Count}"
                 : layer.Inputs.Any(input => input < 0 || input >= i) ? "its input is not a layer before it"
                 : layer.Operation.Problem();
             if (problem is not null)
@@ -62,7 +64,8 @@ public sealed class Network
             throw new InvalidDataException($"the network has two tensors '{twice.Key}'");
         ClassCount = OutputLength();
         LearnedTensors = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
-            .Select(tensor => (Tensor: tensor, Order: !tensor.IsWeight ? 2 : IsNormed(i) ? 0 : 1))).OrderBy(item => item.Order).Select(item => item.Tensor)];
+            .Select(tensor => (Tensor: tensor, Order: !tensor.IsWeight ? 2 : IsNormed(i) ? 0 : 1)))
+            .OrderBy(item => item.Order).Select(item => item.Tensor)];
         NormedCount = LearnedTensors.TakeWhile(tensor => tensor.Role == TensorRole.ConvolutionWeight && IsNormed(IndexOf(tensor))).Count();
 
         static IEnumerable<LayerTensor> Products(Layer layer)
@@ -105,7 +108,8 @@ public sealed class Network
     /// </summary>
     internal IReadOnlyList<LayerTensor> LearnedTensors { get; }
 
-    /// <summary>How many of the <see cref="LearnedTensors"/> are weights of convolutions that a batch norm follows, so that their scale means nothing.</summary>
+    /// <summary>How many of the <see cref="LearnedTensors"/> are weights of convolutions that a batch norm follows,
+    /// so that their scale means nothing.</summary>
     internal int NormedCount { get; }
 
     /// <summary>The last layer, if it is linear: what is made anew for other classes.</summary>
@@ -121,7 +125,8 @@ public sealed class Network
 
     /// <summary>Whether the output of a convolution goes through batch norm and nowhere else.</summary>
     /// <param name="layer">Position of the layer.</param>
-    internal bool IsNormed(int layer) => Layers[layer].Kind == LayerKind.Convolution && ConsumerOf(layer) is int norm && Layers[norm].Kind == LayerKind.BatchNorm;
+    internal bool IsNormed(int layer) =>
+        Layers[layer].Kind == LayerKind.Convolution && ConsumerOf(layer) is int norm && Layers[norm].Kind == LayerKind.BatchNorm;
 
     /// <summary>Sizes of the layers' outputs.</summary>
     /// <param name="height">Height of the images in pixels.</param>
@@ -159,7 +164,8 @@ public sealed class Network
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument, $"A {Name} cannot take images of {width} x {height} pixels: {e.Message}.", e);
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
+                $"A {Name} cannot take images of {width} x {height} pixels: {e.Message}.", e);
         }
     }
 
@@ -173,7 +179,8 @@ public sealed class Network
         With([.. Layers.Select(layer => layer.Operation is BatchNorm norm ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
     /// <summary>Whether another network has the same layers, whatever it is called and whatever is added to variances.</summary>
-    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
+    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon)
+        .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
 
     /// <summary>The network with the class count left out: <c>ResNet-20, Projection shortcuts</c>.</summary>
     public override string ToString() => Description.Length == 0 ? Name : $"{Name}, {Description}";
@@ -218,7 +225,8 @@ public sealed class Network
         _ => ChannelsOf(Layers[layer].Inputs[0]),
     };
 
-    private static InvalidDataException Invalid(Layer layer, string why) => new($"the layer '{DisplayText.Name(layer.Name)}' ({layer.Kind}) cannot be computed: {why}");
+    private static InvalidDataException Invalid(Layer layer, string why) =>
+        new($"the layer '{DisplayText.Name(layer.Name)}' ({layer.Kind}) cannot be computed: {why}");
 
     private sealed class LayerComparer : IEqualityComparer<Layer>
     {

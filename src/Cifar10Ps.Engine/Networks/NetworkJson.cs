@@ -19,7 +19,8 @@ internal static class NetworkJson
     {
         Graph graph = JsonSerializer.Deserialize<Graph>(json, Json.Options) ?? throw new InvalidDataException("its network is empty");
         if (graph.Layers.Length > Network.MaximumLayers)
-            throw new InvalidDataException($"its network has {graph.Layers.Length:N0} layers; {Network.MaximumLayers:N0} at most are possible");
+            throw new InvalidDataException($"its network has {graph.Layers.Length:N0} layers; "
+                + $"{Network.MaximumLayers:N0} at most are possible");
         Dictionary<string, int> positions = new(StringComparer.Ordinal);
         List<Layer> layers = [];
         foreach (Node node in graph.Layers)

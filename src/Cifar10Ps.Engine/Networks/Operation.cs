@@ -52,7 +52,8 @@ internal abstract record Operation
     /// <summary>The one input, a map of features of so many channels.</summary>
     private protected static Shape Map(IReadOnlyList<Shape> inputs, int? channels = null) =>
         inputs[0].IsVector ? throw new InvalidDataException($"it takes a map of features, but gets a vector of {inputs[0]} values")
-        : channels is int wanted && inputs[0].Channels != wanted ? throw new InvalidDataException($"it takes {wanted} channels, but gets {inputs[0]}")
+        : channels is int wanted && inputs[0].Channels != wanted
+        ? throw new InvalidDataException($"it takes {wanted} channels, but gets {inputs[0]}")
         : inputs[0];
 
     private protected static string? ChannelProblem(int channels) =>

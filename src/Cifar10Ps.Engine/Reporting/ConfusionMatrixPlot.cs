@@ -20,7 +20,9 @@ internal static class ConfusionMatrixPlot
     {
         string[] names = [.. evaluation.Classes.Select(c => c.Class)];
         if (names.Length > MaximumClasses)
-            throw new EngineException("TooManyClasses", ErrorKind.InvalidArgument, $"A matrix of {names.Length:N0} classes cannot be drawn; {MaximumClasses:N0} can. Look at the property ConfusionMatrix instead.");
+            throw new EngineException("TooManyClasses", ErrorKind.InvalidArgument,
+                $"A matrix of {names.Length:N0} classes cannot be drawn; {MaximumClasses:N0} can. "
+                + "Look at the property ConfusionMatrix instead.");
         int n = names.Length, cell = n <= 100 ? Math.Clamp(640 / n, 11, 96) : Math.Max(2, 1100 / n);
         // Where rows are lower than type can be, only each second or third has its name.
         int step = (int)Math.Ceiling((SmallestType + 2) / cell);
@@ -30,7 +32,9 @@ internal static class ConfusionMatrixPlot
         bool turned = widest > cell - 6;
 
         int left = Margin + AxisTitle + (int)widest + 10, side = n * cell;
-        string result = string.Create(CultureInfo.CurrentCulture, $"{evaluation.Classes.Select((_, c) => evaluation.ConfusionMatrix[c][c]).Sum():N0} of {evaluation.Count:N0} images right ({evaluation.Accuracy:P2})");
+        int right = evaluation.Classes.Select((_, c) => evaluation.ConfusionMatrix[c][c]).Sum();
+        string result = string.Create(CultureInfo.CurrentCulture,
+            $"{right:N0} of {evaluation.Count:N0} images right ({evaluation.Accuracy:P2})");
         int width = Math.Max(left + side + ScaleWidth + Margin, (int)PictureText.Measure(result, LargestType) + 2 * Margin);
         int height = HeaderHeight + side + (turned ? (int)widest : (int)type) + 16 + AxisTitle;
 
@@ -79,7 +83,8 @@ internal static class ConfusionMatrixPlot
                 for (int i = 0; i < lines.Length; i++)
                 {
                     float baseline = truth * cell + cell / 2f + 0.36f * type + (i - (lines.Length - 1) / 2f) * 1.3f * type;
-                    PictureText.Draw(canvas, lines[i], (guess + 0.5f) * cell, baseline, type, Palette.TextOn(fill.Color), SKTextAlign.Center, bold: guess == truth);
+                    PictureText.Draw(canvas, lines[i], (guess + 0.5f) * cell, baseline, type, Palette.TextOn(fill.Color),
+                        SKTextAlign.Center, bold: guess == truth);
                 }
             }
         }
@@ -94,7 +99,8 @@ internal static class ConfusionMatrixPlot
 
     private static string[] Lines(int count, double share, ConfusionMatrixCell content)
     {
-        string number = count.ToString("N0", CultureInfo.CurrentCulture), percentage = share.ToString(share < 0.9995 ? "P1" : "P0", CultureInfo.CurrentCulture);
+        string number = count.ToString("N0", CultureInfo.CurrentCulture),
+            percentage = share.ToString(share < 0.9995 ? "P1" : "P0", CultureInfo.CurrentCulture);
         return content switch
         {
             ConfusionMatrixCell.Count => [number],
@@ -127,7 +133,8 @@ internal static class ConfusionMatrixPlot
         using SKPaint frame = new() { Color = Palette.Line, IsStroke = true };
         canvas.DrawRect(x, 0, Width, height, frame);
         foreach (double share in new[] { 0, 0.25, 0.5, 0.75, 1 })
-            PictureText.Draw(canvas, share.ToString("P0", CultureInfo.CurrentCulture), x + Width + 6, (float)(1 - share) * (height - 10) + 10, LargestType - 2, Palette.Faint);
+            PictureText.Draw(canvas, share.ToString("P0", CultureInfo.CurrentCulture), x + Width + 6,
+                (float)(1 - share) * (height - 10) + 10, LargestType - 2, Palette.Faint);
     }
 
     /// <summary>Draws a line that reads from bottom to top.</summary>

@@ -20,7 +20,8 @@ internal static class Graphviz
         return (searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Where(Path.IsPathFullyQualified).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists)
             ?? throw new EngineException("GraphvizNotFound", ErrorKind.ResourceUnavailable,
-                "Graphviz draws the graph, but its program 'dot' is in no folder of PATH. Install Graphviz, or write a .dot file, which needs nothing.");
+                "Graphviz draws the graph, but its program 'dot' is in no folder of PATH. Install Graphviz, or write a .dot file, "
+                + "which needs nothing.");
     }
 
     /// <summary>Draws a graph.</summary>
@@ -29,7 +30,8 @@ internal static class Graphviz
     /// <param name="format">The wanted format.</param>
     /// <param name="cancellation">Ends the drawing.</param>
     /// <exception cref="EngineException"><c>GraphvizFailed</c>.</exception>
-    public static byte[] Render(string program, byte[] dot, GraphFormat format, CancellationToken cancellation) => Render(program, dot, format, TimeLimit, cancellation);
+    public static byte[] Render(string program, byte[] dot, GraphFormat format, CancellationToken cancellation) =>
+        Render(program, dot, format, TimeLimit, cancellation);
 
     /// <inheritdoc cref="Render(string, byte[], GraphFormat, CancellationToken)"/>
     internal static byte[] Render(string program, byte[] dot, GraphFormat format, TimeSpan timeLimit, CancellationToken cancellation)

@@ -41,5 +41,6 @@ internal static class Palette
     }
 
     /// <summary>The colour of text on a shade.</summary>
-    public static SKColor TextOn(SKColor background) => background.Red * 0.3 + background.Green * 0.59 + background.Blue * 0.11 < 140 ? SKColors.White : Ink;
+    public static SKColor TextOn(SKColor background) =>
+        background.Red * 0.3 + background.Green * 0.59 + background.Blue * 0.11 < 140 ? SKColors.White : Ink;
 }

@@ -45,7 +45,8 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
     /// <param name="scale">Pixels for each unit.</param>
     public byte[] ToPng(int scale)
     {
-        using SKSurface surface = SKSurface.Create(new SKImageInfo(Width * scale, Height * scale, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        using SKSurface surface =
+            SKSurface.Create(new SKImageInfo(Width * scale, Height * scale, SKColorType.Rgba8888, SKAlphaType.Opaque));
         surface.Canvas.Scale(scale);
         surface.Canvas.Clear(SKColors.White);
         Draw(surface.Canvas);

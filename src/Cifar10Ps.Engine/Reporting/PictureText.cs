@@ -55,7 +55,8 @@ internal static class PictureText
     /// <param name="color">Its colour.</param>
     /// <param name="align">What <paramref name="x"/> is.</param>
     /// <param name="bold">Whether it must catch the eye.</param>
-    public static void Draw(SKCanvas canvas, string text, float x, float baseline, float size, SKColor color, SKTextAlign align = SKTextAlign.Left, bool bold = false)
+    public static void Draw(SKCanvas canvas, string text, float x, float baseline, float size, SKColor color,
+        SKTextAlign align = SKTextAlign.Left, bool bold = false)
     {
         x -= align == SKTextAlign.Left ? 0 : Measure(text, size, bold) / (align == SKTextAlign.Center ? 2 : 1);
         using SKPaint paint = new() { Color = color, IsAntialias = true };
@@ -69,7 +70,8 @@ internal static class PictureText
 
     private static SKFont Font(SKTypeface typeface, float size) => new(typeface, size) { Subpixel = true };
 
-    /// <summary>The parts of a text that one typeface has all characters of. Control characters, which neither fonts nor XML have, become spaces.</summary>
+    /// <summary>The parts of a text that one typeface has all characters of. Control characters, which neither fonts nor XML have,
+    /// become spaces.</summary>
     private static List<(string Text, SKTypeface Typeface)> Runs(string text, bool bold)
     {
         List<(string, SKTypeface)> runs = [];

@@ -16,7 +16,8 @@ internal static class PredictionSheet
     /// <summary>Draws predictions.</summary>
     /// <param name="predictions">The predictions.</param>
     /// <param name="count">At most how many to show.</param>
-    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes, in the order in which they come.</param>
+    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes,
+    /// in the order in which they come.</param>
     /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>.</exception>
     public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
     {
@@ -33,7 +34,8 @@ internal static class PredictionSheet
         int rows = (shown.Length + columns - 1) / columns, lines = shown.Any(p => p.Label is not null) ? 3 : 2;
         int pitchX = Tile + Gap, pitchY = Tile + lines * LineHeight + Gap;
         (string title, string result) = Describe(predictions, shown.Length, topLosses);
-        int width = Math.Max(columns * pitchX + Gap, (int)Math.Max(PictureText.Measure(title, 16, bold: true), PictureText.Measure(result, Type + 1)) + 2 * Gap + 2);
+        int width = Math.Max(columns * pitchX + Gap,
+            (int)Math.Max(PictureText.Measure(title, 16, bold: true), PictureText.Measure(result, Type + 1)) + 2 * Gap + 2);
         return new Picture(width, HeaderHeight + rows * pitchY, canvas =>
         {
             PictureText.Draw(canvas, title, Gap, 30, 16, Palette.Ink, bold: true);
@@ -48,7 +50,8 @@ internal static class PredictionSheet
         });
     }
 
-    /// <summary>Some of many: of each class the first ones, the same number as far as there are as many, in the order in which they come.</summary>
+    /// <summary>Some of many: of each class the first ones, the same number as far as there are as many,
+    /// in the order in which they come.</summary>
     /// <param name="items">All.</param>
     /// <param name="count">At most how many to take.</param>
     /// <param name="classOf">The class of each.</param>
@@ -57,8 +60,11 @@ internal static class PredictionSheet
         Dictionary<string, int> seen = [];
         return
         [
-            .. items.Select((item, index) => (Item: item, Index: index, Turn: seen[classOf(item)] = seen.GetValueOrDefault(classOf(item)) + 1))
-                .OrderBy(entry => entry.Turn).ThenBy(entry => entry.Index).Take(count).OrderBy(entry => entry.Index).Select(entry => entry.Item),
+            .. items
+                .Select((item, index) =>
+                    (Item: item, Index: index, Turn: seen[classOf(item)] = seen.GetValueOrDefault(classOf(item)) + 1))
+                .OrderBy(entry => entry.Turn).ThenBy(entry => entry.Index).Take(count)
+                .OrderBy(entry => entry.Index).Select(entry => entry.Item),
         ];
     }
 
@@ -70,7 +76,8 @@ internal static class PredictionSheet
         string all = string.Create(culture, $"{predictions.Count:N0} {images}");
         string title = topLosses ? string.Create(culture, $"The {shown:N0} largest losses of {all}")
             : shown < predictions.Count ? string.Create(culture, $"{shown:N0} of {all}, sampled over the classes") : all;
-        return (title, known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
+        return (title,
+            known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
     }
 
     private static void DrawTile(SKCanvas canvas, Prediction prediction)
@@ -78,7 +85,8 @@ internal static class PredictionSheet
         using (SKImage image = ToImage(prediction))
         {
             float scale = (float)Tile / Math.Max(image.Width, image.Height), width = scale * image.Width, height = scale * image.Height;
-            canvas.DrawImage(image, SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height), new SKSamplingOptions(SKCubicResampler.Mitchell), null);
+            canvas.DrawImage(image, SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height),
+                new SKSamplingOptions(SKCubicResampler.Mitchell), null);
         }
 
         SKColor color = prediction.IsCorrect switch { true => Palette.Right, false => Palette.Wrong, null => Palette.Faint };
@@ -97,7 +105,8 @@ internal static class PredictionSheet
             DrawFitted(canvas, $"truth: {prediction.LabelName}", y += LineHeight, Palette.Ink);
         y += LineHeight;
         PictureText.Draw(canvas, loss, Tile, y, Type, Palette.Faint, SKTextAlign.Right);
-        DrawFitted(canvas, prediction.Path is string path ? Path.GetFileName(path) : $"#{prediction.Index}", y, Palette.Faint, width: Tile - PictureText.Measure(loss, Type) - 6);
+        DrawFitted(canvas, prediction.Path is string path ? Path.GetFileName(path) : $"#{prediction.Index}", y, Palette.Faint,
+            width: Tile - PictureText.Measure(loss, Type) - 6);
     }
 
     private static void DrawFitted(SKCanvas canvas, string text, float baseline, SKColor color, bool bold = false, float width = Tile) =>
@@ -109,7 +118,10 @@ internal static class PredictionSheet
         const float X = Tile - 14, Y = 14, R = 4;
         using SKPaint disc = new() { Color = color, IsAntialias = true };
         canvas.DrawCircle(X, Y, 11, disc);
-        using SKPaint pen = new() { Color = SKColors.White, IsStroke = true, StrokeWidth = 2.5f, StrokeCap = SKStrokeCap.Round, IsAntialias = true };
+        using SKPaint pen = new()
+        {
+            Color = SKColors.White, IsStroke = true, StrokeWidth = 2.5f, StrokeCap = SKStrokeCap.Round, IsAntialias = true,
+        };
         if (right)
         {
             canvas.DrawLine(X - 5, Y, X - 1.5f, Y + R, pen);

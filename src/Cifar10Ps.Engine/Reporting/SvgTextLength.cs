@@ -37,5 +37,6 @@ internal static class SvgTextLength
     }
 
     private static float[] Numbers(XElement element, string name) =>
-        [.. ((string?)element.Attribute(name) ?? "").Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
+        [.. ((string?)element.Attribute(name) ?? "")
+            .Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
 }

@@ -20,7 +20,8 @@ public sealed class TensorBoardLog(string folder) : ITrainingObserver
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     void ITrainingObserver.OnEpoch(TrainedEpoch epoch)
     {
-        (IReadOnlyList<EpochReport> history, Evaluation? evaluation, ImageClassifier model, IReadOnlyList<LabeledImage> images, Precision precision) = epoch;
+        (IReadOnlyList<EpochReport> history, Evaluation? evaluation, ImageClassifier model, IReadOnlyList<LabeledImage> images,
+            Precision precision) = epoch;
         EpochReport report = history[^1];
         DateTimeOffset now = DateTimeOffset.UtcNow;
         List<Event> events = [];
@@ -30,13 +31,15 @@ public sealed class TensorBoardLog(string folder) : ITrainingObserver
             bool isFirst = EventFile.In(folder) is [];
             _file = EventFile.Create(folder, isFirst ? 1 : report.Epoch);
             // What a run did elsewhere before it went on here.
-            events.AddRange((isFirst ? history.SkipLast(1) : []).Select(earlier => ToEvent(earlier, now - (report.Elapsed - earlier.Elapsed))));
+            events.AddRange((isFirst ? history.SkipLast(1) : [])
+                .Select(earlier => ToEvent(earlier, now - (report.Elapsed - earlier.Elapsed))));
         }
 
         Event last = ToEvent(report, now);
         if (evaluation is not null)
         {
-            last.Summary.Value.Add(ToValue("predictions", PredictionSheet.Draw(Sample(model, images, precision), SampleCount, topLosses: false)));
+            last.Summary.Value.Add(
+                ToValue("predictions", PredictionSheet.Draw(Sample(model, images, precision), SampleCount, topLosses: false)));
             if (evaluation.Classes.Count <= ConfusionMatrixPlot.MaximumClasses)
                 last.Summary.Value.Add(ToValue("confusion_matrix", ConfusionMatrixPlot.Draw(evaluation, ConfusionMatrixCell.Both)));
         }
@@ -71,6 +74,12 @@ public sealed class TensorBoardLog(string folder) : ITrainingObserver
     private static Summary.Types.Value ToValue(string tag, Picture picture) => new()
     {
         Tag = tag,
-        Image = new Summary.Types.Image { Width = picture.Width, Height = picture.Height, Colorspace = 4, EncodedImageString = ByteString.CopyFrom(picture.ToPng(scale: 1)) },
+        Image = new Summary.Types.Image
+        {
+            Width = picture.Width,
+            Height = picture.Height,
+            Colorspace = 4,
+            EncodedImageString = ByteString.CopyFrom(picture.ToPng(scale: 1)),
+        },
     };
 }

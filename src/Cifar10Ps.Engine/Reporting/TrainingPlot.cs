@@ -17,7 +17,8 @@ internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epoch
     /// <param name="runs">The reports of each, with its name or path, if it has one.</param>
     public static TrainingRun[] Named(IReadOnlyList<(string? Name, List<EpochReport> Reports)> runs)
     {
-        string[][] parts = [.. runs.Select((run, i) => (run.Name ?? $"run {i + 1}").Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).DefaultIfEmpty("run").ToArray())];
+        string[][] parts = [.. runs.Select((run, i) => (run.Name ?? $"run {i + 1}")
+            .Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).DefaultIfEmpty("run").ToArray())];
         int longest = parts.Max(part => (int?)part.Length) ?? 0, shown = 1;
         while (shown < longest && parts.Select(Ending).Distinct().Count() < parts.Length)
             shown++;
@@ -56,14 +57,17 @@ internal static class TrainingPlot
             throw new EngineException("NoEpochReports", ErrorKind.InvalidArgument,
                 "There is no epoch to plot. Give the reports of a training, or of a run that left files.");
         if (runs.Count > MaximumRuns)
-            throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument, $"{runs.Count} runs cannot be told apart in one plot. Give at most {MaximumRuns}.");
+            throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument,
+                $"{runs.Count} runs cannot be told apart in one plot. Give at most {MaximumRuns}.");
         Typefaces.Register();
         int bottom = Math.Max(RateHeight, TableTop + RowHeight * runs.Count + Margin);
         return new Picture(Width, CurvesHeight + bottom, canvas =>
         {
             const float Middle = Width / 2;
-            using Plot loss = CreatePlot("Loss", CurvesHeight, runs, report => report.Loss, report => report.ValidationLoss, percent: false);
-            using Plot accuracy = CreatePlot("Accuracy", CurvesHeight, runs, report => 100 * report.Accuracy, report => 100 * report.ValidationAccuracy, percent: true);
+            using Plot loss = CreatePlot("Loss", CurvesHeight, runs, report => report.Loss,
+                report => report.ValidationLoss, percent: false);
+            using Plot accuracy = CreatePlot("Accuracy", CurvesHeight, runs, report => 100 * report.Accuracy,
+                report => 100 * report.ValidationAccuracy, percent: true);
             using Plot rate = CreatePlot("Learning rate", bottom, runs, null, report => report.LearningRate, percent: false);
             Render(loss, canvas, new PixelRect(0, Middle, CurvesHeight, 0));
             Render(accuracy, canvas, new PixelRect(Middle, Width, CurvesHeight, 0));
@@ -84,19 +88,23 @@ internal static class TrainingPlot
         plot.Render(canvas, rect);
     }
 
-    private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training, Func<EpochReport, double?> validation, bool percent)
+    private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training,
+        Func<EpochReport, double?> validation, bool percent)
     {
         Plot plot = new();
-        Coordinates[][] trainings = [.. runs.Select(run => training is null ? [] : Points(run, training))], validations = [.. runs.Select(run => Points(run, validation))];
+        Coordinates[][] trainings = [.. runs.Select(run => training is null ? [] : Points(run, training))],
+            validations = [.. runs.Select(run => Points(run, validation))];
         SetAxes(plot, title, runs, [.. trainings.Concat(validations).SelectMany(points => points).Select(point => point.Y)], percent);
         AxisLimits limits = plot.Axes.GetLimits();
-        (double X, double Y) scale = ((Width / 2 - Padding.Horizontal) / limits.HorizontalSpan, (height - Padding.Vertical) / limits.VerticalSpan);
+        (double X, double Y) scale =
+            ((Width / 2 - Padding.Horizontal) / limits.HorizontalSpan, (height - Padding.Vertical) / limits.VerticalSpan);
         for (int i = 0; i < runs.Count; i++)
         {
             AddCurve(plot, trainings, i, isTraining: true, scale);
             AddCurve(plot, validations, i, isTraining: false, scale);
             if (training is not null && runs[i].Best is EpochReport best && validation(best) is double at && double.IsFinite(at))
-                plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, ToColor(Palette.Series[i % Palette.Series.Length])).MarkerLineWidth = 2;
+                plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, ToColor(Palette.Series[i % Palette.Series.Length]))
+                    .MarkerLineWidth = 2;
         }
 
         return plot;
@@ -104,9 +112,11 @@ internal static class TrainingPlot
 
     /// <summary>A curve. Epochs without validation have no value; a run that diverged has values that no axis can show.</summary>
     private static Coordinates[] Points(TrainingRun run, Func<EpochReport, double?> value) =>
-        [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v)).Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
+        [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v))
+            .Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
 
-    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns: each has its dashes and its markers, where the others have gaps.</summary>
+    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns: each has its dashes and its markers,
+    /// where the others have gaps.</summary>
     private static void AddCurve(Plot plot, Coordinates[][] curves, int number, bool isTraining, (double X, double Y) scale)
     {
         const float Turn = 10, Size = 7;
@@ -118,7 +128,8 @@ internal static class TrainingPlot
         (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
         Color color = ToColor(Palette.Series[number % Palette.Series.Length]);
         points = Thin(points, MaximumPoints);
-        IEnumerable<Coordinates[]> pieces = count > 1 ? Dashes(points, Turn, (count - 1) * Turn, turn * Turn, scale) : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
+        IEnumerable<Coordinates[]> pieces = count > 1 ? Dashes(points, Turn, (count - 1) * Turn, turn * Turn, scale)
+            : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
         foreach (Coordinates[] piece in pieces)
             plot.Add.ScatterLine(piece, color).LineWidth = isTraining ? 1.5f : 2;
         // Where there are fewer points than curves, the marker below is the larger one.
@@ -170,7 +181,8 @@ internal static class TrainingPlot
             dash.Clear();
         }
 
-        static Coordinates Between(Coordinates from, Coordinates to, double share) => new(from.X + share * (to.X - from.X), from.Y + share * (to.Y - from.Y));
+        static Coordinates Between(Coordinates from, Coordinates to, double share) =>
+            new(from.X + share * (to.X - from.X), from.Y + share * (to.Y - from.Y));
     }
 
     /// <summary>Whether two curves have the same values, in all epochs that both have.</summary>
@@ -178,7 +190,8 @@ internal static class TrainingPlot
     {
         Dictionary<double, double> values = one.ToDictionary(point => point.X, point => point.Y);
         Coordinates[] common = [.. other.Where(point => values.ContainsKey(point.X))];
-        return common.Length >= Math.Min(2, Math.Max(one.Length, other.Length)) && common.All(point => Math.Abs(point.Y - values[point.X]) <= 1e-9 * Math.Abs(point.Y));
+        return common.Length >= Math.Min(2, Math.Max(one.Length, other.Length))
+            && common.All(point => Math.Abs(point.Y - values[point.X]) <= 1e-9 * Math.Abs(point.Y));
     }
 
     /// <summary>At most about so many of some points, evenly, with the last one for certain: it is the one that is read.</summary>
@@ -212,7 +225,8 @@ internal static class TrainingPlot
         // All three line up, however long the labels are.
         plot.Layout.Fixed(Padding);
         plot.Axes.SetLimits(first - besides, last + besides, bottom, top);
-        plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = v => v.ToString("N0", CultureInfo.CurrentCulture) };
+        plot.Axes.Bottom.TickGenerator =
+            new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = v => v.ToString("N0", CultureInfo.CurrentCulture) };
         plot.Axes.Left.TickGenerator = new NumericAutomatic { LabelFormatter = percent ? ToPercent : ToNumber };
     }
 
@@ -229,7 +243,8 @@ internal static class TrainingPlot
     // What lies outside of the range that values have is there for the markers alone.
     private static string ToNumber(double value) => value < 0 ? "" : value.ToString("0.######", CultureInfo.CurrentCulture);
 
-    private static string ToPercent(double value) => value is < 0 or > 100.0001 ? "" : (value / 100).ToString(value % 1 == 0 ? "P0" : "P1", CultureInfo.CurrentCulture);
+    private static string ToPercent(double value) =>
+        value is < 0 or > 100.0001 ? "" : (value / 100).ToString(value % 1 == 0 ? "P0" : "P1", CultureInfo.CurrentCulture);
 
     /// <summary>What the curves are, and how each run ended: the right lower quarter.</summary>
     private static void DrawTable(SKCanvas canvas, IReadOnlyList<TrainingRun> runs)
@@ -262,7 +277,8 @@ internal static class TrainingPlot
             [
                 run.Best?.ValidationAccuracy?.ToString("P2", CultureInfo.CurrentCulture) ?? "–",
                 run.Best is EpochReport best ? $"{best.Epoch} of {run.Epochs[^1].Epoch}" : $"{run.Epochs[^1].Epoch}",
-                run.Epochs[^1].Elapsed.ToString(run.Epochs[^1].Elapsed.TotalDays < 1 ? @"h\:mm\:ss" : @"d\.hh\:mm\:ss", CultureInfo.InvariantCulture),
+                run.Epochs[^1].Elapsed.ToString(run.Epochs[^1].Elapsed.TotalDays < 1 ? @"h\:mm\:ss" : @"d\.hh\:mm\:ss",
+                    CultureInfo.InvariantCulture),
             ];
             for (int c = 0; c < columns.Length; c++)
                 PictureText.Draw(canvas, cells[c], columns[c].Right, y, Type, Palette.Ink, SKTextAlign.Right, bold: c == 0);
@@ -279,7 +295,8 @@ internal static class TrainingPlot
             canvas.DrawLine(x + at, y, x + Math.Min(at + dash, Length), y, paint);
         (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
         using Paint pen = Paint.NewDisposablePaint();
-        Drawing.DrawMarker(canvas, pen, new Pixel(x + Length / 2, y), new MarkerStyle(isTraining ? open : filled, 8, ToColor(color)) { LineWidth = 1.5f });
+        Drawing.DrawMarker(canvas, pen, new Pixel(x + Length / 2, y),
+            new MarkerStyle(isTraining ? open : filled, 8, ToColor(color)) { LineWidth = 1.5f });
     }
 
     private static Color ToColor(SKColor color) => new(color.Red, color.Green, color.Blue);

@@ -63,7 +63,8 @@ internal static partial class AtomicFile
         }
     }
 
-    /// <summary>On Windows a file is not replaced while another program reads it, unless that shares deletion as we do: mostly a moment.</summary>
+    /// <summary>On Windows a file is not replaced while another program reads it, unless that shares deletion as we do:
+    /// mostly a moment.</summary>
     private static void Replace(string target, string half)
     {
         for (int tries = 1; ; tries++)
@@ -91,6 +92,7 @@ internal static partial class AtomicFile
     }
 
     // Also as earlier versions named them, after the file, the process and the thread.
-    [GeneratedRegex(@"^(cifar10ps-([a-z0-9]{8}\.[a-z0-9]{3}|probe)|(checkpoint-.*\.safetensors|model\.safetensors|log|probe-\d+)\.\d+-\d+)\.tmp$")]
+    [GeneratedRegex(
+        @"^(cifar10ps-([a-z0-9]{8}\.[a-z0-9]{3}|probe)|(checkpoint-.*\.safetensors|model\.safetensors|log|probe-\d+)\.\d+-\d+)\.tmp$")]
     private static partial Regex HalfName();
 }

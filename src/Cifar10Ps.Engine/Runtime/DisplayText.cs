@@ -16,7 +16,8 @@ public static class DisplayText
     /// <summary>How many names a message lists.</summary>
     internal const int ListedNames = 3;
 
-    /// <summary>The text with every character that does not merely show itself as <c>\u001b</c>; most texts are returned unchanged.</summary>
+    /// <summary>The text with every character that does not merely show itself as <c>\u001b</c>;
+    /// most texts are returned unchanged.</summary>
     /// <param name="text">Any text, also with unpaired surrogates.</param>
     public static string Escape(string text)
     {
@@ -54,7 +55,9 @@ public static class DisplayText
         return names.Count <= atMost ? list : $"{list} and {names.Count - atMost:N0} more";
     }
 
-    /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, and surrogates, of which only pairs show anything.</summary>
+    /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, and surrogates,
+    /// of which only pairs show anything.</summary>
     private static bool IsUnsafe(char c) =>
-        char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029' or '\u061c' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
+        char.IsControl(c) || char.IsSurrogate(c)
+        || c is '\u2028' or '\u2029' or '\u061c' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
 }

@@ -31,7 +31,8 @@ public sealed class EngineException : Exception
     /// <param name="errorId">A stable identifier, for scripts: <c>TruncatedBatchFile</c>.</param>
     /// <param name="kind">The category.</param>
     /// <param name="message">What is wrong and what to do about it, in one line; names in it may come from anywhere.</param>
-    /// <param name="innerException">The cause, if another exception is; left out where it quotes control characters, which hosts would show.</param>
+    /// <param name="innerException">The cause, if another exception is; left out where it quotes control characters,
+    /// which hosts would show.</param>
     public EngineException(string errorId, ErrorKind kind, string message, Exception? innerException = null)
         : base(DisplayText.Escape(message), IsSafe(innerException) ? innerException : null)
     {

@@ -7,7 +7,8 @@ namespace Cifar10Ps.Runtime;
 /// Asks Linux to keep the C library's heaps in pages of 2 MB: activations are read and written in long runs, and with pages of
 /// 4 KB a step waits for their addresses. Elsewhere, and where the kernel does not want to, nothing happens.
 /// </summary>
-/// <remarks>madvise(2): MADV_HUGEPAGE, MADV_COLLAPSE (Linux 6.1); heaps of threads begin at multiples of 64 MB (glibc, malloc/arena.c).</remarks>
+/// <remarks>madvise(2): MADV_HUGEPAGE, MADV_COLLAPSE (Linux 6.1); heaps of threads begin at multiples of 64 MB (glibc,
+/// malloc/arena.c).</remarks>
 internal static partial class HugePages
 {
     private const ulong PageSize = 2 << 20, HeapAlignment = 64 << 20;

@@ -39,7 +39,8 @@ public static partial class NativeBackend
                 or InvalidDataException or EntryPointNotFoundException or TypeInitializationException or NotSupportedException)
             {
                 throw new EngineException("NativeBackendNotLoaded", ErrorKind.ResourceUnavailable,
-                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Build or install the module again for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
+                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Build or install the module again "
+                    + $"for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
             }
 
             _loaded = true;
@@ -48,7 +49,8 @@ public static partial class NativeBackend
 
     /// <summary>What to do where libtorch is not loaded.</summary>
     internal static string Remedy(bool isWindows, string platform) =>
-        (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. If it is there: " : "")
+        (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. "
+            + "If it is there: " : "")
         + $"Build or install the module again for this platform ({platform}).";
 
     // On macOS libtorch_cpu asks for libomp by the path where Homebrew installs it. The one that ships has that very install
@@ -71,7 +73,8 @@ public static partial class NativeBackend
         }
     }
 
-    /// <summary>Tells glibc to keep what a step frees for the next step, instead of returning it to the kernel and faulting it in again.</summary>
+    /// <summary>Tells glibc to keep what a step frees for the next step,
+    /// instead of returning it to the kernel and faulting it in again.</summary>
     private static void KeepFreedMemory()
     {
         const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3;

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Arithmetic with a number, in place unless it says otherwise. TorchSharp turns a number into an object whose finaliser may free it while libtorch
-/// still reads it; here it is held until the operation is done.
+/// Arithmetic with a number, in place unless it says otherwise. TorchSharp turns a number into an object whose finaliser may free it while
+/// libtorch still reads it; here it is held until the operation is done.
 /// </summary>
 internal static class ScalarOperations
 {

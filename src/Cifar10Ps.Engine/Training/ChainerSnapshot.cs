@@ -39,7 +39,8 @@ internal static class ChainerSnapshot
     }
 
     /// <summary>Reads a snapshot.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>,
+    /// <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
     public static TensorFile Read(string path)
     {
         try
@@ -48,7 +49,8 @@ internal static class ChainerSnapshot
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no snapshot to go on from: {e.Message}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
+                $"'{path}' is no snapshot to go on from: {e.Message}.", e);
         }
     }
 
@@ -78,10 +80,14 @@ internal static class ChainerSnapshot
 
     private static TrainingState ReadState(Dictionary<string, Npy> arrays)
     {
-        int count = ChainerFile.Take(arrays, Iterator + "order", order => order.Shape is [int length] ? length : throw new InvalidDataException("it is no list"));
-        long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"), position = Integer(arrays, Iterator + "current_position");
+        int count = ChainerFile.Take(arrays, Iterator + "order",
+            order => order.Shape is [int length] ? length : throw new InvalidDataException("it is no list"));
+        long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"),
+            position = Integer(arrays, Iterator + "current_position");
         TrainingOptions options = Recipes.Options(Recipe.Original) with { Precision = Precision.Float32 };
-        List<EpochReport> history = TrainingLog.Parse(ChainerFile.Take(arrays, "extensions/LogReport/_log", log => Encoding.UTF8.GetBytes(log.ToText())), count, options.LearningRate);
+        List<EpochReport> history = TrainingLog.Parse(
+            ChainerFile.Take(arrays, "extensions/LogReport/_log", log => Encoding.UTF8.GetBytes(log.ToText())), count,
+            options.LearningRate);
         if (history.Count != epochs || position < 0 || position > count)
             throw new InvalidDataException($"its log tells of {history.Count} epochs, its iterator of {epochs}");
 

@@ -47,7 +47,8 @@ internal sealed class Checkpoint
             if (!file.Metadata.TryGetValue(StateKey, out string? json))
                 throw new InvalidDataException("it is a model without the state of a run");
             ModelSnapshot model = ModelFile.Take(file).Snapshot;
-            TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options) ?? throw new InvalidDataException("its state is empty");
+            TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options)
+                ?? throw new InvalidDataException("its state is empty");
             if (state.Contradiction() is string contradiction)
                 throw new InvalidDataException($"its state cannot be that of a run: {contradiction}");
             foreach ((string name, (_, float[] values)) in file.Tensors)
@@ -57,11 +58,18 @@ internal sealed class Checkpoint
             if (model.TrainedSteps == 0)
                 model = model with { TrainedSteps = state.Step };
             string[] moments = Optimizer.MomentNames(state.Options.Optimizer);
-            return new Checkpoint { Model = model, State = state, Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)) };
+            return new Checkpoint
+            {
+                Model = model,
+                State = state,
+                Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)),
+            };
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException or InvalidOperationException or EngineException)
+        catch (Exception e)
+            when (e is InvalidDataException or JsonException or NotSupportedException or InvalidOperationException or EngineException)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no checkpoint to go on from: {e.Message.TrimEnd('.')}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
+                $"'{path}' is no checkpoint to go on from: {e.Message.TrimEnd('.')}.", e);
         }
     }
 

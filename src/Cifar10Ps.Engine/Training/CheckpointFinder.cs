@@ -15,15 +15,18 @@ internal static class CheckpointFinder
             return LoadFile(path);
         List<(string File, EngineException Error)> damaged = [];
         if (Newest(path, damaged) is not var (file, checkpoint))
-            throw damaged is [(_, EngineException error), ..] ? Amended(error, "No other checkpoint of its run can be read: start the run anew.") : NotFound(path);
+            throw damaged is [(_, EngineException error), ..]
+                ? Amended(error, "No other checkpoint of its run can be read: start the run anew.") : NotFound(path);
         if (damaged.Count > 0)
-            warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, {Place(checkpoint)}.");
+            warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, "
+                + $"{Place(checkpoint)}.");
         return checkpoint;
     }
 
     /// <summary>There is no checkpoint at a path.</summary>
     public static EngineException NotFound(string path) => new("CheckpointNotFound", ErrorKind.NotFound,
-        $"There is no checkpoint {(Directory.Exists(path) ? "in " : "")}'{path}'. Name a checkpoint file, or the output directory of a run.");
+        $"There is no checkpoint {(Directory.Exists(path) ? "in " : "")}'{path}'. Name a checkpoint file, "
+        + "or the output directory of a run.");
 
     /// <summary>Reads a file that was named, which nothing replaces silently.</summary>
     private static Checkpoint LoadFile(string path)
@@ -69,5 +72,6 @@ internal static class CheckpointFinder
 
     private static string Place(Checkpoint checkpoint) => $"of step {checkpoint.State.Step}, after {checkpoint.State.History.Count} epochs";
 
-    private static EngineException Amended(EngineException error, string advice) => new(error.ErrorId, error.Kind, $"{error.Message} {advice}", error);
+    private static EngineException Amended(EngineException error, string advice) =>
+        new(error.ErrorId, error.Kind, $"{error.Message} {advice}", error);
 }

@@ -45,5 +45,6 @@ public sealed record EpochReport
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"epoch {Epoch}: loss {Loss:F4}, accuracy {Accuracy:P2}")
-        + (ValidationAccuracy is double validation ? string.Create(CultureInfo.CurrentCulture, $", validation accuracy {validation:P2}") : "");
+        + (ValidationAccuracy is double validation
+            ? string.Create(CultureInfo.CurrentCulture, $", validation accuracy {validation:P2}") : "");
 }

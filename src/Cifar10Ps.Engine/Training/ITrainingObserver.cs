@@ -16,4 +16,5 @@ internal interface ITrainingObserver
 /// <param name="Validation">The images of the validation.</param>
 /// <param name="Precision">Precision of the model's predictions.</param>
 internal sealed record TrainedEpoch(
-    IReadOnlyList<EpochReport> History, Evaluation? Evaluation, ImageClassifier Model, IReadOnlyList<LabeledImage> Validation, Precision Precision);
+    IReadOnlyList<EpochReport> History, Evaluation? Evaluation, ImageClassifier Model, IReadOnlyList<LabeledImage> Validation,
+    Precision Precision);

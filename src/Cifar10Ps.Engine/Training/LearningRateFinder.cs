@@ -19,7 +19,8 @@ public static class LearningRateFinder
     /// <summary>The test ends where the smoothed loss is so many times its lowest.</summary>
     private const double Divergence = 4;
 
-    /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed, so it gives the same each time.</summary>
+    /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed,
+    /// so it gives the same each time.</summary>
     /// <param name="model">The model; it stays as it is. See <see cref="Recipe"/> for what happens to the copy of an untrained one.</param>
     /// <param name="data">The data: its training images.</param>
     /// <param name="options">Batch size, optimizer and so on; learning rate, schedule and number of epochs are not looked at.</param>
@@ -29,13 +30,16 @@ public static class LearningRateFinder
     /// <param name="threads">Number of workers; null: one for each processor. It does not change the result.</param>
     /// <param name="progress">Receives each step, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the test after the step that is being done.</param>
-    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>,
+    /// <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
-    public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5, double highest = 10, int steps = 100,
-        int? threads = null, Action<LearningRatePoint>? progress = null, CancellationToken cancellation = default)
+    public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5,
+        double highest = 10, int steps = 100, int? threads = null, Action<LearningRatePoint>? progress = null,
+        CancellationToken cancellation = default)
     {
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
-            throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
+            throw new EngineException("InvalidRange", ErrorKind.InvalidArgument,
+                $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
         ModelSnapshot start = Recipes.Prepare(named, options, data.Train);
         start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
@@ -67,7 +71,8 @@ public static class LearningRateFinder
         }
 
         if (points.Count == 0)
-            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument, "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Take another model.");
+            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
+                "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Take another model.");
         return new LearningRateRange(points, diverged);
     }
 
@@ -100,7 +105,8 @@ public sealed record LearningRatePoint(int Step, double LearningRate, double Los
 /// <summary>What a learning rate range test found.</summary>
 public sealed class LearningRateRange
 {
-    /// <summary>The smoothed loss turns that much later than the loss: with a hundred steps over six decades by ten of them, a factor of 4.</summary>
+    /// <summary>The smoothed loss turns that much later than the loss: with a hundred steps over six decades by ten of them,
+    /// a factor of 4.</summary>
     private const double Caution = 0.25;
 
     internal LearningRateRange(IReadOnlyList<LearningRatePoint> points, bool diverged)

@@ -7,9 +7,9 @@ using Cifar10Ps.Training;
 namespace Cifar10Ps;
 
 /// <summary>
-/// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last
-/// epochs, <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what observers write.
-/// While it runs, <c>run.lock</c> is held open.
+/// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last epochs,
+/// <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what observers
+/// write. While it runs, <c>run.lock</c> is held open.
 /// </summary>
 public sealed partial class OutputDirectory
 {
@@ -28,7 +28,8 @@ public sealed partial class OutputDirectory
     public OutputDirectory(string path, int keepCheckpoints, bool replace)
     {
         if (File.Exists(path))
-            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{path}' is a file. Name a folder for what the run leaves.");
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument,
+                $"'{path}' is a file. Name a folder for what the run leaves.");
         Path = path;
         _keepCheckpoints = keepCheckpoints;
         _replace = replace;
@@ -57,7 +58,8 @@ public sealed partial class OutputDirectory
             : ChainerSnapshot.IsSnapshot(path) ? null : System.IO.Path.GetDirectoryName(path);
     }
 
-    /// <summary>The model file that a path means: the file itself; or of an output directory the finished model, or else the newest checkpoint.</summary>
+    /// <summary>The model file that a path means: the file itself; or of an output directory the finished model,
+    /// or else the newest checkpoint.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>: the folder has neither.</exception>
     public static string FindModel(string path)
     {
@@ -65,7 +67,8 @@ public sealed partial class OutputDirectory
             return path;
         return Existing(path, Model).Concat(LatestIn(path)).Concat(EpochsIn(path)).Concat(BestIn(path)).FirstOrDefault()
             ?? throw new EngineException("FileNotFound", ErrorKind.NotFound,
-                $"'{path}' is a folder without a model: it has neither '{Model}' nor a checkpoint. Name a file, or the output directory of a run.");
+                $"'{path}' is a folder without a model: it has neither '{Model}' nor a checkpoint. Name a file, "
+                + "or the output directory of a run.");
     }
 
     /// <summary>The checkpoint of a folder that a run keeps up to date, if it is there.</summary>
@@ -75,7 +78,8 @@ public sealed partial class OutputDirectory
     internal static IEnumerable<string> BestIn(string folder) => Existing(folder, Best);
 
     /// <summary>The checkpoints of single epochs, newest first.</summary>
-    internal static IEnumerable<string> EpochsIn(string folder) => EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
+    internal static IEnumerable<string> EpochsIn(string folder) =>
+        EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
 
     /// <summary>Keeps other runs out of the folder. Fails now, not after hours, when it cannot be written to.</summary>
     /// <returns>Lets them in when it is disposed; so does the end of the process, whatever ends it.</returns>
@@ -98,13 +102,14 @@ public sealed partial class OutputDirectory
         }
         catch (Exception e) when (e is EngineException or UnauthorizedAccessException)
         {
-            throw new EngineException("FileNotWritable", ErrorKind.WriteError, $"The output directory '{Path}' cannot be written to: {(e.InnerException ?? e).Message}", e);
+            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
+                $"The output directory '{Path}' cannot be written to: {(e.InnerException ?? e).Message}", e);
         }
     }
 
     /// <summary>
-    /// Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's. Its checkpoints go last,
-    /// the latest one after all others: if this is cut short, that run can still be gone on with.
+    /// Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's. Its checkpoints go
+    /// last, the latest one after all others: if this is cut short, that run can still be gone on with.
     /// </summary>
     internal void Begin()
     {
@@ -123,8 +128,8 @@ public sealed partial class OutputDirectory
     }
 
     /// <summary>
-    /// What <see cref="SaveEpoch"/> does, file by file. The process may end between any two: the latest checkpoint comes first, so that there
-    /// always is one, and a run that goes on from it does the rest again.
+    /// What <see cref="SaveEpoch"/> does, file by file. The process may end between any two: the latest checkpoint comes first, so that
+    /// there always is one, and a run that goes on from it does the rest again.
     /// </summary>
     internal IEnumerable<Action> EpochSteps(Checkpoint checkpoint)
     {
@@ -161,7 +166,8 @@ public sealed partial class OutputDirectory
 
     private static IEnumerable<string> Checkpoints(string folder) => [.. LatestIn(folder), .. BestIn(folder), .. EpochsIn(folder)];
 
-    private static IEnumerable<string> Existing(string folder, string name) => new[] { System.IO.Path.Combine(folder, name) }.Where(File.Exists);
+    private static IEnumerable<string> Existing(string folder, string name) =>
+        new[] { System.IO.Path.Combine(folder, name) }.Where(File.Exists);
 
     private static IEnumerable<(string File, int Epoch)> EpochCheckpoints(string folder)
     {

@@ -8,7 +8,8 @@ namespace Cifar10Ps.Training;
 /// <param name="Data">The data, with the labels of the model's classes.</param>
 /// <param name="State">The state of the run.</param>
 /// <param name="Moments">What the optimizer goes on with; null: a new run.</param>
-internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State, IReadOnlyDictionary<string, StateDict>? Moments)
+internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State,
+    IReadOnlyDictionary<string, StateDict>? Moments)
 {
     /// <summary>Prepares a new run.</summary>
     /// <param name="model">The model.</param>
@@ -38,7 +39,8 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
     /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
     /// <exception cref="EngineException">Those of <see cref="Trainer.Resume"/>.</exception>
-    public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, Action<string>? warn)
+    public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
+        Action<string>? warn)
     {
         Checkpoint checkpoint = CheckpointFinder.Load(path, warn);
         (ModelSnapshot start, ImageDataset matched) = ClassMatching.ForTraining(checkpoint.Model, data, warn);
@@ -53,9 +55,11 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
             throw Mismatch("it was trained or validated on other images, or in another order");
         if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
-            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}{(model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : "")}");
+            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}"
+                + (model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : ""));
         model?.CheckNotInTraining();
-        return new RunStart(start, matched, checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
+        return new RunStart(start, matched,
+            checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
 
         EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
             $"The checkpoint '{path}' is of another run: {why}. Start a new run, or go on with what that run had.");

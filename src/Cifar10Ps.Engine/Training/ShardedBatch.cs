@@ -49,7 +49,8 @@ internal sealed class ShardedBatch : IDisposable
         _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
         (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         Precision precision = Precisions.Resolve(options.Precision);
-        _executors = [.. Enumerable.Range(0, pool.Count).Select(_ => Executors.ForTraining(master, model.Preprocessing.ImageShape, precision))];
+        _executors = [.. Enumerable.Range(0, pool.Count)
+            .Select(_ => Executors.ForTraining(master, model.Preprocessing.ImageShape, precision))];
 
         int shards = ShardCount(options.BatchSize);
         _gradients = [.. Enumerable.Range(0, shards).Select(_ => new Gradients(master))];
@@ -120,7 +121,8 @@ internal sealed class ShardedBatch : IDisposable
             part.Dispose();
     }
 
-    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count, int epoch, SharedWork shared)
+    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count,
+        int epoch, SharedWork shared)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);

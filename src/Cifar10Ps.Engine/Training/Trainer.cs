@@ -71,12 +71,18 @@ public sealed class Trainer
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
-    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null, Action<string>? warn = null) =>
-        new(model, RunStart.New(model, data, options, output is not null, warn)) { Output = output, Threads = threads ?? WorkerPool.DefaultCount };
+    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null,
+        int? threads = null, Action<string>? warn = null) =>
+        new(model, RunStart.New(model, data, options, output is not null, warn))
+        {
+            Output = output,
+            Threads = threads ?? WorkerPool.DefaultCount,
+        };
 
     /// <summary>A run that goes on from a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run: its latest one, or the newest that is not damaged.</param>
-    /// <param name="model">The model to go on with, of the same shape: it becomes the checkpoint's when the run begins; null: a new object.</param>
+    /// <param name="model">The model to go on with, of the same shape: it becomes the checkpoint's when the run begins;
+    /// null: a new object.</param>
     /// <param name="data">The data of the run: the same images of the same classes.</param>
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
     /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
@@ -86,8 +92,8 @@ public sealed class Trainer
     /// <c>CheckpointNotFound</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>,
     /// <c>ClassMismatch</c>, <c>ModelInTraining</c>.
     /// </exception>
-    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null,
-        int? threads = null, Action<string>? warn = null) =>
+    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
+        OutputDirectory? output = null, int? threads = null, Action<string>? warn = null) =>
         new(model, RunStart.Resume(path, model, data, change, warn)) { Output = output, Threads = threads ?? WorkerPool.DefaultCount };
 
     /// <summary>The model in training.</summary>
@@ -112,10 +118,12 @@ public sealed class Trainer
     /// Leaving the loop early, an exception of <paramref name="progress"/> and cancellation all stop the run within a step;
     /// with an output directory its state is kept and can be resumed to the last bit.
     /// </summary>
-    /// <param name="progress">Receives where the run stands after every step and every portion of the validation, on the caller's thread; null disables it.</param>
+    /// <param name="progress">Receives where the run stands after every step and every portion of the validation,
+    /// on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
-    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>,
+    /// <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
@@ -278,7 +286,8 @@ public sealed class Trainer
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
             (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds, RunTimeLeft());
 
-    /// <summary>Time that the rest of the run takes if it goes on like this, validation and checkpoints counted; null: not known yet.</summary>
+    /// <summary>Time that the rest of the run takes if it goes on like this, validation and checkpoints counted;
+    /// null: not known yet.</summary>
     private TimeSpan? RunTimeLeft()
     {
         if (_imagesDone == 0)
@@ -320,6 +329,7 @@ public sealed class Trainer
         (Preprocessing wanted, LabeledImage first) = (_start.Preprocessing, _train[0]);
         if ((first.Width, first.Height) != (wanted.Width, wanted.Height))
             throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
-                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set have {first.Width} x {first.Height}.");
+                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set "
+                + $"have {first.Width} x {first.Height}.");
     }
 }

@@ -43,9 +43,11 @@ internal static class TrainingLog
         try
         {
             List<EpochReport> history = [];
-            foreach (Dictionary<string, double?> line in JsonSerializer.Deserialize<Dictionary<string, double?>[]>(json, Json.Options) ?? [])
+            foreach (Dictionary<string, double?> line in JsonSerializer.Deserialize<Dictionary<string, double?>[]>(json, Json.Options)
+                ?? [])
             {
-                TimeSpan elapsed = TimeSpan.FromTicks(checked((long)Math.Round(Number(line, "elapsed_time") * TimeSpan.TicksPerSecond))), before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
+                TimeSpan elapsed = TimeSpan.FromTicks(checked((long)Math.Round(Number(line, "elapsed_time") * TimeSpan.TicksPerSecond))),
+                    before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
                 history.Add(new EpochReport
                 {
                     Epoch = checked((int)Number(line, "epoch")),
@@ -65,11 +67,13 @@ internal static class TrainingLog
 
             return history;
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or NullReferenceException or OverflowException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or NullReferenceException or OverflowException or ArgumentException)
         {
             throw new InvalidDataException($"its log cannot be understood ({e.Message.TrimEnd('.')})", e);
         }
     }
 
-    private static double Number(Dictionary<string, double?> line, string key) => line[key] ?? throw new InvalidDataException($"its log has an epoch without '{key}'");
+    private static double Number(Dictionary<string, double?> line, string key) =>
+        line[key] ?? throw new InvalidDataException($"its log has an epoch without '{key}'");
 }

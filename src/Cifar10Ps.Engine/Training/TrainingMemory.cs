@@ -26,7 +26,8 @@ internal static class TrainingMemory
         int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;
         int shards = ShardedBatch.ShardCount(options.BatchSize);
         long together = (long)Math.Min(threads, shards) * Math.Min(options.BatchSize, ShardedBatch.ShardSize);
-        long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width)).Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
+        long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width))
+            .Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
         long training = together * convolutions.Sum() * valueSize * TrainingCopies;
         long validation = (long)threads * ShardedBatch.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
         // Each shard has gradients of its own; beside them there are the weights, what the optimizer keeps, and copies.

@@ -9,9 +9,11 @@ namespace Cifar10Ps;
 /// <param name="Loss">Mean training loss of this epoch so far.</param>
 /// <param name="Accuracy">Training accuracy of this epoch so far, 0 to 1.</param>
 /// <param name="ImagesPerSecond">Training images per second in this epoch so far.</param>
-/// <param name="RunTimeLeft">Time that the rest of the run takes at the pace it has had since it began or went on; null: not known yet.</param>
+/// <param name="RunTimeLeft">Time that the rest of the run takes at the pace it has had since it began or went on;
+/// null: not known yet.</param>
 public readonly record struct TrainingProgress(
-    int Epoch, int EpochCount, int Done, int Total, bool IsValidating, double Loss, double Accuracy, double ImagesPerSecond, TimeSpan? RunTimeLeft)
+    int Epoch, int EpochCount, int Done, int Total, bool IsValidating, double Loss, double Accuracy, double ImagesPerSecond,
+    TimeSpan? RunTimeLeft)
 {
     /// <summary>Time that the rest of this epoch takes at this rate, validation not counted.</summary>
     public TimeSpan EpochTimeLeft => ImagesPerSecond > 0 ? TimeSpan.FromSeconds((Total - Done) / ImagesPerSecond) : TimeSpan.Zero;

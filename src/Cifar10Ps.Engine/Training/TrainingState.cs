@@ -9,7 +9,8 @@ internal sealed record TrainingState
     /// <summary>Number of training images; another number is another run.</summary>
     public required int TrainCount { get; init; }
 
-    /// <summary>Fingerprint of the data (<see cref="ImageDataset.Fingerprint"/>); null: an earlier version or another program wrote the checkpoint.</summary>
+    /// <summary>Fingerprint of the data (<see cref="ImageDataset.Fingerprint"/>);
+    /// null: an earlier version or another program wrote the checkpoint.</summary>
     public string? DataFingerprint { get; init; }
 
     /// <summary>Optimizer steps done.</summary>

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Training;
 
-/// <summary>What takes a step: the weights, the optimizer and the shards of a batch. A training and a learning rate range test share it.</summary>
+/// <summary>What takes a step: the weights, the optimizer and the shards of a batch.
+/// A training and a learning rate range test share it.</summary>
 internal sealed class TrainingStep : IDisposable
 {
     private readonly NetworkWeights _weights;
@@ -20,7 +21,8 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="start">The model that it begins with.</param>
     /// <param name="options">What to do.</param>
     /// <param name="moments">What the optimizer goes on with; null: a new run.</param>
-    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options, IReadOnlyDictionary<string, StateDict>? moments = null)
+    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options,
+        IReadOnlyDictionary<string, StateDict>? moments = null)
     {
         _weights = new NetworkWeights(start.Network);
         _optimizer = Optimizer.Create(options, _weights, pool);
@@ -50,7 +52,8 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="epoch">Epoch, from 1.</param>
     /// <param name="weight">How much the batch counts in the running statistics, 0 to 1.</param>
     /// <returns>The gradients, for <see cref="Update"/>; the sum of the losses; the number of right guesses.</returns>
-    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight) => _batch.Compute(images, epoch, weight);
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight) =>
+        _batch.Compute(images, epoch, weight);
 
     /// <summary>Changes the weights.</summary>
     /// <param name="gradients">What <see cref="Compute"/> found; overwritten.</param>
@@ -62,7 +65,8 @@ internal sealed class TrainingStep : IDisposable
     public StateDict ToStateDict() => _weights.ToStateDict();
 
     /// <summary>A copy of the optimizer's moments, each like the learned part of the model.</summary>
-    public IReadOnlyDictionary<string, StateDict> ToMoments() => _optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value));
+    public IReadOnlyDictionary<string, StateDict> ToMoments() =>
+        _optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -21,8 +21,10 @@ public sealed class ExportModelCommand : ModelWriterCommand
     /// <inheritdoc/>
     protected override Action Prepare(string file)
     {
-        ModelFormat format = Format ?? ModelFormats.OfName(file) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
-            $"The name of '{file}' does not end like one of a format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. Name it so, or give -Format.");
+        ModelFormat format = Format ?? ModelFormats.OfName(file)
+            ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
+                $"The name of '{file}' does not end like one of a format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. "
+                + "Name it so, or give -Format.");
         return () => ModelFile.Export(Model, file, format, IncludePreprocessing);
     }
 }

@@ -2,7 +2,8 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>What the cmdlets share that read files or folders, one after the other: one that cannot be read does not keep the next from being read.</summary>
+/// <summary>What the cmdlets share that read files or folders, one after the other:
+/// one that cannot be read does not keep the next from being read.</summary>
 public abstract class FileReaderCommand : EngineCommand
 {
     /// <summary>The parameter sets.</summary>

@@ -73,7 +73,8 @@ public sealed class GetCifar10Command : EngineCommand
                 return null;
             using ProgressReporter progress = new(this);
             cache.Download(Uri, (done, total) => progress.Report(() =>
-                [ProgressReporter.Record(1, "Downloading CIFAR-10", $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]), StopToken);
+                [ProgressReporter.Record(1, "Downloading CIFAR-10",
+                    $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]), StopToken);
         }
 
         WriteVerbose($"Reading '{cache.DataFolder}'.");

@@ -38,7 +38,15 @@ public sealed class ImportModelCommand : FileReaderCommand
     {
         // What makes no sense for any file is told before the first is read.
         _ = new Preprocessing(Mean ?? Preprocessing.None.Mean, StandardDeviation ?? Preprocessing.None.StandardDeviation);
-        _options = new ImportOptions { Key = Key, Mean = Mean, StandardDeviation = StandardDeviation, Classes = Classes, Tell = WriteVerbose, Warn = WriteWarning };
+        _options = new ImportOptions
+        {
+            Key = Key,
+            Mean = Mean,
+            StandardDeviation = StandardDeviation,
+            Classes = Classes,
+            Tell = WriteVerbose,
+            Warn = WriteWarning,
+        };
     }
 
     /// <inheritdoc/>

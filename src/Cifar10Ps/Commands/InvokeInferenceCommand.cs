@@ -112,7 +112,8 @@ public sealed class InvokeInferenceCommand : EngineCommand
         if (folder.LeftOut is string leftOut)
             WriteWarning(leftOut);
         if (files.Count == 0)
-            WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound, $"There is no picture in the folder '{path}'{(Recurse ? ", nor below it" : ", which -Recurse would look below")}."), path));
+            WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound,
+                $"There is no picture in the folder '{path}'{(Recurse ? ", nor below it" : ", which -Recurse would look below")}."), path));
         return files.Where(file => _found.Add(file) && !_named.Contains(file));
     }
 

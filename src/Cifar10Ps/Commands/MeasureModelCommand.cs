@@ -58,7 +58,8 @@ public sealed class MeasureModelCommand : EngineCommand
         {
             if (!_isModelPiped || Augment || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
                 throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
-                    "Predictions are measured as they are. Leave out -Model, -Augment, -Precision and -Threads, or pipe the images instead.");
+                    "Predictions are measured as they are. Leave out -Model, -Augment, -Precision and -Threads, "
+                    + "or pipe the images instead.");
             _predictions.AddRange(Prediction);
             return;
         }
@@ -85,7 +86,8 @@ public sealed class MeasureModelCommand : EngineCommand
         using ProgressReporter progress = new(this);
         using Predictor predictor = new(model, Threads, Precision, Augment);
         WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
-            [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]), StopToken, WriteWarning));
+            [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]),
+            StopToken, WriteWarning));
         _hasMeasured = true;
     }
 }

@@ -16,7 +16,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateNotNull]
     public ImageClassifier? Model { get; set; }
 
-    /// <summary>A checkpoint, the output directory of a run, or a snapshot of the original Chainer program: goes on where that run stopped.</summary>
+    /// <summary>A checkpoint, the output directory of a run, or a snapshot of the original Chainer program:
+    /// goes on where that run stopped.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ResumeSet)]
     [ArgumentCompleter(typeof(CheckpointCompleter))]
     [ValidateNotNullOrEmpty]
@@ -100,10 +101,12 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         if (AsJob && OnEpochEnd is not null)
             throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
-                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Leave out -AsJob, or put the whole command into Start-ThreadJob { … }.");
+                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Leave out -AsJob, "
+                + "or put the whole command into Start-ThreadJob { … }.");
         OutputDirectory? output = ToOutputDirectory();
         if (TensorBoard && output is null)
-            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, "-TensorBoard writes into the output directory: give -OutputDirectory.");
+            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument,
+                "-TensorBoard writes into the output directory: give -OutputDirectory.");
         string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
@@ -139,7 +142,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         bool isStopped = false;
         try
         {
-            foreach (EpochReport report in trainer.Run(at => progress.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
+            foreach (EpochReport report in trainer.Run(
+                at => progress.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
             {
                 WriteObject(report);
                 if (OnEpochEnd is not null && !GoesOn(trainer, report))
@@ -158,7 +162,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         finally
         {
             // A pipeline that is being stopped takes no warnings any more; its host still does.
-            if ((isStopped || StopToken.IsCancellationRequested) && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
+            if ((isStopped || StopToken.IsCancellationRequested)
+                && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
         }
     }
@@ -189,7 +194,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         StepLimit = LimitSteps,
     };
 
-    /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
+    /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise.
+    /// Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
     {
         string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(ToSingleFile(ResumeFrom));
@@ -200,8 +206,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (output.HasRun && folder != resumed && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
-                    ? $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force."
-                    : $"'{folder}' holds files of another run, but no checkpoint to go on from. Replace them with -Force, or take another -OutputDirectory.");
+                    ? $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, "
+                        + "or replace it with -Force."
+                    : $"'{folder}' holds files of another run, but no checkpoint to go on from. Replace them with -Force, "
+                        + "or take another -OutputDirectory.");
         return output;
     }
 }

@@ -6,7 +6,8 @@ namespace Cifar10Ps.Data;
 /// <param name="IsFlipped">Whether left and right change places.</param>
 internal readonly record struct ImageView(int Right, int Down, bool IsFlipped)
 {
-    /// <summary>The augmentations: how an image is seen, by seed, epoch and index. An augmentation is a file of its own and a line here.</summary>
+    /// <summary>The augmentations: how an image is seen, by seed, epoch and index.
+    /// An augmentation is a file of its own and a line here.</summary>
     private static readonly Dictionary<Augmentation, Func<int, int, int, ImageView>> Augmentations = new()
     {
         [Augmentation.None] = (_, _, _) => default,

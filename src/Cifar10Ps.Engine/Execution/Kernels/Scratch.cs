@@ -42,7 +42,8 @@ internal readonly unsafe struct Scratch
     public Scratch(Use use, nint length)
     {
         float[]?[] rooms = _rooms ??= new float[5][];
-        float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
+        float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment
+            ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
         nint first = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
         _values = (float*)((first + 63) & ~63);
         _length = length;

@@ -74,7 +74,8 @@ internal sealed unsafe class SingleImageConvolution
 
     /// <summary>The values of a row of the kernel lie in one run, for the weights and for the input.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile(float* input, nint row, nint step, float* weights, int rows, nint run, float* bias, float* output, nint outputs, bool adds, bool activate)
+    private static void Tile(float* input, nint row, nint step, float* weights, int rows, nint run, float* bias, float* output,
+        nint outputs, bool adds, bool activate)
     {
         nint step2 = 2 * step, step3 = 3 * step, step4 = 4 * step, step5 = 5 * step, step6 = 6 * step, step7 = 7 * step;
         Vector512<float> s0 = Vector512.Load(bias), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;

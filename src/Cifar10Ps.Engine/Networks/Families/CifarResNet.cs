@@ -28,7 +28,8 @@ internal sealed partial class CifarResNet : NetworkFamily
     public static Network Create(int depth, Shortcut shortcut, int classes, double epsilon = BatchNorm.DefaultEpsilon)
     {
         if (!HasDepth(depth))
-            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument, $"There is no ResNet for small images with {depth} layers: 6n + 2 are possible, {MaximumDepth} at most.");
+            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
+                $"There is no ResNet for small images with {depth} layers: 6n + 2 are possible, {MaximumDepth} at most.");
         NetworkBuilder network = new();
         int x = Normed("conv1", "bn1", NetworkBuilder.InputLayer, 16, 3);
         x = network.Add("relu", new ReLU(), x);
@@ -61,8 +62,10 @@ internal sealed partial class CifarResNet : NetworkFamily
     /// <inheritdoc cref="NetworkFamily.FromOptions"/>
     public static new Network FromOptions(string json)
     {
-        Options options = JsonSerializer.Deserialize<Options>(json, Json.Options) ?? throw new InvalidDataException("its architecture is empty");
-        return HasDepth(options.Depth) && options.ClassCount is >= 2 and <= Network.MaximumClassCount && Enum.IsDefined(options.Shortcut) && options.BatchNormEpsilon is > 0 and < 1
+        Options options = JsonSerializer.Deserialize<Options>(json, Json.Options)
+            ?? throw new InvalidDataException("its architecture is empty");
+        return HasDepth(options.Depth) && options.ClassCount is >= 2 and <= Network.MaximumClassCount
+            && Enum.IsDefined(options.Shortcut) && options.BatchNormEpsilon is > 0 and < 1
             ? Create(options.Depth, options.Shortcut, options.ClassCount, options.BatchNormEpsilon)
             : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, {MaximumDepth} at most");
     }
@@ -138,7 +141,8 @@ internal sealed partial class CifarResNet : NetworkFamily
         };
     }
 
-    private static string ToChainer(string layer) => layer.Replace("layer1.", "res3/").Replace("layer2.", "res4/").Replace("layer3.", "res5/")
+    private static string ToChainer(string layer) =>
+        layer.Replace("layer1.", "res3/").Replace("layer2.", "res4/").Replace("layer3.", "res5/")
         .Replace("downsample.0", "conv3").Replace("downsample.1", "bn3").Replace('.', '/');
 
     /// <summary>What files of version 0.1 and 0.2 say of their network.</summary>
@@ -156,6 +160,7 @@ internal sealed partial class CifarResNet : NetworkFamily
     [GeneratedRegex(@"\b(conv|bn)_([12])\.")]
     private static partial Regex Numbered();
 
-    [GeneratedRegex(@"^((conv1|layer[123]\.\d+\.(conv[12]|downsample\.0)|fc)\.(weight|bias)|(bn1|layer[123]\.\d+\.(bn[12]|downsample\.1))\.(weight|bias|running_mean|running_var))$")]
+    [GeneratedRegex(@"^((conv1|layer[123]\.\d+\.(conv[12]|downsample\.0)|fc)\.(weight|bias)"
+        + @"|(bn1|layer[123]\.\d+\.(bn[12]|downsample\.1))\.(weight|bias|running_mean|running_var))$")]
     private static partial Regex KnownName();
 }

@@ -32,9 +32,11 @@ internal sealed partial class Vgg : NetworkFamily
     public static Network Create(int depth, bool hasNorms, int imageSize, int classes)
     {
         if (!Depths.TryGetValue(depth, out int[]? stages))
-            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument, $"There is no VGG with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
+            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
+                $"There is no VGG with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
         if (imageSize is < 32 or > 1024)
-            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument, $"A VGG takes images of 32 to 1024 pixels, not {imageSize}.");
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
+                $"A VGG takes images of 32 to 1024 pixels, not {imageSize}.");
         int side = imageSize / 32;
         return Create(depth, stages, hasNorms, side, classes);
     }
@@ -77,8 +79,10 @@ internal sealed partial class Vgg : NetworkFamily
     /// <inheritdoc/>
     private protected override Network Read(Func<string, int[]?> shapeOf)
     {
-        if (shapeOf("classifier.6.weight") is not [int classes, _] || classes > Network.MaximumClassCount || shapeOf("classifier.0.weight") is not [_, int inputs])
-            throw new InvalidDataException("it has no classifier 'classifier.0.weight' and 'classifier.6.weight' with a row for each output");
+        if (shapeOf("classifier.6.weight") is not [int classes, _]
+            || classes > Network.MaximumClassCount || shapeOf("classifier.0.weight") is not [_, int inputs])
+            throw new InvalidDataException(
+                "it has no classifier 'classifier.0.weight' and 'classifier.6.weight' with a row for each output");
         bool hasNorms = shapeOf("features.1.weight") is not null;
         int convolutions = Enumerable.Range(0, 100).Count(place => shapeOf($"features.{place}.weight") is { Length: 4 });
         int depth = convolutions + 3, side = (int)Math.Sqrt(inputs / LastChannels);

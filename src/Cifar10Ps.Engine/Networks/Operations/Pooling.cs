@@ -12,7 +12,8 @@ internal sealed record MaxPool(Window Window) : Operation(LayerKind.MaxPool)
 
     /// <summary>A window in the border alone would have no value.</summary>
     internal static string? PaddingProblem(Window window) =>
-        Math.Max(window.Padding.Top, window.Padding.Bottom) < window.Size.Height && Math.Max(window.Padding.Left, window.Padding.Right) < window.Size.Width
+        Math.Max(window.Padding.Top, window.Padding.Bottom) < window.Size.Height
+        && Math.Max(window.Padding.Left, window.Padding.Right) < window.Size.Width
             ? null : "its padding is as large as its window";
 }
 

@@ -1,6 +1,7 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>The shortcut without parameters: every second pixel, and twice the channels, of which the new ones, half before and half after the others, are zero.</summary>
+/// <summary>The shortcut without parameters: every second pixel, and twice the channels, of which the new ones,
+/// half before and half after the others, are zero.</summary>
 /// <remarks>K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR 2016, option A.</remarks>
 internal sealed record ZeroPad() : Operation(LayerKind.ZeroPad)
 {

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Training;
 
-/// <summary>Muon for convolutions that a batch norm follows (<see cref="OrthogonalSteps"/>), gradient descent for everything else.</summary>
+/// <summary>Muon for convolutions that a batch norm follows (<see cref="OrthogonalSteps"/>),
+/// gradient descent for everything else.</summary>
 /// <param name="options">Momentum and weight decay of what gradient descent takes.</param>
 /// <param name="weights">What is optimised.</param>
 /// <param name="pool">Who helps.</param>

@@ -12,7 +12,8 @@ namespace Cifar10Ps.Training;
 internal abstract class Optimizer : IDisposable
 {
     /// <summary>The rules: the names of their moments, as PyTorch calls them, and how they are made.</summary>
-    private static readonly Dictionary<OptimizerKind, (string[] Moments, Func<TrainingOptions, NetworkWeights, WorkerPool, Optimizer> Create)> Rules = new()
+    private static readonly
+        Dictionary<OptimizerKind, (string[] Moments, Func<TrainingOptions, NetworkWeights, WorkerPool, Optimizer> Create)> Rules = new()
     {
         [OptimizerKind.Sgd] = (["momentum"], (options, weights, _) => new Sgd(options, weights)),
         [OptimizerKind.Adam] = (["exp_avg", "exp_avg_sq"], (options, weights, _) => new Adam(options, weights, isDecoupled: false)),
@@ -42,7 +43,8 @@ internal abstract class Optimizer : IDisposable
     /// <param name="options">Kind, momentum and weight decay.</param>
     /// <param name="weights">What is optimised.</param>
     /// <param name="pool">Who helps.</param>
-    public static Optimizer Create(TrainingOptions options, NetworkWeights weights, WorkerPool pool) => Rules[options.Optimizer].Create(options, weights, pool);
+    public static Optimizer Create(TrainingOptions options, NetworkWeights weights, WorkerPool pool) =>
+        Rules[options.Optimizer].Create(options, weights, pool);
 
     /// <summary>Names of a rule's moments.</summary>
     public static string[] MomentNames(OptimizerKind kind) => Rules[kind].Moments;

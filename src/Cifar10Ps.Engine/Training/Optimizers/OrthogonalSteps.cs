@@ -61,7 +61,8 @@ internal sealed class OrthogonalSteps
         Tensor weights = Matrices(parameters), gradient = Matrices(gradients), momentum = Matrices(momenta);
         momentum.MultiplyBy(Momentum).AddTensor(gradient);
         Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
-        weights.div_(linalg.vector_norm(weights, 2, [1, 2], keepdim: true).AddNumber(1e-12)).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
+        weights.div_(linalg.vector_norm(weights, 2, [1, 2], keepdim: true).AddNumber(1e-12))
+            .MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
 
         Tensor Matrices(Tensor all) => all.narrow(0, offset, count * rows * columns).view(count, rows, columns);
     });
@@ -74,7 +75,8 @@ internal sealed class OrthogonalSteps
     {
         bool isTall = matrices.shape[1] > matrices.shape[2];
         Tensor x = isTall ? matrices.mT : matrices;
-        Tensor square = x.bmm(x.mT), diagonal = square.diagonal(0, 1, 2), scale = diagonal.sum(1, keepdim: true).unsqueeze(2).AddNumber(1e-14);
+        Tensor square = x.bmm(x.mT), diagonal = square.diagonal(0, 1, 2),
+            scale = diagonal.sum(1, keepdim: true).unsqueeze(2).AddNumber(1e-14);
         square = square.div_(scale);
         Tensor? product = null;
         for (int i = 0; i < Iterations; i++)

@@ -15,11 +15,13 @@ internal sealed class Sgd(TrainingOptions options, NetworkWeights weights) : Opt
     /// <param name="momenta">Their momenta.</param>
     /// <param name="start">The first that changes.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
-    public static void Descend(TrainingOptions options, NetworkWeights weights, Tensor gradients, Tensor momenta, long start, double learningRate)
+    public static void Descend(TrainingOptions options, NetworkWeights weights, Tensor gradients, Tensor momenta, long start,
+        double learningRate)
     {
         Tensor parameters = From(weights.Learned), update = From(gradients), momentum = From(momenta);
         if (options.WeightDecay > 0)
-            update.narrow(0, 0, weights.DecayedLength - start).AddScaled(parameters.narrow(0, 0, weights.DecayedLength - start), options.WeightDecay);
+            update.narrow(0, 0, weights.DecayedLength - start)
+                .AddScaled(parameters.narrow(0, 0, weights.DecayedLength - start), options.WeightDecay);
         momentum.MultiplyBy(options.Momentum).AddTensor(update);
         parameters.AddScaled(update.AddScaled(momentum, options.Momentum), -learningRate);
 
