@@ -61,7 +61,7 @@ internal sealed class CmdletHelp
 
         foreach (string file in Directory.EnumerateFiles(folder, "*.xml")
             .Where(file => cmdlets.All(c => c.Name != Path.GetFileNameWithoutExtension(file))))
-            problems.Add($"{file}: error: {Path.GetFileNameWithoutExtension(file)} has a help file, but is no cmdlet.");
+            problems.Add($"{file}: error: {Path.GetFileNameWithoutExtension(file)} has a help file but is not a cmdlet.");
         return problems is [] ? [.. all] : throw new InvalidHelpException(problems);
     }
 
@@ -106,7 +106,7 @@ internal sealed class CmdletHelp
         if (_root.Attribute("cmdlet")?.Value != Cmdlet.Name)
             yield return "the attribute 'cmdlet' does not have the name of the file.";
         foreach (string unknown in _root.Elements().Select(e => e.Name.ToString()).Where(name => !Elements.Contains(name)).Distinct())
-            yield return $"<{unknown}> is none of {string.Join(", ", Elements)}.";
+            yield return $"<{unknown}> is not one of {string.Join(", ", Elements)}.";
         if (Synopsis is not [_])
             yield return "it needs a synopsis of one paragraph.";
         if (Description is [])
@@ -117,15 +117,15 @@ internal sealed class CmdletHelp
         foreach (IGrouping<string?, XElement> described in Texts("parameter").GroupBy(e => e.Attribute("name")?.Value))
         {
             if (Cmdlet.Parameters.All(p => p.Name != described.Key))
-                yield return $"-{described.Key} is described, but is no parameter.";
+                yield return $"-{described.Key} is described but is not a parameter.";
             if (described.Count() > 1)
                 yield return $"-{described.Key} is described more than once.";
         }
 
         if (Types("input").Length == 0 && Cmdlet.Parameters.Any(p => p.Uses.Any(u => u.FromPipeline || u.FromPropertyName)))
-            yield return "it takes pipeline input, and <input> does not tell of it.";
+            yield return "it takes pipeline input, but has no <input>.";
         foreach (string output in Cmdlet.Outputs.Except(Types("output").Select(t => t.Type)))
-            yield return $"no <output> tells of {output}.";
+            yield return $"no <output> describes {output}.";
         if (Types("input").Concat(Types("output")).Any(t => t.Type == "" || t.Text is []))
             yield return "an <input> or <output> lacks its type or its text.";
 

@@ -57,7 +57,7 @@ internal static class LinkVerification
             .. from user in users from import in user.Imports where !IsThere(import)
                select $"{user.Name} needs {import.Symbol}{(import.Version is null ? "" : $" in version {import.Version}")} "
                    + $"of {import.Library ?? "any library"}, which does not have it.",
-            .. libraries.Where(l => !needed.Contains(l.Name)).Select(l => $"{l.Name} is packed, and nothing needs it."),
+            .. libraries.Where(l => !needed.Contains(l.Name)).Select(l => $"{l.Name} is packed, but nothing needs it."),
         ];
 
         bool IsThere(Import import) => import.Library is null ? libraries.Any(l => l.Exports.Contains(import.Symbol))

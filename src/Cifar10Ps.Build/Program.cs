@@ -79,7 +79,7 @@ internal static class Program
         if (File.ReadAllBytes(destination).SequenceEqual(expected))
             return;
         File.Delete(destination);
-        throw new InvalidDataException($"'{destination}' was not what had been written to it, and is deleted.");
+        throw new InvalidDataException($"'{destination}' did not contain what was written to it and has been deleted.");
     }
 
     /// <summary>Writes beside and renames: never half a file, and never into a file that a link shares.</summary>

@@ -28,6 +28,6 @@ public sealed class ModelTransformationAttribute : ArgumentTransformationAttribu
         if (shell.Streams.Error is [ErrorRecord error, ..])
             throw new ArgumentTransformationMetadataException($"{error}", error.Exception);
         return models is [PSObject model]
-            ? model : throw new ArgumentTransformationMetadataException($"'{path}' means {models.Length} models. Name the file of one.");
+            ? model : throw new ArgumentTransformationMetadataException($"'{path}' matches {models.Length} models. Name one file.");
     }
 }

@@ -26,6 +26,6 @@ internal static class TrainingMessages
             return null;
         string why = trainer.StopReason is string reason ? $"Training was stopped: {reason}" : "Training was stopped.";
         return trainer.Output is { } output && File.Exists(output.LatestCheckpoint)
-            ? $"{why} Go on with -ResumeFrom '{output.LatestCheckpoint}'." : why;
+            ? $"{why} Resume with -ResumeFrom '{output.LatestCheckpoint}'." : why;
     }
 }

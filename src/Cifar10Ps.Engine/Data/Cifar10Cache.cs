@@ -92,7 +92,7 @@ public sealed class Cifar10Cache
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EngineException("CacheNotWritable", ErrorKind.WriteError,
-                $"The data set cannot be kept in '{_folder}': {e.Message} Make room, or set XDG_CACHE_HOME.", e);
+                $"The data set cannot be stored in '{_folder}': {e.Message} Free some space, or set XDG_CACHE_HOME.", e);
         }
     }
 
@@ -152,7 +152,7 @@ public sealed class Cifar10Cache
                     break;
                 have += read;
                 if (have > ArchiveLimit)
-                    throw new HttpRequestException("it sends more than the archive has");
+                    throw new HttpRequestException("it sends more data than the archive has");
                 file.Write(buffer, 0, read);
                 progress(have, total);
             }

@@ -70,7 +70,7 @@ public static class Cifar10Reader
             files = ReadArchive(path);
         else
             throw new EngineException("DatasetNotFound", ErrorKind.NotFound,
-                $"There is no folder and no archive '{path}'. Name a folder with CIFAR-10's .bin files, or cifar-10-binary.tar.gz.");
+                $"There is no folder or archive '{path}'. Name a folder with CIFAR-10's .bin files, or cifar-10-binary.tar.gz.");
 
         LabeledImage[] train = new LabeledImage[trainCount], test = new LabeledImage[testCount];
         for (int start = 0, file = 0; start < trainCount; start += RecordsPerFile, file++)
@@ -116,7 +116,7 @@ public static class Cifar10Reader
             or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException or OverflowException)
         {
             throw new EngineException("CorruptArchive", ErrorKind.InvalidData,
-                $"'{path}' is not a whole .tar.gz archive: {e.Message} Download it again.", e);
+                $"'{path}' is not a complete .tar.gz archive: {e.Message} Download it again.", e);
         }
 
         foreach (string name in FileNames)
@@ -190,7 +190,7 @@ public static class Cifar10Reader
             int label = content[i * RecordLength];
             if (label >= Classes.Length)
                 throw new EngineException("LabelOutOfRange", ErrorKind.InvalidData,
-                    $"Record {i} of '{name}' has the label {label}; labels go from 0 to {Classes.Length - 1}. The file is damaged: "
+                    $"Record {i} of '{name}' has the label {label}; labels range from 0 to {Classes.Length - 1}. The file is damaged: "
                     + "download it again.");
             images[i] = new LabeledImage(firstIndex + i, label, Classes[label], Side, Side,
                 content.AsMemory(i * RecordLength + 1, RecordLength - 1));

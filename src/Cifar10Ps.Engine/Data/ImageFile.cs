@@ -70,11 +70,11 @@ internal static class ImageFile
 
     private static EngineException Invalid(string path, string? isWhat) =>
         new("InvalidImageFile", ErrorKind.InvalidData,
-            $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a whole picture file. {ImageFormat.Readable} can be read.");
+            $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a complete picture file. {ImageFormat.Readable} can be read.");
 
     private static EngineException Unsupported(string path, string format) =>
         new("UnsupportedImageFormat", ErrorKind.InvalidData,
-            $"'{path}' is a {format} file, a format that is not supported. Convert it: {ImageFormat.Readable} can be read.");
+            $"'{path}' is a {format} file, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
 
     private static byte[] Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height)
     {

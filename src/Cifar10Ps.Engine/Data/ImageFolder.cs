@@ -82,12 +82,12 @@ public sealed class ImageFolder
         string[] classes = [.. read.Select(picture => picture.Class).Distinct()];
         foreach (DirectoryInfo folder in folders.Where(folder => !classes.Contains(ClassName(folder))))
             Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData,
-                $"'{folder.FullName}' holds no picture that can be read and is left out: it is no class."));
+                $"'{folder.FullName}' contains no readable picture and is not used as a class."));
         Warn(folders, read);
         if (classes.Length < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
-                $"'{_path}' holds {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and "
-                + $"must hold two at least: one for each class, with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} "
+                $"'{_path}' contains {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and must "
+                + $"contain at least two: one for each class, with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} "
                 + "files in it.");
         List<LabeledImage> train = [], test = [];
         for (int label = 0; label < classes.Length; label++)
@@ -112,7 +112,7 @@ public sealed class ImageFolder
             if (entry is DirectoryInfo folder)
                 yield return folder;
             else
-                _files.Count(ImageFormat.IsPicture(entry.Name) ? "pictures outside the folders of the classes" : PictureFolder.NoPicture,
+                _files.Count(ImageFormat.IsPicture(entry.Name) ? "pictures outside the class folders" : PictureFolder.NoPicture,
                     entry.FullName);
         }
     }
@@ -147,17 +147,17 @@ public sealed class ImageFolder
         if (_files.LeftOut is string leftOut)
             Warning(leftOut);
         foreach (IGrouping<string, DirectoryInfo> twice in folders.GroupBy(ClassName).Where(group => group.Count() > 1))
-            Warning($"'{_path}' has {twice.Count()} folders '{twice.Key}', which differ in their Unicode characters only. "
-                + "Their pictures are one class.");
+            Warning($"'{_path}' has {twice.Count()} folders '{twice.Key}', which differ only in their Unicode characters. "
+                + "Their pictures form one class.");
         foreach (IGrouping<string, string> alike in folders.Select(ClassName)
             .Distinct().GroupBy(Folded, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
-            Warning($"The classes '{string.Join("', '", alike)}' of '{_path}' have names that differ in case, "
-                + "blanks or form of their characters only. If they are one class, put their pictures into one folder.");
+            Warning($"The classes '{string.Join("', '", alike)}' of '{_path}' have names that differ only in case, "
+                + "spaces or the form of their characters. If they are one class, put their pictures into one folder.");
         string[] twins = [.. read.GroupBy(picture => Path.ChangeExtension(picture.Name, null))
             .SelectMany(group => group.Skip(1)).Select(picture => picture.Name)];
         if (twins.Length > 0)
-            Warning($"{twins.Length:N0} pictures of '{_path}' have the name of another one but for the ending, such as '{twins[0]}'. "
-                + "If they show the same, keep one: it would count twice, and could be tested on what was trained on.");
+            Warning($"{twins.Length:N0} pictures of '{_path}' have the name of another one apart from the extension, such as '{twins[0]}'. "
+                + "If they show the same thing, keep one: otherwise it counts twice, and may be in both the training and the test split.");
 
         static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();
     }

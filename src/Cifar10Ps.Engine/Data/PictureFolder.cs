@@ -7,7 +7,7 @@ namespace Cifar10Ps.Data;
 internal sealed class PictureFolder
 {
     /// <summary>Why files are left out.</summary>
-    public const string NoPicture = "not pictures by their names";
+    public const string NoPicture = "files without a picture extension";
 
     // Of macOS, Synology and QNAP, Windows, Linux, and version control, Jupyter and file managers.
     private static readonly HashSet<string> SystemNames = new(StringComparer.OrdinalIgnoreCase)
@@ -61,7 +61,7 @@ internal sealed class PictureFolder
             // A link may lead anywhere, and within the folder it would give one picture twice.
             else if (entry.LinkTarget is not null)
                 _skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData,
-                    $"'{entry.FullName}' is a link and is left out. Copy what it leads to into the folder."));
+                    $"'{entry.FullName}' is a link and is left out. Copy its target into the folder."));
             else
                 yield return entry;
         }
@@ -85,7 +85,7 @@ internal sealed class PictureFolder
                     if (recurse)
                         folders.Push(below);
                     else
-                        Count("folders below", entry.FullName);
+                        Count("subfolders", entry.FullName);
                 }
                 else if (ImageFormat.IsPicture(entry.Name))
                 {

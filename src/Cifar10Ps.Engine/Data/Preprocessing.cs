@@ -25,12 +25,12 @@ public sealed record Preprocessing
         if (mean is not { Length: 3 } || standardDeviation is not { Length: 3 } || !mean.Concat(standardDeviation).All(double.IsFinite)
             || width is < 8 or > 1024 || height is < 8 or > 1024)
             throw Invalid("Preprocessing needs three means and three standard deviations above zero (red, green, blue; "
-                + "pixel values count from 0 to 1), and a picture size of 8 to 1024 pixels.");
+                + "pixel values range from 0 to 1), and a picture size of 8 to 1024 pixels.");
         if (mean.Concat(standardDeviation).Any(value => value > 1))
-            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} is not of pixel values from 0 to "
-                + $"1. Divide what is meant for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
+            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} does not fit pixel values from 0 to "
+                + $"1. Divide values for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
         if (mean.Any(value => value < 0))
-            throw Invalid($"The mean {Text(mean)} is below 0, and pixel values count from 0 to 1. It is subtracted from the pixels: "
+            throw Invalid($"The mean {Text(mean)} is below 0, but pixel values range from 0 to 1. It is subtracted from the pixels: "
                 + "give it as positive numbers.");
         if (standardDeviation.Any(value => value < SmallestDeviation))
             throw Invalid($"The standard deviation {Text(standardDeviation)} is too small for pixel values from 0 to 1, "

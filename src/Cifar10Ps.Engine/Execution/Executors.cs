@@ -29,10 +29,10 @@ internal static class Executors
     public static string DescribeTraining(Network network, Shape image, Precision precision)
     {
         if (!KernelSupport.HasFusedTraining(precision))
-            return $"{network.Name} is trained in {precision} by libtorch, since this processor has not the vectors that the fused kernels "
+            return $"{network.Name} is trained in {precision} by libtorch, because this processor lacks the vectors that the fused kernels "
                 + "need.";
         (int ours, int all) = FusedUnits(network, image);
-        return ours == 0 ? $"{network.Name} is trained in {precision} by libtorch, since no layer of it suits the fused kernels."
+        return ours == 0 ? $"{network.Name} is trained in {precision} by libtorch, because none of its layers suits the fused kernels."
             : $"{network.Name} is trained in {precision} by fused kernels: {ours} of {all} convolutions with their norms, "
                 + "additions and activations; libtorch computes the rest.";
     }
@@ -47,7 +47,7 @@ internal static class Executors
         return $"{model.Name} is computed in {Precisions.Resolve(precision)} with batch norm folded into its convolutions: "
             + $"{ours} of {convolutions.Length} by kernels of the module, the rest by libtorch; "
             + (HasSingleImage(model) && precision != Precision.BFloat16
-                ? "an image alone in Float32 without libtorch." : "an image alone likewise.");
+                ? "a single image in Float32 without libtorch." : "a single image in the same way.");
     }
 
     private static bool HasSingleImage(ModelSnapshot model) =>

@@ -30,7 +30,7 @@ internal static class ChainerFile
             ?? throw new InvalidDataException("it has no classifier 'fc7/W', as models of the original Chainer program have, "
                 + $"but {DisplayText.List([.. arrays.Keys])}");
         if (arrays[prefix + "fc7/W"].Shape is not [int classes and > 0 and <= Network.MaximumClassCount, _])
-            throw new InvalidDataException("its classifier 'fc7/W' has no row for each class");
+            throw new InvalidDataException("its classifier 'fc7/W' does not have a row for each class");
 
         ChainerLayout layout = NetworkFamily.Chainer(classes);
         TensorFile file = new();
@@ -60,11 +60,11 @@ internal static class ChainerFile
     {
         ChainerLayout layout = NetworkFamily.Chainer(model.Network.ClassCount);
         if (!model.Network.HasSameLayers(layout.Network))
-            throw CannotHold($"it is made for a {layout.Network}, and this is a {model.Network}");
+            throw CannotHold($"it is made for a {layout.Network}, but this is a {model.Network}");
         Preprocessing input = model.Preprocessing;
         if (!input.Mean.SequenceEqual(Preprocessing.None.Mean)
             || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
-            throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input");
+            throw CannotHold("the original takes plain pixels of 32 x 32 pictures, but this model was trained on other input");
 
         List<KeyValuePair<string, Npy>> arrays = [];
         foreach (Layer layer in model.Network.Layers)
@@ -121,7 +121,7 @@ internal static class ChainerFile
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"the array '{name}' is not what it should be: {e.Message}", e);
+            throw new InvalidDataException($"the array '{name}' is not as expected: {e.Message}", e);
         }
     }
 }

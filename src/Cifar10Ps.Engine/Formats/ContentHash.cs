@@ -51,7 +51,7 @@ internal static class ContentHash
     {
         if (IsDamaged(content))
             throw new EngineException("FileDamaged", ErrorKind.InvalidData,
-                $"'{path}' is damaged: its content is not what was written, by its SHA-256. Take a copy or an older file. "
+                $"'{path}' is damaged: its content does not match its SHA-256. Use a copy or an older file. "
                 + $"If another program has rewritten it, remove '{Key}' and '{FormatKey}' from its metadata.");
     }
 

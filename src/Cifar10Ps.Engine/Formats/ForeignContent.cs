@@ -44,9 +44,9 @@ internal static class ForeignContent
         return bytes.Length == 0 ? "empty"
             : ZipContent.IsZip(bytes) ? Archive(content)
             : bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8) ? "a tar archive: unpack it first"
-            : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which is only executed"
+            : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which can only be executed"
             : Utf8.IsValid(bytes) && !bytes.Contains((byte)0) ? Written(content)
-            : $"of no kind that is known; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
+            : $"of an unknown kind; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
     }
 
     private static string Archive(byte[] content)
@@ -65,8 +65,8 @@ internal static class ForeignContent
 
         bool Has(string end) => names.Any(name => name.EndsWith(end, StringComparison.Ordinal));
         return Has("saved_model.pb") || Has("keras_metadata.pb")
-            ? "a model of TensorFlow in a zip archive. Convert its weights to a state dict"
-            : Has("model.weights.h5") ? "a model of Keras. Convert its weights to a state dict"
+            ? "a TensorFlow model in a zip archive. Convert its weights to a state dict"
+            : Has("model.weights.h5") ? "a Keras model. Convert its weights to a state dict"
             : names.Length == 0 ? "an empty zip archive"
             : $"a zip archive of {DisplayText.List(names)}: unpack it first";
     }
@@ -77,7 +77,7 @@ internal static class ForeignContent
             .TrimStart('\ufeff', ' ', '\t', '\r', '\n');
         if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
             || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
-            return "a web page, such as a download gives that asks for a confirmation first. Download the file itself";
+            return "a web page, such as a site returns when a download needs confirmation. Download the file itself";
         if (start.StartsWith('<'))
             return "an XML document";
         if (start.StartsWith('{') || start.StartsWith('['))

@@ -48,7 +48,7 @@ public static partial class ModelFile
     {
         if (includePreprocessing && format != ModelFormat.Onnx)
             throw new EngineException("FormatCannotHold", ErrorKind.InvalidArgument,
-                $"A {format} file holds weights, not the operations of a preprocessing. An ONNX graph holds both.");
+                $"A {format} file holds weights, but not preprocessing operations. An ONNX graph holds both.");
         ModelSnapshot snapshot = model.Snapshot;
         TensorFile file = new();
         Put(snapshot, file);
@@ -79,7 +79,7 @@ public static partial class ModelFile
         {
             (ModelFormat format, TensorFile file) = ModelFormats.Read(path, options?.Key);
             ImageClassifier model = Take(file, options);
-            options?.Tell?.Invoke($"'{path}' is a file of format {format} with a {model.Network} for {model.Classes.Length} classes. "
+            options?.Tell?.Invoke($"'{path}' is a {format} file with a {model.Network} for {model.Classes.Length} classes. "
                 + $"{(file.Note is null ? "" : file.Note + " ")}{Skipped(file)}");
             foreach (string layer in DeadLayers(model))
                 options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. "
@@ -89,7 +89,7 @@ public static partial class ModelFile
         catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException)
         {
             throw new EngineException("InvalidModel", ErrorKind.InvalidData,
-                $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
+                $"'{path}' contains no usable model: {e.Message.TrimEnd('.')}.", e);
         }
         catch (EngineException e) when (e.ErrorId is "PreprocessingUnknown" or "SeveralNetworks" or "NetworkNotFound" or "InvalidModel")
         {
@@ -115,8 +115,8 @@ public static partial class ModelFile
     {
         if (file.Tensors.FirstOrDefault(tensor => !tensor.Value.Values.All(float.IsFinite)).Key is { } name)
             throw new EngineException("WeightsNotFinite", ErrorKind.InvalidArgument,
-                $"The model's weights '{name}' are not all finite, so it can give no answer: its training diverged. "
-                + "Take the model as it was before, and train on with a lower learning rate.");
+                $"The model's weights '{name}' are not all finite, so it cannot give an answer: its training diverged. "
+                + "Use the model from before, and continue training with a lower learning rate.");
     }
 
     /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
@@ -194,7 +194,7 @@ public static partial class ModelFile
             float[] values = file.Tensors[name].Values;
             int wrong = Array.FindIndex(values, value => !float.IsFinite(value) || (isVariance && value < 0));
             return wrong < 0 ? values : throw new InvalidDataException($"the tensor '{name}' has the value "
-                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network gives no answer: "
+                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network cannot give an answer: "
                 + "the training that wrote it had diverged, or the file is damaged");
         }
     }
@@ -235,7 +235,7 @@ public static partial class ModelFile
 
     private static string Skipped(TensorFile file) => file.Skipped.Count switch
     {
-        0 => "All of it was read.",
+        0 => "Everything was read.",
         <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(DisplayText.Name))}.",
         int count =>
             $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",

@@ -68,7 +68,7 @@ public static class ModelFormats
     {
         byte[] content = TensorFile.ReadBytes(path, head => ZipContent.IsZip(head) || OfContent(head) is not null);
         ModelFormat format = OfContent(content) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
-            $"'{path}' is {ForeignContent.Describe(content)}. What can be read: safetensors, a state dict that torch.save wrote (.pth), "
+            $"'{path}' is {ForeignContent.Describe(content)}. Supported formats: safetensors, a state dict that torch.save wrote (.pth), "
             + "an ONNX graph, a model or snapshot of the original Chainer program (.npz).");
         // A graph is one network, and has nothing to choose from.
         if (format == ModelFormat.Onnx && key is not null)
@@ -77,10 +77,10 @@ public static class ModelFormats
         TensorFile file = format switch
         {
             ModelFormat.Safetensors => Safetensors.Read(content, path),
-            ModelFormat.PyTorch => Parse(() => TorchFile.Parse(content, key), "InvalidTorchFile", "is no PyTorch file that can be used"),
+            ModelFormat.PyTorch => Parse(() => TorchFile.Parse(content, key), "InvalidTorchFile", "is not a usable PyTorch file"),
             ModelFormat.Onnx => Parse(() => OnnxTranslator.Translate(OnnxReader.Parse(content), content.Length),
-                "InvalidOnnx", "is not an ONNX graph that can be used"),
-            _ => Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is no model of the original Chainer program"),
+                "InvalidOnnx", "is not a usable ONNX graph"),
+            _ => Parse(() => ChainerFile.Parse(content), "InvalidNpz", "is not a model of the original Chainer program"),
         };
         // This module's own files hold one network under its own names, and an optimizer's tensors.
         bool isOwn = key is null && (file.Metadata.ContainsKey(ModelFile.NetworkKey) || file.Metadata.ContainsKey(ModelFile.OptionsKey));

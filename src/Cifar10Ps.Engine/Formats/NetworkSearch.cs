@@ -55,7 +55,7 @@ internal static class NetworkSearch
             return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Require(Under(all, key))
                 ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
                     $"has no network '{DisplayText.Name(key)}'. "
-                    + $"{(found.Length == 0 ? "It has no network that can be used" : $"It has {Keys()}")}.");
+                    + $"{(found.Length == 0 ? "It has no usable network" : $"It has {Keys()}")}.");
         }
 
         if (found.Length > 1)
@@ -137,7 +137,7 @@ internal static class NetworkSearch
     /// <summary>Says of the layers of another network what is wrong with them, before their values are read: there may be many.</summary>
     private static NetworkChoice? Require(NetworkChoice? choice) =>
         choice is not null && choice.Names.Any(IsOfLayer) && WhyNot(choice) is { } reason
-            ? throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"holds no model that can be used: {reason}.") : choice;
+            ? throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"contains no usable model: {reason}.") : choice;
 
     private static string? WhyNot(NetworkChoice choice)
     {

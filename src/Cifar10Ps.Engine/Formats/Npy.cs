@@ -71,7 +71,7 @@ internal sealed class Npy
             throw new InvalidDataException($"it claims a header of {length:N0} bytes, more than there are");
         int end = start + (int)length;
         if (bytes[end - 1] != '\n')
-            throw new InvalidDataException("its header does not end with its line");
+            throw new InvalidDataException("its header does not end with a line break");
         NpyHeader header = NpyHeader.Parse((bytes[6] == 3 ? Encoding.UTF8 : Encoding.Latin1).GetString(bytes[start..end]));
         return header.Type == "|O" ? null : new Npy(header, content[end..]);
     }
@@ -112,7 +112,7 @@ internal sealed class Npy
     public long ToInteger()
     {
         if (_count != 1 || Kind is not ('i' or 'u' or 'b'))
-            throw new InvalidDataException($"it is no single integer, but {_count:N0} of type '{_header.Type}'");
+            throw new InvalidDataException($"it is not a single integer, but {_count:N0} of type '{_header.Type}'");
         ulong bits = Bits(0);
         int unused = 64 - 8 * _size;
         return Kind == 'i' ? (long)(bits << unused) >> unused
@@ -125,7 +125,7 @@ internal sealed class Npy
     public string ToText()
     {
         if (_count != 1 || Kind is not ('U' or 'S'))
-            throw new InvalidDataException($"it is no single text, but {_count:N0} of type '{_header.Type}'");
+            throw new InvalidDataException($"it is not a single text, but {_count:N0} of type '{_header.Type}'");
         try
         {
             Encoding encoding = Kind == 'S'
@@ -134,7 +134,7 @@ internal sealed class Npy
         }
         catch (DecoderFallbackException e)
         {
-            throw new InvalidDataException("its text has characters that are none", e);
+            throw new InvalidDataException("its text has invalid characters", e);
         }
     }
 

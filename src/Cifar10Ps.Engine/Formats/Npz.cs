@@ -26,7 +26,7 @@ internal static class Npz
         foreach ((string entry, ReadOnlyMemory<byte> bytes) in ZipContent.Read(content))
         {
             if (!entry.EndsWith(Extension, StringComparison.Ordinal))
-                throw new InvalidDataException($"its entry '{entry}' is no NumPy array");
+                throw new InvalidDataException($"its entry '{entry}' is not a NumPy array");
             string name = entry[..^Extension.Length];
             try
             {

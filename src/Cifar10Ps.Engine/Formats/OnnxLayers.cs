@@ -79,7 +79,7 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
         if (values.Length != tensor.Length)
             throw new InvalidDataException($"it needs [{string.Join(", ", tensor.Shape)}] values, but gets {values.Length:N0}");
         if ((_count += values.Length) > valueLimit)
-            throw new InvalidDataException("up to it the network has more weights than the file");
+            throw new InvalidDataException("with it the network has more weights than the file");
         _values[layer][role] = values;
     }
 

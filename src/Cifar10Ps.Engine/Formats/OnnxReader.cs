@@ -269,7 +269,7 @@ internal sealed class OnnxReader
     private void Count(int parts = 1)
     {
         if ((_parts += parts) > MostParts)
-            throw new InvalidDataException($"it has more than {MostParts:N0} nodes, tensors and settings, more than any model here");
+            throw new InvalidDataException($"it has more than {MostParts:N0} nodes, tensors and settings, more than any supported model");
     }
 
     private static bool TryReadNumber(ReadOnlySpan<byte> bytes, ref int at, int skip, out ulong number)

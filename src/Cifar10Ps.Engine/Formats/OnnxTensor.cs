@@ -41,7 +41,7 @@ internal sealed class OnnxTensor
         }
 
         if (isElsewhere)
-            throw Invalid("has its values in another file: save the model with its weights in one file");
+            throw Invalid("stores its values in another file: save the model with its weights in one file");
         // A value has a byte at least, so that no product can overflow or be taken in vain.
         long count = 1;
         foreach (long size in shape)

@@ -22,13 +22,13 @@ internal sealed partial class OnnxTranslator
             return Sum(node, b, Constant(node, 0), 1);
         (OnnxFeatures x, OnnxFeatures y) = (ToFeatures(a), ToFeatures(b));
         return x.Sizes.SequenceEqual(y.Sizes) ? Add(node, new Add(), x, y)
-            : throw new InvalidDataException($"it adds {Text(x.Sizes)} and {Text(y.Sizes)}, and only what has the same size is supported");
+            : throw new InvalidDataException($"it adds {Text(x.Sizes)} and {Text(y.Sizes)}, but only inputs of the same size are supported");
     }
 
     private OnnxValue Difference(OnnxNode node) =>
         Value(node, 0) is OnnxIntegers a && Value(node, 1) is OnnxIntegers b ? Combine(a, b, (left, right) => left - right)
         : IsConstant(Value(node, 1)) ? Sum(node, Value(node, 0), Constant(node, 1), -1)
-        : throw new InvalidDataException("it subtracts other than a constant");
+        : throw new InvalidDataException("it subtracts something other than a constant");
 
     private OnnxValue Product(OnnxNode node)
     {
@@ -42,7 +42,7 @@ internal sealed partial class OnnxTranslator
 
     private OnnxValue Quotient(OnnxNode node) => IsConstant(Value(node, 1))
         ? Product(node, Value(node, 0), Constant(node, 1), value => 1 / value)
-        : throw new InvalidDataException("it divides by other than a constant");
+        : throw new InvalidDataException("it divides by something other than a constant");
 
     private OnnxErrorFunction ErrorFunction(OnnxNode node) =>
         Value(node, 0) is OnnxAffine { Scale: [float scale], Shift: [0] } affine && Math.Abs(scale - Math.Sqrt(0.5)) < Tolerance
@@ -156,7 +156,7 @@ internal sealed partial class OnnxTranslator
                 return constant.Values;
         }
 
-        throw new InvalidDataException($"its constant is {Text(constant.Shape)}, and only a number or one for each channel is supported");
+        throw new InvalidDataException($"its constant is {Text(constant.Shape)}, but only a number or one for each channel is supported");
     }
 
     private static bool IsConstant(OnnxValue value) => value is OnnxConstant or OnnxIntegers;

@@ -160,7 +160,7 @@ internal sealed partial class OnnxTranslator
                 throw new InvalidDataException($"{node} is not supported");
             if (node.Outputs.Skip(1).FirstOrDefault(_uses.ContainsKey) is { } second)
                 throw new InvalidDataException(
-                    $"{node} gives '{DisplayText.Name(second)}' beside its first output, which is not supported");
+                    $"{node} gives '{DisplayText.Name(second)}' in addition to its first output, which is not supported");
             try
             {
                 OnnxValue value = operate(this, node);
@@ -168,7 +168,7 @@ internal sealed partial class OnnxTranslator
                 if (value is OnnxAffine && _uses.GetValueOrDefault(node.Outputs[0]) > 1)
                     value = ToFeatures(value);
                 if (!_values.TryAdd(node.Outputs[0], value))
-                    throw new InvalidDataException($"it gives '{DisplayText.Name(node.Outputs[0])}', which there is already");
+                    throw new InvalidDataException($"it gives '{DisplayText.Name(node.Outputs[0])}', which already exists");
             }
             catch (Exception e) when (e is InvalidDataException or OverflowException)
             {
@@ -183,7 +183,7 @@ internal sealed partial class OnnxTranslator
     {
         OnnxFeatures[] outputs = [.. _model.Outputs.Select(Output)];
         if (outputs.Select(output => output.Layer).Distinct().Count() > 1 || outputs[0].Layer != _layers.Last)
-            throw new InvalidDataException($"it has the outputs {DisplayText.List([.. _model.Outputs])}, and only one is possible");
+            throw new InvalidDataException($"it has the outputs {DisplayText.List([.. _model.Outputs])}, but only one is supported");
         TensorFile file = _layers.ToFile(_model.Name.Length > 0 ? _model.Name : "network from ONNX");
         if (_images.AreBytes)
         {
@@ -196,7 +196,7 @@ internal sealed partial class OnnxTranslator
         OnnxFeatures Output(string name)
         {
             if (!_values.TryGetValue(name, out OnnxValue? value))
-                throw new InvalidDataException($"nothing gives its output '{DisplayText.Name(name)}'");
+                throw new InvalidDataException($"nothing produces its output '{DisplayText.Name(name)}'");
             return value is OnnxProbabilities { Source: var logits } ? logits : ToFeatures(value);
         }
     }
@@ -208,7 +208,7 @@ internal sealed partial class OnnxTranslator
         if (name.Length == 0)
             throw new InvalidDataException($"its input {input} is missing");
         if (!_values.TryGetValue(name, out OnnxValue? value))
-            throw new InvalidDataException($"it takes '{DisplayText.Name(name)}', which nothing before it gives");
+            throw new InvalidDataException($"it takes '{DisplayText.Name(name)}', which nothing before it produces");
         return value is OnnxFeatures { IsShared: false } features && _uses.GetValueOrDefault(name) > 1
             ? features with { IsShared = true } : value;
     }
@@ -241,7 +241,7 @@ internal sealed partial class OnnxTranslator
         OnnxIntegers integers when !integers.Values.Contains(OnnxIntegers.Batch) =>
             new OnnxConstant("", integers.Shape, new(() => [.. integers.Values.Select(value => (float)value)])),
         _ => throw new InvalidDataException(
-            $"its input '{DisplayText.Name(node.Inputs[input])}' is computed, and only a constant is supported"),
+            $"its input '{DisplayText.Name(node.Inputs[input])}' is computed, but only a constant is supported"),
     };
 
     /// <summary>What an operation takes and gives unchanged. Exporters write equal weights so: the other name says what they are.</summary>

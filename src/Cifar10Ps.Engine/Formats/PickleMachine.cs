@@ -147,11 +147,11 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
             case Opcode.Global: _stack.Add(Find(Text(TakeLine()), Text(TakeLine()))); break;
             case Opcode.StackGlobal:
                 _stack.Add(Pop(2) is [string module, string name] ? Find(module, name)
-                    : throw Invalid("names something by other than text"));
+                    : throw Invalid("uses a name that is not text"));
                 break;
             case Opcode.Reduce:
                 _stack.Add(Pop(2) is [var callee, object?[] arguments] ? Call(callee, arguments)
-                    : throw Invalid("calls something with other than a tuple"));
+                    : throw Invalid("calls something with arguments that are not a tuple"));
                 break;
             case Opcode.Instance:
                 object found = Find(Text(TakeLine()), Text(TakeLine()));
@@ -159,15 +159,15 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
                 break;
             case Opcode.Object:
                 _stack.Add(PopToMark() is [var constructor, .. var given] ? Call(constructor, given)
-                    : throw Invalid("calls nothing"));
+                    : throw Invalid("makes a call without a function"));
                 break;
             case Opcode.NewObject:
                 _stack.Add(Pop(2) is [var type, object?[] values] ? Make(type, values)
-                    : throw Invalid("makes an object of other than a tuple"));
+                    : throw Invalid("makes an object from arguments that are not a tuple"));
                 break;
             case Opcode.NewObjectExtended:
                 _stack.Add(Pop(3) is [var kind, object?[] inOrder, var named] ? Make(kind, [inOrder, named])
-                    : throw Invalid("makes an object of other than a tuple"));
+                    : throw Invalid("makes an object from arguments that are not a tuple"));
                 break;
             case Opcode.Build:
                 object? state = Pop();
@@ -175,7 +175,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
                     built.State = state;
                 // A state dict carries the versions of its layers as an attribute, a parameter its own; nothing here depends on them.
                 else if (Top() is not (PickleMap or TorchTensor))
-                    throw Invalid("sets the state of what has none");
+                    throw Invalid("sets the state of something that has none");
                 break;
             case Opcode.PersistentId: _stack.Add(load(TakeText())); break;
             case Opcode.BinPersistentId: _stack.Add(load(Pop())); break;
@@ -206,7 +206,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
             case PickleGlobal global:
                 return PickleNames.MayBeCalled(global) ? new PickleObject(global, arguments) : throw NotAllowed(global);
             default:
-                throw Invalid("calls what is no function");
+                throw Invalid("calls something that is not a function");
         }
     }
 
@@ -220,7 +220,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         {
             List<object?> own => own,
             PickleObject other => other.Elements ??= [],
-            _ => throw Invalid("appends to what is no list"),
+            _ => throw Invalid("appends to something that is not a list"),
         };
         list.AddRange(items);
     }
@@ -231,25 +231,25 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         {
             PickleMap own => own,
             PickleObject other => other.Entries ??= new PickleMap(),
-            _ => throw Invalid("sets entries of what is no dictionary"),
+            _ => throw Invalid("sets entries of something that is not a dictionary"),
         };
         if (items.Length % 2 != 0)
-            throw Invalid("sets entries of what is no dictionary");
+            throw Invalid("sets entries of something that is not a dictionary");
         for (int i = 0; i < items.Length; i += 2)
             map.Items.Add((items[i], items[i + 1]));
     }
 
     private object? Remembered(uint index) =>
-        _memo.TryGetValue(index, out object? value) ? value : throw Invalid($"recalls entry {index} of its memo, which it never made");
+        _memo.TryGetValue(index, out object? value) ? value : throw Invalid($"recalls entry {index} of its memo, which it never stored");
 
-    private object? Top() => _stack.Count > Bottom ? _stack[^1] : throw Invalid("takes more than it has");
+    private object? Top() => _stack.Count > Bottom ? _stack[^1] : throw Invalid("takes more from its stack than it holds");
 
     private object? Pop() => Pop(1)[0];
 
     private object?[] Pop(int count)
     {
         if (_stack.Count - count < Bottom)
-            throw Invalid("takes more than it has");
+            throw Invalid("takes more from its stack than it holds");
         object?[] items = [.. _stack.GetRange(_stack.Count - count, count)];
         _stack.RemoveRange(_stack.Count - count, count);
         return items;
@@ -258,7 +258,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     private object?[] PopToMark()
     {
         if (_marks.Count == 0)
-            throw Invalid("closes what it never opened");
+            throw Invalid("closes something that it never opened");
         object?[] items = Pop(_stack.Count - Bottom);
         _marks.RemoveAt(_marks.Count - 1);
         return items;
@@ -298,7 +298,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
 
     private static BigInteger Integer(string digits) =>
         digits.Length <= LongestInteger && BigInteger.TryParse(digits, CultureInfo.InvariantCulture, out BigInteger number) ? number
-            : throw Invalid("has a number that is none, or too long");
+            : throw Invalid("has a number that is invalid or too long");
 
     private void Push(BigInteger number)
     {
@@ -346,12 +346,12 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         }
         catch (DecoderFallbackException e)
         {
-            throw new InvalidDataException("the pickle has a text that is no UTF-8", e);
+            throw new InvalidDataException("the pickle has a text that is not UTF-8", e);
         }
     }
 
     private static InvalidDataException NotAllowed(PickleGlobal global) =>
-        Invalid($"wants '{DisplayText.Name(global.ToString())}', which is not allowed");
+        Invalid($"refers to '{DisplayText.Name(global.ToString())}', which is not allowed");
 
     private static InvalidDataException Invalid(string what) => new($"the pickle {what}");
 

@@ -71,9 +71,9 @@ internal sealed class PickleTree
         { _otherTensor: ({ } name, { Name: "_rebuild_qtensor" }) } =>
             $"its tensor '{name}' is quantised: save the state dict of the model as it was before it was quantised",
         { _otherTensor: ({ } name, { } maker) } =>
-            $"its tensor '{name}' is of a kind ('{DisplayText.Name(maker.ToString())}') that is not read: save plain, dense tensors",
+            $"its tensor '{name}' is of a kind ('{DisplayText.Name(maker.ToString())}') that is not supported: save plain, dense tensors",
         { _model: { } model } =>
-            $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose program says what it computes: "
+            $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose code defines what it computes: "
             + "save model.state_dict() instead",
         { _topNames.Length: > 0 } => $"it holds no state dict, only {DisplayText.List(_topNames)}",
         _ => "it holds no state dict",

@@ -101,5 +101,5 @@ internal struct ProtobufReader(ReadOnlyMemory<byte> message)
         return taken;
     }
 
-    private static InvalidDataException Damaged() => new("it is damaged: a part of it is of another kind than it should be");
+    private static InvalidDataException Damaged() => new("it is damaged: a part of it is of an unexpected kind");
 }

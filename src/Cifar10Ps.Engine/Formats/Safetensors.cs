@@ -112,7 +112,7 @@ internal static class Safetensors
             throw Invalid("it is shorter than its own length field");
         ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(content);
         if (headerLength > (ulong)Math.Min(HeaderLimit, content.Length - 8))
-            throw Invalid($"it claims a header of {headerLength:N0} bytes, more than there are or any model here needs");
+            throw Invalid($"it claims a header of {headerLength:N0} bytes, more than there are or any supported model needs");
         ReadOnlySpan<byte> values = content[(8 + (int)headerLength)..];
         try
         {
@@ -160,7 +160,7 @@ internal static class Safetensors
         }
 
         if (place.Length != 2 || place[0] < 0 || place[1] > values.Length || place[1] - place[0] != count * size)
-            throw Invalid($"tensor '{entry.Name}' claims values outside the file, or other than its shape needs");
+            throw Invalid($"tensor '{entry.Name}' claims values outside the file, or not as many as its shape needs");
         if ((used += count * size) > values.Length)
             throw Invalid($"tensor '{entry.Name}' shares its values with another");
         return ElementType.IsFloat(type) ? (shape, ElementType.ToSingles(type, values.Slice((int)place[0], (int)(count * size)))) : null;

@@ -64,7 +64,7 @@ internal sealed class TensorFile
         {
             using FileStream stream = RegularFile.OpenRead(path);
             if (stream.Length > SizeLimit)
-                throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any model here");
+                throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any supported model");
             if (stream.Length > SmallContent && isWanted is not null)
             {
                 byte[] head = new byte[HeadLength];

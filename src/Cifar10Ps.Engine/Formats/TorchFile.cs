@@ -107,7 +107,7 @@ internal static partial class TorchFile
             return loaded;
         });
         if (machine.Read() is not BigInteger magic || magic != Magic || machine.Read() is not LegacyProtocol)
-            throw new InvalidDataException("it is a pickle, but none that PyTorch wrote");
+            throw new InvalidDataException("it is a pickle, but not one that PyTorch wrote");
         // About the machine that wrote it; the values are little-endian all the same.
         machine.Read();
         object? root = machine.Read();
@@ -144,7 +144,7 @@ internal static partial class TorchFile
         object?[] and ["storage", PickleGlobal type, string, ..] => new PickleObject(type, []),
         // A class with its source, which PyTorch used to keep beside whole models.
         object?[] and ["module", PickleGlobal type, ..] => type,
-        _ => throw new InvalidDataException("the pickle wants a storage in a way that is unknown"),
+        _ => throw new InvalidDataException("the pickle refers to a storage in an unknown way"),
     };
 
     private static TensorFile ToFile(

@@ -34,7 +34,7 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
         if (arguments is not [TorchStorage storage, long and >= 0 and long offset, object?[] size, object?[] stride, ..]
             || size.Length != stride.Length || size.Length > DimensionLimit
             || size.Any(s => s is not (long and >= 0 and <= int.MaxValue)) || stride.Any(s => s is not (long and >= 0)))
-            throw new InvalidDataException("the pickle makes a tensor of what is none");
+            throw new InvalidDataException("the pickle makes a tensor from something that is not one");
         return new TorchTensor(storage, offset, [.. size.Select(s => (int)(long)s!)], [.. stride.Select(s => (long)s!)]);
     }
 

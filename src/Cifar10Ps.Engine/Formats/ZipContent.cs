@@ -25,7 +25,7 @@ internal static class ZipContent
             using MemoryStream stream = new(content, writable: false);
             using ZipArchive archive = new(stream, ZipArchiveMode.Read);
             if (archive.Entries.Count > EntryLimit)
-                throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any model here");
+                throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any supported model");
             // PyTorch can be told to leave the checksums out.
             bool hasChecksums = archive.Entries.Any(entry => entry.Crc32 != 0);
             Dictionary<string, ReadOnlyMemory<byte>> entries = new(StringComparer.Ordinal);
@@ -75,7 +75,7 @@ internal static class ZipContent
         if (stream.ReadByte() >= 0)
             throw new InvalidDataException($"its entry '{entry.FullName}' is longer than it claims");
         if (hasChecksum && entry.Crc32 != Crc32.Of(content))
-            throw new InvalidDataException($"its entry '{entry.FullName}' is damaged: its checksum is another");
+            throw new InvalidDataException($"its entry '{entry.FullName}' is damaged: its checksum differs");
         return content;
     }
 }

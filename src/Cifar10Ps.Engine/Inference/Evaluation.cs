@@ -96,10 +96,10 @@ public sealed class Evaluation
     {
         if (predictions.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument,
-                "There is nothing to evaluate: no image, and no prediction. Give images of a data set, or predictions for them.");
+                "There is nothing to evaluate: no images and no predictions. Give images of a data set, or predictions for them.");
         if (!predictions.All(prediction => prediction.Model.Classes.SequenceEqual(predictions[0].Model.Classes)))
             throw new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
-                "The predictions are of models with different classes. Evaluate those of one model at a time.");
+                "The predictions come from models with different classes. Evaluate those of one model at a time.");
         (string[] classes, IReadOnlyList<LabeledImage> images) =
             ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
         int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];

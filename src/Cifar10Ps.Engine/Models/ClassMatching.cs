@@ -117,7 +117,7 @@ internal static class ClassMatching
         return new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
             "The model and the data have different classes" + Part(": only the model has", onlyModel)
             + Part(onlyModel is [] ? ": only the data have" : "; only the data have", onlyData)
-            + ". Take data of the model's classes, or make a model for the classes of the data, from these weights or new ones.");
+            + ". Use data with the model's classes, or make a model for the classes of the data, from these weights or new ones.");
 
         static string Part(string what, string[] names) => names is [] ? "" : $"{what} {Listed(names)}";
     }

@@ -113,7 +113,7 @@ public sealed class ImageClassifier
     {
         if (!ReferenceEquals(Snapshot, found))
             throw new EngineException("ModelInTraining", ErrorKind.InvalidArgument,
-                "Another run has trained this model since this one was prepared. Start again.");
+                "Another run has trained this model since this run was prepared. Start again.");
     }
 
     private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
@@ -125,7 +125,7 @@ public sealed class ImageClassifier
         if (classes.Length is < 2 or > Network.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace)
             || classes.Select(DisplayText.Escape).Distinct(StringComparer.Ordinal).Count() < classes.Length)
             throw new EngineException("InvalidClasses", ErrorKind.InvalidArgument,
-                $"A classifier needs 2 to {Network.MaximumClassCount} classes, each with a name of its own.");
+                $"A classifier needs 2 to {Network.MaximumClassCount} classes, each with a unique name.");
     }
 
     /// <inheritdoc/>

@@ -53,7 +53,7 @@ public sealed class Network
             // Sizes are bounded by now; their product need not be.
             foreach (LayerTensor tensor in Products(layer))
                 if (tensor.IsLearned && (parameters += tensor.Length) > MaximumParameters)
-                    throw Invalid(layer, $"up to it the network has more than {MaximumParameters:N0} learned values");
+                    throw Invalid(layer, $"with it the network has more than {MaximumParameters:N0} learned values");
         }
 
         if (Enumerable.Range(0, layers.Count - 1).FirstOrDefault(i => _consumers[i].Count == 0, -1) is int unused and >= 0)
@@ -76,7 +76,7 @@ public sealed class Network
             }
             catch (OverflowException)
             {
-                throw Invalid(layer, "its weight has more values than memory");
+                throw Invalid(layer, "its weight has more values than memory can hold");
             }
         }
     }

@@ -21,7 +21,7 @@ internal static class ConfusionMatrixPlot
         string[] names = [.. evaluation.Classes.Select(c => c.Class)];
         if (names.Length > MaximumClasses)
             throw new EngineException("TooManyClasses", ErrorKind.InvalidArgument,
-                $"A matrix of {names.Length:N0} classes cannot be drawn; {MaximumClasses:N0} can. "
+                $"A matrix of {names.Length:N0} classes cannot be drawn; the limit is {MaximumClasses:N0}. "
                 + "Look at the property ConfusionMatrix instead.");
         int n = names.Length, cell = n <= 100 ? Math.Clamp(640 / n, 11, 96) : Math.Max(2, 1100 / n);
         // Where rows are lower than type can be, only each second or third has its name.

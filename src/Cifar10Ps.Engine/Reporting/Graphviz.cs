@@ -20,8 +20,8 @@ internal static class Graphviz
         return (searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Where(Path.IsPathFullyQualified).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists)
             ?? throw new EngineException("GraphvizNotFound", ErrorKind.ResourceUnavailable,
-                "Graphviz draws the graph, but its program 'dot' is in no folder of PATH. Install Graphviz, or write a .dot file, "
-                + "which needs nothing.");
+                "Graphviz draws the graph, but its program 'dot' is not in any folder of PATH. Install Graphviz, or write a .dot file, "
+                + "which does not need it.");
     }
 
     /// <summary>Draws a graph.</summary>
@@ -70,7 +70,7 @@ internal static class Graphviz
         }
 
         EngineException Failed(string why, Exception? cause = null) => new("GraphvizFailed", ErrorKind.ResourceUnavailable,
-            $"Graphviz could not draw the graph: {why.TrimEnd('.')}. Write a .dot file, and see what '{program}' says of it.", cause);
+            $"Graphviz could not draw the graph: {why.TrimEnd('.')}. Write a .dot file, and see what '{program}' says about it.", cause);
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream, CancellationToken cancellation)
@@ -80,7 +80,7 @@ internal static class Graphviz
         while (await stream.ReadAsync(buffer, cancellation).ConfigureAwait(false) is > 0 and int count)
         {
             if (content.Length + count > OutputLimit)
-                throw new IOException("it writes more than anybody could look at");
+                throw new IOException("its output is too large");
             content.Write(buffer, 0, count);
         }
 

@@ -30,7 +30,7 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
         ".PNG" => PictureFormat.Png,
         ".SVG" => PictureFormat.Svg,
         _ => throw new EngineException("UnknownPictureFormat", ErrorKind.InvalidArgument,
-            $"The name of '{path}' ends neither in .png nor in .svg, the formats that pictures are written in. Name it so."),
+            $"The name of '{path}' ends in neither .png nor .svg, the formats for pictures. Use one of these extensions."),
     };
 
     /// <summary>Writes a file in the format that its name stands for.</summary>

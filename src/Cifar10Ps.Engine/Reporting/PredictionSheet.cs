@@ -25,7 +25,7 @@ internal static class PredictionSheet
             throw new EngineException("NoPredictions", ErrorKind.InvalidArgument, "There is no prediction to show.");
         if (topLosses && predictions.All(prediction => prediction.Loss is null))
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
-                "No prediction knows the truth, so that none has a loss.");
+                "The truth is not known for any prediction, so none has a loss.");
         Prediction[] shown = topLosses
             ? [.. predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss).Take(count)]
             : Sample(predictions, count, p => p.LabelName ?? p.Class);

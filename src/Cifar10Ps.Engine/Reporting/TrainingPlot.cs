@@ -55,7 +55,7 @@ internal static class TrainingPlot
     {
         if (runs.Count == 0)
             throw new EngineException("NoEpochReports", ErrorKind.InvalidArgument,
-                "There is no epoch to plot. Give the reports of a training, or of a run that left files.");
+                "There is no epoch to plot. Give the reports of a training run, new or read from its files.");
         if (runs.Count > MaximumRuns)
             throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument,
                 $"{runs.Count} runs cannot be told apart in one plot. Give at most {MaximumRuns}.");

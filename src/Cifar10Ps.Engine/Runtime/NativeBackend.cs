@@ -39,7 +39,7 @@ public static partial class NativeBackend
                 or InvalidDataException or EntryPointNotFoundException or TypeInitializationException or NotSupportedException)
             {
                 throw new EngineException("NativeBackendNotLoaded", ErrorKind.ResourceUnavailable,
-                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Build or install the module again "
+                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Rebuild or reinstall the module "
                     + $"for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
             }
 
@@ -50,8 +50,8 @@ public static partial class NativeBackend
     /// <summary>What to do where libtorch is not loaded.</summary>
     internal static string Remedy(bool isWindows, string platform) =>
         (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. "
-            + "If it is there: " : "")
-        + $"Build or install the module again for this platform ({platform}).";
+            + "If it is installed: " : "")
+        + $"Rebuild or reinstall the module for this platform ({platform}).";
 
     // On macOS libtorch_cpu asks for libomp by the path where Homebrew installs it. The one that ships has that very install
     // name, and a library that is loaded already is found by it.

@@ -50,7 +50,7 @@ internal static class ChainerSnapshot
         catch (InvalidDataException e)
         {
             throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
-                $"'{path}' is no snapshot to go on from: {e.Message}.", e);
+                $"'{path}' is not a snapshot that a run can resume from: {e.Message}.", e);
         }
     }
 
@@ -68,7 +68,7 @@ internal static class ChainerSnapshot
             string name = Moments + layout.Names[tensor.Name];
             // Bias correction counts the steps of the whole run.
             if (Integer(arrays, name + "/t") != state.Step)
-                throw new InvalidDataException($"'{name}' has taken another number of steps than the run");
+                throw new InvalidDataException($"'{name}' has taken a different number of steps than the run");
             foreach ((string moment, string part) in Optimizer.MomentNames(OptimizerKind.Adam).Zip(["/m", "/v"]))
                 file.Tensors[$"{ModelFile.MomentPrefix}{moment}.{tensor.Name}"] = ChainerFile.TakeTensor(arrays, name + part, tensor.Shape);
         }
@@ -81,7 +81,7 @@ internal static class ChainerSnapshot
     private static TrainingState ReadState(Dictionary<string, Npy> arrays)
     {
         int count = ChainerFile.Take(arrays, Iterator + "order",
-            order => order.Shape is [int length] ? length : throw new InvalidDataException("it is no list"));
+            order => order.Shape is [int length] ? length : throw new InvalidDataException("it is not a list"));
         long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"),
             position = Integer(arrays, Iterator + "current_position");
         TrainingOptions options = Recipes.Options(Recipe.Original) with { Precision = Precision.Float32 };
@@ -89,7 +89,7 @@ internal static class ChainerSnapshot
             ChainerFile.Take(arrays, "extensions/LogReport/_log", log => Encoding.UTF8.GetBytes(log.ToText())), count,
             options.LearningRate);
         if (history.Count != epochs || position < 0 || position > count)
-            throw new InvalidDataException($"its log tells of {history.Count} epochs, its iterator of {epochs}");
+            throw new InvalidDataException($"its log has {history.Count} epochs, but its iterator {epochs}");
 
         // All of Chainer's batches are whole: the last one of an epoch takes images of the next.
         long seen = epochs * count + position;

@@ -50,7 +50,7 @@ internal sealed class Checkpoint
             TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options)
                 ?? throw new InvalidDataException("its state is empty");
             if (state.Contradiction() is string contradiction)
-                throw new InvalidDataException($"its state cannot be that of a run: {contradiction}");
+                throw new InvalidDataException($"its state is not that of a run: {contradiction}");
             foreach ((string name, (_, float[] values)) in file.Tensors)
                 if (!Array.TrueForAll(values, float.IsFinite))
                     throw new InvalidDataException($"it is damaged: the tensor '{name}' has values that are not numbers");
@@ -69,7 +69,7 @@ internal sealed class Checkpoint
             when (e is InvalidDataException or JsonException or NotSupportedException or InvalidOperationException or EngineException)
         {
             throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
-                $"'{path}' is no checkpoint to go on from: {e.Message.TrimEnd('.')}.", e);
+                $"'{path}' is not a checkpoint that a run can resume from: {e.Message.TrimEnd('.')}.", e);
         }
     }
 

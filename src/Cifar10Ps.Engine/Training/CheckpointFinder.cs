@@ -16,7 +16,7 @@ internal static class CheckpointFinder
         List<(string File, EngineException Error)> damaged = [];
         if (Newest(path, damaged) is not var (file, checkpoint))
             throw damaged is [(_, EngineException error), ..]
-                ? Amended(error, "No other checkpoint of its run can be read: start the run anew.") : NotFound(path);
+                ? Amended(error, "No other checkpoint of its run can be read: start the run again.") : NotFound(path);
         if (damaged.Count > 0)
             warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, "
                 + $"{Place(checkpoint)}.");
@@ -39,7 +39,7 @@ internal static class CheckpointFinder
         }
         catch (EngineException e) when (IsDamage(e) && Newest(Path.GetDirectoryName(Path.GetFullPath(path))!, []) is var (file, checkpoint))
         {
-            throw Amended(e, $"'{file}' is intact, {Place(checkpoint)}: go on from that.");
+            throw Amended(e, $"'{file}' is intact, {Place(checkpoint)}: resume from it.");
         }
     }
 

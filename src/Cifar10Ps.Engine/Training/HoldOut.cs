@@ -15,7 +15,7 @@ internal static class HoldOut
         ImageSplit train = data.Train;
         if (count >= train.Count)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument,
-                $"Of {train.Count} training images {count} cannot be held out: none would be left to train on.");
+                $"{count} of {train.Count} training images cannot be held out: none would be left to train on.");
         int[] order = new RandomSequence(0, RandomPurpose.HoldOut, train.Count).NextPermutation(train.Count);
         return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
     }

@@ -39,7 +39,7 @@ public static class LearningRateFinder
     {
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
             throw new EngineException("InvalidRange", ErrorKind.InvalidArgument,
-                $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
+                $"{steps} learning rates from {lowest} to {highest} are not a range: give at least two, from a lower to a higher one.");
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
         ModelSnapshot start = Recipes.Prepare(named, options, data.Train);
         start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
@@ -72,7 +72,7 @@ public static class LearningRateFinder
 
         if (points.Count == 0)
             throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
-                "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Take another model.");
+                "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Use another model.");
         return new LearningRateRange(points, diverged);
     }
 

@@ -29,7 +29,7 @@ public sealed partial class OutputDirectory
     {
         if (File.Exists(path))
             throw new EngineException("NotAFolder", ErrorKind.InvalidArgument,
-                $"'{path}' is a file. Name a folder for what the run leaves.");
+                $"'{path}' is a file. Name a folder for the files of the run.");
         Path = path;
         _keepCheckpoints = keepCheckpoints;
         _replace = replace;
@@ -98,7 +98,7 @@ public sealed partial class OutputDirectory
         catch (IOException e)
         {
             throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
-                $"Another run is writing to '{Path}' at this moment: {e.Message}", e);
+                $"Another run is currently writing to '{Path}': {e.Message}", e);
         }
         catch (Exception e) when (e is EngineException or UnauthorizedAccessException)
         {

@@ -62,7 +62,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
             checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
 
         EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
-            $"The checkpoint '{path}' is of another run: {why}. Start a new run, or go on with what that run had.");
+            $"The checkpoint '{path}' belongs to another run: {why}. Start a new run, or resume with the options and data of that run.");
     }
 
     private static string Differences(TrainingOptions saved, TrainingOptions wanted) =>

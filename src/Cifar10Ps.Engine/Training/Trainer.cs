@@ -212,7 +212,7 @@ public sealed class Trainer
             cancellation.ThrowIfCancellationRequested();
             if (Stopwatch.GetElapsedTime(runStart) >= MaxDuration)
             {
-                StopReason = $"The time given is up, in epoch {epoch} of {Options.Epochs}.";
+                StopReason = $"The time limit was reached in epoch {epoch} of {Options.Epochs}.";
                 return false;
             }
 

@@ -49,7 +49,7 @@ public sealed class TrainingHistory
         catch (EngineException e) when (e.Kind == ErrorKind.NotFound)
         {
             throw new EngineException("HistoryNotFound", ErrorKind.NotFound,
-                $"'{path}' is no output directory of a run: it has neither a checkpoint nor '{OutputDirectory.LogName}'. "
+                $"'{path}' is not the output directory of a run: it has neither a checkpoint nor '{OutputDirectory.LogName}'. "
                 + "Name an output directory, a checkpoint or a log.", e);
         }
     }
@@ -64,7 +64,7 @@ public sealed class TrainingHistory
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is no log of a run: {e.Message}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is not the log of a run: {e.Message}.", e);
         }
 
         return Of(source, Checkpoint.Load(file).State);

@@ -39,7 +39,7 @@ internal static class TrainingLog
     public static List<EpochReport> Parse(ReadOnlySpan<byte> json, double imageCount = double.NaN, double learningRate = double.NaN)
     {
         if (json.Length > SizeLimit)
-            throw new InvalidDataException($"its log has {json.Length:N0} bytes, more than any run leaves");
+            throw new InvalidDataException($"its log has {json.Length:N0} bytes, more than any run writes");
         try
         {
             List<EpochReport> history = [];
@@ -62,7 +62,7 @@ internal static class TrainingLog
                     Elapsed = elapsed,
                 });
                 if (history[^1].Epoch != history.Count || line.Values.Any(value => value is double number && !double.IsFinite(number)))
-                    throw new InvalidDataException("its log has not one line for each epoch");
+                    throw new InvalidDataException("its log does not have one line for each epoch");
             }
 
             return history;

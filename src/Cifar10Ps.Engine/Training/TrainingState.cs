@@ -54,15 +54,15 @@ internal sealed record TrainingState
 
         EpochPlan plan = new(TrainCount - Options.ValidationCount, Options);
         if (EpochImages < 0 || EpochImages > plan.ImageCount || (EpochImages > 0 && History.Count == Options.Epochs))
-            return "its epoch has other images than there are";
+            return "its unfinished epoch has an impossible number of images";
         if (!double.IsFinite(LossSum) || Correct < 0 || Correct > EpochImages || !IsTime(EpochSeconds) || !IsTime(ElapsedSeconds))
-            return "what it counts has impossible values";
+            return "its counters have impossible values";
 
         long[] taken = [0, .. History.Select(report => report.Step)];
         // A run of the original program may have stopped within an epoch, which begins anew.
         long begun = Step - taken[^1] - plan.StepsFor(EpochImages), most = Options.Recipe == Recipe.Original ? plan.Steps : 0;
         return begun < 0 || begun > most || taken.Zip(taken.Skip(1)).Any(pair => pair.First >= pair.Second)
-            ? "its steps are not those of its epochs" : null;
+            ? "its steps do not match its epochs" : null;
     }
 
     private static bool IsPossible(EpochReport report) =>

@@ -41,7 +41,7 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     {
         if (_evaluations.Count + Math.Min(_predictions.Count, 1) != 1)
             throw new EngineException("NotOneEvaluation", ErrorKind.InvalidArgument,
-                $"A file holds the matrix of one evaluation, and there are {_evaluations.Count} evaluations and {_predictions.Count} "
+                $"A file holds the matrix of one evaluation, but there are {_evaluations.Count} evaluations and {_predictions.Count} "
                 + "predictions. Give each evaluation a file of its own.");
         return ConfusionMatrixPlot.Draw(_evaluations is [Evaluation one] ? one : Evaluation.Of(_predictions, WriteWarning), Cell);
     }

@@ -23,8 +23,8 @@ public sealed class ExportModelCommand : ModelWriterCommand
     {
         ModelFormat format = Format ?? ModelFormats.OfName(file)
             ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
-                $"The name of '{file}' does not end like one of a format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. "
-                + "Name it so, or give -Format.");
+                $"The name of '{file}' has no extension of a model format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. "
+                + "Use one of these, or give -Format.");
         return () => ModelFile.Export(Model, file, format, IncludePreprocessing);
     }
 }

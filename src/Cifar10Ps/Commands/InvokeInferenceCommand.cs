@@ -113,7 +113,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
             WriteWarning(leftOut);
         if (files.Count == 0)
             WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound,
-                $"There is no picture in the folder '{path}'{(Recurse ? ", nor below it" : ", which -Recurse would look below")}."), path));
+                $"There is no picture in the folder '{path}'{(Recurse ? " or its subfolders" : "; -Recurse includes its subfolders")}."), path));
         return files.Where(file => _found.Add(file) && !_named.Contains(file));
     }
 

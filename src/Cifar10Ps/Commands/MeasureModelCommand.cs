@@ -58,7 +58,7 @@ public sealed class MeasureModelCommand : EngineCommand
         {
             if (!_isModelPiped || Augment || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
                 throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
-                    "Predictions are measured as they are. Leave out -Model, -Augment, -Precision and -Threads, "
+                    "Predictions are measured as they are. Omit -Model, -Augment, -Precision and -Threads, "
                     + "or pipe the images instead.");
             _predictions.AddRange(Prediction);
             return;

@@ -19,7 +19,7 @@ public sealed class SaveModelCommand : ModelWriterCommand
         // Other programs go by the name, and would find something else in it.
         if (ModelFormats.IsForeignName(file))
             throw new EngineException("WrongFileName", ErrorKind.InvalidArgument,
-                $"'{file}' is named like a file of another format, and Save-Model writes safetensors. End the name in .safetensors, "
+                $"'{file}' has the extension of another format, but Save-Model writes safetensors. Use the extension .safetensors, "
                 + "or write another format with Export-Model: .pth, .npz, .onnx.");
         return () => ModelFile.Save(Model, file);
     }

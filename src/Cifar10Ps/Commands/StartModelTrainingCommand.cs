@@ -101,7 +101,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         if (AsJob && OnEpochEnd is not null)
             throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
-                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Leave out -AsJob, "
+                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Omit -AsJob, "
                 + "or put the whole command into Start-ThreadJob { … }.");
         OutputDirectory? output = ToOutputDirectory();
         if (TensorBoard && output is null)
@@ -119,7 +119,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
         trainer.MaxDuration = MaxDuration;
         if (trainer.IsComplete)
-            WriteWarning("The run is complete already. To train on, give more -Epochs.");
+            WriteWarning("The run is already complete. To continue training, give more -Epochs.");
         WriteVerbose(trainer.Description);
         if (!AsJob)
         {
@@ -206,10 +206,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (output.HasRun && folder != resumed && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
-                    ? $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, "
+                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom '{folder}'), use another -OutputDirectory, "
                         + "or replace it with -Force."
-                    : $"'{folder}' holds files of another run, but no checkpoint to go on from. Replace them with -Force, "
-                        + "or take another -OutputDirectory.");
+                    : $"'{folder}' contains files of another run, but no checkpoint to resume from. Replace them with -Force, "
+                        + "or use another -OutputDirectory.");
         return output;
     }
 }

@@ -52,7 +52,7 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         }
         catch (InvalidDataException e)
         {
-            throw new LayerException($"The block makes no network: {e.Message}.", layers.Ast.Extent);
+            throw new LayerException($"The block does not make a network: {e.Message}.", layers.Ast.Extent);
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         }
 
         if (output.FirstOrDefault(item => item is not null) is PSObject first)
-            throw new LayerException($"The block puts out '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), "
+            throw new LayerException($"The block outputs '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), "
                 + "which is not a layer. Assign what it computes to a variable, or to $null.", block.Ast.Extent);
     }
 

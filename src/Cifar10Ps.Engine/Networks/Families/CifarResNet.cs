@@ -29,7 +29,7 @@ internal sealed partial class CifarResNet : NetworkFamily
     {
         if (!HasDepth(depth))
             throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
-                $"There is no ResNet for small images with {depth} layers: 6n + 2 are possible, {MaximumDepth} at most.");
+                $"There is no ResNet for small images with {depth} layers: the depth has to be 6n + 2, at most {MaximumDepth}.");
         NetworkBuilder network = new();
         int x = Normed("conv1", "bn1", NetworkBuilder.InputLayer, 16, 3);
         x = network.Add("relu", new ReLU(), x);
@@ -67,7 +67,7 @@ internal sealed partial class CifarResNet : NetworkFamily
         return HasDepth(options.Depth) && options.ClassCount is >= 2 and <= Network.MaximumClassCount
             && Enum.IsDefined(options.Shortcut) && options.BatchNormEpsilon is > 0 and < 1
             ? Create(options.Depth, options.Shortcut, options.ClassCount, options.BatchNormEpsilon)
-            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, {MaximumDepth} at most");
+            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }
 
     /// <summary>The original Chainer program's network: its nine blocks own a projection each, of which seven are never used.</summary>
@@ -121,7 +121,7 @@ internal sealed partial class CifarResNet : NetworkFamily
         Shortcut shortcut = shapeOf("layer2.0.downsample.0.weight") is not null ? Shortcut.Projection : Shortcut.ZeroPad;
         return HasDepth(6 * blocks + 2) && classes is >= 2 and <= Network.MaximumClassCount
             ? Create(6 * blocks + 2, shortcut, classes)
-            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, {MaximumDepth} at most");
+            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }
 
     private static bool HasDepth(int depth) => depth is > 2 and <= MaximumDepth && depth % 6 == 2;

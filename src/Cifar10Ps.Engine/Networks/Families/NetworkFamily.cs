@@ -33,7 +33,7 @@ internal abstract class NetworkFamily
         (NetworkFamily family, Dictionary<string, string> names, string[] unexpected) = All
             .Select(family => family.Match(shapes.Keys)).MinBy(match => match.Unexpected.Length);
         if (unexpected.Length > 0)
-            throw new InvalidDataException($"it is another network: {family.Trait} has no {DisplayText.List(unexpected)}");
+            throw new InvalidDataException($"it is a different network: {family.Trait} has no {DisplayText.List(unexpected)}");
         return (family.Read(name => names.TryGetValue(name, out string? found) ? shapes[found] : null), names);
     }
 

@@ -12,7 +12,7 @@ internal sealed record BatchNorm(int Channels, double Epsilon) : Operation(Layer
 
     /// <inheritdoc/>
     public override string? Problem() =>
-        ChannelProblem(Channels) ?? (Epsilon is > 0 and < 1 ? null : $"its epsilon is {Epsilon}; above 0 and below 1 is possible");
+        ChannelProblem(Channels) ?? (Epsilon is > 0 and < 1 ? null : $"its epsilon is {Epsilon}; it has to be above 0 and below 1");
 
     /// <inheritdoc/>
     public override IEnumerable<LayerTensor> TensorsOf(string layer) =>

@@ -7,7 +7,7 @@ namespace Cifar10Ps.Networks;
 internal sealed record Dropout(double Rate) : Operation(LayerKind.Dropout)
 {
     /// <inheritdoc/>
-    public override string? Problem() => Rate is >= 0 and < 1 ? null : $"its rate is {Rate}; 0 to below 1 is possible";
+    public override string? Problem() => Rate is >= 0 and < 1 ? null : $"its rate is {Rate}; it has to be at least 0 and below 1";
 
     /// <inheritdoc/>
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) => inputs[0];

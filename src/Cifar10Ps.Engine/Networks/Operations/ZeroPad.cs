@@ -12,5 +12,5 @@ internal sealed record ZeroPad() : Operation(LayerKind.ZeroPad)
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) =>
         Map(inputs) is { Channels: var channels } input && channels % 2 == 0 && channels <= MaximumChannels / 2
             ? new Shape(2 * channels, (input.Height + 1) / Stride, (input.Width + 1) / Stride)
-            : throw new InvalidDataException($"it takes an even number of channels, {MaximumChannels / 2} at most, but gets {inputs[0]}");
+            : throw new InvalidDataException($"it takes an even number of channels, at most {MaximumChannels / 2}, but gets {inputs[0]}");
 }
