@@ -3,14 +3,13 @@ using System.Xml.Linq;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>The help of one cmdlet: its file in src/Cifar10Ps/Help, which has the text, and the compiled cmdlet,
-/// which has the facts.</summary>
+/// <summary>The help of one cmdlet: the text from its file in src/Cifar10Ps/Help, the facts from the compiled cmdlet.</summary>
 internal sealed class CmdletHelp
 {
     // Get-Help indents code by four columns of 80.
     private const int LeastExamples = 2, LongestLine = 76;
     private static readonly string[] Elements = ["synopsis", "description", "parameter", "input", "output", "note", "example", "link"];
-    // Said once here: most cmdlets have no more to say about them.
+    // Described once here: most cmdlets have nothing to add.
     private static readonly Dictionary<string, string> Usual = new()
     {
         ["WhatIf"] = "Says what the cmdlet would do, and does nothing.",
@@ -33,7 +32,7 @@ internal sealed class CmdletHelp
 
     public IEnumerable<XElement> Examples => Texts("example");
 
-    /// <summary>Reads the help files of cmdlets, and throws with all that is wrong with them: one MSBuild error a line.</summary>
+    /// <summary>Reads the help files of cmdlets, and throws if any has mistakes: one MSBuild error per line.</summary>
     /// <param name="folder">The folder with a file for each cmdlet.</param>
     /// <param name="cmdlets">The cmdlets.</param>
     public static CmdletHelp[] ReadAll(string folder, CompiledCmdlet[] cmdlets)
@@ -89,7 +88,7 @@ internal sealed class CmdletHelp
         return string.Join('\n', lines.Select(line => line.TrimEnd()).Select(line => line.Length > margin ? line[margin..] : ""));
     }
 
-    /// <summary>The title of an example, with what it needs that is not everywhere.</summary>
+    /// <summary>The title of an example, with any prerequisites.</summary>
     public static string Title(XElement example) =>
         (string?)example.Attribute("needs") is string needs
         ? $"{example.Attribute("title")?.Value} (needs {needs})" : example.Attribute("title")?.Value ?? "";
@@ -139,5 +138,5 @@ internal sealed class CmdletHelp
     }
 }
 
-/// <summary>Help files have mistakes; the message has them all, each as an MSBuild error.</summary>
+/// <summary>Help files have mistakes; the message lists all of them as MSBuild errors.</summary>
 internal sealed class InvalidHelpException(IEnumerable<string> problems) : Exception(string.Join(Environment.NewLine, problems));

@@ -7,7 +7,7 @@ internal sealed record ParameterUse(string Set, int? Position, bool IsMandatory,
 
 /// <summary>A parameter, as its property declares it.</summary>
 /// <remarks>
-/// Type is that of the value where the property is a nullable one. Values are there where they are a closed list. A use in
+/// Type is the underlying type if the property is nullable. Values is filled if the values are a closed list. A use in
 /// <see cref="CompiledCmdlet.AllSets"/> counts for each parameter set.
 /// </remarks>
 internal sealed record CompiledParameter(string Name, Type Type, string[] Aliases, bool TakesWildcards, string[] Values,
@@ -19,7 +19,7 @@ internal sealed record CompiledParameter(string Name, Type Type, string[] Aliase
     public ParameterUse? In(string set) => Array.Find(Uses, use => use.Set == set || use.Set == CompiledCmdlet.AllSets);
 }
 
-/// <summary>What an assembly's metadata tell about a cmdlet: parameters as declared, the names of its parameter sets,
+/// <summary>What an assembly's metadata say about a cmdlet: parameters as declared, the names of its parameter sets,
 /// the default first.</summary>
 internal sealed record CompiledCmdlet(string Verb, string Noun, CompiledParameter[] Parameters, string[] Sets, string[] Outputs)
 {

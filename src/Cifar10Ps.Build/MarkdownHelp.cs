@@ -5,7 +5,7 @@ using System.Xml.Linq;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>Writes the help of all cmdlets as Markdown, a page each and an index: the help that is read on GitHub.</summary>
+/// <summary>Writes the help of all cmdlets as Markdown, one page each and an index: the help as read on GitHub.</summary>
 internal static partial class MarkdownHelp
 {
     /// <summary>Name of the index, which GitHub shows with its folder.</summary>
@@ -153,7 +153,7 @@ internal static partial class MarkdownHelp
 
     private static void Block(StringBuilder page, string text) => page.Append(text).Append("\n\n");
 
-    /// <summary>Text without what Markdown would take for its own.</summary>
+    /// <summary>Text with Markdown's special characters escaped.</summary>
     private static string Escape(string text) => Special().Replace(text, @"\$0");
 
     /// <summary>Breaks a paragraph into lines, none of which begins like a list, a heading or a quotation.</summary>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>What the build does for the module beside compiling: its native libraries and its help.</summary>
+/// <summary>What the build does for the module besides compiling: its native libraries and its help.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -48,7 +48,7 @@ internal static class Program
         }
     }
 
-    /// <summary>Writes the pages of the help, and removes those of cmdlets that are gone.</summary>
+    /// <summary>Writes the pages of the help, and removes those of cmdlets that no longer exist.</summary>
     private static void WritePages(SortedDictionary<string, string> pages, string folder)
     {
         Directory.CreateDirectory(folder);
@@ -72,9 +72,9 @@ internal static class Program
     private static void Relax(string source, string destination)
     {
         byte[] expected = File.ReadAllBytes(source);
-        // 0755, as libraries have, whatever the package's file and the umask say.
+        // 0755, as is usual for libraries, whatever the package's file and the umask say.
         Replace(destination, VersionNeed.Relax(expected, out int flagsAt), (UnixFileMode)0b111_101_101);
-        // Done and checked by the build: the two bytes of the flags, and no other, are not the source's.
+        // The build checks that only the two bytes of the flags differ from the source.
         (expected[flagsAt], expected[flagsAt + 1]) = ((byte)VersionNeed.Weak, 0);
         if (File.ReadAllBytes(destination).SequenceEqual(expected))
             return;
@@ -82,7 +82,7 @@ internal static class Program
         throw new InvalidDataException($"'{destination}' did not contain what was written to it and has been deleted.");
     }
 
-    /// <summary>Writes beside and renames: never half a file, and never into a file that a link shares.</summary>
+    /// <summary>Writes a temporary file and renames it: never half a file, and never into a file that a hard link shares.</summary>
     private static void Replace(string path, byte[] content, UnixFileMode mode = (UnixFileMode)0b110_100_100)
     {
         string beside = $"{path}.{Environment.ProcessId}.tmp";

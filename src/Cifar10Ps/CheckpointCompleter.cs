@@ -4,11 +4,11 @@ using System.Management.Automation.Language;
 
 namespace Cifar10Ps;
 
-/// <summary>Completes what a run goes on from: output directories and checkpoints near the current location first,
+/// <summary>Completes what a run can resume from: output directories and checkpoints near the current location first,
 /// then all paths.</summary>
 public sealed class CheckpointCompleter : IArgumentCompleter
 {
-    /// <summary>How many folders below the current location are looked into.</summary>
+    /// <summary>How many levels below the current location are searched.</summary>
     private const int Depth = 3;
 
     /// <inheritdoc/>

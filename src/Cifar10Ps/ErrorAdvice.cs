@@ -1,6 +1,6 @@
 namespace Cifar10Ps;
 
-/// <summary>What to do about each error of the engine in terms of cmdlets and parameters, which the engine does not know.</summary>
+/// <summary>What to do about each error of the engine in terms of cmdlets and parameters, which the engine does not know about.</summary>
 internal static class ErrorAdvice
 {
     private const string Download = "Try again later, name a mirror with -Uri, give files that you have with -Path, or try -Synthetic.";
@@ -87,6 +87,6 @@ internal static class ErrorAdvice
         ["WeightsNotFinite"] = "Import-Model reads an earlier checkpoint of its run.",
     };
 
-    /// <summary>A sentence about an error; null: it is the module's own, whose message says all.</summary>
+    /// <summary>A sentence about an error; null: the error is the module's own, with a complete message.</summary>
     public static string? Of(string errorId) => Sentences.GetValueOrDefault(errorId);
 }

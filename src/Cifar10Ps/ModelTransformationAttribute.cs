@@ -3,7 +3,7 @@ using Cifar10Ps.Commands;
 
 namespace Cifar10Ps;
 
-/// <summary>Lets the path of a file be given where a model is wanted: Import-Model reads it.</summary>
+/// <summary>Accepts the path of a file where a model is expected: Import-Model reads it.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ModelTransformationAttribute : ArgumentTransformationAttribute
 {

@@ -3,8 +3,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>Refuses numbers that are given as text with a comma: PowerShell drops commas, in every culture,
-/// so that '0,05' would be 5.</summary>
+/// <summary>Refuses numbers given as text with a comma: PowerShell drops commas, in every culture, so that '0,05' would be 5.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class NumberTransformationAttribute : ArgumentTransformationAttribute
 {

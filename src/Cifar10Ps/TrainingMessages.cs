@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>What is told of a training, in the pipeline and in a job.</summary>
+/// <summary>Messages about a training, in the pipeline and in a job.</summary>
 internal static class TrainingMessages
 {
     /// <summary>The progress of a run: its epochs, and below them the batches.</summary>

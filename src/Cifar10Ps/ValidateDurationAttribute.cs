@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>Refuses durations of less than a second: a plain number becomes ticks, which nobody means.</summary>
+/// <summary>Refuses durations of less than a second: a plain number becomes ticks, which is never intended.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ValidateDurationAttribute : ValidateArgumentsAttribute
 {

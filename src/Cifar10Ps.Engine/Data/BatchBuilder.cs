@@ -18,7 +18,7 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     public void Write(LabeledImage image, Span<float> target) => Write(image, target, default);
 
-    /// <summary>Writes one image with the crop and flip that are its own in this epoch, if images are to be varied.</summary>
+    /// <summary>Writes one image with its crop and flip for this epoch, if images are augmented.</summary>
     /// <param name="image">The image.</param>
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     /// <param name="seed">Seed of the run.</param>

@@ -6,10 +6,10 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
-/// <summary>The user's own copy of CIFAR-10: downloaded once, checked against the published checksums, shared by all processes.</summary>
+/// <summary>The user's copy of CIFAR-10: downloaded once, checked against the published checksums, shared by all processes.</summary>
 /// <remarks>
-/// A lock file lets one process at a time download; the others wait and then find the files. The archive grows in
-/// <c>.partial</c>, which a later download continues, and the unpacked folder appears in one rename: there is no half cache.
+/// A lock file lets one process at a time download; the others wait and then find the files. The archive grows in <c>.partial</c>, which a
+/// later download continues, and the unpacked folder appears in one rename: the cache is never incomplete.
 /// </remarks>
 public sealed class Cifar10Cache
 {
@@ -21,7 +21,7 @@ public sealed class Cifar10Cache
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    // The published archive has 170 MB.
+    // The published archive is 170 MB in size.
     private const long ArchiveLimit = 300_000_000;
 
     private readonly string _folder;
@@ -68,8 +68,8 @@ public sealed class Cifar10Cache
 
     /// <summary>Downloads, checks and unpacks the archive, unless another process has done so meanwhile.</summary>
     /// <param name="address">An http or https address of <c>cifar-10-binary.tar.gz</c>.</param>
-    /// <param name="progress">Called on the caller's thread with the bytes so far and, where the server says, in all.</param>
-    /// <param name="cancellation">Ends the download; what came stays for the next try.</param>
+    /// <param name="progress">Called on the caller's thread with the bytes so far and, if the server tells it, the total.</param>
+    /// <param name="cancellation">Ends the download; the received part is kept for the next attempt.</param>
     /// <exception cref="EngineException"><c>DownloadFailed</c>, <c>ChecksumMismatch</c>, <c>CorruptArchive</c>,
     /// <c>CacheNotWritable</c>, <c>InvalidUri</c>.</exception>
     public void Download(Uri address, Action<long, long?> progress, CancellationToken cancellation)
@@ -108,7 +108,7 @@ public sealed class Cifar10Cache
             }
             catch (IOException) when (File.Exists(path))
             {
-                // Held by another process: it may well finish the work.
+                // Held by another process, which may finish the work.
                 cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(250));
                 cancellation.ThrowIfCancellationRequested();
             }
@@ -131,7 +131,7 @@ public sealed class Cifar10Cache
                 .GetAwaiter().GetResult();
             if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             {
-                // All of it came last time.
+                // The last attempt received all of it.
                 return;
             }
 
@@ -146,7 +146,7 @@ public sealed class Cifar10Cache
             while (true)
             {
                 silence.CancelAfter(Patience);
-                // Waited for here, so that progress is told on the caller's thread.
+                // Blocks here, so that progress is reported on the caller's thread.
                 int read = ReadPart(body, buffer, silence.Token);
                 if (read == 0)
                     break;
@@ -182,7 +182,7 @@ public sealed class Cifar10Cache
         }
         catch (IOException e)
         {
-            // Of the connection, not of the disk.
+            // From the connection, not from the disk.
             throw new HttpRequestException(e.Message, e);
         }
     }
@@ -204,7 +204,7 @@ public sealed class Cifar10Cache
         }
         catch (EngineException)
         {
-            // A bad archive must not be continued or trusted by the next try.
+            // The next attempt must not continue or trust a bad archive.
             File.Delete(archive);
             throw;
         }

@@ -25,7 +25,7 @@ public static class Cifar10Reader
     private const int Side = 32;
     private const int RecordLength = 1 + 3 * Side * Side;
 
-    // The archive holds 184 MB. What unpacks to much more is not it.
+    // The archive unpacks to 184 MB. Anything much larger is not CIFAR-10.
     private const long ArchiveLimit = 400_000_000;
 
     /// <summary>Class names, in the order of the labels.</summary>
@@ -36,7 +36,7 @@ public static class Cifar10Reader
     internal static IReadOnlyList<string> FileNames { get; } =
         [.. Enumerable.Range(1, TrainFileCount).Select(i => $"data_batch_{i}.bin"), TestFile];
 
-    /// <summary>What else is published under the same name: files that tell it, and the folder that it unpacks to.</summary>
+    /// <summary>Other versions published under the same name: files that identify them, and the folder that they unpack to.</summary>
     private static IReadOnlyList<(string Version, string Folder, string[] Files)> OtherVersions { get; } =
     [
         ("the Python version of CIFAR-10", "cifar-10-batches-py", ["data_batch_1"]),
@@ -94,7 +94,7 @@ public static class Cifar10Reader
             using TarReader tar = new(limited);
             while (tar.GetNextEntry() is { } entry)
             {
-                // Only the last part of the name counts, and nothing is written: no path can lead anywhere.
+                // Only the last part of the name is used, and nothing is written: no path can escape.
                 string name = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
                 if (entry.DataStream is null || !FileNames.Contains(name))
                 {
@@ -109,7 +109,7 @@ public static class Cifar10Reader
                 files[name] = content;
             }
 
-            // The checksum of the whole is at its end.
+            // The checksum of the whole archive is at its end.
             limited.CopyTo(Stream.Null);
         }
         catch (Exception e) when (e is InvalidDataException or IOException or FormatException
@@ -197,7 +197,7 @@ public static class Cifar10Reader
         }
     }
 
-    /// <summary>Fails once more than a set number of bytes were read: an archive that unpacks for ever must not.</summary>
+    /// <summary>Fails once more than a set number of bytes have been read: guards against an archive that unpacks endlessly.</summary>
     private sealed class LimitedStream(Stream inner, long limit) : Stream
     {
         private long _left = limit;

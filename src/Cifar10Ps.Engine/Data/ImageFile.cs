@@ -13,7 +13,7 @@ internal static class ImageFile
     private const long LargePicture = 16_000_000;
     private static readonly Lock Turn = new();
 
-    /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
+    /// <summary>Reads a file as an image whose true class is not known, in the size that a model takes.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>,
     /// <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
@@ -33,8 +33,8 @@ internal static class ImageFile
     {
         try
         {
-            // Says what is wrong with the file, if anything is. Skia reads it itself: of a file that claims to be huge it would ask a
-            // stream of ours for as much at once.
+            // Says what is wrong with the file, if anything is. Skia reads the file itself:
+            // from a managed stream it would request the claimed size at once, however huge.
             using FileStream file = RegularFile.OpenRead(path);
             byte[] head = new byte[ImageFormat.HeadLength];
             head = head[..file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
@@ -51,7 +51,7 @@ internal static class ImageFile
                     $"'{path}' has {size.Width} x {size.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
             SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg
                 ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
-            // JPEG and WebP decode to a smaller picture in less time; twice the wanted size leaves the rest to the filter.
+            // JPEG and WebP decode faster to a smaller picture; from twice the wanted size the filter does the rest.
             size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
             if ((long)size.Width * size.Height <= LargePicture)
                 return Decode(codec, size, origin, path, width, height);
@@ -89,7 +89,7 @@ internal static class ImageFile
 
     private static byte[] Resize(SKBitmap upright, int width, int height)
     {
-        // What cannot change is drawn without a copy.
+        // An immutable bitmap is drawn without a copy.
         upright.SetImmutable();
         double scale = Math.Max((double)width / upright.Width, (double)height / upright.Height);
         float left = (float)(upright.Width - width / scale) / 2, top = (float)(upright.Height - height / scale) / 2;

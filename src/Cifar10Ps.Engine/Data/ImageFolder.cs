@@ -8,12 +8,11 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Reads a data set from picture files: a folder for each class, which it is named after, with the pictures of the class in it or in
-/// folders below.
+/// Reads a data set from picture files: a folder for each class, named after it, with the pictures of the class in it or in its subfolders.
 /// </summary>
 /// <remarks>
-/// Names count in Unicode's composed form (NFC) and in the order of their characters' codes: a data set that was copied by way of another
-/// file system has the same classes and the same split.
+/// Names are compared in Unicode's composed form (NFC) and sorted by code unit, so a data set copied via another file system has the same
+/// classes and the same split.
 /// </remarks>
 public sealed class ImageFolder
 {
@@ -35,18 +34,18 @@ public sealed class ImageFolder
     /// <summary>Share of each class that becomes the test split, 0 to below 1.</summary>
     public double ValidationFraction { get; init; } = 0.2;
 
-    /// <summary>Seed of the choice of the test split, which depends on the names of the files and on nothing else.</summary>
+    /// <summary>Seed of the choice of the test split, which otherwise depends only on the names of the files.</summary>
     public int Seed { get; init; }
 
     /// <summary>Receives each file or folder that cannot be read, and why, on the caller's thread; null disables it.</summary>
     public Action<string, EngineException>? Skipped { get; init; }
 
-    /// <summary>Receives what else should be known of the folder (what was left out, names that look alike), a sentence each;
+    /// <summary>Receives warnings about the folder (what was left out, names that look alike), one sentence each;
     /// null disables it.</summary>
     public Action<string>? Warning { get; init; }
 
     /// <summary>Reads all pictures, on all processors. Classes come in the order of their names, the pictures of a class too.</summary>
-    /// <param name="progress">Receives the number of pictures done and of all, on the caller's thread; null disables it.</param>
+    /// <param name="progress">Receives the number of pictures done and the total, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="EngineException">
     /// <c>DatasetNotFound</c>, <c>NotAFolder</c>, <c>SplitsNotClasses</c>, <c>TooFewClasses</c>, <c>NotEnoughMemory</c>.
@@ -86,9 +85,9 @@ public sealed class ImageFolder
         Warn(folders, read);
         if (classes.Length < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
-                $"'{_path}' contains {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} and must "
-                + $"contain at least two: one for each class, with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} "
-                + "files in it.");
+                $"'{_path}' contains {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} "
+                + "and must contain at least two: one for each class, "
+                + $"with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} files in it.");
         List<LabeledImage> train = [], test = [];
         for (int label = 0; label < classes.Length; label++)
         {
@@ -104,7 +103,7 @@ public sealed class ImageFolder
         return new ImageDataset(Path.GetFileName(_path), _path, classes, train, test);
     }
 
-    /// <summary>The folders that may be classes; the files beside them are left out.</summary>
+    /// <summary>The folders that may be classes; files next to them are left out.</summary>
     private IEnumerable<DirectoryInfo> ClassFolders()
     {
         foreach (FileSystemInfo entry in _files.Entries(new DirectoryInfo(_path)))
@@ -117,7 +116,7 @@ public sealed class ImageFolder
         }
     }
 
-    /// <summary>The name of a folder's class; <see cref="DisplayText.Escape"/> also takes away what has no composed form.</summary>
+    /// <summary>The name of a folder's class; <see cref="DisplayText.Escape"/> also removes what has no composed form.</summary>
     private static string ClassName(DirectoryInfo folder) => DisplayText.Escape(folder.Name).Normalize();
 
     /// <summary>The pictures of a class, at any depth.</summary>
@@ -139,7 +138,7 @@ public sealed class ImageFolder
         static bool IsTrain(string name) => name.StartsWith("train", StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>Tells what was left out, and which names may not be meant as they are.</summary>
+    /// <summary>Reports what was left out, and names that may be mistakes.</summary>
     private void Warn(DirectoryInfo[] folders, List<Picture> read)
     {
         if (Warning is null)
@@ -182,8 +181,8 @@ public sealed class ImageFolder
     }
 
     /// <summary>
-    /// The pictures of a class to test on: those whose names have the lowest hashes. A picture that comes or goes moves one other at
-    /// most from one split to the other.
+    /// The pictures of a class to test on: those whose names have the lowest hashes. Adding or removing a picture moves at most one other
+    /// to the other split.
     /// </summary>
     private HashSet<Picture> HoldOut(Picture[] pictures)
     {

@@ -10,7 +10,7 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed record Preprocessing
 {
-    // A network that takes pixels from 0 to 255 has 1/255; nothing that is meant is less than half of that.
+    // A network that takes pixels from 0 to 255 has 1/255; anything below half of that is a mistake.
     private const double SmallestDeviation = 0.5 / 255;
 
     /// <summary>Creates it.</summary>
@@ -27,8 +27,8 @@ public sealed record Preprocessing
             throw Invalid("Preprocessing needs three means and three standard deviations above zero (red, green, blue; "
                 + "pixel values range from 0 to 1), and a picture size of 8 to 1024 pixels.");
         if (mean.Concat(standardDeviation).Any(value => value > 1))
-            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} does not fit pixel values from 0 to "
-                + $"1. Divide values for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
+            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} does not fit pixel values "
+                + $"from 0 to 1. Divide values for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
         if (mean.Any(value => value < 0))
             throw Invalid($"The mean {Text(mean)} is below 0, but pixel values range from 0 to 1. It is subtracted from the pixels: "
                 + "give it as positive numbers.");
@@ -88,7 +88,7 @@ public sealed record Preprocessing
 
             double m = (double)sum / count;
             mean[c] = m / 255;
-            // A channel with next to no variation is left as it is.
+            // A channel with almost no variation is left as it is.
             deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / count - m * m)) / 255 is >= SmallestDeviation and double d ? d : 1;
         }
 

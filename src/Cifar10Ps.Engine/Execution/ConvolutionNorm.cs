@@ -8,7 +8,7 @@ namespace Cifar10Ps.Execution;
 /// <summary>
 /// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement}"/>). Forward and backward are explicit.
 /// </summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal sealed unsafe class ConvolutionNorm<TElement>
     where TElement : struct, IElement
 {
@@ -27,7 +27,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Creates the layer.</summary>
     /// <param name="convolution">The convolution.</param>
     /// <param name="norm">The batch norm.</param>
-    /// <param name="weights">Parameters and running statistics of batch norm; forward leaves the statistics of its images here.</param>
+    /// <param name="weights">Parameters and running statistics of batch norm; forward stores the statistics of its images here.</param>
     /// <exception cref="NotSupportedException">The kernels cannot compute so many channels.</exception>
     public ConvolutionNorm(TrainedConvolution<TElement> convolution, Layer norm, NetworkWeights weights)
     {
@@ -50,7 +50,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
 
     /// <summary>Convolves and normalises with the statistics of these images.</summary>
     /// <param name="input">[batch, channels, height, width], channels-last in memory;
-    /// a gradient is wanted if it is a leaf that requires one.</param>
+    /// its gradient is computed if it is a leaf that requires one.</param>
     /// <param name="shortcut">What is added after the norm, of the output's shape; null: nothing.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     /// <returns>The output, a leaf that requires a gradient.</returns>
@@ -93,10 +93,9 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <param name="more">A second gradient of the output, to be added; null: none.</param>
     /// <param name="activated">Whether ReLU followed.</param>
     /// <param name="gradients">Takes the gradients of the layer's parameters.</param>
-    /// <param name="shared">Takes the gradient of the convolution's weight, for which no other layer waits,
-    /// if somebody has nothing to do.</param>
+    /// <param name="shared">Takes the computation of the weight's gradient, which no other layer waits for, if a worker is idle.</param>
     /// <param name="keepGradient">Whether <paramref name="gradient"/> is needed afterwards.</param>
-    /// <returns>Gradient of the input; null if none is wanted.</returns>
+    /// <returns>Gradient of the input; null if it is not needed.</returns>
     public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, Gradients gradients, SharedWork shared, bool keepGradient)
     {
         byte* y = ActivationMemory.Of(_y), g = ActivationMemory.Of(gradient);

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Execution;
 /// <summary>Chooses how a network is computed, by processor, precision and size, and says what it chose and why.</summary>
 internal static class Executors
 {
-    /// <summary>The fastest way of a worker to train a network on this machine.</summary>
+    /// <summary>The fastest way for a worker to train a network on this machine.</summary>
     /// <param name="master">The values.</param>
     /// <param name="image">Size of the images.</param>
     /// <param name="precision">Precision of convolutions and activations.</param>
@@ -21,7 +21,7 @@ internal static class Executors
     public static IExecutor ForInference(ModelSnapshot model, Precision precision) =>
         new FoldedExecutor(model.Network, model.Weights, model.Preprocessing.ImageShape, precision);
 
-    /// <summary>The fastest way to compute one image alone, in fp32; null: it has no way of its own.</summary>
+    /// <summary>The fastest way to compute a single image, in fp32; null: there is no special one.</summary>
     public static SingleImageExecutor? ForOneImage(ModelSnapshot model) =>
         HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.Preprocessing.ImageShape) : null;
 

@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Inference with batch norm folded into the convolutions on a copy of their weights, unit by unit: in our kernels where they can, by
-/// libtorch where they cannot.
+/// Inference with batch norm folded into the convolutions on a copy of their weights, unit by unit: in our kernels where possible,
+/// otherwise by libtorch.
 /// </summary>
 internal sealed class FoldedExecutor : IExecutor
 {
@@ -51,7 +51,7 @@ internal sealed class FoldedExecutor : IExecutor
             _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, _type), Kept(torch.tensor(folded.Bias), _type));
         }
 
-        // A copy lies where libtorch aligns it, a tensor of an array where the array does: on that the last bit may depend.
+        // A copy is aligned by libtorch, a tensor made from an array is wherever the array is: the last bit may depend on that.
         static Tensor Kept(Tensor values, ScalarType type) => values.to(type, copy: true).DetachFromDisposeScope();
     }
 
@@ -75,8 +75,8 @@ internal sealed class FoldedExecutor : IExecutor
         return outputs[^1]!;
     }
 
-    /// <summary>Frees an output that nothing needs any more, unless it is the output of another layer too,
-    /// as evaluation passes dropout over.</summary>
+    /// <summary>Frees an output that nothing needs any more, unless it is also the output of another layer:
+    /// evaluation skips dropout.</summary>
     private static void Free(Tensor?[] outputs, int layer)
     {
         Tensor output = outputs[layer]!;

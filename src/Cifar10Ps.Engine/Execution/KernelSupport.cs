@@ -5,14 +5,13 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>What our kernels can compute on this processor, asked for each unit of a network:
-/// the one place that knows their limits.</summary>
+/// <summary>What our kernels can compute on this processor, for each unit of a network: the only place that knows their limits.</summary>
 internal static class KernelSupport
 {
     private const int Lanes = WinogradTransforms.Lanes, Tile = 4, SinglePixels = 8;
 
     /// <summary>Whether fused training pays on this processor.</summary>
-    /// <remarks>Where there are no 512-bit vectors, the compiler makes two of 256 bits of each.</remarks>
+    /// <remarks>Without 512-bit vectors, the compiler splits each into two of 256 bits.</remarks>
     public static bool HasFusedTraining(Precision precision) => precision switch
     {
         Precision.BFloat16 => Avx512F.IsSupported,
@@ -35,7 +34,7 @@ internal static class KernelSupport
         && convolution.InputChannels % Lanes == 0
         && convolution.OutputChannels % Lanes == 0 && input.Height % Tile == 0 && input.Width % Tile == 0;
 
-    /// <summary>Whether a convolution looks at every second pixel only (<see cref="EverySecondPixel{TElement}"/>).</summary>
+    /// <summary>Whether a convolution only reads every second pixel (<see cref="EverySecondPixel{TElement}"/>).</summary>
     public static bool HasEverySecondPixel(Convolution convolution, Shape input) =>
         convolution.Groups == 1 && convolution.Window == Window.Square(1, 2, 0)
         && convolution.InputChannels % Lanes == 0 && input.Height % 2 == 0 && input.Width % 2 == 0;
@@ -45,8 +44,8 @@ internal static class KernelSupport
         Vector256.IsHardwareAccelerated && network.Classifier is { } classifier && PooledBy(network, classifier) is int pool
         && Unit.Of(network).TakeWhile(unit => unit.Output != pool).All(unit => HasSingleImage(network, unit, shapes));
 
-    /// <summary>The mean over all pixels that a classifier looks at, with nothing but what evaluation passes over between them;
-    /// null: it looks at something else.</summary>
+    /// <summary>The mean over all pixels that a classifier reads, with nothing between them except layers that evaluation skips; null:
+    /// it reads something else.</summary>
     public static int? PooledBy(Network network, Layer classifier)
     {
         int layer = classifier.Inputs[0];

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Leaves everything to libtorch and its autograd: any network, either precision. The reference that the others are measured by, and
-/// what is used where they cannot compute.
+/// Leaves everything to libtorch and its autograd: any network, either precision. The reference for the other executors, and the fallback
+/// for what they cannot compute.
 /// </summary>
 internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
 {

@@ -16,7 +16,7 @@ internal static class LibtorchOperations
     /// <param name="layer">Position of the layer; not the input.</param>
     /// <param name="x">Outputs of its input layers.</param>
     /// <param name="tensorOf">Finds a tensor of the layer by name.</param>
-    /// <param name="keys">In training, what tells the images apart: batch norm uses the statistics of the batch and leaves them in the
+    /// <param name="keys">In training, what identifies the images: batch norm uses the statistics of the batch and leaves them in the
     /// running statistics. Null: evaluation.</param>
     public static Tensor Compute(Network network, int layer, IReadOnlyList<Tensor> x, Func<string, Tensor> tensorOf, ImageKeys? keys)
     {
@@ -57,17 +57,17 @@ internal static class LibtorchOperations
 
     private static Tensor Normalize(BatchNorm norm, Tensor x, Tensor mean, Tensor variance, Tensor scale, Tensor shift, bool training)
     {
-        // libtorch refuses a single value. It is its own mean, so neither it nor a gradient passes.
+        // libtorch refuses a single value. It equals its own mean, so the result and the gradient are zero.
         if (training && x.numel() == norm.Channels)
         {
-            // As plain memory: autograd refuses to go back through the norms before this one if it sees their common buffer change.
+            // As plain memory: autograd refuses the backward pass through earlier norms if it sees their common buffer change.
             x.detach().flatten().to(ScalarType.Float32).bytes.CopyTo(mean.bytes);
             variance.bytes.Clear();
             return F.batch_norm(x.PlusTensor(x.neg()), zeros_like(mean), ones_like(variance), scale, shift,
                 training: false, eps: norm.Epsilon);
         }
 
-        // A momentum of one makes the running statistics those of this batch.
+        // A momentum of one sets the running statistics to those of this batch.
         return F.batch_norm(x, mean, variance, scale, shift, training, momentum: 1, norm.Epsilon);
     }
 
@@ -83,7 +83,7 @@ internal static class LibtorchOperations
             return F.avg_pool2d(x, Pair(window.Size), Pair(window.Stride), Padding(window), ceil_mode: false,
                 count_include_pad: countsPadding);
         Tensor sums = F.avg_pool2d(Bordered(x, window, 0), Pair(window.Size), Pair(window.Stride), Padding(window));
-        // The share of each window that is not border.
+        // The fraction of each window that is not border.
         return countsPadding ? sums
             : sums.div(F.avg_pool2d(Bordered(ones_like(x), window, 0), Pair(window.Size), Pair(window.Stride), Padding(window)));
     }
@@ -101,7 +101,7 @@ internal static class LibtorchOperations
 
     private static long[] Pair(Extent extent) => [extent.Height, extent.Width];
 
-    /// <summary>What dropout multiplies by: zero, or what keeps the mean.</summary>
+    /// <summary>What dropout multiplies by: zero, or the factor that preserves the mean.</summary>
     private static Tensor Mask(double rate, Tensor x, int layer, ImageKeys keys)
     {
         long[] shape = x.shape;

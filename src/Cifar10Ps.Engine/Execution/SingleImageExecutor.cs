@@ -7,9 +7,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Inference for one image, in fp32 and without libtorch, whose way to a convolution takes about as long as the convolution of one image.
-/// Batch norm is folded into the convolutions. It computes the networks of
-/// <see cref="KernelSupport.HasSingleImage(Network, IReadOnlyList{Shape})"/>.
+/// Inference for one image, in fp32 and without libtorch, whose overhead is about as long as the convolution of one image. Batch norm is
+/// folded into the convolutions. It computes the networks of <see cref="KernelSupport.HasSingleImage(Network, IReadOnlyList{Shape})"/>.
 /// </summary>
 internal sealed class SingleImageExecutor : IExecutor
 {
@@ -17,7 +16,7 @@ internal sealed class SingleImageExecutor : IExecutor
     private readonly FeatureMap _image, _features;
     private readonly float[] _weight, _bias;
 
-    /// <summary>Folds weights and makes room for the activations.</summary>
+    /// <summary>Folds weights and allocates the activations.</summary>
     /// <param name="network">The network.</param>
     /// <param name="values">Its values.</param>
     /// <param name="image">Size of the images.</param>
@@ -34,7 +33,7 @@ internal sealed class SingleImageExecutor : IExecutor
         {
             int input = network.Layers[unit.Layer].Inputs[0];
             FeatureMap x = maps[input];
-            // A shortcut that nothing else needs lies where its sum is wanted, unless the convolution still reads it.
+            // A shortcut that nothing else needs is overwritten with the sum, unless the convolution still reads it.
             bool inPlace = unit.Shortcut is int only && only != input && IsLastUse(only, unit);
             FeatureMap y = maps[unit.Output] = inPlace ? maps[unit.Shortcut!.Value] : Room(shapes[unit.Output]);
             if (network.Layers[unit.Layer].Operation is ZeroPad)

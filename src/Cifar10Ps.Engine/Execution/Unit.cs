@@ -20,7 +20,7 @@ internal sealed record Unit(int Layer, int? Norm = null, int? Addition = null, i
     /// <summary>Its layers in their order.</summary>
     public IEnumerable<int> Layers => new int?[] { Layer, Norm, Addition, Activation }.OfType<int>();
 
-    /// <summary>The units of a network, each after those that it takes its inputs from; the input itself is in none.</summary>
+    /// <summary>The units of a network, each after those that it takes its inputs from; the input itself is not part of any.</summary>
     public static IReadOnlyList<Unit> Of(Network network)
     {
         IReadOnlyList<Layer> layers = network.Layers;

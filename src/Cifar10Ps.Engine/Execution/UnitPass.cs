@@ -6,20 +6,19 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>A unit of a network in training, forward and backward.</summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal abstract class UnitPass<TElement>(Unit unit)
     where TElement : struct, IElement
 {
     /// <summary>The unit.</summary>
     public Unit Unit { get; } = unit;
 
-    /// <summary>Gradients that other workers may still be finding: done when they are where they belong.</summary>
+    /// <summary>Gradients that other workers may still be computing: complete when they are stored.</summary>
     public virtual Task WeightGradient => Task.CompletedTask;
 
     /// <summary>Computes the unit's output.</summary>
-    /// <param name="outputs">Outputs of the layers so far, by position;
-    /// those that gradients are wanted of are leaves that require one.</param>
-    /// <param name="keys">What tells the images apart.</param>
+    /// <param name="outputs">Outputs of the layers so far, by position; those that need a gradient are leaves that require one.</param>
+    /// <param name="keys">What identifies the images.</param>
     public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys);
 
     /// <summary>Back through the unit.</summary>
@@ -52,7 +51,7 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
         Convolution convolution = (Convolution)layer.Operation;
         _input = layer.Inputs[0];
         Shape input = shapes[_input];
-        // The image's own gradient is not wanted.
+        // The gradient of the images is not needed.
         _skipsPixels = _input > 0 && KernelSupport.HasEverySecondPixel(convolution, input);
         if (_skipsPixels)
             (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) },
@@ -78,7 +77,7 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
     {
         Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: Unit.Shortcut > 0);
-        // It has become that of the sum.
+        // It is now the gradient of the sum.
         if (Unit.Shortcut is int shortcut and > 0)
             pending.Add(shortcut, gradient);
         if (ofInput is null)

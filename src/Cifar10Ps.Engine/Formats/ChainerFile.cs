@@ -10,9 +10,8 @@ namespace Cifar10Ps.Formats;
 /// A model of the original Chainer program: what <c>chainer.serializers.save_npz</c> makes of its <c>ResNet20</c>.
 /// </summary>
 /// <remarks>
-/// All of its nine blocks own a 1 × 1 convolution <c>conv3</c> with batch norm <c>bn3</c>, but only the two that change the
-/// size use them. Those of the other seven are left out when a model is read, and written as those of a network that never
-/// learned, since the original refuses a file without them.
+/// Each of its nine blocks has a 1 × 1 convolution <c>conv3</c> with batch norm <c>bn3</c>, but only the two that change the size use them.
+/// The other seven are ignored when a model is read, and written with initial values, because the original refuses a file without them.
 /// </remarks>
 internal static class ChainerFile
 {
@@ -47,14 +46,14 @@ internal static class ChainerFile
             known.Add(name);
         }
 
-        // A network with more in it would give other answers than this one. The counters 'N' of batch norm are of no use to anyone.
+        // A network with more arrays would give different answers. Batch norm's counters 'N' are unused.
         string? unexpected = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal)
             && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
         return unexpected is null
             ? (file, layout) : throw new InvalidDataException($"the original's ResNet-20 has no array '{unexpected}'");
     }
 
-    /// <summary>Writes a model such that the original program opens it. Class names have no place in it.</summary>
+    /// <summary>Writes a model so that the original program can open it. It cannot hold class names.</summary>
     /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(ModelSnapshot model, string path)
     {
@@ -73,7 +72,7 @@ internal static class ChainerFile
             {
                 float[] values = model.Weights[tensor.Name];
                 string name = layout.Names[tensor.Name];
-                // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
+                // The original's epsilon is fixed: the difference to another one is added to the variances.
                 if (tensor.Role == TensorRole.NormVariance
                     && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
                     values = [.. values.Select(variance => (float)(variance + own - original))];

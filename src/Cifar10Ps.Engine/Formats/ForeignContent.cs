@@ -5,10 +5,10 @@ using System.Text.Unicode;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Says what a file is that holds no model which can be read: mostly one that was downloaded or named wrongly.</summary>
+/// <summary>Identifies a file that is not a readable model: mostly one that was downloaded or named wrongly.</summary>
 internal static class ForeignContent
 {
-    // What files begin with, and what they are then.
+    // What files begin with, and what they are.
     private static readonly (byte[] Start, string What)[] Signatures =
     [
         ([.. "version https://git-lfs"u8], "the pointer that Git LFS leaves in place of a large file. Fetch the file itself: git lfs pull, "
@@ -34,7 +34,7 @@ internal static class ForeignContent
         ([.. "PK\x05\x06"u8], "an empty zip archive"),
     ];
 
-    /// <summary>What bytes are that no reader knows, to stand after "it is".</summary>
+    /// <summary>What content is that no reader knows, to follow "is".</summary>
     public static string Describe(byte[] content)
     {
         ReadOnlySpan<byte> bytes = content;

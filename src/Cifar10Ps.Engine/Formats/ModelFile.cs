@@ -24,7 +24,7 @@ public static partial class ModelFile
 
     private const string ClassesKey = "classes", SeedKey = "seed";
 
-    // All that a model of the original Chainer program never uses, by name.
+    // At most this many skipped tensors are listed by name: all that the original Chainer program's model never uses.
     private const int NamedSkips = 42;
 
     /// <summary>Writes a classifier.</summary>
@@ -119,7 +119,7 @@ public static partial class ModelFile
                 + "Use the model from before, and continue training with a lower learning rate.");
     }
 
-    /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
+    /// <summary>What is needed to use a classifier besides its weights, as metadata.</summary>
     internal static IEnumerable<(string Key, string Value)> Describe(ModelSnapshot model) =>
     [
         (NetworkKey, NetworkJson.ToJson(model.Network)),
@@ -158,7 +158,7 @@ public static partial class ModelFile
         network.Shapes(preprocessing.Height, preprocessing.Width);
         return new ImageClassifier(new ModelSnapshot(network, classes, preprocessing, WeightsOf(file, found))
         {
-            // A file that does not say is from elsewhere: its weights are worth keeping.
+            // A file that does not say is from another program: its weights count as trained.
             TrainedEpochs = Count<int>(EpochsKey, 1),
             TrainedSteps = Count<long>(StepsKey, 0),
             Seed = Count<int>(SeedKey, 0),
@@ -180,7 +180,7 @@ public static partial class ModelFile
         StateDict weights = new();
         foreach (LayerTensor tensor in network.Network.Tensors)
             weights[tensor.Name] = Finite(network.Names[tensor.Name], tensor.Role == TensorRole.NormVariance);
-        // A norm takes the mean of what comes before it off, and so a constant that a convolution adds.
+        // A norm subtracts the mean of its input, and with it a constant that a convolution adds.
         foreach ((Layer norm, string bias) in network.Biases)
         {
             string mean = norm.Tensor(TensorRole.NormMean)!.Name;
@@ -207,7 +207,7 @@ public static partial class ModelFile
             .Select(tensor => tensor.Name[..^".weight".Length]);
     }
 
-    /// <summary>How pictures become input: what the options give, and the rest as the file says.</summary>
+    /// <summary>How pictures become input: from the options, and otherwise from the file.</summary>
     private static Preprocessing PreprocessingOf(TensorFile file, ImportOptions? options)
     {
         (double[]? mean, double[]? deviation) = (options?.Mean, options?.StandardDeviation);

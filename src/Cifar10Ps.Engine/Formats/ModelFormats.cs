@@ -20,7 +20,7 @@ public enum ModelFormat
     Onnx,
 }
 
-/// <summary>Tells the formats of model files apart: what there is by its content, what is to be by its name.</summary>
+/// <summary>Determines the format of model files: of existing ones by content, of new ones by name.</summary>
 public static class ModelFormats
 {
     private static readonly HashSet<string> ForeignEndings = new(StringComparer.OrdinalIgnoreCase)
@@ -29,7 +29,7 @@ public static class ModelFormats
         ".tar", ".tflite", ".zip",
     };
 
-    /// <summary>The format that the ending of a file's name stands for; null: none.</summary>
+    /// <summary>The format that a file's extension stands for; null: none.</summary>
     public static ModelFormat? OfName(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -43,7 +43,7 @@ public static class ModelFormats
         };
     }
 
-    /// <summary>Whether a file's name ends like one of a format other than safetensors, also of one that is not written here.</summary>
+    /// <summary>Whether a file has the extension of a format other than safetensors, even one that this module does not write.</summary>
     public static bool IsForeignName(string path) =>
         OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
 

@@ -6,8 +6,8 @@ using System.Text;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// A NumPy array as an <c>.npy</c> file holds it: a magic text, a version, the length of a header, the header, then the
-/// values. These stay the bytes they are until they are asked for.
+/// A NumPy array as an <c>.npy</c> file holds it: a magic text, a version, the length of a header, the header, then the values. They are
+/// not converted until they are requested.
 /// </summary>
 /// <remarks>Format: <c>https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html</c>.</remarks>
 internal sealed class Npy
@@ -23,7 +23,7 @@ internal sealed class Npy
     {
         _header = header;
         _values = values;
-        // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
+        // The bytes that are there bound every product below, so that nothing can overflow or be allocated needlessly.
         long count = header.Shape.Contains(0) ? 0 : 1, size = SizeOf(header.Type);
         foreach (int length in header.Shape)
         {
@@ -54,8 +54,8 @@ internal sealed class Npy
     public static Npy Of(long value) => new(new NpyHeader("<i8", IsFortran: false, []), BitConverter.GetBytes(value));
 
     /// <summary>Parses the bytes of a file.</summary>
-    /// <returns>Null for an array of Python objects: a pickle, of which nothing is run.</returns>
-    /// <exception cref="InvalidDataException">They are no array; the message says why.</exception>
+    /// <returns>Null for an array of Python objects: a pickle, which is never run.</returns>
+    /// <exception cref="InvalidDataException">They are not an array; the message says why.</exception>
     public static Npy? Parse(ReadOnlyMemory<byte> content)
     {
         ReadOnlySpan<byte> bytes = content.Span;
@@ -160,8 +160,8 @@ internal sealed class Npy
         return bits;
     }
 
-    /// <summary>Where an element of an array lies whose first dimension is the fastest.</summary>
-    /// <param name="place">Where it would lie if the last one were.</param>
+    /// <summary>The position of an element in an array whose first dimension is the fastest.</summary>
+    /// <param name="place">Its position if the last one were the fastest.</param>
     private int FortranPlace(int place)
     {
         int found = 0, stride = _count;

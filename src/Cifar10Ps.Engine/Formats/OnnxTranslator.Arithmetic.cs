@@ -2,12 +2,12 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Sums and products: the shortcuts of blocks, biases, scales, and GELU in its parts.</summary>
+/// <summary>Sums and products: the shortcuts of blocks, biases, scales, and the parts of GELU.</summary>
 internal sealed partial class OnnxTranslator
 {
     private const float Tolerance = 1e-4f;
 
-    // Of graphs that take bytes: what they make their input with.
+    // In graphs that take bytes, this is the preprocessing.
     private float[] _inputScale = [1, 1, 1], _inputShift = [0, 0, 0];
     private bool _hasInputScale;
 
@@ -22,7 +22,8 @@ internal sealed partial class OnnxTranslator
             return Sum(node, b, Constant(node, 0), 1);
         (OnnxFeatures x, OnnxFeatures y) = (ToFeatures(a), ToFeatures(b));
         return x.Sizes.SequenceEqual(y.Sizes) ? Add(node, new Add(), x, y)
-            : throw new InvalidDataException($"it adds {Text(x.Sizes)} and {Text(y.Sizes)}, but only inputs of the same size are supported");
+            : throw new InvalidDataException($"it adds {Text(x.Sizes)} and {Text(y.Sizes)}, "
+                + "but only inputs of the same size are supported");
     }
 
     private OnnxValue Difference(OnnxNode node) =>
@@ -72,7 +73,7 @@ internal sealed partial class OnnxTranslator
         };
     }
 
-    /// <summary>The product of a part of GELU and its x; null: it is another one.</summary>
+    /// <summary>The product of a part of GELU and its x; null: it is a different product.</summary>
     private OnnxValue? WithSource(OnnxNode node, OnnxValue value, OnnxValue x)
     {
         if (value is not OnnxErrorFunction { HasOne: true, HasSource: false } part)
@@ -93,8 +94,7 @@ internal sealed partial class OnnxTranslator
         value is OnnxAffine affine ? affine with { Node = node } : new OnnxAffine(node, ToFeatures(value), [1], [0]);
 
     /// <summary>
-    /// What is scaled, as the output of a layer: that before it, where it can take the numbers, or a convolution of one pixel in each
-    /// channel.
+    /// The scaled value as the output of a layer: the layer before it, if it can absorb the numbers, or a depthwise 1 × 1 convolution.
     /// </summary>
     private OnnxFeatures Scale(OnnxAffine affine)
     {

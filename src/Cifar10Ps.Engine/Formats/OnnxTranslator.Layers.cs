@@ -15,7 +15,7 @@ internal sealed partial class OnnxTranslator
         int groups = Small(node.Integer("group", 1));
         string name = OnnxNames.Of(node, weight.Name);
         float[]? bias = Has(node, 2) ? Vector(node, 2, outputs) : null;
-        // After the mean over all pixels, a convolution of one pixel is a linear layer.
+        // After the mean over all pixels, a 1 × 1 convolution is a linear layer.
         if (_layers.ShapeOf(x.Layer).IsVector && x.Sizes is [int length, 1, 1] && (length, height, width, groups) == (inputs, 1, 1, 1))
             return Multiply(name, x, weight.Values, outputs, bias) with { Sizes = [outputs, 1, 1] };
         Window window = WindowOf(node, new(height, width), x, border);
@@ -69,7 +69,7 @@ internal sealed partial class OnnxTranslator
     /// <param name="node">The operation.</param>
     /// <param name="x">A vector.</param>
     /// <param name="weight">The matrix.</param>
-    /// <param name="isTransposed">Whether a row of it is an output's, as in PyTorch, not an input's.</param>
+    /// <param name="isTransposed">Whether its rows are outputs, as in PyTorch, instead of inputs.</param>
     /// <param name="bias">What is added; null: nothing.</param>
     private OnnxFeatures Linear(OnnxNode node, OnnxFeatures x, OnnxConstant weight, bool isTransposed, float[]? bias)
     {

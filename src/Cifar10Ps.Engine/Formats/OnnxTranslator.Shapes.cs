@@ -5,7 +5,7 @@ namespace Cifar10Ps.Formats;
 /// <summary>The operations that change no value: flattening, and what graphs compute shapes with.</summary>
 internal sealed partial class OnnxTranslator
 {
-    // Nothing that is a shape or an axis has more.
+    // No shape and no list of axes is longer.
     private const int MostIntegers = 64, MostDimensions = 16;
 
     // TensorProto.DataType.
@@ -110,7 +110,7 @@ internal sealed partial class OnnxTranslator
         }
     }
 
-    /// <summary>Features in other dimensions: the same ones, or those of a vector.</summary>
+    /// <summary>Features in another shape: the same one, or that of a vector.</summary>
     private OnnxFeatures Reshaped(OnnxNode node, OnnxFeatures x, int[] sizes)
     {
         if (sizes.SequenceEqual(x.Sizes))
@@ -191,7 +191,7 @@ internal sealed partial class OnnxTranslator
         return transposed;
     }));
 
-    /// <summary>A shape with its zeros taken from another, and what is left for -1.</summary>
+    /// <summary>A shape with its zeros taken from another, and -1 replaced with the remaining size.</summary>
     private static int[] Resolve(long[] target, int[] from)
     {
         long[] sizes = [.. target.Select((size, d) => size == 0 && d < from.Length ? from[d] : size)];
@@ -218,7 +218,7 @@ internal sealed partial class OnnxTranslator
             part.AddRange(integers.Values.AsSpan((int)i * row, row));
         return new OnnxIntegers([count, .. rest], [.. part]);
 
-        // Going down, the place before the first is an end.
+        // With a negative step, the position before the first one is a valid end.
         long Clamp(long place) => Math.Clamp(place < 0 ? Math.Max(place, -length - 1) + length : place, step < 0 ? -1 : 0, length);
     }
 
@@ -240,7 +240,7 @@ internal sealed partial class OnnxTranslator
         Value(node, input) as OnnxIntegers
         ?? throw new InvalidDataException($"its input '{DisplayText.Name(node.Inputs[input])}' has to be a constant shape");
 
-    /// <summary>Integers that are an attribute in old operator sets and an input in new ones; null: they are not given.</summary>
+    /// <summary>Integers that are an attribute in old operator sets and an input in new ones; null: not given.</summary>
     private IReadOnlyList<long>? Setting(OnnxNode node, string attribute, int input) =>
         node.Integers(attribute) ?? (Has(node, input) ? Integers(node, input).Values : null);
 

@@ -10,7 +10,7 @@ internal sealed partial class OnnxTranslator
 
     private OnnxFeatures PoolMaximum(OnnxNode node)
     {
-        // Zeros in a border change nothing where nothing is below zero.
+        // Zeros in a border change nothing if no value is below zero.
         (OnnxFeatures x, Border border) = WithoutBorder(Value(node, 0),
             (source, value) => value <= float.MinValue || (value == 0 && source is ReLU or ClippedReLU));
         return Add(node, new MaxPool(Pooled(node, x, border)), x);
@@ -106,9 +106,9 @@ internal sealed partial class OnnxTranslator
 
     private static Border Sum(Border a, Border b) => new(a.Top + b.Top, a.Left + b.Left, a.Bottom + b.Bottom, a.Right + b.Right);
 
-    /// <summary>What has a border that a window can have itself, and the border.</summary>
+    /// <summary>The source of a border that can become the window's padding, and the border.</summary>
     /// <param name="value">What the operation takes.</param>
-    /// <param name="suits">Whether such a value in the border of the output of such a layer is what the window would have there.</param>
+    /// <param name="suits">Whether such a value in the border of such a layer's output equals the window's padding.</param>
     private (OnnxFeatures X, Border Border) WithoutBorder(OnnxValue value, Func<Operation, float, bool> suits) =>
         value is OnnxBordered bordered && suits(_layers[bordered.Source.Layer], bordered.Value)
             ? (bordered.Source, bordered.Border) : (ToFeatures(value), default);

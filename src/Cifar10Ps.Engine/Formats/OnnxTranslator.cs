@@ -5,8 +5,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Makes a network and its weights of an ONNX graph: operation by operation, each of which becomes a layer, a part of one, or nothing. What
-/// a network cannot represent is an error that names the operation.
+/// Turns an ONNX graph into a network and its weights, operation by operation, each of which becomes a layer, a part of one, or nothing. An
+/// operation that a network cannot represent is an error that names it.
 /// </summary>
 internal sealed partial class OnnxTranslator
 {
@@ -47,7 +47,7 @@ internal sealed partial class OnnxTranslator
         ["Unsqueeze"] = (translator, node) => translator.Unsqueeze(node),
     };
 
-    // Images of a graph that takes any size: the first size that all layers can take.
+    // Image sizes to try for a graph that takes any size: the first one that all layers can take is used.
     private static readonly int[] Sides = [32, 224, 64, 96, 128, 160, 192, 227, 256, 299, 384];
 
     private readonly OnnxModel _model;
@@ -69,8 +69,8 @@ internal sealed partial class OnnxTranslator
     /// <summary>The network of a graph with its weights; or, where the file describes a network and has its weights, that one.</summary>
     /// <param name="model">What the file holds.</param>
     /// <param name="length">Length of the file in bytes.</param>
-    /// <exception cref="InvalidDataException">It is no graph that can be used; the message says why.</exception>
-    /// <exception cref="JsonException">The network that it describes is none.</exception>
+    /// <exception cref="InvalidDataException">It is not a usable graph; the message says why.</exception>
+    /// <exception cref="JsonException">The network that it describes is not valid.</exception>
     /// <exception cref="EngineException"><c>InvalidPreprocessing</c>.</exception>
     public static TensorFile Translate(OnnxModel model, long length)
     {
@@ -81,7 +81,7 @@ internal sealed partial class OnnxTranslator
             return Translated(model, length);
         TensorFile file = Described(model) ?? Translated(model, length);
         foreach ((string key, string value) in model.Metadata)
-            // What files of version 0.2 say of their network is that of the network before batch norm was folded into it.
+            // In files of version 0.2, the description is of the network before batch norm was folded into it.
             if (key != ModelFile.OptionsKey)
                 file.Metadata[key] = key == ModelFile.NetworkKey ? file.Metadata[key] : value;
         return file;
@@ -143,7 +143,7 @@ internal sealed partial class OnnxTranslator
             foreach (string input in node.Inputs.Where(input => input.Length > 0))
             {
                 wanted.Add(input);
-                // Whoever asks for a shape only does not compute with the values.
+                // An operation that only needs the shape does not use the values.
                 uses[input] = uses.GetValueOrDefault(input) + (node.Type == "Shape" ? 0 : 1);
             }
         }
@@ -164,7 +164,7 @@ internal sealed partial class OnnxTranslator
             try
             {
                 OnnxValue value = operate(this, node);
-                // What several operations take is computed once.
+                // A value that several operations take is computed once.
                 if (value is OnnxAffine && _uses.GetValueOrDefault(node.Outputs[0]) > 1)
                     value = ToFeatures(value);
                 if (!_values.TryAdd(node.Outputs[0], value))
@@ -244,7 +244,7 @@ internal sealed partial class OnnxTranslator
             $"its input '{DisplayText.Name(node.Inputs[input])}' is computed, but only a constant is supported"),
     };
 
-    /// <summary>What an operation takes and gives unchanged. Exporters write equal weights so: the other name says what they are.</summary>
+    /// <summary>The unchanged input of an operation. Exporters write equal weights this way: the other name identifies them.</summary>
     private OnnxValue Same(OnnxNode node)
     {
         OnnxValue value = Value(node, 0);

@@ -8,21 +8,21 @@ using System.Text.Unicode;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Reads pickles of every protocol and runs nothing. What a pickle names and calls becomes plain values where its maker knows how, and
-/// else opaque (<see cref="PickleObject"/>), but for what <see cref="PickleNames"/> refuses.
+/// Reads pickles of every protocol and runs nothing. What a pickle names and calls becomes plain values if a function for it is given, and
+/// otherwise opaque (<see cref="PickleObject"/>), except for what <see cref="PickleNames"/> refuses.
 /// </summary>
 /// <param name="content">One or more pickles.</param>
-/// <param name="globals">What is known of what pickles name, as <c>module.name</c>: functions of their arguments, or plain values.</param>
+/// <param name="globals">Known names, as <c>module.name</c>: functions of their arguments, or plain values.</param>
 /// <param name="load">Gives what lies outside the pickle, by its persistent id.</param>
 /// <remarks>
 /// None becomes null; integers long or <see cref="BigInteger"/>; tuples arrays; lists and sets <see cref="List{T}"/>; dictionaries
-/// <see cref="PickleMap"/>; bytes <see cref="ReadOnlyMemory{T}"/>; texts of Python 2 that are no UTF-8 too.
-/// The instructions: <c>https://github.com/python/cpython/blob/main/Lib/pickletools.py</c>.
+/// <see cref="PickleMap"/>; bytes <see cref="ReadOnlyMemory{T}"/>; texts of Python 2 that are not UTF-8 too. The instructions:
+/// <c>https://github.com/python/cpython/blob/main/Lib/pickletools.py</c>.
 /// </remarks>
 internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<string, object> globals, Func<object?, object?> load)
 {
-    // A ResNet-110 takes 20,000. It bounds the stack, the memo and all objects: an instruction adds one at most to each, and where a
-    // call copies a list, each element counts.
+    // A ResNet-110 takes 20,000. It bounds the stack, the memo and all objects: an instruction adds at most one to each,
+    // and if a call copies a list, each element counts.
     private const int StepLimit = 1_000_000;
 
     private const int HighestProtocol = 5, LongestInteger = 1_000, LongestName = 500;
@@ -59,7 +59,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     public int Position => _position;
 
     /// <summary>Reads the next pickle.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or wants what is not allowed.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or refers to something that is not allowed.</exception>
     public object? Read()
     {
         _stack.Clear();
@@ -173,7 +173,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
                 object? state = Pop();
                 if (Top() is PickleObject built)
                     built.State = state;
-                // A state dict carries the versions of its layers as an attribute, a parameter its own; nothing here depends on them.
+                // State dicts and parameters carry layer versions and other attributes; nothing here depends on them.
                 else if (Top() is not (PickleMap or TorchTensor))
                     throw Invalid("sets the state of something that has none");
                 break;
@@ -210,7 +210,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         }
     }
 
-    /// <summary>An object of a class, which is not called for it.</summary>
+    /// <summary>An object of a class that is never called.</summary>
     private object? Make(object? type, object?[] arguments) =>
         type is PickleGlobal global ? new PickleObject(global, arguments) : Call(type, arguments);
 
@@ -264,7 +264,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         return items;
     }
 
-    /// <summary>Where the part of the stack begins that may be taken: above the last mark.</summary>
+    /// <summary>Where the accessible part of the stack begins: above the last mark.</summary>
     private int Bottom => _marks.Count == 0 ? 0 : _marks[^1];
 
     private byte TakeByte() => Take(1)[0];
@@ -285,14 +285,14 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         return content.AsMemory(_position - length, length);
     }
 
-    /// <summary>A text of Python 2, which may as well be bytes.</summary>
+    /// <summary>A text of Python 2, which may also be bytes.</summary>
     private object TextOrBytes(uint count)
     {
         ReadOnlyMemory<byte> bytes = Bytes(count);
         return Utf8.IsValid(bytes.Span) ? Encoding.UTF8.GetString(bytes.Span) : bytes;
     }
 
-    // Longer numbers, which no program has, would take ever more time to understand.
+    // Longer numbers, which no program writes, would take ever more time to parse.
     private static BigInteger Integer(ReadOnlySpan<byte> bytes) =>
         bytes.Length <= LongestInteger ? new BigInteger(bytes) : throw Invalid("has a number that is too long");
 
@@ -308,7 +308,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
             _stack.Add(number);
     }
 
-    /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>, <c>\u000a</c> for what has no place on a line.</summary>
+    /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>,
+    /// <c>\u000a</c> for characters that cannot be on a line.</summary>
     private static string Unescaped(string text) => Escape().Replace(text, match => match.Value[1] switch
     {
         'x' or 'u' or 'U'

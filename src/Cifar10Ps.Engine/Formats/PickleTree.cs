@@ -1,8 +1,8 @@
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// The values of a pickle as a tree of names, and the dictionaries of tensors in it, wherever they are: at the top, in a training
-/// program's checkpoint whatever its entries are called, in a list, or in an object's attributes.
+/// The values of a pickle as a tree of names, and the dictionaries of tensors in it, wherever they are: at the top, in a training program's
+/// checkpoint under any name, in a list, or in an object's attributes.
 /// </summary>
 internal sealed class PickleTree
 {
@@ -20,7 +20,7 @@ internal sealed class PickleTree
     {
         Node top = new(root, null, null, 0);
         _topNames = [.. Children(top).Select(child => child.Path()).Take(DisplayText.ListedNames + 1)];
-        // What is shared has the name under which it is found first.
+        // A shared value has the name under which it is found first.
         HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
         Queue<Node> waiting = new([top]);
         while (waiting.TryDequeue(out Node? node))
@@ -35,7 +35,7 @@ internal sealed class PickleTree
             }
             else if (node.Value is PickleObject { State: PickleMap state } model && state.Items.Any(item => item.Key is "_modules"))
             {
-                // Its tensors are scattered over its layers, and what they compute is in a program.
+                // Its tensors are scattered over its layers, and what they compute is defined in code.
                 _model ??= model.Maker;
                 continue;
             }
@@ -50,11 +50,11 @@ internal sealed class PickleTree
     /// <summary>The dictionaries that hold tensors, those nearest to the top first.</summary>
     public IEnumerable<TensorGroup> Groups => _groups.Keys;
 
-    /// <summary>The tensors with fractions of a dictionary, by name.</summary>
+    /// <summary>The floating-point tensors of a dictionary, by name.</summary>
     public Dictionary<string, TorchTensor> TensorsOf(TensorGroup group) =>
         Tensors((PickleMap)_groups[group].Value!).ToDictionary(tensor => tensor.Name, tensor => tensor.Tensor, StringComparer.Ordinal);
 
-    /// <summary>Names of what stands beside a dictionary, and beside what it stands in.</summary>
+    /// <summary>Names of the siblings of a dictionary, and of its ancestors' siblings.</summary>
     public IEnumerable<string> Beside(TensorGroup group)
     {
         for (Node node = _groups[group]; node.Parent is { } parent; node = parent)
@@ -62,7 +62,7 @@ internal sealed class PickleTree
                 yield return child.Path();
     }
 
-    /// <summary>Whether it holds weights in a form that is not read.</summary>
+    /// <summary>Whether it holds weights in an unsupported form.</summary>
     public bool HoldsOther => _model is not null || _otherTensor is not null;
 
     /// <summary>Why the pickle holds no dictionary of tensors, in the words of an error.</summary>
@@ -99,7 +99,7 @@ internal sealed class PickleTree
 
     private static bool IsWeight(object? value) => value is TorchTensor tensor && ElementType.IsFloat(tensor.Storage.Type.Name);
 
-    /// <summary>A tensor that is none of numbers in memory: quantised, sparse.</summary>
+    /// <summary>A tensor that is not a plain array of numbers: quantised, sparse.</summary>
     private static (string, PickleGlobal)? OtherTensor(PickleMap map)
     {
         foreach ((object? key, object? value) in map.Items)

@@ -14,7 +14,7 @@ internal static class Safetensors
 {
     private const string MetadataKey = "__metadata__";
 
-    // Understood, a header takes several times its room; that of a ResNet-110 with an optimizer's moments has 200,000 bytes.
+    // A parsed header takes several times its size; that of a ResNet-110 with an optimizer's moments has 200,000 bytes.
     private const long HeaderLimit = 10_000_000;
 
     /// <summary>Whether bytes begin like a safetensors file: the header follows its length, whose highest bytes are zero,
@@ -37,7 +37,7 @@ internal static class Safetensors
         }
     }
 
-    /// <summary>Understands the content of a file.</summary>
+    /// <summary>Parses the content of a file.</summary>
     /// <exception cref="EngineException"><c>FileDamaged</c>, <c>InvalidSafetensors</c>.</exception>
     internal static TensorFile Read(ReadOnlySpan<byte> content, string path)
     {
@@ -105,7 +105,7 @@ internal static class Safetensors
     }
 
     /// <summary>Parses the bytes of a file.</summary>
-    /// <exception cref="InvalidDataException">They are no safetensors file; the message says why.</exception>
+    /// <exception cref="InvalidDataException">They are not a safetensors file; the message says why.</exception>
     internal static TensorFile Parse(ReadOnlySpan<byte> content)
     {
         if (content.Length < 8)
@@ -151,7 +151,7 @@ internal static class Safetensors
             throw Invalid($"tensor '{entry.Name}' has the type '{type}', which is unknown");
         int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(s => s.GetInt32())];
         long[] place = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
-        // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
+        // The bytes that are there bound every product below, so that nothing can overflow or be allocated needlessly.
         long count = 1;
         foreach (int length in shape)
         {

@@ -5,11 +5,11 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Writes a zip archive whose entries are not packed and begin at multiples of 64 bytes, as PyTorch does to map them into
-/// memory. The same entries always give the same bytes.
+/// Writes a zip archive whose entries are not compressed and begin at multiples of 64 bytes, as PyTorch does so that they can be mapped
+/// into memory. The same entries always give the same bytes.
 /// </summary>
 /// <remarks>Format: PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.</remarks>
-/// <param name="stream">Where to; it is written from its beginning.</param>
+/// <param name="stream">The target, written from its beginning.</param>
 internal sealed class StoredZip(Stream stream)
 {
     private const int Alignment = 64, LocalLength = 30, FieldLength = 4;

@@ -7,8 +7,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// State dicts as <c>torch.save</c> writes them: a pickle that tells of tensors, and the values of their storages, in a zip
-/// archive or, before PyTorch 1.6, one after another. The pickle is read, never run.
+/// State dicts as <c>torch.save</c> writes them: a pickle that describes tensors, and the values of their storages, in a zip archive or,
+/// before PyTorch 1.6, one after another. The pickle is read, never run.
 /// </summary>
 /// <remarks>Format: <c>https://github.com/pytorch/pytorch/blob/main/torch/serialization.py</c>.</remarks>
 internal static partial class TorchFile
@@ -17,7 +17,7 @@ internal static partial class TorchFile
 
     private const long LegacyProtocol = 1001;
 
-    // Of small files: four times a ResNet-110. Where a stride is zero, a tensor has more values than the file.
+    // Limit for small files: four times a ResNet-110. With a stride of zero, a tensor has more values than the file.
     private const int SmallValueLimit = 1 << 23;
 
     // The smallest type of weights has two bytes.
@@ -60,8 +60,8 @@ internal static partial class TorchFile
         ["torch.storage.UntypedStorage"] = new TorchType("U8"),
     };
 
-    /// <summary>Whether bytes are a zip archive with such a pickle. Names lie unpacked in an archive,
-    /// also in one that is damaged.</summary>
+    /// <summary>Whether bytes are a zip archive with such a pickle. Names are not compressed in an archive,
+    /// even in a damaged one.</summary>
     public static bool IsArchive(ReadOnlySpan<byte> content) => ZipContent.IsZip(content) && content.IndexOf("/data.pkl"u8) >= 0;
 
     /// <summary>Whether bytes begin like the pickles of the old format.</summary>
@@ -70,7 +70,7 @@ internal static partial class TorchFile
     /// <summary>Parses the bytes of a file: the tensors of one network in it, without a prefix that all of their names share.</summary>
     /// <param name="content">The bytes.</param>
     /// <param name="key">Which network, where there are several; null: the only one.</param>
-    /// <exception cref="InvalidDataException">They are no state dict that can be used; the message says why.</exception>
+    /// <exception cref="InvalidDataException">They are not a usable state dict; the message says why.</exception>
     /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>InvalidModel</c>.</exception>
     internal static TensorFile Parse(byte[] content, string? key = null) =>
         ZipContent.IsZip(content) ? ParseArchive(content, key) : ParseLegacy(content, key);
@@ -108,7 +108,7 @@ internal static partial class TorchFile
         });
         if (machine.Read() is not BigInteger magic || magic != Magic || machine.Read() is not LegacyProtocol)
             throw new InvalidDataException("it is a pickle, but not one that PyTorch wrote");
-        // About the machine that wrote it; the values are little-endian all the same.
+        // Describes the machine that wrote it; the values are little-endian in any case.
         machine.Read();
         object? root = machine.Read();
         if (machine.Read() is not List<object?> keys)
@@ -142,7 +142,7 @@ internal static partial class TorchFile
         object?[] and ["storage", TorchType type, string key, _, long, object?[] and [_, long and >= 0 and long start, ..]] =>
             new TorchStorage(type, key, start),
         object?[] and ["storage", PickleGlobal type, string, ..] => new PickleObject(type, []),
-        // A class with its source, which PyTorch used to keep beside whole models.
+        // A class with its source, which PyTorch used to store with whole models.
         object?[] and ["module", PickleGlobal type, ..] => type,
         _ => throw new InvalidDataException("the pickle refers to a storage in an unknown way"),
     };
@@ -187,7 +187,7 @@ internal static partial class TorchFile
         }
     }
 
-    /// <summary>A dictionary, empty or of a dictionary or pairs.</summary>
+    /// <summary>A dictionary: empty, or made from a dictionary or pairs.</summary>
     private static PickleMap Dictionary(object?[] arguments)
     {
         PickleMap map = new();

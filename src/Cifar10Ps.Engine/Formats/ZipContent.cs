@@ -3,13 +3,12 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Unpacks zip archives into memory: nothing is written anywhere,
-/// and no size is believed before it is seen to be possible.</summary>
+/// <summary>Unpacks zip archives into memory: nothing is written anywhere, and no size is trusted before it is checked.</summary>
 internal static class ZipContent
 {
     private const int EntryLimit = 10_000;
 
-    // Deflate cannot pack better than 1,032 to 1.
+    // Deflate cannot compress better than 1,032 to 1.
     private const int LargestRatio = 1032;
 
     /// <summary>Whether bytes begin like a zip archive with something in it.</summary>
@@ -26,7 +25,7 @@ internal static class ZipContent
             using ZipArchive archive = new(stream, ZipArchiveMode.Read);
             if (archive.Entries.Count > EntryLimit)
                 throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any supported model");
-            // PyTorch can be told to leave the checksums out.
+            // PyTorch can be configured to omit the checksums.
             bool hasChecksums = archive.Entries.Any(entry => entry.Crc32 != 0);
             Dictionary<string, ReadOnlyMemory<byte>> entries = new(StringComparer.Ordinal);
             long total = 0, limit = TensorFile.UnpackedLimit(content.Length);
@@ -50,7 +49,7 @@ internal static class ZipContent
         }
     }
 
-    /// <summary>A large entry that lies in the archive as it is, without a copy; null: it does not, as its checksum says.</summary>
+    /// <summary>A large uncompressed entry, without a copy; null: it is not one, or its checksum differs.</summary>
     private static ReadOnlyMemory<byte>? Stored(ZipArchiveEntry entry, MemoryStream archive, byte[] content)
     {
         const int Large = 1 << 16;

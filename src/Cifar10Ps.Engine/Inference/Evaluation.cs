@@ -3,7 +3,7 @@ using Cifar10Ps.Models;
 
 namespace Cifar10Ps;
 
-/// <summary>How well a classifier does on images whose truth is known; every image counts the same.</summary>
+/// <summary>How well a classifier performs on images whose true class is known; every image counts the same.</summary>
 public sealed class Evaluation
 {
     internal Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
@@ -48,8 +48,8 @@ public sealed class Evaluation
                                                                             Classes[guess].Class, ConfusionMatrix[truth][guess])]);
 
     /// <summary>Evaluates a classifier.</summary>
-    /// <param name="predictor">The classifier at work.</param>
-    /// <param name="images">At least one image. Their classes are matched with the model's by name, and may lack some of them.</param>
+    /// <param name="predictor">Computes the predictions.</param>
+    /// <param name="images">At least one image. Their classes are matched with the model's by name; some may be missing.</param>
     /// <param name="progress">Called after each portion with the number of images done.</param>
     /// <param name="cancellation">Ends the evaluation after the current portion.</param>
     /// <param name="warn">Receives a sentence where the names of the classes had to be guessed; null ignores it.</param>
@@ -115,7 +115,7 @@ public sealed class Evaluation
             (double)amongFive / predictions.Count, confusion);
     }
 
-    /// <summary>How many classes come before one; of equal logits, the first class comes first.</summary>
+    /// <summary>How many classes rank before one; of equal logits, the first class comes first.</summary>
     private static int RankOf(int label, IReadOnlyList<float> logits) =>
         logits.Where((logit, c) => logit > logits[label] || (logit == logits[label] && c < label)).Count();
 
@@ -124,7 +124,7 @@ public sealed class Evaluation
         string.Create(CultureInfo.CurrentCulture, $"{Count:N0} images, accuracy {Accuracy:P2}, loss {Loss:F4}");
 }
 
-/// <summary>How many images of a class were guessed to show a class.</summary>
+/// <summary>How many images of one class were guessed to be of another or the same class.</summary>
 /// <param name="Truth">Name of the true class.</param>
 /// <param name="Guess">Name of the guessed class.</param>
 /// <param name="Count">Number of images, above zero.</param>
@@ -134,14 +134,14 @@ public sealed record ConfusionCount(string Truth, string Guess, int Count)
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Truth} as {Guess}: {Count:N0}");
 }
 
-/// <summary>How well a classifier does on one class.</summary>
+/// <summary>How well a classifier performs on one class.</summary>
 public sealed class ClassEvaluation
 {
     internal ClassEvaluation(string name, int count, int correct, int guessed)
     {
         Class = name;
         Count = count;
-        // Of a class that no image shows, nothing was measured.
+        // Nothing was measured for a class that no image shows.
         if (count == 0)
             return;
         Precision = guessed == 0 ? 0 : (double)correct / guessed;

@@ -34,7 +34,7 @@ public sealed class Prediction
     /// <summary>What the network saw.</summary>
     public LabeledImage Image { get; }
 
-    /// <summary>Position of the image in its split; null for a file of no data set.</summary>
+    /// <summary>Position of the image in its split; null for a file outside a data set.</summary>
     public int? Index { get; }
 
     /// <summary>The picture file; null where there is none.</summary>
@@ -57,7 +57,7 @@ public sealed class Prediction
     public bool? IsCorrect { get; }
 
     /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known,
-    /// or no class of the model.</summary>
+    /// or is not a class of the model.</summary>
     public double? Loss { get; }
 
     /// <summary>The best guesses, best first.</summary>

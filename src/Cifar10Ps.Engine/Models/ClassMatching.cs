@@ -3,8 +3,7 @@ using System.Text;
 namespace Cifar10Ps.Models;
 
 /// <summary>
-/// Where a model and data meet: classes are the same if their names are, in whatever order either has them. Case matters, the
-/// spelling in Unicode (composed or decomposed) does not.
+/// Matches the classes of a model and of data by name, in any order. Case matters, Unicode normalisation (composed or decomposed) does not.
 /// </summary>
 internal static class ClassMatching
 {
@@ -32,7 +31,7 @@ internal static class ClassMatching
         return (model, data.Relabel(model.Classes, labels));
     }
 
-    /// <summary>Images to measure a model on, with the indices of its outputs as their labels.</summary>
+    /// <summary>Images to evaluate a model on, with the indices of its outputs as their labels.</summary>
     /// <param name="model">The model.</param>
     /// <param name="images">Images whose truth is known, of all of the model's classes or some.</param>
     /// <param name="warn">Receives a sentence if a trained model has no class names of its own; null ignores it.</param>
@@ -64,7 +63,7 @@ internal static class ClassMatching
         return (classes, images);
     }
 
-    /// <summary>Why the guesses about some images may not be right or wrong as they say; null: their classes are the model's.</summary>
+    /// <summary>Why the correctness of some guesses may be misleading; null: the classes are the model's.</summary>
     /// <param name="model">The model.</param>
     /// <param name="images">Images whose truth is known: one for each class is enough.</param>
     public static string? Doubt(ModelSnapshot model, IReadOnlyCollection<LabeledImage> images)
@@ -99,7 +98,7 @@ internal static class ClassMatching
         }
         catch (ArgumentException)
         {
-            // Half of a surrogate pair has no other spelling.
+            // An unpaired surrogate cannot be normalised.
             return name;
         }
     }

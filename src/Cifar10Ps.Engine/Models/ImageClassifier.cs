@@ -5,9 +5,9 @@ using Cifar10Ps.Networks;
 namespace Cifar10Ps;
 
 /// <summary>
-/// An image classifier: a network and its weights, with the class names and the preprocessing that belong to them.
-/// It is plain memory: libtorch is needed to train or use it, not to make, load or save it. A training replaces all of it at
-/// once (<see cref="ModelSnapshot"/>), so that what reads it meanwhile sees the model of one moment.
+/// An image classifier: a network and its weights, with the class names and the preprocessing that belong to them. It is plain memory:
+/// libtorch is needed to train or use it, not to create, load or save it. Training replaces all of it at once
+/// (<see cref="ModelSnapshot"/>), so that readers always see a consistent model.
 /// </summary>
 public sealed class ImageClassifier
 {
@@ -21,7 +21,7 @@ public sealed class ImageClassifier
     /// <param name="network">The network, with an output for each class.</param>
     /// <param name="classes">Class names: at least two, all different.</param>
     /// <param name="seed">Seed of the initial weights.</param>
-    /// <param name="imageSize">Width and height of its input in pixels; a training takes those of its data.</param>
+    /// <param name="imageSize">Width and height of its input in pixels; training uses those of its data.</param>
     /// <exception cref="EngineException"><c>InvalidClasses</c>, <c>InvalidNetwork</c>.</exception>
     internal static ImageClassifier Create(Network network, string[] classes, int seed, int imageSize = 32)
     {
@@ -33,8 +33,8 @@ public sealed class ImageClassifier
     }
 
     /// <summary>
-    /// Creates a classifier to train on: this one's weights and the preprocessing that they expect. Unless the class names are this
-    /// one's, in its order, the last layer is a new one.
+    /// Creates a classifier to train on: this one's weights and the preprocessing that they expect. The last layer is new unless the class
+    /// names are the same, in the same order.
     /// </summary>
     /// <param name="classes">Class names: at least two, all different.</param>
     /// <param name="seed">Seed of the new last layer.</param>
@@ -77,7 +77,7 @@ public sealed class ImageClassifier
     /// and for files that do not say.</summary>
     public long TrainedSteps => Snapshot.TrainedSteps;
 
-    /// <summary>The model as it is now. Whoever needs more than one part of it reads this once.</summary>
+    /// <summary>The model as it is now. Code that needs more than one part of it reads this once.</summary>
     internal ModelSnapshot Snapshot
     {
         get => _snapshot;
@@ -87,7 +87,7 @@ public sealed class ImageClassifier
     /// <summary>All values, by name.</summary>
     internal StateDict Weights => Snapshot.Weights;
 
-    /// <summary>Names for a number of classes that nobody has named: <c>class 0</c>, <c>class 1</c> …</summary>
+    /// <summary>Placeholder names for a number of classes: <c>class 0</c>, <c>class 1</c> …</summary>
     public static string[] PlaceholderClasses(int count) => [.. Enumerable.Range(0, count).Select(i => $"class {i}")];
 
     /// <summary>Claims the classifier for one training at a time.</summary>

@@ -60,7 +60,7 @@ internal sealed class Initialization
         return values;
     }
 
-    /// <summary>Values that each output of the tensor's layer is a sum of.</summary>
+    /// <summary>Number of values that each output of the tensor's layer sums over.</summary>
     private static int FanIn(Network network, LayerTensor tensor)
     {
         Layer layer = network.Layers.First(layer => layer.Tensors.Contains(tensor));

@@ -4,7 +4,7 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps;
 
-/// <summary>What a layer of a model takes and gives; the figures are those of one image.</summary>
+/// <summary>A layer of a model in figures, for one image.</summary>
 public sealed record LayerSummary
 {
     private LayerSummary(ModelSummary model, Layer layer, Shape output)

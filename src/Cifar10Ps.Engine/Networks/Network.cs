@@ -4,27 +4,27 @@ using Cifar10Ps.Networks;
 namespace Cifar10Ps;
 
 /// <summary>
-/// A network: an immutable graph of layers, in the order of its forward pass, from one input to one output. It is only a description:
-/// a model's weights lie elsewhere, by the names of the layers' tensors. Everything else reads the network from here.
+/// A network: an immutable graph of layers, in the order of its forward pass, from one input to one output. It is only a description: a
+/// model's weights are stored separately, by the names of the layers' tensors. Everything else derives from it.
 /// </summary>
 public sealed class Network
 {
     /// <summary>Largest number of classes.</summary>
     public const int MaximumClassCount = 10_000;
 
-    /// <summary>Most layers.</summary>
+    /// <summary>Largest number of layers.</summary>
     internal const int MaximumLayers = 2_000;
 
     private const int MaximumNameLength = 300;
 
-    /// <summary>Most learned values.</summary>
+    /// <summary>Largest number of learned values.</summary>
     internal const int MaximumParameters = 400_000_000;
 
     private readonly List<int>[] _consumers;
 
     /// <summary>Creates a network.</summary>
-    /// <param name="name">What it is called: <c>ResNet-20</c>.</param>
-    /// <param name="description">What sets it apart from others of its name: <c>Projection shortcuts</c>; empty: nothing.</param>
+    /// <param name="name">Its name: <c>ResNet-20</c>.</param>
+    /// <param name="description">What distinguishes it from others of the same name: <c>Projection shortcuts</c>; empty: nothing.</param>
     /// <param name="layers">The layers, the input first, the output last.</param>
     /// <exception cref="InvalidDataException">They are not a network; the message names the layer and says why.</exception>
     internal Network(string name, string description, IReadOnlyList<Layer> layers)
@@ -81,10 +81,10 @@ public sealed class Network
         }
     }
 
-    /// <summary>What it is called: <c>ResNet-20</c>.</summary>
+    /// <summary>Its name: <c>ResNet-20</c>.</summary>
     public string Name { get; }
 
-    /// <summary>What sets it apart from others of its name: <c>Projection shortcuts</c>; empty: nothing.</summary>
+    /// <summary>What distinguishes it from others of the same name: <c>Projection shortcuts</c>; empty: nothing.</summary>
     public string Description { get; }
 
     /// <summary>Number of outputs.</summary>
@@ -109,10 +109,10 @@ public sealed class Network
     internal IReadOnlyList<LayerTensor> LearnedTensors { get; }
 
     /// <summary>How many of the <see cref="LearnedTensors"/> are weights of convolutions that a batch norm follows,
-    /// so that their scale means nothing.</summary>
+    /// so that their scale has no effect.</summary>
     internal int NormedCount { get; }
 
-    /// <summary>The last layer, if it is linear: what is made anew for other classes.</summary>
+    /// <summary>The last layer, if it is linear: it is recreated for other classes.</summary>
     internal Layer? Classifier => Layers[^1].Kind == LayerKind.Linear ? Layers[^1] : null;
 
     /// <summary>The layers that use an output.</summary>
@@ -178,11 +178,11 @@ public sealed class Network
     internal Network WithNormEpsilon(double epsilon) =>
         With([.. Layers.Select(layer => layer.Operation is BatchNorm norm ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
-    /// <summary>Whether another network has the same layers, whatever it is called and whatever is added to variances.</summary>
+    /// <summary>Whether another network has the same layers, regardless of its name and of the epsilon of its batch norms.</summary>
     internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon)
         .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
 
-    /// <summary>The network with the class count left out: <c>ResNet-20, Projection shortcuts</c>.</summary>
+    /// <summary>The network without its class count: <c>ResNet-20, Projection shortcuts</c>.</summary>
     public override string ToString() => Description.Length == 0 ? Name : $"{Name}, {Description}";
 
     private Network With(IReadOnlyList<Layer> layers) => new(Name, Description, layers);

@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>A network in the making: layers are added one by one, each to the output of earlier ones.</summary>
+/// <summary>A network under construction: layers are added one by one, each to the output of earlier ones.</summary>
 internal sealed class NetworkBuilder
 {
     private readonly List<Layer> _layers = [new Layer("input", new Input(), [])];

@@ -3,7 +3,7 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Networks;
 
-/// <summary>A network as text: its layers by name, each with its operation. It is what a model file's metadata carry.</summary>
+/// <summary>A network as text: its layers by name, each with its operation. Model files contain it in their metadata.</summary>
 internal static class NetworkJson
 {
     /// <summary>Writes a network.</summary>

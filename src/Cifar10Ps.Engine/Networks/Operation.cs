@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Cifar10Ps.Networks;
 
-/// <summary>What a layer computes, and with which tensors. It knows nothing of the layer's place in a network.</summary>
+/// <summary>What a layer computes, and with which tensors. It does not know the layer's position in a network.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "operation")]
 [JsonDerivedType(typeof(Input), nameof(LayerKind.Input))]
 [JsonDerivedType(typeof(Convolution), nameof(LayerKind.Convolution))]
@@ -22,7 +22,7 @@ internal abstract record Operation
     /// <summary>Creates an operation.</summary>
     private protected Operation(LayerKind kind) => Kind = kind;
 
-    /// <summary>Most channels of a layer.</summary>
+    /// <summary>Largest number of channels in a layer.</summary>
     public const int MaximumChannels = 65_536;
 
     /// <summary>What it does.</summary>

@@ -18,7 +18,7 @@ internal readonly record struct Extent(int Height, int Width)
 /// <param name="Right">Columns to the right.</param>
 internal readonly record struct Border(int Top, int Left, int Bottom, int Right)
 {
-    /// <summary>Whether opposite sides are equal, as libtorch's convolutions want them.</summary>
+    /// <summary>Whether opposite sides are equal, as libtorch's convolutions require.</summary>
     [JsonIgnore]
     public bool IsSymmetric => Top == Bottom && Left == Right;
 }

@@ -6,7 +6,7 @@ namespace Cifar10Ps.Reporting;
 /// <summary>A confusion matrix: a row for each true class, a column for each guess, shaded by the share of the row.</summary>
 internal static class ConfusionMatrixPlot
 {
-    /// <summary>Most classes of one matrix: no screen has more lines.</summary>
+    /// <summary>Largest number of classes in one matrix: no screen has more lines.</summary>
     public const int MaximumClasses = 1_000;
 
     private const int Margin = 16, HeaderHeight = 64, LabelLimit = 200, AxisTitle = 26, ScaleWidth = 74;
@@ -24,7 +24,7 @@ internal static class ConfusionMatrixPlot
                 $"A matrix of {names.Length:N0} classes cannot be drawn; the limit is {MaximumClasses:N0}. "
                 + "Look at the property ConfusionMatrix instead.");
         int n = names.Length, cell = n <= 100 ? Math.Clamp(640 / n, 11, 96) : Math.Max(2, 1100 / n);
-        // Where rows are lower than type can be, only each second or third has its name.
+        // If rows are too low for text, only every second or third has its name.
         int step = (int)Math.Ceiling((SmallestType + 2) / cell);
         float type = Math.Clamp(cell * step - 2, SmallestType, LargestType - 1);
         string[] labels = [.. names.Select(name => PictureText.Fit(name, LabelLimit, type))];
@@ -71,7 +71,7 @@ internal static class ConfusionMatrixPlot
             for (int guess = 0; guess < n; guess++)
             {
                 int count = counts[truth][guess];
-                // What did not happen stays white: the eye finds what did.
+                // Empty cells stay white, so that the others stand out.
                 if (count == 0)
                     continue;
                 double share = (double)count / evaluation.Classes[truth].Count;

@@ -16,7 +16,7 @@ internal static class Graphviz
     public static string Find(string? searchPath = null)
     {
         string program = OperatingSystem.IsWindows() ? "dot.exe" : "dot";
-        // Relative folders would let whatever lies in the current one be run.
+        // Relative folders would allow any program in the current folder to be run.
         return (searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Where(Path.IsPathFullyQualified).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists)
             ?? throw new EngineException("GraphvizNotFound", ErrorKind.ResourceUnavailable,
@@ -48,7 +48,7 @@ internal static class Graphviz
         try
         {
             process.Start();
-            // All three at once: a pipe that nobody reads would stop the program.
+            // All three at once: a pipe that is not read would block the program.
             Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream, end.Token);
             Task<byte[]> messages = ReadAsync(process.StandardError.BaseStream, end.Token);
             Task input = WriteAsync(process.StandardInput.BaseStream, dot, end.Token);
@@ -96,7 +96,7 @@ internal static class Graphviz
         }
         catch (IOException)
         {
-            // A program that stops reading says why in its messages.
+            // A program that stops reading its input says why in its messages.
         }
     }
 

@@ -26,7 +26,7 @@ public enum GraphFormat
 /// </summary>
 public static class ModelGraph
 {
-    /// <summary>The format that the ending of a file's name stands for; null: none.</summary>
+    /// <summary>The format that a file's extension stands for; null: none.</summary>
     public static GraphFormat? OfName(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

@@ -20,7 +20,7 @@ internal enum PictureFormat
 /// <param name="Draw">Draws it.</param>
 internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
 {
-    /// <summary>Pixels of a PNG for each unit: sharp on dense screens and on paper too.</summary>
+    /// <summary>Pixels of a PNG for each unit: sharp on high-resolution screens and on paper too.</summary>
     public const int Scale = 2;
 
     /// <summary>The format that the ending of a file's name stands for.</summary>
@@ -58,7 +58,7 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
     private void WriteSvg(Stream stream)
     {
         using MemoryStream content = new();
-        // The document is whole when the canvas is gone.
+        // The document is complete once the canvas is disposed of.
         using (SKCanvas canvas = SKSvgCanvas.Create(SKRect.Create(Width, Height), content))
         {
             using SKPaint white = new() { Color = SKColors.White };

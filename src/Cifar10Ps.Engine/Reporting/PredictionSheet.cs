@@ -7,7 +7,7 @@ namespace Cifar10Ps.Reporting;
 /// <summary>A contact sheet of predictions: each image with the guess, its confidence, whether it is right, and the truth.</summary>
 internal static class PredictionSheet
 {
-    /// <summary>Most predictions of one sheet.</summary>
+    /// <summary>Largest number of predictions on one sheet.</summary>
     public const int MaximumCount = 400;
 
     private const int Tile = 128, Gap = 18, LineHeight = 18, HeaderHeight = 68;
@@ -17,7 +17,7 @@ internal static class PredictionSheet
     /// <param name="predictions">The predictions.</param>
     /// <param name="count">At most how many to show.</param>
     /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes,
-    /// in the order in which they come.</param>
+    /// in their original order.</param>
     /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>.</exception>
     public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
     {
@@ -50,8 +50,7 @@ internal static class PredictionSheet
         });
     }
 
-    /// <summary>Some of many: of each class the first ones, the same number as far as there are as many,
-    /// in the order in which they come.</summary>
+    /// <summary>A sample: the first ones of each class, the same number of each as far as possible, in their original order.</summary>
     /// <param name="items">All.</param>
     /// <param name="count">At most how many to take.</param>
     /// <param name="classOf">The class of each.</param>
@@ -134,7 +133,7 @@ internal static class PredictionSheet
         }
     }
 
-    /// <summary>The picture file, which is finer; where it is gone, and for a data set, what the network saw.</summary>
+    /// <summary>The picture file, which has more detail; if it no longer exists, and for a data set, what the network saw.</summary>
     private static SKImage ToImage(Prediction prediction)
     {
         const int Side = Tile * Picture.Scale;
@@ -146,7 +145,7 @@ internal static class PredictionSheet
             }
             catch (EngineException)
             {
-                // Moved or changed since: as below.
+                // Moved or changed since: handled as below.
             }
         }
 

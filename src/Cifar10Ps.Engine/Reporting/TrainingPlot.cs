@@ -13,7 +13,7 @@ internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epoch
     /// <summary>The epoch with the best validation accuracy, the first one of equals; null where none was validated.</summary>
     public EpochReport? Best => Epochs.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
 
-    /// <summary>Runs with names that tell them apart: of paths, as many of the last folders as that takes.</summary>
+    /// <summary>Runs with unique names: as many of the last folders of their paths as needed.</summary>
     /// <param name="runs">The reports of each, with its name or path, if it has one.</param>
     public static TrainingRun[] Named(IReadOnlyList<(string? Name, List<EpochReport> Reports)> runs)
     {
@@ -31,7 +31,7 @@ internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epoch
 /// <summary>The curves of training runs: loss, accuracy and learning rate over the epochs, and a table of the runs.</summary>
 internal static class TrainingPlot
 {
-    /// <summary>Most runs of one plot: more curves cannot be told apart.</summary>
+    /// <summary>Largest number of runs in one plot: more curves cannot be distinguished.</summary>
     public const int MaximumRuns = 14;
 
     private const int Width = 1200, CurvesHeight = 380, RateHeight = 260, RowHeight = 26, TableTop = 84, Margin = 16;
@@ -82,7 +82,7 @@ internal static class TrainingPlot
     private static void Render(Plot plot, SKCanvas canvas, PixelRect rect)
     {
         plot.RenderManager.ClearCanvasBeforeEachRender = false;
-        // ScottPlot draws again when its axes have changed, as they always have after the first time: once on nothing, then once.
+        // ScottPlot redraws when its axes have changed, as they always have after the first time: so draw to nothing once, then for real.
         using (SKNoDrawCanvas nothing = new((int)rect.Right, (int)rect.Bottom))
             plot.Render(nothing, rect);
         plot.Render(canvas, rect);
@@ -115,8 +115,8 @@ internal static class TrainingPlot
         [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v))
             .Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
 
-    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns: each has its dashes and its markers,
-    /// where the others have gaps.</summary>
+    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns:
+    /// each has its dashes and markers in the gaps of the others.</summary>
     private static void AddCurve(Plot plot, Coordinates[][] curves, int number, bool isTraining, (double X, double Y) scale)
     {
         const float Turn = 10, Size = 7;
@@ -132,7 +132,7 @@ internal static class TrainingPlot
             : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
         foreach (Coordinates[] piece in pieces)
             plot.Add.ScatterLine(piece, color).LineWidth = isTraining ? 1.5f : 2;
-        // Where there are fewer points than curves, the marker below is the larger one.
+        // If there are fewer points than curves, the lower marker is the larger one.
         Coordinates[] marked = Thin(points, MaximumMarkers);
         int slots = Math.Min(count, marked.Length);
         marked = [.. marked.Where((_, i) => i % slots == turn % slots)];
@@ -140,7 +140,7 @@ internal static class TrainingPlot
         markers.MarkerLineWidth = 1.5f;
     }
 
-    /// <summary>The dashes of a curve. Those that Skia makes of a line are not in its SVG files.</summary>
+    /// <summary>The dashes of a curve. Skia's own dashes are missing from its SVG files.</summary>
     /// <param name="points">The curve.</param>
     /// <param name="on">Length of a dash in pixels.</param>
     /// <param name="off">Length of a gap in pixels.</param>
@@ -194,7 +194,8 @@ internal static class TrainingPlot
             && common.All(point => Math.Abs(point.Y - values[point.X]) <= 1e-9 * Math.Abs(point.Y));
     }
 
-    /// <summary>At most about so many of some points, evenly, with the last one for certain: it is the one that is read.</summary>
+    /// <summary>Roughly at most so many of some points, evenly spaced, always including the last one,
+    /// which is the most important.</summary>
     private static Coordinates[] Thin(Coordinates[] points, int count)
     {
         int step = (points.Length - 1) / count + 1;
@@ -222,7 +223,7 @@ internal static class TrainingPlot
         int first = runs.Min(run => run.Epochs[0].Epoch), last = runs.Max(run => run.Epochs[^1].Epoch);
         double besides = Math.Max(0.5, 0.02 * (last - first));
         (double bottom, double top) = Limits(values, percent);
-        // All three line up, however long the labels are.
+        // All three plots line up, however long the labels are.
         plot.Layout.Fixed(Padding);
         plot.Axes.SetLimits(first - besides, last + besides, bottom, top);
         plot.Axes.Bottom.TickGenerator =
@@ -230,7 +231,7 @@ internal static class TrainingPlot
         plot.Axes.Left.TickGenerator = new NumericAutomatic { LabelFormatter = percent ? ToPercent : ToNumber };
     }
 
-    /// <summary>Losses and rates count from zero; of accuracies, the range is shown that they have.</summary>
+    /// <summary>The axes of losses and rates start at zero; those of accuracies show the range of the values.</summary>
     private static (double Bottom, double Top) Limits(double[] values, bool percent)
     {
         double low = values.DefaultIfEmpty(0).Min(), high = values.DefaultIfEmpty(1).Max();
@@ -240,13 +241,13 @@ internal static class TrainingPlot
         return (Math.Max(low - besides, -0.02 * (high - low + 1)), Math.Min(high + besides, 100 + 0.04 * (high - low + 1)));
     }
 
-    // What lies outside of the range that values have is there for the markers alone.
+    // Space outside the range of possible values is for the markers only.
     private static string ToNumber(double value) => value < 0 ? "" : value.ToString("0.######", CultureInfo.CurrentCulture);
 
     private static string ToPercent(double value) =>
         value is < 0 or > 100.0001 ? "" : (value / 100).ToString(value % 1 == 0 ? "P0" : "P1", CultureInfo.CurrentCulture);
 
-    /// <summary>What the curves are, and how each run ended: the right lower quarter.</summary>
+    /// <summary>What the curves are, and how each run ended: the lower right quarter.</summary>
     private static void DrawTable(SKCanvas canvas, IReadOnlyList<TrainingRun> runs)
     {
         const float Left = 40, NameWidth = 190, Sample = 46;

@@ -8,14 +8,14 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// A run of the original Chainer program at rest (<c>snapshot_iter_N</c>), read as the checkpoint that this module would
-/// have left in its place: weights, Adam's moments, steps and the log.
+/// A saved run of the original Chainer program (<c>snapshot_iter_N</c>), read as the equivalent checkpoint of this module: weights, Adam's
+/// moments, steps and the log.
 /// </summary>
 /// <remarks>
-/// What it does not hold is as the original had it: Adam at 1e-3, in fp32. The next epoch is shuffled as all runs of this module
-/// are; the few of its images that Chainer's last batch took in advance are seen once more, and an epoch that was under way
-/// begins anew. Chainer adds Adam's epsilon before the bias correction of the second moment, this module and PyTorch after it,
-/// which differs only where gradients are as small as 1e-8.
+/// What it does not contain is as in the original: Adam at 1e-3, in fp32. The next epoch is shuffled as all runs of this module are; the
+/// few of its images that Chainer's last batch took in advance are seen once more, and an unfinished epoch starts again. Chainer adds
+/// Adam's epsilon before the bias correction of the second moment, this module and PyTorch after it, which differs only where gradients are
+/// as small as 1e-8.
 /// </remarks>
 internal static class ChainerSnapshot
 {
@@ -55,7 +55,7 @@ internal static class ChainerSnapshot
     }
 
     /// <summary>Parses the bytes of a snapshot.</summary>
-    /// <exception cref="InvalidDataException">They are none of the original program.</exception>
+    /// <exception cref="InvalidDataException">They are not a snapshot of the original program.</exception>
     internal static TensorFile Parse(byte[] content)
     {
         Dictionary<string, Npy> arrays = Npz.Parse(content);
@@ -91,7 +91,7 @@ internal static class ChainerSnapshot
         if (history.Count != epochs || position < 0 || position > count)
             throw new InvalidDataException($"its log has {history.Count} epochs, but its iterator {epochs}");
 
-        // All of Chainer's batches are whole: the last one of an epoch takes images of the next.
+        // All of Chainer's batches are full: the last one of an epoch takes images of the next.
         long seen = epochs * count + position;
         bool isKnown = step > 0 && seen % step == 0 && seen / step is > 0 and <= TrainingOptions.MaximumBatchSize;
         return new TrainingState

@@ -7,8 +7,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// A run at rest: the model, the optimizer's moments and the state of the run, as a safetensors file. It is a model file
-/// too; the moments are named <c>optimizer.momentum.layer1.0.conv1.weight</c>, the state is JSON in the metadata.
+/// A saved run: the model, the optimizer's moments and the state of the run, as a safetensors file. It is also a model file; the moments
+/// are named <c>optimizer.momentum.layer1.0.conv1.weight</c>, the state is JSON in the metadata.
 /// </summary>
 internal sealed class Checkpoint
 {

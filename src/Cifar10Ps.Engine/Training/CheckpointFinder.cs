@@ -1,14 +1,13 @@
 namespace Cifar10Ps.Training;
 
-/// <summary>Reads the checkpoint that a run goes on from: a file, or the newest one of an output directory that is not damaged.</summary>
+/// <summary>Reads the checkpoint that a run resumes from: a file, or the newest one of an output directory that is not damaged.</summary>
 internal static class CheckpointFinder
 {
     /// <summary>Reads a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run.</param>
     /// <param name="warn">Receives a sentence that names damaged checkpoints and the one that is used instead; null discards it.</param>
-    /// <exception cref="EngineException">
-    /// <c>CheckpointNotFound</c>, and those of <see cref="Checkpoint.Load"/>: of a file, or where a folder has no other checkpoint.
-    /// </exception>
+    /// <exception cref="EngineException"> <c>CheckpointNotFound</c>, and those of <see cref="Checkpoint.Load"/>: for a file,
+    /// or if a folder has no other checkpoint. </exception>
     public static Checkpoint Load(string path, Action<string>? warn = null)
     {
         if (!Directory.Exists(path))
@@ -23,12 +22,12 @@ internal static class CheckpointFinder
         return checkpoint;
     }
 
-    /// <summary>There is no checkpoint at a path.</summary>
+    /// <summary>The error that there is no checkpoint at a path.</summary>
     public static EngineException NotFound(string path) => new("CheckpointNotFound", ErrorKind.NotFound,
         $"There is no checkpoint {(Directory.Exists(path) ? "in " : "")}'{path}'. Name a checkpoint file, "
         + "or the output directory of a run.");
 
-    /// <summary>Reads a file that was named, which nothing replaces silently.</summary>
+    /// <summary>Reads the given file, which is never silently replaced with another.</summary>
     private static Checkpoint LoadFile(string path)
     {
         if (!File.Exists(path))
@@ -43,7 +42,7 @@ internal static class CheckpointFinder
         }
     }
 
-    /// <summary>The latest checkpoint; where it is missing or damaged, of the others the one with the most steps.</summary>
+    /// <summary>The latest checkpoint; if it is missing or damaged, the other one with the most steps.</summary>
     private static (string File, Checkpoint Checkpoint)? Newest(string folder, List<(string File, EngineException Error)> damaged)
     {
         return FirstIntact(OutputDirectory.LatestIn(folder))

@@ -5,7 +5,7 @@ namespace Cifar10Ps.Training;
 internal interface ITrainingObserver
 {
     /// <summary>Receives an epoch.</summary>
-    /// <exception cref="EngineException">The run ends with it, as if it had been stopped between two epochs.</exception>
+    /// <exception cref="EngineException">Ends the run, as if it had been stopped between two epochs.</exception>
     void OnEpoch(TrainedEpoch epoch);
 }
 

@@ -3,11 +3,11 @@ using Cifar10Ps.Models;
 
 namespace Cifar10Ps.Training;
 
-/// <summary>What a run begins with, new or from a checkpoint, after all that can be checked before anything is computed.</summary>
+/// <summary>What a run begins with, new or from a checkpoint, after all checks that need no computation.</summary>
 /// <param name="Model">The model, with the initial weights and the preprocessing that belong to the run.</param>
 /// <param name="Data">The data, with the labels of the model's classes.</param>
 /// <param name="State">The state of the run.</param>
-/// <param name="Moments">What the optimizer goes on with; null: a new run.</param>
+/// <param name="Moments">The optimizer's state to resume with; null: a new run.</param>
 internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State,
     IReadOnlyDictionary<string, StateDict>? Moments)
 {
@@ -15,7 +15,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
     /// <param name="model">The model.</param>
     /// <param name="data">The data.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="keepsFiles">Whether the run keeps checkpoints, which know a fingerprint of the data.</param>
+    /// <param name="keepsFiles">Whether the run keeps checkpoints, which contain a fingerprint of the data.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
     /// <exception cref="EngineException">Those of <see cref="Trainer.Start"/>.</exception>
     public static RunStart New(ImageClassifier model, ImageDataset data, TrainingOptions options, bool keepsFiles, Action<string>? warn)
@@ -32,12 +32,12 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         return new RunStart(Recipes.Prepare(named, options, data.Train), matched, state, null);
     }
 
-    /// <summary>Prepares a run that goes on from a checkpoint.</summary>
+    /// <summary>Prepares a run that resumes from a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run.</param>
-    /// <param name="model">The model to go on with, of the same network; null: a new object.</param>
+    /// <param name="model">The model to resume with, of the same network; null: a new object.</param>
     /// <param name="data">The data of the run.</param>
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
-    /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
+    /// <param name="warn">Receives what the user should know before the run resumes; null ignores it.</param>
     /// <exception cref="EngineException">Those of <see cref="Trainer.Resume"/>.</exception>
     public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
         Action<string>? warn)

@@ -4,7 +4,7 @@ using Cifar10Ps.Training;
 
 namespace Cifar10Ps;
 
-/// <summary>What is known of a run that left files: the reports of its epochs, and why it stopped.</summary>
+/// <summary>The history of a run that left files: the reports of its epochs, and why it stopped.</summary>
 public sealed class TrainingHistory
 {
     private TrainingHistory(string source, IReadOnlyList<EpochReport> reports, string? stopReason)
@@ -26,7 +26,7 @@ public sealed class TrainingHistory
 
     /// <summary>Reads a history.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
-    /// <param name="warn">Receives a sentence about damaged checkpoints of a folder that are passed over; null discards it.</param>
+    /// <param name="warn">Receives a sentence about damaged checkpoints in a folder that are skipped; null discards it.</param>
     /// <exception cref="EngineException">
     /// <c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>FileDamaged</c>,
     /// <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.

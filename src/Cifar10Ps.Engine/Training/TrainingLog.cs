@@ -31,11 +31,11 @@ internal static class TrainingLog
         AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, entries, Format));
     }
 
-    /// <summary>Understands a log, of this module or of the original program.</summary>
+    /// <summary>Parses a log, of this module or of the original program.</summary>
     /// <param name="json">The log.</param>
     /// <param name="imageCount">Training images of an epoch, for the images per second; NaN: not known, and so are those.</param>
     /// <param name="learningRate">The constant learning rate; NaN: not known.</param>
-    /// <exception cref="InvalidDataException">It is none.</exception>
+    /// <exception cref="InvalidDataException">It is not valid.</exception>
     public static List<EpochReport> Parse(ReadOnlySpan<byte> json, double imageCount = double.NaN, double learningRate = double.NaN)
     {
         if (json.Length > SizeLimit)
@@ -57,7 +57,7 @@ internal static class TrainingLog
                     ValidationLoss = line["validation/main/loss"],
                     ValidationAccuracy = line["validation/main/accuracy"],
                     LearningRate = learningRate,
-                    // The clock of a log does not tell training and validation apart.
+                    // The times in a log do not separate training and validation.
                     ImagesPerSecond = elapsed > before ? imageCount / (elapsed - before).TotalSeconds : 0,
                     Elapsed = elapsed,
                 });

@@ -19,7 +19,7 @@ internal static class TrainingMemory
         MachineMemory.Require(Estimate(model, options, threads),
             $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels");
 
-    /// <summary>Bytes that training with these options takes at its peak, roughly, beside the images of the data set.</summary>
+    /// <summary>Approximate peak memory of training with these options in bytes, without the images of the data set.</summary>
     public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads)
     {
         (int width, int height) = (model.Preprocessing.Width, model.Preprocessing.Height);
@@ -30,7 +30,7 @@ internal static class TrainingMemory
             .Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
         long training = together * convolutions.Sum() * valueSize * TrainingCopies;
         long validation = (long)threads * ShardedBatch.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
-        // Each shard has gradients of its own; beside them there are the weights, what the optimizer keeps, and copies.
+        // Each shard has its own gradients; in addition there are the weights, the optimizer's state, and copies.
         long parameters = (long)(shards + 8) * model.ParameterCount * sizeof(float);
         return Fixed + parameters + Math.Max(training, validation);
     }

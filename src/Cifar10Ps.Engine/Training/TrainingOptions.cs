@@ -34,12 +34,12 @@ public sealed record TrainingOptions
     /// <summary>Number of passes over the training images.</summary>
     public required int Epochs { get; init; }
 
-    /// <summary>Most images of one optimizer step.</summary>
+    /// <summary>Largest number of images in one optimizer step.</summary>
     public required int BatchSize { get; init; }
 
     /// <summary>
-    /// Whether the images of an epoch are dealt into batches that differ by one image at most; if not, the last batch takes what the
-    /// full ones leave, which may be a single image.
+    /// Whether the images of an epoch are dealt into batches that differ by one image at most; if not, the last batch takes the remainder,
+    /// which may be a single image.
     /// </summary>
     public bool EvenBatches { get; init; }
 
@@ -72,7 +72,7 @@ public sealed record TrainingOptions
     /// <summary>How the weights of an untrained model are drawn; a trained one keeps its own.</summary>
     public InitializationKind Initialization { get; init; }
 
-    /// <summary>What the preprocessing of an untrained model makes of pixel values; a trained one keeps its own.</summary>
+    /// <summary>How the preprocessing of an untrained model normalises pixel values; a trained one keeps its own.</summary>
     public Normalization Normalization { get; init; }
 
     /// <summary>What batch norm adds to the variance in an untrained model, above 0; a trained one keeps its own.</summary>
@@ -82,7 +82,7 @@ public sealed record TrainingOptions
     /// 0: none.</summary>
     public required int ValidationCount { get; init; }
 
-    /// <summary>Most steps of an epoch, to try a run out; 0: all that the images give.</summary>
+    /// <summary>Largest number of steps in an epoch, to try a run out; 0: no limit.</summary>
     public int StepLimit { get; init; }
 
     /// <summary>Seed of shuffling and augmentation.</summary>

@@ -11,12 +11,12 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     private readonly List<Evaluation> _evaluations = [];
     private readonly List<Prediction> _predictions = [];
 
-    /// <summary>What Measure-Model found.</summary>
+    /// <summary>The result of Measure-Model.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
     public Evaluation? Evaluation { get; set; }
 
-    /// <summary>What Invoke-Inference says of images whose truth is known.</summary>
+    /// <summary>Predictions of Invoke-Inference for images whose true class is known.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];

@@ -7,11 +7,11 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(FileInfo))]
 public sealed class ExportModelCommand : ModelWriterCommand
 {
-    /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>
+    /// <summary>The format; by default the one that the file's extension stands for.</summary>
     [Parameter]
     public ModelFormat? Format { get; set; }
 
-    /// <summary>Takes the preprocessing and softmax into an ONNX graph: bytes in, probabilities out.</summary>
+    /// <summary>Includes the preprocessing and softmax in an ONNX graph: bytes in, probabilities out.</summary>
     [Parameter]
     public SwitchParameter IncludePreprocessing { get; set; }
 

@@ -7,7 +7,7 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(FileInfo))]
 public sealed class ExportModelGraphCommand : ModelWriterCommand
 {
-    /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>
+    /// <summary>The format; by default the one that the file's extension stands for.</summary>
     [Parameter]
     public GraphFormat? Format { get; set; }
 

@@ -26,7 +26,7 @@ public sealed class GetCifar10Command : EngineCommand
     [ValidateNotNull]
     public Uri Uri { get; set; } = Cifar10Cache.PublishedAddress;
 
-    /// <summary>A small data set that is drawn instead: no files, no network.</summary>
+    /// <summary>Generates a small data set instead: no files, no network.</summary>
     [Parameter(ParameterSetName = SyntheticSet, Mandatory = true)]
     public SwitchParameter Synthetic { get; set; }
 
@@ -53,7 +53,7 @@ public sealed class GetCifar10Command : EngineCommand
             WriteObject(Cifar10Reader.Read(source, TrainCount, TestCount));
     }
 
-    /// <summary>The first source that there is; null when the user does not want the download.</summary>
+    /// <summary>The first available source; null if the user declines the download.</summary>
     private string? Locate()
     {
         if (LiteralPath is not null)

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Measures how well a model does on images whose truth is known.</summary>
+/// <summary>Measures how well a model performs on images whose true class is known.</summary>
 [Cmdlet(VerbsDiagnostic.Measure, "Model", DefaultParameterSetName = ImageSet)]
 [OutputType(typeof(Evaluation))]
 public sealed class MeasureModelCommand : EngineCommand
@@ -29,7 +29,7 @@ public sealed class MeasureModelCommand : EngineCommand
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
 
-    /// <summary>What Invoke-Inference says of images whose truth is known.</summary>
+    /// <summary>Predictions of Invoke-Inference for images whose true class is known.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = PredictionSet)]
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];

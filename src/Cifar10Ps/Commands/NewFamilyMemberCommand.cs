@@ -5,7 +5,7 @@ namespace Cifar10Ps.Commands;
 /// <summary>Base class of cmdlets that make a member of a family of networks, from new weights or from trained ones.</summary>
 public abstract class NewFamilyMemberCommand : NetworkMakerCommand
 {
-    /// <summary>A trained model to go on from: its weights, but for the last layer where the classes are others,
+    /// <summary>A trained model to start from: its weights, except for the last layer if the classes differ,
     /// and its preprocessing.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ModelTransformation]

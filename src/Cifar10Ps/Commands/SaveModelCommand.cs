@@ -16,7 +16,7 @@ public sealed class SaveModelCommand : ModelWriterCommand
     /// <inheritdoc/>
     protected override Action Prepare(string file)
     {
-        // Other programs go by the name, and would find something else in it.
+        // Other programs go by the extension, and would find another format.
         if (ModelFormats.IsForeignName(file))
             throw new EngineException("WrongFileName", ErrorKind.InvalidArgument,
                 $"'{file}' has the extension of another format, but Save-Model writes safetensors. Use the extension .safetensors, "

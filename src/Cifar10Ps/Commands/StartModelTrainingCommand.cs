@@ -50,13 +50,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateNotNullOrEmpty]
     public string? OutputDirectory { get; set; }
 
-    /// <summary>How many of the last epochs keep a checkpoint of their own, beside the latest and the best.</summary>
+    /// <summary>How many of the last epochs keep their own checkpoint, besides the latest and the best.</summary>
     [Parameter]
     [ValidateRange(0, 100_000)]
     [NumberTransformation]
     public int KeepCheckpoints { get; set; } = 3;
 
-    /// <summary>Starts in an output directory that holds another run, whose files are removed.</summary>
+    /// <summary>Starts in an output directory that contains another run, whose files are removed.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -64,7 +64,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     public SwitchParameter TensorBoard { get; set; }
 
-    /// <summary>Validates after every so many epochs, and after the last one.</summary>
+    /// <summary>Validates every so many epochs, and after the last one.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
     [NumberTransformation]
@@ -81,7 +81,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateDuration]
     public TimeSpan? MaxDuration { get; set; }
 
-    /// <summary>Most steps of an epoch, to try a run out.</summary>
+    /// <summary>Largest number of steps in an epoch, to try a run out.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     [NumberTransformation]
@@ -136,7 +136,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Trains in the pipeline.</summary>
     private void Train(Trainer trainer)
     {
-        // PowerShell's own console stops the pipeline at Ctrl+C.
+        // PowerShell's own console host stops the pipeline at Ctrl+C.
         using TerminationSignals signals = new(interrupt: Host.Name == "ConsoleHost" ? null : Stop);
         using ProgressReporter progress = new(this);
         bool isStopped = false;
@@ -155,13 +155,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         }
         catch (PipelineStoppedException)
         {
-            // Another command of the pipeline may hear of it first.
+            // Another command of the pipeline may be notified first.
             isStopped = true;
             throw;
         }
         finally
         {
-            // A pipeline that is being stopped takes no warnings any more; its host still does.
+            // A pipeline that is being stopped no longer accepts warnings; its host still does.
             if ((isStopped || StopToken.IsCancellationRequested)
                 && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
@@ -194,7 +194,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         StepLimit = LimitSteps,
     };
 
-    /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise.
+    /// <summary>Where to write; by default a resumed run writes to its previous folder.
     /// Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
     {

@@ -7,16 +7,16 @@ using System.Management.Automation.Runspaces;
 namespace Cifar10Ps.Layers;
 
 /// <summary>
-/// Completes layer words and their parameters inside the blocks of New-Network. PowerShell has no completer for what exists in a block
-/// only, so the session's TabExpansion2 is wrapped while the module is imported: inside such a block the words are functions of the
-/// wrapper's scope while the original completes; elsewhere the original alone does. Removing the module puts the original back.
+/// Completes layer words and their parameters inside the blocks of New-Network. PowerShell has no completer for commands that only exist in
+/// a block, so the session's TabExpansion2 is wrapped while the module is imported: inside such a block the words are functions in the
+/// wrapper's scope while the original completes; elsewhere only the original runs. Removing the module puts the original back.
 /// </summary>
 public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAssemblyCleanup
 {
     private const string Cmdlet = "New-Network";
     private static readonly ConcurrentDictionary<Guid, (ScriptBlock Original, ScriptBlock Wrapper)> Sessions = [];
 
-    /// <summary>What the session completed with before; for the wrapper.</summary>
+    /// <summary>The session's previous TabExpansion2; for the wrapper.</summary>
     public static ScriptBlock Original => Sessions[Session].Original;
 
     private static Guid Session => Runspace.DefaultRunspace.InstanceId;
@@ -35,11 +35,11 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
         }
         catch (RuntimeException)
         {
-            // A session whose functions cannot be changed completes as before.
+            // In a session whose functions cannot be changed, completion stays as it was.
         }
     }
 
-    /// <summary>Puts the original back, unless somebody else has replaced the wrapper since, who may go on to call it.</summary>
+    /// <summary>Puts the original back, unless the wrapper has been replaced since by code that may still call it.</summary>
     /// <param name="psModuleInfo">The module.</param>
     public void OnRemove(PSModuleInfo psModuleInfo)
     {
@@ -96,7 +96,7 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     private static object? Value(IDictionary bound, string parameter) =>
         bound[parameter] is PSObject wrapped ? wrapped.BaseObject : bound[parameter];
 
-    /// <summary>A function with the original's parameters. It has no variables, which the original would offer.</summary>
+    /// <summary>A function with the original's parameters. It has no variables, because the original would offer them.</summary>
     private static string WrapperText(ParamBlockAst parameters)
     {
         string attributes = string.Join(Environment.NewLine, parameters.Attributes.Select(attribute => attribute.Extent.Text));
@@ -123,7 +123,7 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
         _ => null,
     };
 
-    // Blocks run where they are called; a pipeline of its own would make the import slower.
+    // Blocks run where they are called; a separate pipeline would slow down the import.
     private static ScriptBlock? Current() =>
         ScriptBlock.Create("$function:global:TabExpansion2").Invoke().FirstOrDefault()?.BaseObject as ScriptBlock;
 

@@ -10,6 +10,6 @@ public enum Augmentation
     /// from the first or from the second on.</summary>
     Standard,
 
-    /// <summary>The same with 2 pixels, which short runs do better with.</summary>
+    /// <summary>The same with 2 pixels, which works better in short runs.</summary>
     Light,
 }

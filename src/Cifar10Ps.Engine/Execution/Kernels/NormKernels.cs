@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>
-/// Batch norm, the addition of a shortcut and ReLU, forward and backward, each in as few passes over the activations as can be.
+/// Batch norm, the addition of a shortcut and ReLU, forward and backward, each in as few passes over the activations as possible.
 /// Activations are channels-last, [pixels, channels].
 /// </summary>
 /// <remarks>
@@ -12,7 +12,7 @@ namespace Cifar10Ps.Execution.Kernels;
 /// not know the number of channels; there it lies in the order of <see cref="IElement.Position"/>. Lengths are multiples of the period. S.
 /// Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 /// </remarks>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal static unsafe class NormKernels<TElement>
     where TElement : struct, IElement
 {
@@ -53,7 +53,7 @@ internal static unsafe class NormKernels<TElement>
         }
     }
 
-    /// <summary>output = scale · y + offset, plus the shortcut if there is one, and nothing below zero if it is activated.</summary>
+    /// <summary>output = scale · y + offset, plus the shortcut if there is one, and with ReLU if it is activated.</summary>
     /// <param name="y">Output of a convolution.</param>
     /// <param name="shortcut">What to add; may be null.</param>
     /// <param name="output">Takes the result.</param>
@@ -83,7 +83,7 @@ internal static unsafe class NormKernels<TElement>
                 x3 += TElement.LoadUpper(shortcut, i + 32);
             }
 
-            // The processor's maximum gives its second operand if one is no number: that must reach the loss.
+            // The processor's maximum returns its second operand if one is NaN: a NaN must reach the loss.
             TElement.Store(output, i, Vector512.MaxNative(floor, x0), Vector512.MaxNative(floor, x1));
             TElement.Store(output, i + 32, Vector512.MaxNative(floor, x2), Vector512.MaxNative(floor, x3));
         }

@@ -5,16 +5,16 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>
-/// Convolutions three pixels wide, forward and backward, by Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 4 × 4 pixels takes
-/// a quarter of the multiplications, in fp32 whatever the activations are. A few tiles at a time, so that what lies between
-/// the activations stays in the caches.
+/// Convolutions three pixels wide, forward and backward, by Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 4 × 4 pixels takes a
+/// quarter of the multiplications, in fp32 whatever the activations are. A few tiles are processed at a time, so that intermediate values
+/// stay in the caches.
 /// </summary>
 /// <remarks>
 /// A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. With its matrices A, B and G, a tile of the output
 /// is Aᵀ[(GgGᵀ) ⊙ (BᵀdB)]A for the weight g and the 6 × 6 pixels d of the input, summed over the input channels. The gradient of the
 /// weight is the adjoint: Gᵀ[(AyAᵀ) ⊙ (BᵀdB)]G for the gradient y of a tile, summed over the tiles.
 /// </remarks>
-/// <typeparam name="TElement">How activations lie in memory: channels-last.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory: channels-last.</typeparam>
 internal static unsafe class Winograd<TElement>
     where TElement : struct, IElement
 {
@@ -31,7 +31,7 @@ internal static unsafe class Winograd<TElement>
     /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
     public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true);
 
-    /// <summary>Convolves, adds a bias and a shortcut, and lets nothing through that is below zero.</summary>
+    /// <summary>Convolves, adds a bias and a shortcut, and applies ReLU.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
     /// <param name="transformed">What <see cref="TransformedWeight"/> made of the weight.</param>
     /// <param name="bias">A number for each output channel.</param>
@@ -180,7 +180,7 @@ internal static unsafe class Winograd<TElement>
         }
     }
 
-    /// <summary>Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, at least 16 tiles where there are as many.</summary>
+    /// <summary>Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, at least 16 tiles if there are that many.</summary>
     private readonly ref struct Tiles
     {
         private readonly int _rowsPerBlock, _rowCount;
@@ -196,7 +196,7 @@ internal static unsafe class Winograd<TElement>
             BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
             BorderedLength = (Width + 2) * Channels;
             RowsLength = 6 * BorderedLength;
-            // Whole groups of tiles; and a gap, since places that are a multiple of 4 KB apart would share the lines of the cache.
+            // Whole groups of tiles; and a gap, because places that are a multiple of 4 KB apart would compete for the same cache lines.
             PlaceLength = (_rowsPerBlock * TilesPerRow + Lanes - 1) / Lanes * Lanes * Channels + Lanes;
         }
 

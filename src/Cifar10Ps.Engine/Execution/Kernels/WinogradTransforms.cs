@@ -19,7 +19,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="length">Values of a row.</param>
     /// <param name="target">Takes six rows.</param>
     /// <param name="targetRow">Values from one of them to the next.</param>
-    /// <typeparam name="TElement">How pixels lie in memory.</typeparam>
+    /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void InputColumns<TElement>(byte** pixels, nint length, float* target, nint targetRow)
         where TElement : struct, IElement
@@ -59,7 +59,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="length">Values of a row.</param>
     /// <param name="target">Takes six rows.</param>
     /// <param name="targetRow">Values from one of them to the next.</param>
-    /// <typeparam name="TElement">How gradients lie in memory.</typeparam>
+    /// <typeparam name="TElement">How gradients are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void GradientColumns<TElement>(byte* pixels, nint length, float* target, nint targetRow)
         where TElement : struct, IElement
@@ -116,7 +116,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="row">Values from one row to the next.</param>
     /// <param name="pixels">Takes four rows, one after the other.</param>
     /// <param name="length">Values of each.</param>
-    /// <typeparam name="TElement">How pixels lie in memory.</typeparam>
+    /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void OutputColumns<TElement>(float* rows, nint row, byte* pixels, nint length)
         where TElement : struct, IElement
@@ -131,7 +131,7 @@ internal static unsafe class WinogradTransforms
         }
     }
 
-    /// <summary>The same, plus a bias and a shortcut, and nothing below zero.</summary>
+    /// <summary>The same, plus a bias and a shortcut, and with ReLU.</summary>
     /// <param name="rows">Six rows.</param>
     /// <param name="row">Values from one row to the next.</param>
     /// <param name="bias">A number for each channel.</param>
@@ -139,7 +139,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="shortcut">Four rows to add; may be null.</param>
     /// <param name="pixels">Takes four rows, one after the other.</param>
     /// <param name="length">Values of each.</param>
-    /// <typeparam name="TElement">How pixels lie in memory.</typeparam>
+    /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ActivatedColumns<TElement>(float* rows, nint row, float* bias, nint channels, byte* shortcut,
         byte* pixels, nint length)
@@ -166,7 +166,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="weight">[output channels, 3, 3, input channels] of the convolution.</param>
     /// <param name="inputs">Channels that are summed over.</param>
     /// <param name="outputs">Channels that come out.</param>
-    /// <param name="isBackward">Whether it is the way back, from the convolution's output channels to its input channels.</param>
+    /// <param name="isBackward">Whether it is for the backward pass, from the convolution's output channels to its input channels.</param>
     /// <param name="target">Takes [36, outputs / 16, inputs, 16].</param>
     /// <param name="place">Values from one of the 36 to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

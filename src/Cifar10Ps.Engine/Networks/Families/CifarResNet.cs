@@ -70,7 +70,7 @@ internal sealed partial class CifarResNet : NetworkFamily
             : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }
 
-    /// <summary>The original Chainer program's network: its nine blocks own a projection each, of which seven are never used.</summary>
+    /// <summary>The original Chainer program's network: its nine blocks have a projection each, of which seven are never used.</summary>
     public static ChainerLayout ChainerLayoutOf(int classes)
     {
         Network network = Create(20, Shortcut.ProjectionOnly, classes, ChainerEpsilon);
@@ -117,7 +117,7 @@ internal sealed partial class CifarResNet : NetworkFamily
         if (shapeOf("fc.weight") is not [int classes, _])
             throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight' with a row for each class");
         int blocks = Enumerable.Range(0, MaximumDepth).TakeWhile(block => shapeOf($"layer1.{block}.conv1.weight") is not null).Count();
-        // Whether the other blocks add the identity cannot be seen.
+        // Whether the other blocks add the identity cannot be determined.
         Shortcut shortcut = shapeOf("layer2.0.downsample.0.weight") is not null ? Shortcut.Projection : Shortcut.ZeroPad;
         return HasDepth(6 * blocks + 2) && classes is >= 2 and <= Network.MaximumClassCount
             ? Create(6 * blocks + 2, shortcut, classes)
@@ -145,7 +145,7 @@ internal sealed partial class CifarResNet : NetworkFamily
         layer.Replace("layer1.", "res3/").Replace("layer2.", "res4/").Replace("layer3.", "res5/")
         .Replace("downsample.0", "conv3").Replace("downsample.1", "bn3").Replace('.', '/');
 
-    /// <summary>What files of version 0.1 and 0.2 say of their network.</summary>
+    /// <summary>How files of version 0.1 and 0.2 describe their network.</summary>
     private sealed record Options(int Depth, Shortcut Shortcut, int ClassCount, double BatchNormEpsilon = BatchNorm.DefaultEpsilon);
 
     [GeneratedRegex(@"^(conv|bn)\.")]

@@ -4,7 +4,7 @@ namespace Cifar10Ps.Networks.Families;
 
 /// <summary>
 /// ResNets for large images: a 7 × 7 convolution and max pooling, four stages of blocks from 64 channels on, global average pooling and a
-/// linear classifier. Tensors are called as torchvision calls them, and as there the second convolution of a bottleneck has the stride.
+/// linear classifier. Tensors are named as in torchvision, and as there the second convolution of a bottleneck has the stride.
 /// </summary>
 /// <remarks>K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR 2016, table 1.</remarks>
 internal sealed partial class ResNet : NetworkFamily
@@ -12,7 +12,7 @@ internal sealed partial class ResNet : NetworkFamily
     /// <summary>The family.</summary>
     public static readonly ResNet Family = new();
 
-    /// <summary>Channels of a bottleneck's output, in parts of those inside.</summary>
+    /// <summary>Channels of a bottleneck's output, as a multiple of those inside.</summary>
     private const int Expansion = 4;
 
     private const int StageCount = 4, MaximumBlocks = 64;

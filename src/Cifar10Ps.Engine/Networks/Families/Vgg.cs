@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps.Networks.Families;
 
 /// <summary>
-/// VGG networks: 3 × 3 convolutions with five poolings between them, and three linear layers with dropout. Tensors are called as
-/// torchvision calls them, which pools to 7 × 7 before the linear layers: images of 224 pixels, or of 32 with a single pixel there.
+/// VGG networks: 3 × 3 convolutions with five poolings between them, and three linear layers with dropout. Tensors are named as in
+/// torchvision, which pools to 7 × 7 before the linear layers: images of 224 pixels, or of 32 with a single pixel there.
 /// </summary>
 /// <remarks>K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015, table 1.</remarks>
 internal sealed partial class Vgg : NetworkFamily

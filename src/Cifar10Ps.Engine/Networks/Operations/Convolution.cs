@@ -5,7 +5,7 @@ namespace Cifar10Ps.Networks;
 /// <summary>A convolution: in each group of channels, every output is a weighted sum of a window of the group's inputs.</summary>
 /// <param name="InputChannels">Channels that it takes.</param>
 /// <param name="OutputChannels">Channels that it gives.</param>
-/// <param name="Window">How it runs over its input, beyond whose border lie zeros.</param>
+/// <param name="Window">How it runs over its input, which is padded with zeros.</param>
 /// <param name="Groups">Number of groups, which divides both.</param>
 /// <param name="HasBias">Whether it adds a number to each output channel.</param>
 internal sealed record Convolution(int InputChannels, int OutputChannels, Window Window, int Groups = 1,

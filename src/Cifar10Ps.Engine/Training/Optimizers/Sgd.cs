@@ -8,7 +8,7 @@ namespace Cifar10Ps.Training;
 /// <remarks>I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.</remarks>
 internal sealed class Sgd(TrainingOptions options, NetworkWeights weights) : Optimizer(options, weights)
 {
-    /// <summary>A step of the parameters from one position on.</summary>
+    /// <summary>A step of the parameters starting at one position.</summary>
     /// <param name="options">Momentum and weight decay.</param>
     /// <param name="weights">The parameters, of which the first <see cref="NetworkWeights.DecayedLength"/> decay.</param>
     /// <param name="gradients">Their gradients; overwritten.</param>

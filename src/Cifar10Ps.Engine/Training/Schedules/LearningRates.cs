@@ -1,7 +1,7 @@
 namespace Cifar10Ps.Training;
 
-/// <summary>The learning rate as a pure function of the step: no state to save.
-/// A schedule is a file of its own and a line of the table below.</summary>
+/// <summary>The learning rate as a pure function of the step: no state to save. To add a schedule,
+/// add a file and a line to the table below.</summary>
 internal static class LearningRates
 {
     /// <summary>The schedules: the share of the peak after a share of the steps, both 0 to 1.</summary>
