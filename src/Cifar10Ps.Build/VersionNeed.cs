@@ -6,8 +6,8 @@ namespace Cifar10Ps.Build;
 
 /// <summary>Makes the need of libLibTorchSharp.so for GLIBCXX_3.4.32 weak, to load with an older libstdc++.</summary>
 /// <remarks>
-/// Its only symbol of that version is a marker that nothing refers to, and loaders go on without a weak version. A library for which that
-/// is not true is refused. Formats: System V gABI (refspecs.linuxfoundation.org/elf/gabi4+/), chapter 4, and "Symbol Versioning" in
+/// Its only symbol of that version is a marker that nothing refers to, and loaders continue without a weak version. A library for which
+/// that is not true is refused. Formats: System V gABI (refspecs.linuxfoundation.org/elf/gabi4+/), chapter 4, and "Symbol Versioning" in
 /// refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/.
 /// </remarks>
 internal static class VersionNeed

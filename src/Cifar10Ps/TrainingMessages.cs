@@ -19,7 +19,7 @@ internal static class TrainingMessages
             at.IsValidating ? null : at.EpochTimeLeft, parent: 1);
     }
 
-    /// <summary>Why a run stopped before its last epoch, and how it goes on; null: it did not.</summary>
+    /// <summary>Why a run stopped before its last epoch, and how to resume it; null: it did not.</summary>
     public static string? WhyItStopped(Trainer trainer, bool isCancelled)
     {
         if (trainer.IsComplete || (!isCancelled && trainer.StopReason is null))

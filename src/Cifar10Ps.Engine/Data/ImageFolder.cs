@@ -155,7 +155,8 @@ public sealed class ImageFolder
         string[] twins = [.. read.GroupBy(picture => Path.ChangeExtension(picture.Name, null))
             .SelectMany(group => group.Skip(1)).Select(picture => picture.Name)];
         if (twins.Length > 0)
-            Warning($"{twins.Length:N0} pictures of '{_path}' have the name of another one apart from the extension, such as '{twins[0]}'. "
+            Warning($"{twins.Length:N0} pictures of '{_path}' have the same name as another one except for the extension, "
+                + $"such as '{twins[0]}'. "
                 + "If they show the same thing, keep one: otherwise it counts twice, and may be in both the training and the test split.");
 
         static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();

@@ -119,7 +119,7 @@ public sealed class ImageClassifier
     private static EngineException InTraining() => new("ModelInTraining", ErrorKind.InvalidArgument,
         "This model is being trained.");
 
-    /// <summary>Refuses class names that cannot be told apart.</summary>
+    /// <summary>Refuses class names that cannot be distinguished.</summary>
     internal static void CheckClasses(string[] classes)
     {
         if (classes.Length is < 2 or > Network.MaximumClassCount || classes.Any(string.IsNullOrWhiteSpace)

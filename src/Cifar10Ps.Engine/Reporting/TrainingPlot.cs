@@ -58,7 +58,7 @@ internal static class TrainingPlot
                 "There is no epoch to plot. Give the reports of a training run, new or read from its files.");
         if (runs.Count > MaximumRuns)
             throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument,
-                $"{runs.Count} runs cannot be told apart in one plot. Give at most {MaximumRuns}.");
+                $"{runs.Count} runs cannot be distinguished in one plot. Give at most {MaximumRuns}.");
         Typefaces.Register();
         int bottom = Math.Max(RateHeight, TableTop + RowHeight * runs.Count + Margin);
         return new Picture(Width, CurvesHeight + bottom, canvas =>

@@ -4,8 +4,8 @@ using TorchSharp;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Threads that compute pieces of a batch, each with libtorch's own threading switched off: no thread spins at a
-/// barrier, and a piece gives the same bits whoever computes it.
+/// Threads that compute pieces of a batch, each with libtorch's own threading switched off: no thread spins at a barrier, and a piece gives
+/// the same bits whichever thread computes it.
 /// </summary>
 internal sealed class WorkerPool : IDisposable
 {

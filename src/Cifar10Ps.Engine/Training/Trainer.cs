@@ -286,8 +286,7 @@ public sealed class Trainer
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
             (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds, RunTimeLeft());
 
-    /// <summary>Time that the rest of the run takes if it goes on like this, validation and checkpoints counted;
-    /// null: not known yet.</summary>
+    /// <summary>Time that the rest of the run takes at this pace, validation and checkpoints counted; null: not known yet.</summary>
     private TimeSpan? RunTimeLeft()
     {
         if (_imagesDone == 0)

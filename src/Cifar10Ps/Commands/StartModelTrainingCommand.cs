@@ -17,7 +17,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     public ImageClassifier? Model { get; set; }
 
     /// <summary>A checkpoint, the output directory of a run, or a snapshot of the original Chainer program:
-    /// goes on where that run stopped.</summary>
+    /// resumes where that run stopped.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ResumeSet)]
     [ArgumentCompleter(typeof(CheckpointCompleter))]
     [ValidateNotNullOrEmpty]

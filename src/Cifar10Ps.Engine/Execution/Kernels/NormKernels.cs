@@ -19,7 +19,7 @@ internal static unsafe class NormKernels<TElement>
     /// <summary>Values that a kernel takes at a time.</summary>
     public const int Period = 64;
 
-    /// <summary>Values summed in single precision before they go on in double precision.</summary>
+    /// <summary>Number of values summed in single precision before the sum continues in double precision.</summary>
     private const nint SumBlock = 128 * Period;
 
     /// <summary>Sums of values and of their squares.</summary>
