@@ -1,11 +1,11 @@
 <#
 .SYNOPSIS
-From Chainer to ONNX: takes a model of the original Chainer program to other runtimes.
+Converts a model of the original Chainer program to ONNX for other runtimes.
 
 .DESCRIPTION
-Reads what chainer.serializers.save_npz wrote, or a snapshot of a run, says what it found, and writes a graph that takes
-the bytes of pictures and gives probabilities. Without a model it makes one that never learned, so that there is
-something to convert.
+Reads a file of chainer.serializers.save_npz, or a snapshot of a run, says what it found, and writes a graph that takes
+the bytes of pictures and gives probabilities. Without a model it makes an untrained one, so that there is something to
+convert.
 
 .PARAMETER Path
 The model (resnet20.model) or snapshot (snapshot_iter_391) of Chainer. By default resnet20.model in the current folder,
@@ -33,7 +33,7 @@ Import-Module Cifar10Ps
 if (-not $Path) {
     $Path = './resnet20.model'
     if (-not (Test-Path $Path)) {
-        Write-Warning "No model was given: '$Path' becomes one that never learned."
+        Write-Warning "No model was given: '$Path' becomes an untrained one."
         New-ResNet20 -Shortcut ProjectionOnly | Export-Model $Path
     }
 }
