@@ -63,7 +63,9 @@ try {
 
             # The notes of this version are those in CHANGELOG.md, here and in the manifest that is packed.
             $changes = Get-Content -Raw CHANGELOG.md
-            if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") { throw "CHANGELOG.md has no section '## $version'." }
+            if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") {
+                throw "CHANGELOG.md has no section '## $version'."
+            }
             $notes = $Matches[1].Trim() -replace "'", "''"
             $manifest = [IO.File]::ReadAllText("$module/Cifar10Ps.psd1")
             [IO.File]::WriteAllText("$module/Cifar10Ps.psd1", $manifest.Replace("'See CHANGELOG.md.'", "'$notes'"))

@@ -1,13 +1,13 @@
 @{
     RootModule             = 'Cifar10Ps.dll'
-    # Loaded first: shows the session where the engine is.
+    # Loaded first: makes the engine available to the session.
     NestedModules          = @('Cifar10Ps.Loader.dll')
-    ModuleVersion          = '0.2.0'
+    ModuleVersion          = '0.3.0'
     GUID                   = '5d0f3a0e-6f0b-4a3e-9d4b-9d6a2c7b8e41'
     Author                 = 'The Cifar10Ps authors'
     CompanyName            = 'Cifar10Ps'
     Copyright              = '(c) The Cifar10Ps authors. MIT licence.'
-    Description            = 'Train, keep and use image classifiers from PowerShell: ResNet-20 on CIFAR-10 with libtorch, no Python needed.'
+    Description            = 'Train, save and use image classifiers from PowerShell: ResNet-20 on CIFAR-10 with libtorch, no Python needed.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
     TypesToProcess         = @('Cifar10Ps.Types.ps1xml')

@@ -1,13 +1,13 @@
 <#
 .SYNOPSIS
-Trains the same network on the same data with different settings, and shows which does best.
+Trains the same network on the same data with different settings, and shows which is best.
 
 .DESCRIPTION
 Each run starts from the same initial weights. The settings are compared on images that are held out of the training
-images; the test images are looked at once, with the best. The table comes row by row, as the runs end.
+images; the test images are used once, for the best one. The table is written row by row, as the runs end.
 
 .PARAMETER Dataset
-The data; a small synthetic data set without it.
+The data; by default a small synthetic data set.
 
 .PARAMETER Epochs
 Number of passes over the training images, for each of the settings.
@@ -43,7 +43,7 @@ Import-Module Cifar10Ps
 $common = @{ Epochs = $Epochs; Seed = $Seed }
 if (!$Dataset) {
     $Dataset = Get-Cifar10 -Synthetic -TrainCount 300 -TestCount 100
-    # A few hundred images want more steps than the batches of the recipes give.
+    # A few hundred images need more steps than the batches of the recipes give.
     $common.BatchSize = 16
 }
 $common.ValidationCount = [int] ($Dataset.Train.Count / 5)
@@ -52,7 +52,7 @@ $best = $null
 $Settings.GetEnumerator() | ForEach-Object {
     $options = $_.Value
     $model = New-ResNet20 -Classes $Dataset.Classes -Seed $Seed
-    # All reports, of which the last one counts.
+    # All reports; the last one counts.
     $report = @($Dataset | Start-ModelTraining -Model $model @common @options)[-1]
     if (!$best -or $report.ValidationAccuracy -gt $best.Accuracy) {
         $best = @{ Name = $_.Key; Model = $model; Accuracy = $report.ValidationAccuracy }

@@ -1,11 +1,11 @@
 <#
 .SYNOPSIS
-From Chainer to ONNX: takes a model of the original Chainer program to other runtimes.
+Converts a model of the original Chainer program to ONNX for other runtimes.
 
 .DESCRIPTION
-Reads what chainer.serializers.save_npz wrote, or a snapshot of a run, says what it found, and writes a graph that takes
-the bytes of pictures and gives probabilities. Without a model it makes one that never learned, so that there is
-something to convert.
+Reads a file of chainer.serializers.save_npz, or a snapshot of a run, says what it found, and writes a graph that takes
+the bytes of pictures and gives probabilities. Without a model it makes an untrained one, so that there is something to
+convert.
 
 .PARAMETER Path
 The model (resnet20.model) or snapshot (snapshot_iter_391) of Chainer. By default resnet20.model in the current folder,
@@ -33,7 +33,7 @@ Import-Module Cifar10Ps
 if (-not $Path) {
     $Path = './resnet20.model'
     if (-not (Test-Path $Path)) {
-        Write-Warning "No model was given: '$Path' becomes one that never learned."
+        Write-Warning "No model was given: '$Path' becomes an untrained one."
         New-ResNet20 -Shortcut ProjectionOnly | Export-Model $Path
     }
 }
@@ -44,4 +44,5 @@ $model = Import-Model -LiteralPath $Path @names -Verbose
 $model | Out-Default
 
 $model | Export-Model -LiteralPath $Destination -IncludePreprocessing -Force
-"'$Destination' takes pixels, bytes [batch, $($model.Preprocessing.Height), $($model.Preprocessing.Width), 3], and gives a probability for each of: $($model.Classes -join ', ')"
+$size = "$($model.Preprocessing.Height), $($model.Preprocessing.Width)"
+"'$Destination' takes pixels, bytes [batch, $size, 3], and gives a probability for each of: $($model.Classes -join ', ')"

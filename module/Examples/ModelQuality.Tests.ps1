@@ -3,14 +3,14 @@
 A gate for a model: Pester tests that fail when the model is not good enough to be used.
 
 .DESCRIPTION
-Measures the model once, and asks for an accuracy over all images, for a least recall of each class that the images show,
-and for an answer that survives being saved. Run it with Pester 5.7 or newer; Start-NightlyTraining.ps1 -Pester does.
+Measures the model once, and requires an accuracy over all images, a minimum recall of each class that the images show,
+and the same answers after saving. Run it with Pester 5.7 or newer, as Start-NightlyTraining.ps1 -Pester does.
 
 .PARAMETER Path
 The model.
 
 .PARAMETER Dataset
-What to measure on: a data set, of which the test images are taken, or images. CIFAR-10 without it.
+What to measure on: a data set, whose test images are used, or images. CIFAR-10 by default.
 
 .PARAMETER Threshold
 The accuracy that the model must beat, 0 to 1.
@@ -42,7 +42,8 @@ Describe 'nightly model' {
     }
 
     It "recognises $([Math]::Round(100 * $ClassThreshold, 1)) % of each class" {
-        $weak = $evaluation.Classes | Where-Object Count | Where-Object Recall -LT $ClassThreshold | ForEach-Object { '{0} {1:P1}' -f $_.Class, $_.Recall }
+        $weak = $evaluation.Classes | Where-Object Count | Where-Object Recall -LT $ClassThreshold |
+            ForEach-Object { '{0} {1:P1}' -f $_.Class, $_.Recall }
         $weak | Should -BeNullOrEmpty
     }
 

@@ -1,22 +1,22 @@
 <#
 .SYNOPSIS
-Draws what a training run brought: curves, confusion matrix, the first test images and the worst ones.
+Draws the results of a training run: curves, confusion matrix, the first test images and the worst ones.
 
 .DESCRIPTION
 Writes training.png, confusion.png, predictions.png and losses.png. Takes the output directory of a finished run, or a
-model file, of which there are no curves; without either it trains a short run on synthetic data.
+model file, for which there are no curves; without either it trains a short run on synthetic data.
 
 .PARAMETER Path
 The output directory of a run, or a model file.
 
 .PARAMETER Destination
-Folder for the pictures; files of an earlier time are replaced.
+Folder for the pictures; existing files are replaced.
 
 .PARAMETER Real
 Measures on the test images of CIFAR-10 instead of the synthetic ones.
 
 .PARAMETER Epochs
-Length of the run that is trained where none is given.
+Length of the run that is trained if none is given.
 
 .EXAMPLE
 dotnet run --project src/Cifar10Ps.Host -- module/Examples/Show-Results.ps1 -Destination pictures

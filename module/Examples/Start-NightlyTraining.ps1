@@ -3,9 +3,9 @@
 Trains a model unattended, and lets it through only if it is good enough: for cron, a systemd timer or the Task Scheduler.
 
 .DESCRIPTION
-Each run has a folder of its own below -OutputRoot, named after the day it began, with checkpoints, the model and
-nightly.log. A run that was stopped, by a kill, a power cut or -MaxDuration, is gone on with the next time. What is
-written to the log goes to the output too.
+Each run has its own folder in -OutputRoot, named after the day it began, with checkpoints, the model and nightly.log. A
+run that was stopped, by a signal, a power failure or -MaxDuration, is resumed the next time. What is written to the log
+is also written to the output.
 
 The exit code is 0 for a model that passed, 1 for an error, 3 for a model that did not pass, 4 for a run that is not
 finished.
@@ -14,19 +14,19 @@ finished.
 The folder of all runs.
 
 .PARAMETER Dataset
-The data; CIFAR-10 without it.
+The data; CIFAR-10 by default.
 
 .PARAMETER Epochs
 Number of passes over the training images.
 
 .PARAMETER MaxDuration
-Time after which a run is left for the next night; without it a run comes to its end.
+Time after which a run is left for the next night; by default a run is trained to its end.
 
 .PARAMETER Threshold
 The accuracy on the test images that the model must beat, 0 to 1.
 
 .PARAMETER Pester
-Runs the gate as the Pester tests in ModelQuality.Tests.ps1, which ask for more, and leaves their report in gate.xml.
+Runs the gate as the Pester tests in ModelQuality.Tests.ps1, which require more, and writes their report to gate.xml.
 
 .EXAMPLE
 pwsh -NoProfile -NonInteractive -File Start-NightlyTraining.ps1 -OutputRoot /var/lib/nightly -MaxDuration 6:00 -Pester
@@ -59,20 +59,21 @@ function Write-Log([string] $Text) {
 try {
     Import-Module Cifar10Ps
     $root = [IO.Directory]::CreateDirectory($ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($OutputRoot)).FullName
-    # Held until the end: a second run would go on with the same checkpoint.
+    # Held until the end: a second run would resume the same checkpoint.
     $lock = [IO.File]::Open("$root/lock", 'OpenOrCreate', 'ReadWrite', 'None')
 
-    # The newest run, if it has not come to its model; otherwise a new one.
+    # The newest run, if it has no model yet; otherwise a new one.
     $runs = [IO.Directory]::GetDirectories($root)
     [Array]::Sort($runs, [StringComparer]::Ordinal)
     $folder = $runs ? $runs[-1] : $null
-    $isLeft = $folder -and [IO.Directory]::GetFiles($folder, 'checkpoint-*.safetensors') -and ![IO.File]::Exists("$folder/model.safetensors")
+    $isLeft = $folder -and [IO.Directory]::GetFiles($folder, 'checkpoint-*.safetensors') -and
+        ![IO.File]::Exists("$folder/model.safetensors")
     if (!$isLeft) { $folder = [IO.Directory]::CreateDirectory("$root/$([datetime]::Now.ToString('yyyy-MM-dd_HHmmss', $culture))").FullName }
     $log = "$folder/nightly.log"
 
     if (!$Dataset) { $Dataset = Get-Cifar10 }
     $options = if ($isLeft) {
-        Write-Log "Going on with '$folder'."
+        Write-Log "Resuming '$folder'."
         @{ ResumeFrom = $folder }
     } else {
         Write-Log "Starting '$folder': $Epochs epochs of $Dataset."
@@ -80,7 +81,8 @@ try {
     }
     if ($MaxDuration) { $options.MaxDuration = $MaxDuration }
     $Dataset | Start-ModelTraining @options | ForEach-Object {
-        Write-Log ([string]::Format($culture, 'Epoch {0}: loss {1:F4}, {2:P1} of the validation images, {3:F0} images/s.', $_.Epoch, $_.Loss, $_.ValidationAccuracy, $_.ImagesPerSecond))
+        Write-Log ([string]::Format($culture, 'Epoch {0}: loss {1:F4}, {2:P1} of the validation images, {3:F0} images/s.',
+                $_.Epoch, $_.Loss, $_.ValidationAccuracy, $_.ImagesPerSecond))
     }
 
     if (![IO.File]::Exists("$folder/model.safetensors")) {

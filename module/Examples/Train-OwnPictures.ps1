@@ -1,9 +1,9 @@
 <#
 .SYNOPSIS
-Trains a model on a folder of pictures, measures it on pictures that it has not seen, and lets it guess files.
+Trains a model on a folder of pictures, measures it on unseen pictures, and lets it guess what files show.
 
 .DESCRIPTION
-The folder has a folder of pictures for each class. Without -Path the script draws its own: circles, squares, triangles
+The folder contains a folder of pictures for each class. Without -Path the script draws its own: circles, squares, triangles
 and diamonds, as bitmap files of different sizes and colours, in a folder that is removed at the end.
 
 .PARAMETER Path
@@ -13,7 +13,7 @@ Your folder of pictures.
 Number of passes over the training pictures.
 
 .PARAMETER ModelPath
-Where to save the model; it is not saved without it.
+Where to save the model; by default it is not saved.
 
 .EXAMPLE
 dotnet run --project src/Cifar10Ps.Host -- module/Examples/Train-OwnPictures.ps1
@@ -82,7 +82,7 @@ try {
         }
     }
 
-    # Each part goes to the screen on its own: in one stream, PowerShell gives only the first type its table.
+    # Each part is displayed separately: in one stream, PowerShell only gives the first type its table.
     $pictures = Get-ImageDataset -LiteralPath $Path
     $pictures | Out-Default
 
@@ -98,7 +98,7 @@ try {
         $model = Import-Model -Path $ModelPath
     }
 
-    # Some of the files that were held out; any others will do as well.
+    # Some of the held-out files; any others would do as well.
     $files = $pictures.Test | Where-Object { $_.Index % 12 -eq 0 } | ForEach-Object Path
     Invoke-Inference -Model $model -LiteralPath $files | ForEach-Object {
         [pscustomobject]@{

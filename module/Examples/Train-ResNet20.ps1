@@ -1,16 +1,16 @@
 <#
 .SYNOPSIS
-Trains a ResNet-20 on CIFAR-10 and shows what it guesses.
+Trains a ResNet-20 on CIFAR-10 and shows some guesses.
 
 .DESCRIPTION
-Takes the real CIFAR-10 from $env:CIFAR10PS_DATA, the cache, or the network. With none of them it says so and goes on
-with a small synthetic data set. Prints a row for each epoch, then the five best guesses for some test images.
+Takes the real CIFAR-10 from $env:CIFAR10PS_DATA, the cache, or the network. If there is none, it says so and
+continues with a small synthetic data set. Prints a row for each epoch, then the five best guesses for some test images.
 
 .PARAMETER Epochs
 Number of passes over the training images.
 
 .PARAMETER OutputDirectory
-Folder for checkpoints, the log and the model; nothing is kept without it. A run that was stopped there goes on.
+Folder for checkpoints, the log and the model; by default nothing is saved. A run that was stopped there is resumed.
 
 .EXAMPLE
 dotnet run --project src/Cifar10Ps.Host -- module/Examples/Train-ResNet20.ps1 -Epochs 3
@@ -28,12 +28,12 @@ Import-Module Cifar10Ps
 try {
     $cifar = Get-Cifar10
 } catch {
-    Write-Warning "No CIFAR-10 here: $_"
-    Write-Warning 'Going on with a synthetic data set.'
+    Write-Warning "CIFAR-10 is not available: $_"
+    Write-Warning 'Continuing with a synthetic data set.'
     $cifar = Get-Cifar10 -Synthetic
 }
 
-# Each part goes to the screen on its own: in one stream, PowerShell gives only the first type its table.
+# Each part is displayed separately: in one stream, PowerShell only gives the first type its table.
 $cifar | Out-Default
 
 $model = New-ResNet20 -Seed $Seed

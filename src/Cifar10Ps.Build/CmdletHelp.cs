@@ -3,13 +3,13 @@ using System.Xml.Linq;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>The help of one cmdlet: its file in src/Cifar10Ps/Help, which has the text, and the compiled cmdlet, which has the facts.</summary>
+/// <summary>The help of one cmdlet: the text from its file in src/Cifar10Ps/Help, the facts from the compiled cmdlet.</summary>
 internal sealed class CmdletHelp
 {
     // Get-Help indents code by four columns of 80.
     private const int LeastExamples = 2, LongestLine = 76;
     private static readonly string[] Elements = ["synopsis", "description", "parameter", "input", "output", "note", "example", "link"];
-    // Said once here: most cmdlets have no more to say about them.
+    // Described once here: most cmdlets have nothing to add.
     private static readonly Dictionary<string, string> Usual = new()
     {
         ["WhatIf"] = "Says what the cmdlet would do, and does nothing.",
@@ -32,7 +32,7 @@ internal sealed class CmdletHelp
 
     public IEnumerable<XElement> Examples => Texts("example");
 
-    /// <summary>Reads the help files of cmdlets, and throws with all that is wrong with them: one MSBuild error a line.</summary>
+    /// <summary>Reads the help files of cmdlets, and throws if any has mistakes: one MSBuild error per line.</summary>
     /// <param name="folder">The folder with a file for each cmdlet.</param>
     /// <param name="cmdlets">The cmdlets.</param>
     public static CmdletHelp[] ReadAll(string folder, CompiledCmdlet[] cmdlets)
@@ -58,8 +58,9 @@ internal sealed class CmdletHelp
             }
         }
 
-        foreach (string file in Directory.EnumerateFiles(folder, "*.xml").Where(file => cmdlets.All(c => c.Name != Path.GetFileNameWithoutExtension(file))))
-            problems.Add($"{file}: error: {Path.GetFileNameWithoutExtension(file)} has a help file, but is no cmdlet.");
+        foreach (string file in Directory.EnumerateFiles(folder, "*.xml")
+            .Where(file => cmdlets.All(c => c.Name != Path.GetFileNameWithoutExtension(file))))
+            problems.Add($"{file}: error: {Path.GetFileNameWithoutExtension(file)} has a help file but is not a cmdlet.");
         return problems is [] ? [.. all] : throw new InvalidHelpException(problems);
     }
 
@@ -76,7 +77,8 @@ internal sealed class CmdletHelp
 
     /// <summary>The paragraphs in an element: its own text, or its para elements.</summary>
     public static string[] Paragraphs(XElement? element) =>
-        element is null ? [] : [.. (element.Elements("para") is var several && several.Any() ? several : [element]).Select(e => Line(e.Value)).Where(text => text != "")];
+        element is null ? [] : [.. (element.Elements("para") is var several && several.Any() ? several : [element])
+            .Select(e => Line(e.Value)).Where(text => text != "")];
 
     /// <summary>Code without the margin that it has in the file.</summary>
     public static string Code(XElement example)
@@ -86,22 +88,24 @@ internal sealed class CmdletHelp
         return string.Join('\n', lines.Select(line => line.TrimEnd()).Select(line => line.Length > margin ? line[margin..] : ""));
     }
 
-    /// <summary>The title of an example, with what it needs that is not everywhere.</summary>
+    /// <summary>The title of an example, with any prerequisites.</summary>
     public static string Title(XElement example) =>
-        (string?)example.Attribute("needs") is string needs ? $"{example.Attribute("title")?.Value} (needs {needs})" : example.Attribute("title")?.Value ?? "";
+        (string?)example.Attribute("needs") is string needs
+        ? $"{example.Attribute("title")?.Value} (needs {needs})" : example.Attribute("title")?.Value ?? "";
 
     private static string Line(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     private IEnumerable<XElement> Texts(string name) => _root.Elements(name);
 
-    private XElement? Find(CompiledParameter parameter) => Texts("parameter").FirstOrDefault(e => e.Attribute("name")?.Value == parameter.Name);
+    private XElement? Find(CompiledParameter parameter) =>
+        Texts("parameter").FirstOrDefault(e => e.Attribute("name")?.Value == parameter.Name);
 
     private IEnumerable<string> Problems()
     {
         if (_root.Attribute("cmdlet")?.Value != Cmdlet.Name)
             yield return "the attribute 'cmdlet' does not have the name of the file.";
         foreach (string unknown in _root.Elements().Select(e => e.Name.ToString()).Where(name => !Elements.Contains(name)).Distinct())
-            yield return $"<{unknown}> is none of {string.Join(", ", Elements)}.";
+            yield return $"<{unknown}> is not one of {string.Join(", ", Elements)}.";
         if (Synopsis is not [_])
             yield return "it needs a synopsis of one paragraph.";
         if (Description is [])
@@ -112,26 +116,27 @@ internal sealed class CmdletHelp
         foreach (IGrouping<string?, XElement> described in Texts("parameter").GroupBy(e => e.Attribute("name")?.Value))
         {
             if (Cmdlet.Parameters.All(p => p.Name != described.Key))
-                yield return $"-{described.Key} is described, but is no parameter.";
+                yield return $"-{described.Key} is described but is not a parameter.";
             if (described.Count() > 1)
                 yield return $"-{described.Key} is described more than once.";
         }
 
         if (Types("input").Length == 0 && Cmdlet.Parameters.Any(p => p.Uses.Any(u => u.FromPipeline || u.FromPropertyName)))
-            yield return "it takes pipeline input, and <input> does not tell of it.";
+            yield return "it takes pipeline input, but has no <input>.";
         foreach (string output in Cmdlet.Outputs.Except(Types("output").Select(t => t.Type)))
-            yield return $"no <output> tells of {output}.";
+            yield return $"no <output> describes {output}.";
         if (Types("input").Concat(Types("output")).Any(t => t.Type == "" || t.Text is []))
             yield return "an <input> or <output> lacks its type or its text.";
 
         if (Examples.Count() < LeastExamples)
             yield return $"it has fewer than {LeastExamples} examples.";
-        foreach (XElement example in Examples.Where(e => e.Attribute("title") is null || Code(e) == "" || e.Element("para") is null || Paragraphs(e) is []))
+        foreach (XElement example in Examples.Where(e => e.Attribute("title") is null
+            || Code(e) == "" || e.Element("para") is null || Paragraphs(e) is []))
             yield return $"the example '{Title(example)}' lacks its title, its code or its text.";
         foreach (XElement example in Examples.Where(e => Code(e).Split('\n').Any(line => line.Length > LongestLine)))
             yield return $"the example '{Title(example)}' has a line of more than {LongestLine} characters.";
     }
 }
 
-/// <summary>Help files have mistakes; the message has them all, each as an MSBuild error.</summary>
+/// <summary>Help files have mistakes; the message lists all of them as MSBuild errors.</summary>
 internal sealed class InvalidHelpException(IEnumerable<string> problems) : Exception(string.Join(Environment.NewLine, problems));

@@ -7,10 +7,11 @@ internal sealed record ParameterUse(string Set, int? Position, bool IsMandatory,
 
 /// <summary>A parameter, as its property declares it.</summary>
 /// <remarks>
-/// Type is that of the value where the property is a nullable one. Values are there where they are a closed list. A use in
+/// Type is the underlying type if the property is nullable. Values is filled if the values are a closed list. A use in
 /// <see cref="CompiledCmdlet.AllSets"/> counts for each parameter set.
 /// </remarks>
-internal sealed record CompiledParameter(string Name, Type Type, string[] Aliases, bool TakesWildcards, string[] Values, ParameterUse[] Uses)
+internal sealed record CompiledParameter(string Name, Type Type, string[] Aliases, bool TakesWildcards, string[] Values,
+    ParameterUse[] Uses)
 {
     public bool IsSwitch => Type.Name == "SwitchParameter";
 
@@ -18,7 +19,8 @@ internal sealed record CompiledParameter(string Name, Type Type, string[] Aliase
     public ParameterUse? In(string set) => Array.Find(Uses, use => use.Set == set || use.Set == CompiledCmdlet.AllSets);
 }
 
-/// <summary>What an assembly's metadata tell about a cmdlet: parameters as declared, the names of its parameter sets, the default first.</summary>
+/// <summary>What an assembly's metadata say about a cmdlet: parameters as declared, the names of its parameter sets,
+/// the default first.</summary>
 internal sealed record CompiledCmdlet(string Verb, string Noun, CompiledParameter[] Parameters, string[] Sets, string[] Outputs)
 {
     public const string AllSets = "__AllParameterSets";
@@ -51,8 +53,10 @@ internal sealed record CompiledCmdlet(string Verb, string Noun, CompiledParamete
         }
 
         string? standard = Named<string?>(attribute, "DefaultParameterSetName", null);
-        string[] sets = [.. parameters.SelectMany(p => p.Uses).Select(u => u.Set).Where(s => s != AllSets).Distinct().OrderBy(s => s != standard)];
-        string[] outputs = [.. Attributes(type, "OutputType").SelectMany(a => Values(a.ConstructorArguments[0])).OfType<Type>().Select(t => t.FullName!)];
+        string[] sets = [.. parameters.SelectMany(p => p.Uses)
+            .Select(u => u.Set).Where(s => s != AllSets).Distinct().OrderBy(s => s != standard)];
+        string[] outputs = [.. Attributes(type, "OutputType")
+            .SelectMany(a => Values(a.ConstructorArguments[0])).OfType<Type>().Select(t => t.FullName!)];
         return new((string)attribute.ConstructorArguments[0].Value!, (string)attribute.ConstructorArguments[1].Value!,
             [.. parameters], sets is [] ? [AllSets] : sets, outputs);
     }
@@ -64,8 +68,10 @@ internal sealed record CompiledCmdlet(string Verb, string Noun, CompiledParamete
         ParameterUse[] uses = [.. from attribute in Attributes(property, "Parameter")
                                   let position = Named(attribute, "Position", int.MinValue)
                                   select new ParameterUse(
-                                      Named(attribute, "ParameterSetName", AllSets), position < 0 ? null : position, Named(attribute, "Mandatory", false),
-                                      Named(attribute, "ValueFromPipeline", false), Named(attribute, "ValueFromPipelineByPropertyName", false))];
+                                      Named(attribute, "ParameterSetName", AllSets), position < 0 ? null : position,
+                                      Named(attribute, "Mandatory", false),
+                                      Named(attribute, "ValueFromPipeline", false),
+                                      Named(attribute, "ValueFromPipelineByPropertyName", false))];
         return new(property.Name, type, Arguments(property, "Alias"), Attributes(property, "SupportsWildcards").Any(), values, uses);
     }
 

@@ -7,15 +7,16 @@ namespace Cifar10Ps.Build;
 /// <summary>Links the libraries of a module as a platform's loader would, without running them.</summary>
 internal static class LinkVerification
 {
-    /// <summary>Declared by TorchSharp 0.107.0, and in its native library on no platform; the engine calls none of them.</summary>
+    /// <summary>Declared by TorchSharp 0.107.0, but missing from its native library on every platform;
+    /// the engine calls none of them.</summary>
     private static readonly string[] Unanswered = ["THSJIT_getDimensionedTensorTypeDimensions", "THSJIT_getDimensionedTensorDevice",
         "THSLinalg_dot", "THSTensor_eig", "THSTorch_lstsq"];
 
-    /// <summary>Reads the module's native libraries, and what its assemblies call of them.</summary>
+    /// <summary>Reads the module's native libraries, and what its assemblies call in them.</summary>
     /// <param name="folder">The folder with the libraries and their list, native-libraries.txt.</param>
     /// <param name="platform">The platform that they are for.</param>
-    /// <param name="summary">What was looked at, and what is expected of the system.</param>
-    /// <returns>What is missing or wrong, a sentence each; empty where nothing is.</returns>
+    /// <param name="summary">What was checked, and what is expected of the system.</param>
+    /// <returns>What is missing or wrong, one sentence each; empty if nothing is.</returns>
     public static string[] Run(string folder, Platform platform, out string summary)
     {
         string[] files = [.. File.ReadLines(Path.Combine(folder, "native-libraries.txt")).Select(line => line.Split(' ')[0])];
@@ -34,12 +35,12 @@ internal static class LinkVerification
             + $"{problems.Length} missing or wrong. Of the system: {string.Join(", ", system.Concat(newest))}.";
         return problems;
 
-        // DllImport("x") means x.dll, libx.so or libx.dylib. What others call a library need not be the name of its file.
+        // DllImport("x") means x.dll, libx.so or libx.dylib. The name that others use for a library may differ from its file name.
         string? Find(string name) => libraries.Zip(files, (library, file) => (library.Name, File: Path.GetFileNameWithoutExtension(file)))
             .FirstOrDefault(l => l.File == name || l.File == $"lib{name}").Name;
     }
 
-    /// <summary>Finds what libraries ask for and neither another of them nor the system has.</summary>
+    /// <summary>Finds what libraries need but neither another library nor the system provides.</summary>
     /// <param name="libraries">The native libraries that are packed.</param>
     /// <param name="calls">What assemblies call in them.</param>
     /// <param name="platform">The platform that they are for.</param>
@@ -57,7 +58,7 @@ internal static class LinkVerification
             .. from user in users from import in user.Imports where !IsThere(import)
                select $"{user.Name} needs {import.Symbol}{(import.Version is null ? "" : $" in version {import.Version}")} "
                    + $"of {import.Library ?? "any library"}, which does not have it.",
-            .. libraries.Where(l => !needed.Contains(l.Name)).Select(l => $"{l.Name} is packed, and nothing needs it."),
+            .. libraries.Where(l => !needed.Contains(l.Name)).Select(l => $"{l.Name} is packed, but nothing needs it."),
         ];
 
         bool IsThere(Import import) => import.Library is null ? libraries.Any(l => l.Exports.Contains(import.Symbol))

@@ -26,7 +26,8 @@ internal static class MamlFile
     {
         CompiledCmdlet cmdlet = help.Cmdlet;
         return new(Command + "command",
-            new XAttribute(XNamespace.Xmlns + "maml", Maml), new XAttribute(XNamespace.Xmlns + "command", Command), new XAttribute(XNamespace.Xmlns + "dev", Dev),
+            new XAttribute(XNamespace.Xmlns + "maml", Maml), new XAttribute(XNamespace.Xmlns + "command", Command),
+            new XAttribute(XNamespace.Xmlns + "dev", Dev),
             new XElement(Command + "details",
                 new XElement(Command + "name", cmdlet.Name),
                 new XElement(Command + "verb", cmdlet.Verb),
@@ -51,7 +52,8 @@ internal static class MamlFile
         orderby use.Position ?? int.MaxValue, !use.IsMandatory
         select ToParameter(parameter, use,
             parameter.Values is [] ? parameter.IsSwitch ? null : Value(parameter)
-            : new XElement(Command + "parameterValueGroup", parameter.Values.Select(value => Value(value, isRequired: false, isList: false)))));
+            : new XElement(Command + "parameterValueGroup",
+                parameter.Values.Select(value => Value(value, isRequired: false, isList: false)))));
 
     /// <summary>Those with a position first; then by name, with the two that all cmdlets share at the end.</summary>
     public static IEnumerable<CompiledParameter> InListOrder(CompiledCmdlet cmdlet) => cmdlet.Parameters
@@ -60,9 +62,11 @@ internal static class MamlFile
         .ThenBy(p => p.Name, StringComparer.Ordinal);
 
     /// <summary>The place of a parameter in the first parameter set that has it.</summary>
-    public static ParameterUse FirstUse(CompiledCmdlet cmdlet, CompiledParameter parameter) => cmdlet.Sets.Select(parameter.In).First(use => use is not null)!;
+    public static ParameterUse FirstUse(CompiledCmdlet cmdlet, CompiledParameter parameter) =>
+        cmdlet.Sets.Select(parameter.In).First(use => use is not null)!;
 
-    private static XElement ToParameter(CmdletHelp help, CompiledParameter parameter) => ToParameter(parameter, FirstUse(help.Cmdlet, parameter),
+    private static XElement ToParameter(CmdletHelp help, CompiledParameter parameter) =>
+        ToParameter(parameter, FirstUse(help.Cmdlet, parameter),
         Described(help.DescriptionOf(parameter)),
         Value(parameter),
         new XElement(Dev + "type", new XElement(Maml + "name", parameter.Type.FullName)),
@@ -70,7 +74,8 @@ internal static class MamlFile
 
     private static XElement ToParameter(CompiledParameter parameter, ParameterUse use, params XElement?[] content)
     {
-        string[] sources = [.. new[] { use.FromPipeline ? "ByValue" : "", use.FromPropertyName ? "ByPropertyName" : "" }.Where(s => s != "")];
+        string[] sources =
+            [.. new[] { use.FromPipeline ? "ByValue" : "", use.FromPropertyName ? "ByPropertyName" : "" }.Where(s => s != "")];
         return new(Command + "parameter",
             new XAttribute("required", use.IsMandatory),
             new XAttribute("variableLength", parameter.Type.IsArray),
@@ -99,5 +104,6 @@ internal static class MamlFile
 
     private static XElement Described(IEnumerable<string> paragraphs) => new(Maml + "description", Paragraphs(paragraphs));
 
-    private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) => paragraphs.Select(text => new XElement(Maml + "para", text));
+    private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) =>
+        paragraphs.Select(text => new XElement(Maml + "para", text));
 }

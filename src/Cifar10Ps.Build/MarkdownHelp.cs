@@ -5,7 +5,7 @@ using System.Xml.Linq;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>Writes the help of all cmdlets as Markdown, a page each and an index: the help that is read on GitHub.</summary>
+/// <summary>Writes the help of all cmdlets as Markdown, one page each and an index: the help as read on GitHub.</summary>
 internal static partial class MarkdownHelp
 {
     /// <summary>Name of the index, which GitHub shows with its folder.</summary>
@@ -32,7 +32,8 @@ internal static partial class MarkdownHelp
         StringBuilder page = new();
         Block(page, "# Help");
         Block(page, Wrap("The same text as `Get-Help` shows, generated from src/Cifar10Ps/Help and the compiled cmdlets."));
-        Block(page, string.Join('\n', cmdlets.Select(help => $"| [{help.Cmdlet.Name}]({help.Cmdlet.Name}.md) | {Escape(help.Synopsis[0]).Replace("|", "\\|", StringComparison.Ordinal)} |")
+        Block(page, string.Join('\n', cmdlets.Select(help => $"| [{help.Cmdlet.Name}]({help.Cmdlet.Name}.md) | "
+            + $"{Escape(help.Synopsis[0]).Replace("|", "\\|", StringComparison.Ordinal)} |")
             .Prepend("|---|---|").Prepend("| cmdlet | does |")));
         Block(page, "The topics (about\\_…) are [text files](" + Topics + ").");
         return page.ToString().TrimEnd('\n') + "\n";
@@ -110,7 +111,8 @@ internal static partial class MarkdownHelp
     private static IEnumerable<string> Facts(CmdletHelp help, CompiledParameter parameter)
     {
         ParameterUse use = MamlFile.FirstUse(help.Cmdlet, parameter);
-        string sources = string.Join(" and ", new[] { use.FromPipeline ? "by value" : "", use.FromPropertyName ? "by property name" : "" }.Where(source => source != ""));
+        string sources = string.Join(" and ",
+            new[] { use.FromPipeline ? "by value" : "", use.FromPropertyName ? "by property name" : "" }.Where(source => source != ""));
         yield return $"Type: `{parameter.Type.FullName}`";
         if (parameter.Values is not [])
             yield return $"Values: {string.Join(", ", parameter.Values.Select(value => $"`{value}`"))}";
@@ -151,7 +153,7 @@ internal static partial class MarkdownHelp
 
     private static void Block(StringBuilder page, string text) => page.Append(text).Append("\n\n");
 
-    /// <summary>Text without what Markdown would take for its own.</summary>
+    /// <summary>Text with Markdown's special characters escaped.</summary>
     private static string Escape(string text) => Special().Replace(text, @"\$0");
 
     /// <summary>Breaks a paragraph into lines, none of which begins like a list, a heading or a quotation.</summary>

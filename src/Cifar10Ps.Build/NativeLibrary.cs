@@ -6,23 +6,23 @@ using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>A symbol that a library takes from others.</summary>
+/// <summary>A symbol that a library imports.</summary>
 /// <param name="Library">The library that must have it; null where any may.</param>
 /// <param name="Symbol">Its name, or # and its ordinal.</param>
 /// <param name="Version">The version of the symbol in ELF files, such as GLIBC_2.34; otherwise null.</param>
 internal readonly record struct Import(string? Library, string Symbol, string? Version = null);
 
-/// <summary>What a native library offers to others and takes from them, read from its PE, Mach-O or ELF file.</summary>
+/// <summary>What a native library exports and imports, read from its PE, Mach-O or ELF file.</summary>
 /// <param name="Name">What others call it: its install name in Mach-O, elsewhere the name of its file.</param>
 /// <param name="Machine">Format and processor, such as <c>ELF X86_64</c>.</param>
-/// <param name="Needs">The libraries that it does not load without.</param>
-/// <param name="Imports">The symbols that it does not load, or run, without.</param>
-/// <param name="Exports">The symbols that it offers; those of PE also by their ordinals.</param>
+/// <param name="Needs">The libraries that it needs in order to load.</param>
+/// <param name="Imports">The symbols that it needs in order to load or run.</param>
+/// <param name="Exports">The symbols that it exports; in PE files also their ordinals.</param>
 internal sealed record NativeLibrary(string Name, string Machine, string[] Needs, Import[] Imports, HashSet<string> Exports)
 {
     private const ushort WeakReference = 0x40; // N_WEAK_REF in the description of a Mach-O symbol
 
-    /// <summary>Reads a library; of a universal one, the part for Arm64.</summary>
+    /// <summary>Reads a library; for a universal one, the part for Arm64.</summary>
     /// <exception cref="InvalidDataException">The file is not a library, or is damaged.</exception>
     public static NativeLibrary Read(string path)
     {
@@ -63,7 +63,7 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
     {
         MachODylibCommand[] libraries = [.. file.LinkedLibraries];
         MachOSymbol[] symbols = [.. file.ReadSymbolTable().Where(s => s is { IsExternal: true, IsDebug: false })];
-        // The ordinal of a symbol is the position of its library, from one; others are special: any library may have it.
+        // The ordinal of a symbol is the position of its library, from one; other values are special: any library may have it.
         return new(file.IdDylib?.Name ?? "", $"Mach-O {file.CpuType}", [.. libraries.Where(l => !l.IsWeak).Select(l => l.Name)],
             [.. symbols.Where(s => s.Kind == MachOSymbolKind.Undefined && (s.Description & WeakReference) == 0)
                 .Select(s => new Import(libraries.ElementAtOrDefault(s.LibraryOrdinal - 1)?.Name, s.Name))],
@@ -83,7 +83,7 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
             ElfSymbol symbol = symbols[i];
             if (symbol.Name.IsEmpty || symbol.Bind == ElfSymbolBind.Local)
                 continue;
-            // Bit 15 beside the index of a version says "hidden".
+            // Bit 15 of a version's index means "hidden".
             int version = versions.Length == 0 ? 0 : ReadUInt16LittleEndian(versions.AsSpan(i * sizeof(ushort))) & 0x7fff;
             if (!symbol.SectionLink.IsEmpty)
                 exports.Add(symbol.Name.Value);
@@ -98,7 +98,7 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
         return new(name, $"ELF {machine}", libraries, [.. imports], exports);
     }
 
-    /// <summary>The versions that symbols are taken in, by their index: a chain of libraries, each with a chain of versions.</summary>
+    /// <summary>The versions of imported symbols, by their index: a chain of libraries, each with a chain of versions.</summary>
     private static Dictionary<int, (string Library, string Version, bool IsWeak)> ReadVersionNeeds(ElfFile file)
     {
         Dictionary<int, (string, string, bool)> needs = [];

@@ -17,7 +17,8 @@ internal sealed record Platform(string Name, string Machine, string[] System, pa
     private static readonly Platform[] All =
     [
         new("linux-x64", "ELF X86_64",
-            ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2", "libgcc_s.so.1", "libstdc++.so.6"],
+            ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2",
+                "libgcc_s.so.1", "libstdc++.so.6"],
             "GLIBC_2.35", "GLIBCXX_3.4.30", "CXXABI_1.3.13", "GCC_12.0.0"),
         new("win-x64", "PE Amd64", Windows),
         new("win-arm64", "PE Arm64", Windows),

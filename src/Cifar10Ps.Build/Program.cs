@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cifar10Ps.Build;
 
-/// <summary>What the build does for the module beside compiling: its native libraries and its help.</summary>
+/// <summary>What the build does for the module besides compiling: its native libraries and its help.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -15,19 +15,24 @@ internal static class Program
                     Relax(source, destination);
                     return 0;
                 case ["inventory", string list, .. string[] libraries]:
-                    Replace(list, Encoding.UTF8.GetBytes(string.Concat(libraries.Select(l => $"{Path.GetFileName(l)} {new FileInfo(l).Length}\n"))));
+                    Replace(list,
+                        Encoding.UTF8.GetBytes(string.Concat(libraries.Select(l => $"{Path.GetFileName(l)} {new FileInfo(l).Length}\n"))));
                     return 0;
                 case ["help", string assembly, string references, string folder, string destination]:
-                    Replace(destination, MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
+                    Replace(destination,
+                        MamlFile.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))));
                     return 0;
                 case ["pages", string assembly, string references, string folder, string destination]:
-                    WritePages(MarkdownHelp.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))), destination);
+                    WritePages(MarkdownHelp.Write(CmdletHelp.ReadAll(folder, CompiledCmdlet.ReadAll(assembly, File.ReadLines(references)))),
+                        destination);
                     return 0;
                 case ["verify", string folder, string platform]:
                     return Verify(folder, Platform.Named(platform));
                 default:
-                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination> | inventory <list> <library>... | verify <folder> <platform> "
-                        + "| help <assembly> <list of references> <folder> <destination> | pages <assembly> <list of references> <folder> <destination folder>");
+                    throw new InvalidDataException("usage: Cifar10Ps.Build relax <source> <destination>"
+                        + " | inventory <list> <library>... | verify <folder> <platform>"
+                        + " | help <assembly> <list of references> <folder> <destination>"
+                        + " | pages <assembly> <list of references> <folder> <destination folder>");
             }
         }
         catch (InvalidHelpException e)
@@ -43,7 +48,7 @@ internal static class Program
         }
     }
 
-    /// <summary>Writes the pages of the help, and removes those of cmdlets that are gone.</summary>
+    /// <summary>Writes the pages of the help, and removes those of cmdlets that no longer exist.</summary>
     private static void WritePages(SortedDictionary<string, string> pages, string folder)
     {
         Directory.CreateDirectory(folder);
@@ -67,17 +72,17 @@ internal static class Program
     private static void Relax(string source, string destination)
     {
         byte[] expected = File.ReadAllBytes(source);
-        // 0755, as libraries have, whatever the package's file and the umask say.
+        // 0755, as is usual for libraries, whatever the package's file and the umask say.
         Replace(destination, VersionNeed.Relax(expected, out int flagsAt), (UnixFileMode)0b111_101_101);
-        // Done and checked by the build: the two bytes of the flags, and no other, are not the source's.
+        // The build checks that only the two bytes of the flags differ from the source.
         (expected[flagsAt], expected[flagsAt + 1]) = ((byte)VersionNeed.Weak, 0);
         if (File.ReadAllBytes(destination).SequenceEqual(expected))
             return;
         File.Delete(destination);
-        throw new InvalidDataException($"'{destination}' was not what had been written to it, and is deleted.");
+        throw new InvalidDataException($"'{destination}' did not contain what was written to it and has been deleted.");
     }
 
-    /// <summary>Writes beside and renames: never half a file, and never into a file that a link shares.</summary>
+    /// <summary>Writes a temporary file and renames it: never half a file, and never into a file that a hard link shares.</summary>
     private static void Replace(string path, byte[] content, UnixFileMode mode = (UnixFileMode)0b110_100_100)
     {
         string beside = $"{path}.{Environment.ProcessId}.tmp";

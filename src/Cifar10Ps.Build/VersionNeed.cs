@@ -6,9 +6,9 @@ namespace Cifar10Ps.Build;
 
 /// <summary>Makes the need of libLibTorchSharp.so for GLIBCXX_3.4.32 weak, to load with an older libstdc++.</summary>
 /// <remarks>
-/// Its only symbol of that version is a marker that nothing refers to, and loaders go on without a weak version.
-/// A library of which that is not true is refused. Formats: System V gABI (refspecs.linuxfoundation.org/elf/gabi4+/),
-/// chapter 4, and "Symbol Versioning" in refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/.
+/// Its only symbol of that version is a marker that nothing refers to, and loaders continue without a weak version. A library for which
+/// that is not true is refused. Formats: System V gABI (refspecs.linuxfoundation.org/elf/gabi4+/), chapter 4, and "Symbol Versioning" in
+/// refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/.
 /// </remarks>
 internal static class VersionNeed
 {
@@ -16,13 +16,13 @@ internal static class VersionNeed
     public const ushort Weak = 2;
 
     private const string Library = "libstdc++.so.6", Version = "GLIBCXX_3.4.32", Marker = "_ZSt21ios_base_library_initv";
-    // Sizes of the file's structures; bit 15 beside a version's index is not part of it, but says "hidden".
+    // Sizes of the file's structures; bit 15 of a version's index is not part of it, but means "hidden".
     private const int HeaderSize = 64, SymbolSize = 24, RelocationSize = 24, NeedSize = 16, IndexMask = 0x7fff;
 
     private enum Kind : uint { Strings = 3, Relocations = 4, Symbols = 11, Needs = 0x6ffffffe, Versions = 0x6fffffff }
     private readonly record struct Section(int Index, Kind Kind, ulong Offset, ulong Size, uint Link, uint Info);
 
-    /// <summary>Returns a copy of a library in which the need is weak; nothing else differs.</summary>
+    /// <summary>Returns a copy of a library that differs only in that the need is weak.</summary>
     /// <param name="elf">The whole file.</param>
     /// <param name="flagsAt">Where in the file the two bytes of the need's flags are.</param>
     /// <exception cref="InvalidDataException">The file is not exactly what is expected; the message says how.</exception>
@@ -83,7 +83,7 @@ internal static class VersionNeed
         return checked((int)flags.Value);
     }
 
-    /// <summary>Links lead forward only, so that no chain comes back on itself, and end where the count says.</summary>
+    /// <summary>Links only lead forward, so that no chain can loop, and end where the count says.</summary>
     private static ulong Next(ulong at, uint step, bool last) => (last ? step == 0 : step >= NeedSize) ? at + step
         : throw new InvalidDataException("the chain of its version needs is broken");
 
@@ -127,7 +127,7 @@ internal static class VersionNeed
 
     private static ReadOnlySpan<byte> Content(ReadOnlySpan<byte> elf, Section of) => Slice(elf, of.Offset, of.Size);
 
-    /// <summary>Every offset and size from the file passes here, compared so that nothing can wrap around.</summary>
+    /// <summary>Checks every offset and size from the file, compared so that nothing can overflow.</summary>
     private static ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> of, ulong offset, ulong length) =>
         offset <= (ulong)of.Length && length <= (ulong)of.Length - offset ? of.Slice((int)offset, (int)length)
         : throw new InvalidDataException("it is truncated, or an offset in it is wrong");

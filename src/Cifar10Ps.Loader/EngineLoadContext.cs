@@ -4,8 +4,8 @@ using System.Runtime.Loader;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Where the engine and its libraries live: apart from the session's other modules, which may bring other versions of
-/// SkiaSharp or Protobuf. Everything comes from the module's folder <c>dependencies</c>.
+/// Isolates the engine and its libraries from the session's other modules, which may use other versions of SkiaSharp or Protobuf.
+/// Everything comes from the module's folder <c>dependencies</c>.
 /// </summary>
 internal sealed class EngineLoadContext : AssemblyLoadContext
 {
@@ -23,7 +23,7 @@ internal sealed class EngineLoadContext : AssemblyLoadContext
     /// <summary>The engine; its libraries are loaded when they are needed.</summary>
     public static Assembly Engine => Instance.LoadFromAssemblyName(new AssemblyName("Cifar10Ps.Engine"));
 
-    /// <summary>Answers the session's question for the engine, and for nothing else.</summary>
+    /// <summary>Resolves the engine for the session, and nothing else.</summary>
     public static Assembly? Resolve(AssemblyLoadContext asking, AssemblyName name) =>
         name.Name == "Cifar10Ps.Engine" ? Engine : null;
 

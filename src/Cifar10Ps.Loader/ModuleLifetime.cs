@@ -10,10 +10,10 @@ public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssembly
     private static readonly Lock Gate = new();
     private static int _imports;
 
-    // Once for the process, and for good: objects of the engine outlive the module.
+    // Once per process, permanently: objects of the engine outlive the module.
     static ModuleLifetime() => AssemblyLoadContext.Default.Resolving += EngineLoadContext.Resolve;
 
-    /// <summary>Lets the engine be found, and its types be named in scripts: <c>[Cifar10Ps.EpochReport]</c>.</summary>
+    /// <summary>Makes the engine available, and its types usable in scripts: <c>[Cifar10Ps.EpochReport]</c>.</summary>
     public void OnImport()
     {
         lock (Gate)
@@ -23,7 +23,7 @@ public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssembly
         }
     }
 
-    /// <summary>Takes the names back, unless another session of the process has the module too.</summary>
+    /// <summary>Removes the type names, unless another session of the process has the module too.</summary>
     public void OnRemove(PSModuleInfo psModuleInfo)
     {
         lock (Gate)

@@ -4,14 +4,16 @@ using System.Management.Automation.Language;
 
 namespace Cifar10Ps;
 
-/// <summary>Completes what a run goes on from: output directories and checkpoints near the current location first, then all paths.</summary>
+/// <summary>Completes what a run can resume from: output directories and checkpoints near the current location first,
+/// then all paths.</summary>
 public sealed class CheckpointCompleter : IArgumentCompleter
 {
-    /// <summary>How many folders below the current location are looked into.</summary>
+    /// <summary>How many levels below the current location are searched.</summary>
     private const int Depth = 3;
 
     /// <inheritdoc/>
-    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete,
+        CommandAst commandAst, IDictionary fakeBoundParameters)
     {
         string word = wordToComplete.Trim('\'', '"').Replace('\\', '/'), location = Location();
         List<CompletionResult> results = [];
@@ -21,7 +23,8 @@ public sealed class CheckpointCompleter : IArgumentCompleter
             // As typed: with ./ or without.
             string shown = word.StartsWith("./", StringComparison.Ordinal) ? "./" + path : path;
             if (shown.StartsWith(word, StringComparison.OrdinalIgnoreCase) && known.Add(Path.GetFullPath(path, location)))
-                results.Add(new CompletionResult(Quote(parameterName == "Path" ? WildcardPattern.Escape(shown) : shown), DisplayText.Escape(shown), CompletionResultType.ParameterValue, DisplayText.Escape(path)));
+                results.Add(new CompletionResult(Quote(parameterName == "Path" ? WildcardPattern.Escape(shown) : shown),
+                    DisplayText.Escape(shown), CompletionResultType.ParameterValue, DisplayText.Escape(path)));
         }
 
         return results.Concat(CompletionCompleters.CompleteFilename(wordToComplete).Where(other => !known.Contains(other.ToolTip)));
@@ -42,7 +45,8 @@ public sealed class CheckpointCompleter : IArgumentCompleter
             MaxRecursionDepth = Depth,
             AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint,
         };
-        string[] checkpoints = [.. Directory.EnumerateFiles(folder, "checkpoint-*.safetensors", options).Select(file => Relative(file)).Order(StringComparer.Ordinal)];
+        string[] checkpoints = [.. Directory.EnumerateFiles(folder, "checkpoint-*.safetensors", options)
+            .Select(file => Relative(file)).Order(StringComparer.Ordinal)];
         return checkpoints.Select(file => Relative(Path.GetDirectoryName(Path.Combine(folder, file))!)).Distinct().Concat(checkpoints);
 
         string Relative(string path) => Path.GetRelativePath(folder, path).Replace('\\', '/');

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>Lets a data set, a split or a model be given where class names are wanted: its class names.</summary>
+/// <summary>Accepts a data set, a split or a model where class names are expected, and takes its class names.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ClassesTransformationAttribute : ArgumentTransformationAttribute
 {

@@ -3,8 +3,7 @@ using System.Management.Automation;
 namespace Cifar10Ps;
 
 /// <summary>
-/// What all cmdlets share: the engine's errors become error records, Ctrl+C becomes a cancellation, and paths are those
-/// of the session.
+/// Base class of all cmdlets: the engine's errors become error records, Ctrl+C becomes a cancellation, and paths are those of the session.
 /// </summary>
 public abstract partial class EngineCommand : PSCmdlet, IDisposable
 {
@@ -47,7 +46,7 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected sealed override void StopProcessing() => Stop();
 
-    /// <summary>Begins to stop what the cmdlet is doing.</summary>
+    /// <summary>Starts to stop what the cmdlet is doing.</summary>
     private protected void Stop() => _stop.Cancel();
 
     /// <summary>Frees what the cmdlet holds.</summary>
@@ -57,10 +56,11 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     protected bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 
     /// <summary>The model of a command that takes it as an argument or from the pipeline.</summary>
-    protected static ImageClassifier Require(ImageClassifier? model) => model ?? throw new EngineException("ModelMissing", ErrorKind.InvalidArgument,
-        "There is no model. Give it with -Model, as an object or as the path of its file, or pipe it.");
+    protected static ImageClassifier Require(ImageClassifier? model) =>
+        model ?? throw new EngineException("ModelMissing", ErrorKind.InvalidArgument,
+            "There is no model. Give it with -Model, as an object or as the path of its file, or pipe it.");
 
-    /// <summary>The error record of an engine's error.</summary>
+    /// <summary>The error record for an error of the engine.</summary>
     /// <param name="error">The error.</param>
     /// <param name="target">What it is about.</param>
     protected internal static ErrorRecord ToErrorRecord(EngineException error, object? target = null)
@@ -82,10 +82,10 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
         return record;
     }
 
-    /// <summary>Writes a warning; names in it may come from anywhere.</summary>
+    /// <summary>Writes a warning; names in it may be untrusted.</summary>
     protected new void WriteWarning(string text) => base.WriteWarning(DisplayText.Escape(text));
 
-    /// <summary>Writes a line for <c>-Verbose</c>; names in it may come from anywhere.</summary>
+    /// <summary>Writes a line for <c>-Verbose</c>; names in it may be untrusted.</summary>
     protected new void WriteVerbose(string text) => base.WriteVerbose(DisplayText.Escape(text));
 
     private void Guard(Action step)

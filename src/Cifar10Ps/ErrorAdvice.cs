@@ -1,21 +1,24 @@
 namespace Cifar10Ps;
 
-/// <summary>What to do about each error of the engine in terms of cmdlets and parameters, which the engine does not know.</summary>
+/// <summary>What to do about each error of the engine in terms of cmdlets and parameters, which the engine does not know about.</summary>
 internal static class ErrorAdvice
 {
     private const string Download = "Try again later, name a mirror with -Uri, give files that you have with -Path, or try -Synthetic.";
-    private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, with -InitialWeights from trained weights.";
+    private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, "
+        + "with -InitialWeights from trained weights.";
     private const string OtherFile = "Give another file, or export the model again from the program that made it.";
-    private const string Preprocessing = "-Mean and -StandardDeviation take three numbers each: of red, green and blue, for pixel values from 0 to 1.";
+    private const string Preprocessing = "-Mean and -StandardDeviation take three numbers each: of red, green and blue, "
+        + "for pixel values from 0 to 1.";
 
     private static readonly Dictionary<string, string> Sentences = new(StringComparer.Ordinal)
     {
         ["BatchFileMissing"] = "Give -Path the folder with all six files, or omit it to download them.",
         ["BatchFileUnreadable"] = "Check the permissions of the file, or give another -Path.",
         ["BatchFileWrongSize"] = "Omit -Path to download the files.",
-        ["CacheNotWritable"] = "Files of your own are read from where they are with -Path.",
+        ["CacheNotWritable"] = "-Path reads your own files where they are.",
         // As the help of Start-ModelTraining has it.
-        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -EvaluateEvery, -EarlyStoppingPatience, -MaxDuration, "
+        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -EvaluateEvery, "
+            + "-EarlyStoppingPatience, -MaxDuration, "
             + "-OnEpochEnd and -TensorBoard may differ from the run.",
         ["CheckpointNotFound"] = "-ResumeFrom takes either.",
         ["ChecksumMismatch"] = Download,
@@ -25,15 +28,17 @@ internal static class ErrorAdvice
         ["DatasetNotFound"] = "-Path takes a folder, or for CIFAR-10 an archive too.",
         ["DownloadFailed"] = Download,
         ["EmptyClass"] = "To keep the class, put pictures into its folder.",
-        ["FileDamaged"] = "A run goes on from its newest intact checkpoint if -ResumeFrom names its folder.",
+        ["FileDamaged"] = "A run resumes from its newest intact checkpoint if -ResumeFrom names its folder.",
         ["FileNotFound"] = "Relative paths start at the location of the session: see Get-Location.",
         ["FileNotWritable"] = "Give a path in a folder that you may write to.",
         ["FolderUnreadable"] = "Check its permissions.",
-        ["FormatCannotHold"] = "Save-Model keeps any model; New-ResNet20 -Shortcut ProjectionOnly, trained with -Recipe Original, is the model of the original program.",
+        ["FormatCannotHold"] = "Save-Model keeps any model; New-ResNet20 -Shortcut ProjectionOnly, trained with -Recipe Original, "
+            + "is the model of the original program.",
         ["GraphvizFailed"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["GraphvizNotFound"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["HistoryNotFound"] = "Start-ModelTraining -OutputDirectory leaves such a folder.",
-        ["ImageSizeMismatch"] = "Get-ImageDataset -ImageSize reads pictures in the size of the model; Invoke-Inference -Path scales each file itself.",
+        ["ImageSizeMismatch"] = "Get-ImageDataset -ImageSize reads pictures in the size of the model; "
+            + "Invoke-Inference -Path scales each file itself.",
         ["ImageTooLarge"] = "Scale the picture down first.",
         ["ImageUnreadable"] = "Check the permissions of the file.",
         ["InvalidCheckpoint"] = "Give -ResumeFrom a checkpoint or the output directory of a run; Import-Model reads a model.",
@@ -41,45 +46,47 @@ internal static class ErrorAdvice
         ["InvalidDepth"] = "See the help of -Depth.",
         ["InvalidImageFile"] = "Remove the file from the folder, or replace it.",
         ["InvalidModel"] = "Import-Model -Verbose says what is read; -Key chooses one network of several.",
-        ["InvalidNetwork"] = "Get-ModelSummary lists what each layer gives.",
+        ["InvalidNetwork"] = "Get-ModelSummary lists the output of each layer.",
         ["InvalidNpz"] = OtherFile,
         ["InvalidOnnx"] = OtherFile,
         ["InvalidPreprocessing"] = Preprocessing,
         ["InvalidRange"] = "-Minimum has to be below -Maximum, and -Steps at least 2.",
         ["InvalidSafetensors"] = OtherFile,
         ["InvalidTorchFile"] = OtherFile,
-        ["InvalidUri"] = "Files that are already here are read with -Path.",
+        ["InvalidUri"] = "-Path reads files that are already on this machine.",
         ["LabelOutOfRange"] = "Omit -Path to download the published files.",
-        ["LinkNotFollowed"] = "Get-ImageDataset follows no links.",
+        ["LinkNotFollowed"] = "Get-ImageDataset does not follow links.",
         ["ModelFileUnreadable"] = "Check the permissions of the file.",
-        ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; New-ResNet20 -InitialWeights makes a copy to train.",
+        ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; "
+            + "New-ResNet20 -InitialWeights makes a copy to train.",
         ["ModelNotTrained"] = "Train it first with Start-ModelTraining, or omit -InitialWeights.",
         ["NativeBackendNotLoaded"] = "See the requirements in about_Cifar10Ps.",
-        ["NetworkNotFound"] = "-Key takes one of the names, or is omitted where there is one network only.",
+        ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",
         ["NoEpochReports"] = "Start-ModelTraining gives reports, and Get-TrainingHistory those of earlier runs.",
-        ["NoImages"] = "Pipe images such as $data.Test, or give -Dataset; lower -ValidationCount where it takes all images.",
-        ["NoPredictions"] = "Pipe those of Invoke-Inference.",
+        ["NoImages"] = "Pipe images such as $data.Test, or give -Dataset; lower -ValidationCount if it takes all images.",
+        ["NoPredictions"] = "Pipe the output of Invoke-Inference.",
         ["NotAFolder"] = "Give the folder.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",
-        ["NotEnoughMemory"] = "Take a smaller -ImageSize of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
+        ["NotEnoughMemory"] = "Use a smaller -ImageSize of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
         ["OptionOutOfRange"] = "The help of the parameter has its range.",
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
-        ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
-            + "where it was trained on plain pixels.",
+        ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
+            + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
+            + "if it was trained on plain pixels.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset -Path takes the folder of one split.",
         ["TooFewClasses"] = "Get-ImageDataset -Path takes the folder above those of the classes.",
         ["TooManyClasses"] = "Measure-Model gives the figures by class.",
         ["TooManyRuns"] = "Give Export-TrainingPlot fewer runs.",
-        ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or take another -Recipe.",
+        ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or use another -Recipe.",
         ["TruthUnknown"] = "Get-ImageDataset takes the classes from the folders; -TopLosses is for images of a data set.",
         ["UnknownModelFormat"] = "Import-Model reads by content, whatever a file is called.",
         ["UnknownPictureFormat"] = "End the -Path in .png or .svg.",
         ["UnsupportedCifarVersion"] = "Omit -Path to download the binary version.",
         ["UnsupportedImageFormat"] = "Convert the picture first.",
-        ["WeightsNotFinite"] = "A checkpoint of its run from before is read by Import-Model.",
+        ["WeightsNotFinite"] = "Import-Model reads an earlier checkpoint of its run.",
     };
 
-    /// <summary>A sentence about an error; null: it is the module's own, whose message says all.</summary>
+    /// <summary>A sentence about an error; null: the error is the module's own, with a complete message.</summary>
     public static string? Of(string errorId) => Sentences.GetValueOrDefault(errorId);
 }

@@ -3,7 +3,7 @@ using Cifar10Ps.Commands;
 
 namespace Cifar10Ps;
 
-/// <summary>Lets the path of a file be given where a model is wanted: Import-Model reads it.</summary>
+/// <summary>Accepts the path of a file where a model is expected: Import-Model reads it.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ModelTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -20,12 +20,14 @@ public sealed class ModelTransformationAttribute : ArgumentTransformationAttribu
     {
         // Not by its name, which Import-Module -Prefix changes.
         using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
-        shell.AddCommand(new CmdletInfo("Import-Model", typeof(ImportModelCommand))).AddParameter(parameter, path).AddParameter("ErrorAction", ActionPreference.SilentlyContinue);
+        shell.AddCommand(new CmdletInfo("Import-Model", typeof(ImportModelCommand)))
+            .AddParameter(parameter, path).AddParameter("ErrorAction", ActionPreference.SilentlyContinue);
         PSObject[] models = [.. shell.Invoke()];
         foreach (WarningRecord warning in shell.Streams.Warning)
             engine.Host.UI.WriteWarningLine(warning.Message);
         if (shell.Streams.Error is [ErrorRecord error, ..])
             throw new ArgumentTransformationMetadataException($"{error}", error.Exception);
-        return models is [PSObject model] ? model : throw new ArgumentTransformationMetadataException($"'{path}' means {models.Length} models. Name the file of one.");
+        return models is [PSObject model]
+            ? model : throw new ArgumentTransformationMetadataException($"'{path}' matches {models.Length} models. Name one file.");
     }
 }

@@ -3,7 +3,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>Refuses numbers that are given as text with a comma: PowerShell drops commas, in every culture, so that '0,05' would be 5.</summary>
+/// <summary>Refuses numbers given as text with a comma: PowerShell drops commas, in every culture, so that '0,05' would be 5.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class NumberTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -20,7 +20,8 @@ public sealed class NumberTransformationAttribute : ArgumentTransformationAttrib
         {
             case string text when text.Contains(',', StringComparison.Ordinal):
                 throw new ArgumentTransformationMetadataException(
-                    $"'{text}' has a comma, which PowerShell drops: it would be read as {text.Replace(",", "", StringComparison.Ordinal)}. Write numbers with a decimal point and without separators, such as 0.05 or 1500.");
+                    $"'{text}' has a comma, which PowerShell drops: it would be read as {text.Replace(",", "", StringComparison.Ordinal)}. "
+                    + "Write numbers with a decimal point and without separators, such as 0.05 or 1500.");
             case IEnumerable items and not string:
                 foreach (object? item in items)
                     Check(item);

@@ -17,7 +17,7 @@ internal sealed class ProgressReporter(Action<ProgressRecord> write) : IDisposab
     {
     }
 
-    /// <summary>Shows records if it is time; the first call always does.</summary>
+    /// <summary>Writes records if it is time; the first call always does.</summary>
     /// <param name="records">Makes the records, the outer one first.</param>
     public void Report(Func<IEnumerable<ProgressRecord>> records)
     {
@@ -31,8 +31,9 @@ internal sealed class ProgressReporter(Action<ProgressRecord> write) : IDisposab
         }
     }
 
-    /// <summary>A record of work of which a part is done.</summary>
-    public static ProgressRecord Record(int id, string activity, string status, double done, double total, TimeSpan? left = null, int parent = -1) =>
+    /// <summary>A record of partly finished work.</summary>
+    public static ProgressRecord Record(int id, string activity, string status, double done, double total,
+        TimeSpan? left = null, int parent = -1) =>
         new(id, DisplayText.Escape(activity), DisplayText.Escape(status))
         {
             ParentActivityId = parent,

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>Lets a whole data set be given where a split is wanted: its test split.</summary>
+/// <summary>Accepts a whole data set where a split is expected, and takes its test split.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class SplitTransformationAttribute : ArgumentTransformationAttribute
 {

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Cifar10Ps;
 
 /// <summary>
-/// What an unattended training needs and no host does: at SIGTERM and SIGHUP its session is closed, which stops it as Ctrl+C would, with a
-/// checkpoint, and runs the <c>finally</c> blocks of its script; then the signal ends the process, as it would have done at once.
+/// What an unattended training needs but hosts do not provide: at SIGTERM and SIGHUP its session is closed, which stops it as Ctrl+C would,
+/// with a checkpoint, and runs the <c>finally</c> blocks of its script; then the signal ends the process, as it would have done at once.
 /// </summary>
 internal sealed class TerminationSignals : IDisposable
 {
@@ -17,14 +17,14 @@ internal sealed class TerminationSignals : IDisposable
     private readonly ManualResetEventSlim _ended = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
 
-    // The script may come to its end before the signal's turn comes: that is no success.
+    // The script may end before the signal is handled: that must not count as success.
     static TerminationSignals() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
     {
         if (_exitCode != 0)
             Environment.ExitCode = _exitCode;
     };
 
-    /// <summary>Watches until it is disposed, which tells that the training has ended.</summary>
+    /// <summary>Watches until it is disposed of, which signals that the training has ended.</summary>
     /// <param name="stop">Stops a training that the end of its session does not stop, and returns when it has stopped.</param>
     /// <param name="interrupt">Begins to stop the training at SIGINT; null where the host does that.</param>
     public TerminationSignals(Action? stop = null, Action? interrupt = null)
@@ -60,7 +60,7 @@ internal sealed class TerminationSignals : IDisposable
             stop?.Invoke();
             _session?.Close();
         });
-        // Not Wait, which would throw what a host that is closing already makes of this.
+        // Not Wait, which would throw if the host is already closing.
         Task.WaitAny([closing], Patience);
     }
 }

@@ -77,7 +77,7 @@ public sealed class TrainingJob : Job
     {
         if (disposing)
         {
-            // Whoever hears that the job has ended may dispose of it, on its own thread.
+            // A handler of the job's end may dispose of it, on its own thread.
             if (Thread.CurrentThread != _thread)
                 StopJob();
             _stop.Dispose();
@@ -108,7 +108,7 @@ public sealed class TrainingJob : Job
         }
         catch (Exception e)
         {
-            // Nobody above this: the process would end.
+            // Nothing above catches it: the process would end.
             Error.Add(new ErrorRecord(e, "TrainingFailed", ErrorCategory.NotSpecified, _trainer.Model));
             end = JobState.Failed;
         }
@@ -120,7 +120,7 @@ public sealed class TrainingJob : Job
             SetJobState(end);
     }
 
-    /// <summary>Adds a record in the place of the last one of its activity: nobody may ever read them.</summary>
+    /// <summary>Replaces the last record of its activity, because they may never be read.</summary>
     private void Show(ProgressRecord record)
     {
         lock (_gate)

@@ -3,8 +3,8 @@ using System.Management.Automation;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Where a whole data set is wanted, lets images in all the same: a split in a pipeline is thousands of them, and the command can
-/// end the pipeline with one error, where the parameter binder would write one for each.
+/// Accepts images where a whole data set is expected, because a split in a pipeline is thousands of them: the command can end the pipeline
+/// with one error, while the parameter binder would write one for each.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class WholeDatasetTransformationAttribute : ArgumentTransformationAttribute
@@ -21,6 +21,7 @@ public sealed class WholeDatasetTransformationAttribute : ArgumentTransformation
     {
         if (ReferenceEquals(dataset, Part))
             throw new EngineException("DatasetExpected", ErrorKind.InvalidArgument,
-                "These are images of a data set, and training needs the whole of it: the images to train on, and those to validate on. Pipe the data set ($cifar), not one of its splits ($cifar.Train).");
+                "These are images of a data set, but training needs the whole data set: the images to train on, and those to validate on. "
+                + "Pipe the data set ($cifar), not one of its splits ($cifar.Train).");
     }
 }

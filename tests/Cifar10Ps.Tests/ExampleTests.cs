@@ -58,12 +58,12 @@ public sealed class ExampleTests
         (int exitCode, string[] output, string messages) = Convert(folder, []);
         Assert.True(exitCode == 0, messages);
         AssertConverted(folder["resnet20.onnx"], output);
-        Assert.Contains(output, line => line.Contains("never learned", StringComparison.Ordinal));
+        Assert.Contains(output, line => line.Contains("untrained", StringComparison.Ordinal));
 
         // The second time it uses the existing file.
         byte[] model = File.ReadAllBytes(folder["resnet20.model"]);
         Assert.DoesNotContain(Convert(folder, ["-Destination", "again.onnx"]).Output, line =>
-            line.Contains("never learned", StringComparison.Ordinal));
+            line.Contains("untrained", StringComparison.Ordinal));
         Assert.Equal(model, File.ReadAllBytes(folder["resnet20.model"]));
         Assert.Equal(File.ReadAllBytes(folder["resnet20.onnx"]), File.ReadAllBytes(folder["again.onnx"]));
     }
@@ -87,7 +87,7 @@ public sealed class ExampleTests
     {
         Assert.Contains("takes pixels, bytes [batch, 32, 32, 3]", output[^1], StringComparison.Ordinal);
         Assert.EndsWith("airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck", output[^1], StringComparison.Ordinal);
-        Assert.Contains(output, line => line.Contains("of format Chainer with a ResNet-20", StringComparison.Ordinal));
+        Assert.Contains(output, line => line.Contains("a Chainer file with a ResNet-20", StringComparison.Ordinal));
         byte[] graph = File.ReadAllBytes(file);
         foreach (byte[] part in new[] { "Softmax"u8.ToArray(), "pixels"u8.ToArray(), "[\"airplane\""u8.ToArray() })
             Assert.InRange(graph.AsSpan().IndexOf(part), 1, graph.Length);

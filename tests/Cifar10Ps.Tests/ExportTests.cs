@@ -64,7 +64,7 @@ public sealed class ExportTests : IDisposable
         _session.Run("New-ResNet cat, dog -Depth 32 | Export-Model a.bin -Format PyTorch; $null = Import-Model a.bin -Verbose");
 
         string told = Assert.Single(_session.Host.Verbose, line => line.Contains("a.bin", StringComparison.Ordinal));
-        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes", "All of it"], part =>
+        Assert.All(["PyTorch", "ResNet-32", "Projection", "2 classes", "Everything"], part =>
             Assert.Contains(part, told, StringComparison.Ordinal));
 
         _session.Run("New-ResNet20 -Shortcut ProjectionOnly | Export-Model b.bin -Format Chainer; $null = Import-Model b.bin -Verbose");

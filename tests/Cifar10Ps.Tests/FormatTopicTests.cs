@@ -37,6 +37,6 @@ public sealed class FormatTopicTests
     {
         using Session session = new("Import-Module Cifar10Ps");
 
-        Assert.Contains("WEIGHTS FROM ELSEWHERE", session.Value<string>("Get-Help about_Cifar10Ps_Formats"), StringComparison.Ordinal);
+        Assert.Contains("WEIGHTS OF OTHER PROGRAMS", session.Value<string>("Get-Help about_Cifar10Ps_Formats"), StringComparison.Ordinal);
     }
 }

@@ -89,15 +89,15 @@ public sealed partial class HelpTests
 
     [Theory]
     [InlineData("name=\"Force\"", "name=\"Farce\"", "Save-Model: -Force has no description.")]
-    [InlineData("name=\"Force\"", "name=\"Farce\"", "Save-Model: -Farce is described, but is no parameter.")]
+    [InlineData("name=\"Force\"", "name=\"Farce\"", "Save-Model: -Farce is described but is not a parameter.")]
     [InlineData("name=\"Path\"", "name=\"Force\"", "Save-Model: -Force is described more than once.")]
-    [InlineData("input", "note", "Save-Model: it takes pipeline input, and <input> does not tell of it.")]
-    [InlineData("type=\"Cifar10Ps.ImageClassifier\"", "type=\"Thing\"", "Save-Model: no <output> tells of Cifar10Ps.ImageClassifier.")]
+    [InlineData("input", "note", "Save-Model: it takes pipeline input, but has no <input>.")]
+    [InlineData("type=\"Cifar10Ps.ImageClassifier\"", "type=\"Thing\"", "Save-Model: no <output> describes Cifar10Ps.ImageClassifier.")]
     [InlineData("example", "note", "Save-Model: it has fewer than 2 examples.")]
     [InlineData("<code>", "<code> </code><code>", "Save-Model: the example 'Save and read again' lacks its title, its code or its text.")]
     [InlineData("<code>", "<code># 3456789 123456789 123456789 123456789 123456789 123456789 123456789 1234567\n",
         "Save-Model: the example 'Save and read again' has a line of more than 76 characters.")]
-    [InlineData("link>", "lnk>", "Save-Model: <lnk> is none of ")]
+    [InlineData("link>", "lnk>", "Save-Model: <lnk> is not one of ")]
     [InlineData("</synopsis>", "", "Save-Model: The 'synopsis' start tag")]
     [InlineData("cmdlet=\"Save-Model\"", "cmdlet=\"Load-Model\"", "Save-Model: the attribute 'cmdlet' does not have the name of the file.")]
     public void A_mistake_in_a_help_file_fails_the_build_with_the_name_of_the_cmdlet(string was, string becomes, string expected)
@@ -135,7 +135,7 @@ public sealed partial class HelpTests
         var error = Assert.Throws<InvalidHelpException>(() => CmdletHelp.ReadAll(folder.Path, Cmdlets));
 
         Assert.Equal([$"{folder["Save-Model.xml"]}: error: Save-Model has no help file.",
-            $"{folder["Lose-Model.xml"]}: error: Lose-Model has a help file, but is no cmdlet."],
+            $"{folder["Lose-Model.xml"]}: error: Lose-Model has a help file but is not a cmdlet."],
             error.Message.Split(Environment.NewLine));
     }
 

@@ -136,8 +136,8 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("ReLU\nLinear 10", 2, "The block ends with Linear in line 2, 'Linear 10", "it has an output for each of the 10 classes.")]
     [InlineData("ReLU\nReLU", 2, "The block ends with ReLU in line 2", "which gives 3 x 32 x 32.")]
     [InlineData("", 1, "The block has no layers.", "Linear as the last: Convolution, Norm,")]
-    [InlineData("5; Linear", 1, "The block puts out '5' (Int32), which is not a layer.", "Assign")]
-    [InlineData("Residual { ReLU; 'a' }; Linear", 1, "The block puts out 'a' (String), which is not a layer.", "Assign")]
+    [InlineData("5; Linear", 1, "The block outputs '5' (Int32), which is not a layer.", "Assign")]
+    [InlineData("Residual { ReLU; 'a' }; Linear", 1, "The block outputs 'a' (String), which is not a layer.", "Assign")]
     public void A_block_that_is_no_network_says_why(string block, int line, string start, string part)
     {
         ErrorRecord error = _session.Fail($"New-Network {{ {block} }}");

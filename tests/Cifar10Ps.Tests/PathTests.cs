@@ -148,9 +148,9 @@ public sealed class PathTests : IDisposable
             || script.EndsWith("photos", StringComparison.Ordinal))
         {
             string warning = Assert.Single(_session.Host.Warnings);
-            Assert.Contains("not pictures by their names: 1 ('notes.txt')", warning, StringComparison.Ordinal);
+            Assert.Contains("files without a picture extension: 1 ('notes.txt')", warning, StringComparison.Ordinal);
             Assert.Equal(!script.Contains("-Recurse", StringComparison.Ordinal),
-                warning.Contains("folders below: 1 ('sub')", StringComparison.Ordinal));
+                warning.Contains("subfolders: 1 ('sub')", StringComparison.Ordinal));
         }
     }
 

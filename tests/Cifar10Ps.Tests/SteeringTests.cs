@@ -65,7 +65,7 @@ public sealed class SteeringTests : IDisposable
     {
         _session.RunAndStop("$data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { $stop.Invoke(); while ($true) { } }");
 
-        Assert.Contains("Training was stopped. Go on", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.Contains("Training was stopped. Resume", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
         Assert.Equal(1, _session.Value<int>("(Import-Model result/checkpoint-latest.safetensors).TrainedEpochs"));
     }
 

@@ -27,7 +27,7 @@ Describe 'Start-ModelTraining -AsJob' {
         Stop-Job $job
         $job.State | Should -Be 'Stopped'
         Receive-Job $job -WarningVariable warnings -WarningAction SilentlyContinue | Out-Null
-        $warnings | Should -Match 'Training was stopped\. Go on with -ResumeFrom .*checkpoint-latest'
+        $warnings | Should -Match 'Training was stopped\. Resume with -ResumeFrom .*checkpoint-latest'
         $data | Start-ModelTraining -ResumeFrom TestDrive:/run -OnEpochEnd { $false } -WarningAction SilentlyContinue | Should -HaveCount 1
     }
 

@@ -18,19 +18,21 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     public void Write(LabeledImage image, Span<float> target) => Write(image, target, default);
 
-    /// <summary>Writes one image with the crop and flip that are its own in this epoch, if images are to be varied.</summary>
+    /// <summary>Writes one image with its crop and flip for this epoch, if images are augmented.</summary>
     /// <param name="image">The image.</param>
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     /// <param name="seed">Seed of the run.</param>
     /// <param name="epoch">Epoch, from 1.</param>
-    public void WriteAugmented(LabeledImage image, Span<float> target, int seed, int epoch) => Write(image, target, _view(seed, epoch, image.Index));
+    public void WriteAugmented(LabeledImage image, Span<float> target, int seed, int epoch) =>
+        Write(image, target, _view(seed, epoch, image.Index));
 
     private void Write(LabeledImage image, Span<float> target, ImageView view)
     {
         (int dx, int dy, bool flip) = view;
         if (image.Width != _width || image.Height != _height)
             throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
-                $"The image {image} is {image.Width} x {image.Height} pixels, but the model takes {_width} x {_height}. Use images of that size.");
+                $"The image {image} is {image.Width} x {image.Height} pixels, but the model takes {_width} x {_height}. "
+                + "Use images of that size.");
 
         ReadOnlySpan<byte> pixels = image.Pixels.Span;
         int plane = _width * _height;

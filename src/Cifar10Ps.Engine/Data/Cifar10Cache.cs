@@ -6,10 +6,10 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
-/// <summary>The user's own copy of CIFAR-10: downloaded once, checked against the published checksums, shared by all processes.</summary>
+/// <summary>The user's copy of CIFAR-10: downloaded once, checked against the published checksums, shared by all processes.</summary>
 /// <remarks>
-/// A lock file lets one process at a time download; the others wait and then find the files. The archive grows in
-/// <c>.partial</c>, which a later download continues, and the unpacked folder appears in one rename: there is no half cache.
+/// A lock file lets one process at a time download; the others wait and then find the files. The archive grows in <c>.partial</c>, which a
+/// later download continues, and the unpacked folder appears in one rename: the cache is never incomplete.
 /// </remarks>
 public sealed class Cifar10Cache
 {
@@ -21,7 +21,7 @@ public sealed class Cifar10Cache
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    // The published archive has 170 MB.
+    // The published archive is 170 MB in size.
     private const long ArchiveLimit = 300_000_000;
 
     private readonly string _folder;
@@ -68,9 +68,10 @@ public sealed class Cifar10Cache
 
     /// <summary>Downloads, checks and unpacks the archive, unless another process has done so meanwhile.</summary>
     /// <param name="address">An http or https address of <c>cifar-10-binary.tar.gz</c>.</param>
-    /// <param name="progress">Called on the caller's thread with the bytes so far and, where the server says, in all.</param>
-    /// <param name="cancellation">Ends the download; what came stays for the next try.</param>
-    /// <exception cref="EngineException"><c>DownloadFailed</c>, <c>ChecksumMismatch</c>, <c>CorruptArchive</c>, <c>CacheNotWritable</c>, <c>InvalidUri</c>.</exception>
+    /// <param name="progress">Called on the caller's thread with the bytes so far and, if the server tells it, the total.</param>
+    /// <param name="cancellation">Ends the download; the received part is kept for the next attempt.</param>
+    /// <exception cref="EngineException"><c>DownloadFailed</c>, <c>ChecksumMismatch</c>, <c>CorruptArchive</c>,
+    /// <c>CacheNotWritable</c>, <c>InvalidUri</c>.</exception>
     public void Download(Uri address, Action<long, long?> progress, CancellationToken cancellation)
     {
         if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
@@ -91,7 +92,7 @@ public sealed class Cifar10Cache
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EngineException("CacheNotWritable", ErrorKind.WriteError,
-                $"The data set cannot be kept in '{_folder}': {e.Message} Make room, or set XDG_CACHE_HOME.", e);
+                $"The data set cannot be stored in '{_folder}': {e.Message} Free some space, or set XDG_CACHE_HOME.", e);
         }
     }
 
@@ -107,7 +108,7 @@ public sealed class Cifar10Cache
             }
             catch (IOException) when (File.Exists(path))
             {
-                // Held by another process: it may well finish the work.
+                // Held by another process, which may finish the work.
                 cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(250));
                 cancellation.ThrowIfCancellationRequested();
             }
@@ -126,10 +127,11 @@ public sealed class Cifar10Cache
             if (have > 0)
                 request.Headers.Range = new RangeHeaderValue(have, null);
             silence.CancelAfter(Patience);
-            using HttpResponseMessage response = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token).GetAwaiter().GetResult();
+            using HttpResponseMessage response = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token)
+                .GetAwaiter().GetResult();
             if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             {
-                // All of it came last time.
+                // The last attempt received all of it.
                 return;
             }
 
@@ -144,13 +146,13 @@ public sealed class Cifar10Cache
             while (true)
             {
                 silence.CancelAfter(Patience);
-                // Waited for here, so that progress is told on the caller's thread.
+                // Blocks here, so that progress is reported on the caller's thread.
                 int read = ReadPart(body, buffer, silence.Token);
                 if (read == 0)
                     break;
                 have += read;
                 if (have > ArchiveLimit)
-                    throw new HttpRequestException("it sends more than the archive has");
+                    throw new HttpRequestException("it sends more data than the archive has");
                 file.Write(buffer, 0, read);
                 progress(have, total);
             }
@@ -180,7 +182,7 @@ public sealed class Cifar10Cache
         }
         catch (IOException e)
         {
-            // Of the connection, not of the disk.
+            // From the connection, not from the disk.
             throw new HttpRequestException(e.Message, e);
         }
     }
@@ -202,7 +204,7 @@ public sealed class Cifar10Cache
         }
         catch (EngineException)
         {
-            // A bad archive must not be continued or trusted by the next try.
+            // The next attempt must not continue or trust a bad archive.
             File.Delete(archive);
             throw;
         }

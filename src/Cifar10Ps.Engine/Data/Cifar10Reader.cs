@@ -8,7 +8,8 @@ namespace Cifar10Ps;
 /// Reads CIFAR-10's binary version: five training files and one test file, each with 10,000 records of a label byte
 /// and 3,072 bytes of red, green and blue planes, row-major; as files of a folder or packed in a <c>.tar.gz</c>.
 /// </summary>
-/// <remarks>A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009; <c>https://www.cs.toronto.edu/~kriz/cifar.html</c>.</remarks>
+/// <remarks>A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009;
+/// <c>https://www.cs.toronto.edu/~kriz/cifar.html</c>.</remarks>
 public static class Cifar10Reader
 {
     /// <summary>Number of training images.</summary>
@@ -24,7 +25,7 @@ public static class Cifar10Reader
     private const int Side = 32;
     private const int RecordLength = 1 + 3 * Side * Side;
 
-    // The archive holds 184 MB. What unpacks to much more is not it.
+    // The archive unpacks to 184 MB. Anything much larger is not CIFAR-10.
     private const long ArchiveLimit = 400_000_000;
 
     /// <summary>Class names, in the order of the labels.</summary>
@@ -35,7 +36,7 @@ public static class Cifar10Reader
     internal static IReadOnlyList<string> FileNames { get; } =
         [.. Enumerable.Range(1, TrainFileCount).Select(i => $"data_batch_{i}.bin"), TestFile];
 
-    /// <summary>What else is published under the same name: files that tell it, and the folder that it unpacks to.</summary>
+    /// <summary>Other versions published under the same name: files that identify them, and the folder that they unpack to.</summary>
     private static IReadOnlyList<(string Version, string Folder, string[] Files)> OtherVersions { get; } =
     [
         ("the Python version of CIFAR-10", "cifar-10-batches-py", ["data_batch_1"]),
@@ -46,7 +47,8 @@ public static class Cifar10Reader
     ];
 
     /// <summary>Reads a folder or an archive.</summary>
-    /// <param name="path">A folder that holds the six files, itself or in its folder <c>cifar-10-batches-bin</c>, or a <c>.tar.gz</c> archive.</param>
+    /// <param name="path">A folder that holds the six files, itself or in its folder <c>cifar-10-batches-bin</c>,
+    /// or a <c>.tar.gz</c> archive.</param>
     /// <param name="trainCount">How many training images to take, 1 to 50,000: the first ones.</param>
     /// <param name="testCount">How many test images to take, 1 to 10,000: the first ones.</param>
     /// <exception cref="EngineException">
@@ -59,14 +61,16 @@ public static class Cifar10Reader
         if (Directory.Exists(path))
             files = ReadFolder(path, trainCount, testCount);
         else if (FileNames.Contains(Path.GetFileName(path)) && File.Exists(path))
-            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{path}' is one of CIFAR-10's six files. Name the folder that holds them.");
-        else if (OtherVersions.FirstOrDefault(other => other.Files.Contains(Path.GetFileName(path))) is { Version: string version } && File.Exists(path))
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument,
+                $"'{path}' is one of CIFAR-10's six files. Name the folder that holds them.");
+        else if (OtherVersions.FirstOrDefault(other => other.Files.Contains(Path.GetFileName(path))) is { Version: string version }
+            && File.Exists(path))
             throw Unsupported(path, version);
         else if (File.Exists(path))
             files = ReadArchive(path);
         else
             throw new EngineException("DatasetNotFound", ErrorKind.NotFound,
-                $"There is no folder and no archive '{path}'. Name a folder with CIFAR-10's .bin files, or cifar-10-binary.tar.gz.");
+                $"There is no folder or archive '{path}'. Name a folder with CIFAR-10's .bin files, or cifar-10-binary.tar.gz.");
 
         LabeledImage[] train = new LabeledImage[trainCount], test = new LabeledImage[testCount];
         for (int start = 0, file = 0; start < trainCount; start += RecordsPerFile, file++)
@@ -76,7 +80,8 @@ public static class Cifar10Reader
     }
 
     /// <summary>Unpacks the six files of an archive into memory.</summary>
-    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>UnsupportedCifarVersion</c>, <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
+    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>UnsupportedCifarVersion</c>,
+    /// <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
     internal static Dictionary<string, byte[]> ReadArchive(string path)
     {
         Dictionary<string, byte[]> files = [];
@@ -89,7 +94,7 @@ public static class Cifar10Reader
             using TarReader tar = new(limited);
             while (tar.GetNextEntry() is { } entry)
             {
-                // Only the last part of the name counts, and nothing is written: no path can lead anywhere.
+                // Only the last part of the name is used, and nothing is written: no path can escape.
                 string name = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
                 if (entry.DataStream is null || !FileNames.Contains(name))
                 {
@@ -104,13 +109,14 @@ public static class Cifar10Reader
                 files[name] = content;
             }
 
-            // The checksum of the whole is at its end.
+            // The checksum of the whole archive is at its end.
             limited.CopyTo(Stream.Null);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or FormatException or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException or OverflowException)
+        catch (Exception e) when (e is InvalidDataException or IOException or FormatException
+            or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException or OverflowException)
         {
             throw new EngineException("CorruptArchive", ErrorKind.InvalidData,
-                $"'{path}' is not a whole .tar.gz archive: {e.Message} Download it again.", e);
+                $"'{path}' is not a complete .tar.gz archive: {e.Message} Download it again.", e);
         }
 
         foreach (string name in FileNames)
@@ -141,11 +147,13 @@ public static class Cifar10Reader
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {
-                throw Missing(name, folder, (below, other) => File.Exists(Path.Combine(folder, other)) || File.Exists(Path.Combine(folder, below, other)));
+                throw Missing(name, folder,
+                    (below, other) => File.Exists(Path.Combine(folder, other)) || File.Exists(Path.Combine(folder, below, other)));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new EngineException("BatchFileUnreadable", ErrorKind.ReadError, $"'{name}' in '{folder}' cannot be read: {e.Message}", e);
+                throw new EngineException("BatchFileUnreadable", ErrorKind.ReadError,
+                    $"'{name}' in '{folder}' cannot be read: {e.Message}", e);
             }
         }
 
@@ -159,17 +167,20 @@ public static class Cifar10Reader
     private static EngineException Missing(string name, string place, Func<string, string, bool> holds) =>
         OtherVersions.FirstOrDefault(other => other.Files.All(file => holds(other.Folder, file))) is { Version: string version }
             ? Unsupported(place, version)
-            : new("BatchFileMissing", ErrorKind.NotFound, $"'{name}' is missing from '{place}'. CIFAR-10's binary version has {string.Join(", ", FileNames)}.");
+            : new("BatchFileMissing", ErrorKind.NotFound,
+                $"'{name}' is missing from '{place}'. CIFAR-10's binary version has {string.Join(", ", FileNames)}.");
 
     private static EngineException Unsupported(string place, string version) =>
         new("UnsupportedCifarVersion", ErrorKind.InvalidData,
-            $"'{place}' is {version}. The binary version of CIFAR-10 is read: cifar-10-binary.tar.gz, or a folder with {string.Join(", ", FileNames)}.");
+            $"'{place}' is {version}. The binary version of CIFAR-10 is read: cifar-10-binary.tar.gz, "
+            + $"or a folder with {string.Join(", ", FileNames)}.");
 
     private static void CheckLength(string name, long length)
     {
         if (length != FileLength)
             throw new EngineException("BatchFileWrongSize", ErrorKind.InvalidData,
-                $"'{name}' has {length:N0} bytes, not {FileLength:N0}: it is cut off, or not a file of CIFAR-10's binary version. Download it again.");
+                $"'{name}' has {length:N0} bytes, not {FileLength:N0}: it is cut off, or not a file of CIFAR-10's binary version. "
+                + "Download it again.");
     }
 
     private static void Parse(string name, byte[] content, Span<LabeledImage> images, int firstIndex)
@@ -179,13 +190,14 @@ public static class Cifar10Reader
             int label = content[i * RecordLength];
             if (label >= Classes.Length)
                 throw new EngineException("LabelOutOfRange", ErrorKind.InvalidData,
-                    $"Record {i} of '{name}' has the label {label}; labels go from 0 to {Classes.Length - 1}. The file is damaged: download it again.");
+                    $"Record {i} of '{name}' has the label {label}; labels range from 0 to {Classes.Length - 1}. The file is damaged: "
+                    + "download it again.");
             images[i] = new LabeledImage(firstIndex + i, label, Classes[label], Side, Side,
                 content.AsMemory(i * RecordLength + 1, RecordLength - 1));
         }
     }
 
-    /// <summary>Fails once more than a set number of bytes were read: an archive that unpacks for ever must not.</summary>
+    /// <summary>Fails once more than a set number of bytes have been read: guards against an archive that unpacks endlessly.</summary>
     private sealed class LimitedStream(Stream inner, long limit) : Stream
     {
         private long _left = limit;

@@ -4,16 +4,18 @@ using SkiaSharp;
 namespace Cifar10Ps.Data;
 
 /// <summary>
-/// Reads how a PNG or WebP picture has to be turned to be upright; Skia finds that in JPEG files only, and in WebP files that keep to the
-/// letter of the specification.
+/// Reads how a PNG or WebP picture has to be turned to be upright; Skia only finds that in JPEG files, and in WebP files that strictly
+/// follow the specification.
 /// </summary>
-/// <remarks>PNG 3rd edition, chunk eXIf; WebP container specification, chunk EXIF; Exif 2.3, tag 0x0112 in the first directory of a TIFF structure.</remarks>
+/// <remarks>PNG 3rd edition, chunk eXIf; WebP container specification, chunk EXIF; Exif 2.3,
+/// tag 0x0112 in the first directory of a TIFF structure.</remarks>
 internal static class ExifOrientation
 {
-    // The tag stands near the beginning; a thumbnail may follow.
+    // The tag is near the beginning; a thumbnail may follow.
     private const int BlockLimit = 1 << 16;
 
-    /// <summary>The orientation that the EXIF data of a PNG or WebP file give; TopLeft where there are none, or none that can be read.</summary>
+    /// <summary>The orientation given by the EXIF data of a PNG or WebP file; TopLeft if there are none,
+    /// or none that can be read.</summary>
     /// <param name="file">A file that can be read.</param>
     /// <param name="format">Its format.</param>
     public static SKEncodedOrigin Read(Stream file, SKEncodedImageFormat format)
@@ -28,7 +30,8 @@ internal static class ExifOrientation
         return Parse(block.StartsWith("Exif\0\0"u8) ? block[6..] : block);
     }
 
-    /// <summary>The content of a chunk: PNG has its length (big-endian), type, content and checksum; WebP type, length (little-endian), content and padding to an even length.</summary>
+    /// <summary>The content of a chunk: PNG has its length (big-endian), type, content and checksum; WebP type, length (little-endian),
+    /// content and padding to an even length.</summary>
     private static byte[] Chunk(Stream file, long start, bool isPng, ReadOnlySpan<byte> wanted)
     {
         Span<byte> head = stackalloc byte[8];
@@ -67,6 +70,7 @@ internal static class ExifOrientation
                 return (SKEncodedOrigin)value;
         return SKEncodedOrigin.TopLeft;
 
-        int Number(ReadOnlySpan<byte> bytes) => isLittle ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
+        int Number(ReadOnlySpan<byte> bytes) =>
+            isLittle ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
     }
 }

@@ -41,8 +41,8 @@ public sealed class ImageDataset
     public string Source { get; }
 
     /// <summary>
-    /// SHA-256 over the images of both splits in their order: class name, size and pixels. It is another for other pictures, another
-    /// order, a renamed class or a moved label, and the same wherever the files lie and whatever order the classes have.
+    /// SHA-256 over the images of both splits in their order: class name, size and pixels. It changes with the pictures, their order, a
+    /// renamed class or a changed label, but not with the location of the files or the order of the classes.
     /// </summary>
     internal string Fingerprint => _fingerprint.Value;
 
@@ -64,7 +64,7 @@ public sealed class ImageDataset
     private string Hash()
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        // Zeros end a name, which cannot contain one.
+        // A name ends with a zero, which it cannot contain.
         byte[][] names = [.. Classes.Select(name => Encoding.UTF8.GetBytes(name + '\0'))];
         foreach (ImageSplit split in (ImageSplit[])[Train, Test])
         {

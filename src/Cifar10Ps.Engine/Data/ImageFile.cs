@@ -13,8 +13,9 @@ internal static class ImageFile
     private const long LargePicture = 16_000_000;
     private static readonly Lock Turn = new();
 
-    /// <summary>Reads a file as an image whose truth is not known, in the size that a model takes.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <summary>Reads a file as an image whose true class is not known, in the size that a model takes.</summary>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>,
+    /// <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     public static LabeledImage Load(string path, Preprocessing preprocessing) =>
         new(0, -1, "", preprocessing.Width, preprocessing.Height, Read(path, preprocessing.Width, preprocessing.Height), path);
 
@@ -26,13 +27,14 @@ internal static class ImageFile
     /// <param name="width">Wanted width in pixels.</param>
     /// <param name="height">Wanted height in pixels.</param>
     /// <returns>Red, green and blue planes, each row-major: 3 · height · width bytes.</returns>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>, <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>InvalidImageFile</c>,
+    /// <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     internal static byte[] Read(string path, int width, int height)
     {
         try
         {
-            // Says what is wrong with the file, if anything is. Skia reads it itself: of a file that claims to be huge it would ask a
-            // stream of ours for as much at once.
+            // Says what is wrong with the file, if anything is. Skia reads the file itself:
+            // from a managed stream it would request the claimed size at once, however huge.
             using FileStream file = RegularFile.OpenRead(path);
             byte[] head = new byte[ImageFormat.HeadLength];
             head = head[..file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
@@ -40,14 +42,16 @@ internal static class ImageFile
                 throw Unsupported(path, unsupported);
             using SKFileStream stream = new(path);
             using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path, ImageFormat.Other(head));
-            if (codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Webp or SKEncodedImageFormat.Gif))
+            if (codec.EncodedFormat is not (SKEncodedImageFormat.Png
+                or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Webp or SKEncodedImageFormat.Gif))
                 throw Invalid(path, null);
             SKSizeI size = codec.Info.Size;
             if ((long)size.Width * size.Height > PixelLimit)
                 throw new EngineException("ImageTooLarge", ErrorKind.InvalidData,
                     $"'{path}' has {size.Width} x {size.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
-            SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
-            // JPEG and WebP decode to a smaller picture in less time; twice the wanted size leaves the rest to the filter.
+            SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg
+                ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
+            // JPEG and WebP decode faster to a smaller picture; from twice the wanted size the filter does the rest.
             size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
             if ((long)size.Width * size.Height <= LargePicture)
                 return Decode(codec, size, origin, path, width, height);
@@ -65,10 +69,12 @@ internal static class ImageFile
     }
 
     private static EngineException Invalid(string path, string? isWhat) =>
-        new("InvalidImageFile", ErrorKind.InvalidData, $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a whole picture file. {ImageFormat.Readable} can be read.");
+        new("InvalidImageFile", ErrorKind.InvalidData,
+            $"'{path}' is {(isWhat is null ? "" : $"{isWhat}, ")}not a complete picture file. {ImageFormat.Readable} can be read.");
 
     private static EngineException Unsupported(string path, string format) =>
-        new("UnsupportedImageFormat", ErrorKind.InvalidData, $"'{path}' is a {format} file, a format that is not supported. Convert it: {ImageFormat.Readable} can be read.");
+        new("UnsupportedImageFormat", ErrorKind.InvalidData,
+            $"'{path}' is a {format} file, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
 
     private static byte[] Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height)
     {
@@ -83,7 +89,7 @@ internal static class ImageFile
 
     private static byte[] Resize(SKBitmap upright, int width, int height)
     {
-        // What cannot change is drawn without a copy.
+        // An immutable bitmap is drawn without a copy.
         upright.SetImmutable();
         double scale = Math.Max((double)width / upright.Width, (double)height / upright.Height);
         float left = (float)(upright.Width - width / scale) / 2, top = (float)(upright.Height - height / scale) / 2;
@@ -110,7 +116,8 @@ internal static class ImageFile
 
     private static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)
     {
-        bool turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        bool turned =
+            origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
         int width = turned ? bitmap.Height : bitmap.Width, height = turned ? bitmap.Width : bitmap.Height;
         // Where the stored x and y axes point to in the upright picture (EXIF 2.3, tag 0x0112).
         SKMatrix matrix = origin switch

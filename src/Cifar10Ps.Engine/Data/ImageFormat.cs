@@ -1,6 +1,7 @@
 namespace Cifar10Ps.Data;
 
-/// <summary>What a file is by its first bytes, where that is worth telling: a picture of a format that is not read, or no picture at all.</summary>
+/// <summary>Identifies files by their first bytes where that helps in a message: pictures of an unsupported format,
+/// or not pictures at all.</summary>
 internal static class ImageFormat
 {
     /// <summary>How many bytes of a file are looked at.</summary>
@@ -9,7 +10,7 @@ internal static class ImageFormat
     /// <summary>Names of the formats that can be read.</summary>
     public const string Readable = "PNG, JPEG, BMP, WebP and GIF";
 
-    /// <summary>Endings of files that are taken for pictures; the content decides which format it is.</summary>
+    /// <summary>Extensions of files that are taken for pictures; the content decides the format.</summary>
     private static readonly string[] Endings =
     [
         ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif",
@@ -19,7 +20,7 @@ internal static class ImageFormat
     /// <summary>Whether a file is a picture by its name.</summary>
     public static bool IsPicture(string name) => Endings.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The picture format, which is not read, that a file's first bytes stand for; null: none of them.</summary>
+    /// <summary>The unsupported picture format that a file's first bytes indicate; null: none.</summary>
     public static string? Unsupported(ReadOnlySpan<byte> head)
     {
         if (head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8) || head.StartsWith("II+\0"u8) || head.StartsWith("MM\0+"u8))
@@ -40,13 +41,15 @@ internal static class ImageFormat
             : brand.StartsWith("he"u8) || brand.SequenceEqual("mif1"u8) || brand.SequenceEqual("msf1"u8) ? "HEIC" : null;
     }
 
-    /// <summary>What a file that is no picture is: "empty", "an HTML page"; null: not known.</summary>
+    /// <summary>What a file that is not a picture is: "empty", "an HTML page"; null: not known.</summary>
     public static string? Other(ReadOnlySpan<byte> head)
     {
         if (head.IsEmpty)
             return "empty";
         string text = System.Text.Encoding.Latin1.GetString(head).TrimStart('\u00ef', '\u00bb', '\u00bf', ' ', '\t', '\r', '\n');
-        return text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || text.StartsWith("<html", StringComparison.OrdinalIgnoreCase) ? "an HTML page"
-            : text.StartsWith("version https://git-lfs", StringComparison.Ordinal) ? "a Git LFS pointer, which stands for a file that was not downloaded" : null;
+        return text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("<html", StringComparison.OrdinalIgnoreCase) ? "an HTML page"
+            : text.StartsWith("version https://git-lfs", StringComparison.Ordinal)
+            ? "a Git LFS pointer, which stands for a file that was not downloaded" : null;
     }
 }

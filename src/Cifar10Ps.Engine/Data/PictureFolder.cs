@@ -1,15 +1,15 @@
 namespace Cifar10Ps.Data;
 
 /// <summary>
-/// Finds the pictures in folders, and counts what it leaves out: files that are no pictures by their names, and what is hidden. What
-/// systems and programs put into folders for themselves is passed over without a word. Links are not followed.
+/// Finds the pictures in folders, and counts what it leaves out: files without a picture extension, and hidden ones. Files that systems and
+/// programs create for themselves are skipped silently. Links are not followed.
 /// </summary>
 internal sealed class PictureFolder
 {
     /// <summary>Why files are left out.</summary>
-    public const string NoPicture = "not pictures by their names";
+    public const string NoPicture = "files without a picture extension";
 
-    // Of macOS, Synology and QNAP, Windows, Linux, and version control, Jupyter and file managers.
+    // Created by macOS, Synology and QNAP, Windows, Linux, version control, Jupyter and file managers.
     private static readonly HashSet<string> SystemNames = new(StringComparer.OrdinalIgnoreCase)
     {
         "__MACOSX", ".DS_Store", ".AppleDouble", ".Spotlight-V100", ".Trashes", ".fseventsd", ".TemporaryItems", "Icon\r",
@@ -23,8 +23,8 @@ internal sealed class PictureFolder
     private readonly Action<string, EngineException>? _skipped;
     private readonly SortedDictionary<string, (int Count, string First)> _leftOut = new(StringComparer.Ordinal);
 
-    /// <summary>Nothing is read yet.</summary>
-    /// <param name="root">The full path of the folder that the search is about.</param>
+    /// <summary>Creates the search; nothing is read yet.</summary>
+    /// <param name="root">The full path of the folder to name in messages.</param>
     /// <param name="skipped">Receives each link and each folder that cannot be read; null disables it.</param>
     public PictureFolder(string root, Action<string, EngineException>? skipped)
     {
@@ -45,7 +45,8 @@ internal sealed class PictureFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _skipped?.Invoke(folder.FullName, new EngineException("FolderUnreadable", ErrorKind.ReadError, $"'{folder.FullName}' cannot be read and is left out: {e.Message}", e));
+            _skipped?.Invoke(folder.FullName, new EngineException("FolderUnreadable", ErrorKind.ReadError,
+                $"'{folder.FullName}' cannot be read and is left out: {e.Message}", e));
         }
 
         foreach (FileSystemInfo entry in entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
@@ -57,9 +58,10 @@ internal sealed class PictureFolder
                 if (entry is DirectoryInfo || ImageFormat.IsPicture(entry.Name))
                     Count("hidden", entry.FullName);
             }
-            // A link may lead anywhere, and within the folder it would give one picture twice.
+            // A link may lead anywhere; within the folder it would return a picture twice.
             else if (entry.LinkTarget is not null)
-                _skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData, $"'{entry.FullName}' is a link and is left out. Copy what it leads to into the folder."));
+                _skipped?.Invoke(entry.FullName, new EngineException("LinkNotFollowed", ErrorKind.InvalidData,
+                    $"'{entry.FullName}' is a link and is left out. Copy its target into the folder."));
             else
                 yield return entry;
         }
@@ -83,7 +85,7 @@ internal sealed class PictureFolder
                     if (recurse)
                         folders.Push(below);
                     else
-                        Count("folders below", entry.FullName);
+                        Count("subfolders", entry.FullName);
                 }
                 else if (ImageFormat.IsPicture(entry.Name))
                 {
@@ -100,7 +102,7 @@ internal sealed class PictureFolder
     }
 
     /// <summary>Counts a file or folder that is left out.</summary>
-    /// <param name="reason">Why, or what it is; the same words for the same reason.</param>
+    /// <param name="reason">Why, or what it is; the same text for the same reason.</param>
     /// <param name="path">Its full path.</param>
     public void Count(string reason, string path)
     {

@@ -9,7 +9,7 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed record Preprocessing
 {
-    // A network that takes pixels from 0 to 255 has 1/255; nothing that is meant is less than half of that.
+    // A network that takes pixels from 0 to 255 has 1/255; anything below half of that is a mistake.
     private const double SmallestDeviation = 0.5 / 255;
 
     /// <summary>Creates it.</summary>
@@ -23,13 +23,17 @@ public sealed record Preprocessing
     {
         if (mean is not { Length: 3 } || standardDeviation is not { Length: 3 } || !mean.Concat(standardDeviation).All(double.IsFinite)
             || width is < 8 or > 1024 || height is < 8 or > 1024)
-            throw Invalid("Preprocessing needs three means and three standard deviations above zero (red, green, blue; pixel values count from 0 to 1), and a picture size of 8 to 1024 pixels.");
+            throw Invalid("Preprocessing needs three means and three standard deviations above zero (red, green, blue; "
+                + "pixel values range from 0 to 1), and a picture size of 8 to 1024 pixels.");
         if (mean.Concat(standardDeviation).Any(value => value > 1))
-            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} is not of pixel values from 0 to 1. Divide what is meant for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
+            throw Invalid($"The mean {Text(mean)} with the standard deviation {Text(standardDeviation)} does not fit pixel values "
+                + $"from 0 to 1. Divide values for pixels from 0 to 255 by 255: {Text(mean, 255)} and {Text(standardDeviation, 255)}.");
         if (mean.Any(value => value < 0))
-            throw Invalid($"The mean {Text(mean)} is below 0, and pixel values count from 0 to 1. It is subtracted from the pixels: give it as positive numbers.");
+            throw Invalid($"The mean {Text(mean)} is below 0, but pixel values range from 0 to 1. It is subtracted from the pixels: "
+                + "give it as positive numbers.");
         if (standardDeviation.Any(value => value < SmallestDeviation))
-            throw Invalid($"The standard deviation {Text(standardDeviation)} is too small for pixel values from 0 to 1, which are divided by it. Give 1 for no division, and 1/255 = 0.00392 for a network that takes pixels from 0 to 255.");
+            throw Invalid($"The standard deviation {Text(standardDeviation)} is too small for pixel values from 0 to 1, "
+                + "which are divided by it. Give 1 for no division, and 1/255 = 0.00392 for a network that takes pixels from 0 to 255.");
         Mean = mean;
         StandardDeviation = standardDeviation;
         Width = width;
@@ -79,7 +83,7 @@ public sealed record Preprocessing
 
             double m = (double)sum / count;
             mean[c] = m / 255;
-            // A channel with next to no variation is left as it is.
+            // A channel with almost no variation is left as it is.
             deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / count - m * m)) / 255 is >= SmallestDeviation and double d ? d : 1;
         }
 
@@ -89,7 +93,8 @@ public sealed record Preprocessing
     /// <inheritdoc/>
     public override string ToString() => $"{Width} x {Height}, mean {Fixed(Mean)}, standard deviation {Fixed(StandardDeviation)}";
 
-    private static string Fixed(double[] values) => string.Join(' ', values.Select(value => value.ToString("F4", CultureInfo.CurrentCulture)));
+    private static string Fixed(double[] values) =>
+        string.Join(' ', values.Select(value => value.ToString("F4", CultureInfo.CurrentCulture)));
 
     private static string Text(double[] values, double divisor = 1) =>
         string.Join(", ", values.Select(value => (value / divisor).ToString("0.####", CultureInfo.InvariantCulture)));

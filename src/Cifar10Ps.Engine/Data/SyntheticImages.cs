@@ -1,15 +1,15 @@
 namespace Cifar10Ps;
 
 /// <summary>
-/// A small data set that is drawn, not downloaded: ten kinds of shapes and patterns in random places, sizes and colours,
-/// 32 × 32 pixels, with noise. Each image is a pure function of its split and index.
+/// A small data set that is generated, not downloaded: ten kinds of shapes and patterns in random places, sizes and colours, 32 × 32
+/// pixels, with noise. Each image is a pure function of its split and index.
 /// </summary>
 public static class SyntheticImages
 {
-    /// <summary>Number of training images unless told otherwise.</summary>
+    /// <summary>Default number of training images.</summary>
     public const int DefaultTrainCount = 2_000;
 
-    /// <summary>Number of test images unless told otherwise.</summary>
+    /// <summary>Default number of test images.</summary>
     public const int DefaultTestCount = 500;
 
     private const int Side = 32;
@@ -17,7 +17,8 @@ public static class SyntheticImages
 
     /// <summary>Class names, in the order of the labels.</summary>
     public static string[] Classes { get; } =
-        ["disc", "ring", "square", "triangle", "cross", "horizontal stripes", "vertical stripes", "diagonal stripes", "checkerboard", "dots"];
+        ["disc", "ring", "square", "triangle", "cross", "horizontal stripes", "vertical stripes", "diagonal stripes",
+            "checkerboard", "dots"];
 
     /// <summary>Draws the data set.</summary>
     /// <param name="trainCount">Number of training images.</param>

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Execution;
 /// <summary>
 /// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement}"/>). Forward and backward are explicit.
 /// </summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal sealed unsafe class ConvolutionNorm<TElement>
     where TElement : struct, IElement
 {
@@ -27,7 +27,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Creates the layer.</summary>
     /// <param name="convolution">The convolution.</param>
     /// <param name="norm">The batch norm.</param>
-    /// <param name="weights">Parameters and running statistics of batch norm; forward leaves the statistics of its images here.</param>
+    /// <param name="weights">Parameters and running statistics of batch norm; forward stores the statistics of its images here.</param>
     /// <exception cref="NotSupportedException">The kernels cannot compute so many channels.</exception>
     public ConvolutionNorm(TrainedConvolution<TElement> convolution, Layer norm, NetworkWeights weights)
     {
@@ -49,7 +49,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     public Task WeightGradient => _convolution.WeightGradient;
 
     /// <summary>Convolves and normalises with the statistics of these images.</summary>
-    /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory;
+    /// its gradient is computed if it is a leaf that requires one.</param>
     /// <param name="shortcut">What is added after the norm, of the output's shape; null: nothing.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     /// <returns>The output, a leaf that requires a gradient.</returns>
@@ -65,7 +66,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         double* sums = stackalloc double[Period], squares = stackalloc double[Period];
         Clear(sums, squares);
         NormKernels<TElement>.Moments(y, length, sums, squares);
-        Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean), variances = Values(TensorRole.NormVariance);
+        Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean),
+            variances = Values(TensorRole.NormVariance);
         fixed (float* scale = _scale, offset = _offset)
         {
             for (int c = 0; c < _channels; c++)
@@ -79,7 +81,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
             }
 
             Output = ActivationMemory.Like(_y);
-            NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length, scale, offset, activate);
+            NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length,
+                scale, offset, activate);
         }
 
         return Output.requires_grad_(true);
@@ -90,9 +93,9 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <param name="more">A second gradient of the output, to be added; null: none.</param>
     /// <param name="activated">Whether ReLU followed.</param>
     /// <param name="gradients">Takes the gradients of the layer's parameters.</param>
-    /// <param name="shared">Takes the gradient of the convolution's weight, for which no other layer waits, if somebody has nothing to do.</param>
+    /// <param name="shared">Takes the computation of the weight's gradient, which no other layer waits for, if a worker is idle.</param>
     /// <param name="keepGradient">Whether <paramref name="gradient"/> is needed afterwards.</param>
-    /// <returns>Gradient of the input; null if none is wanted.</returns>
+    /// <returns>Gradient of the input; null if it is not needed.</returns>
     public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, Gradients gradients, SharedWork shared, bool keepGradient)
     {
         byte* y = ActivationMemory.Of(_y), g = ActivationMemory.Of(gradient);
@@ -107,7 +110,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
             if (fromInput)
                 NormKernels<TElement>.SumsThroughRelu(g, y, length, scale, offset, sums, products);
             else
-                NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more), activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
+                NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more),
+                    activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
             FindGradients(sums, products, (double)length / _channels, gradients, p, q, r);
             if (fromInput)
                 NormKernels<TElement>.NormalizeBackwardThroughRelu(g, y, length, scale, offset, p, q, r);
@@ -124,7 +128,8 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement}.NormalizeBackward"/>.</summary>
     private void FindGradients(double* sums, double* products, double count, Gradients gradients, float* p, float* q, float* r)
     {
-        Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)), betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
+        Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)),
+            betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
         for (int c = 0; c < _channels; c++)
         {
             double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Execution;
 /// <summary>Chooses how a network is computed, by processor, precision and size, and says what it chose and why.</summary>
 internal static class Executors
 {
-    /// <summary>The fastest way of a worker to train a network on this machine.</summary>
+    /// <summary>The fastest way for a worker to train a network on this machine.</summary>
     /// <param name="master">The values.</param>
     /// <param name="image">Size of the images.</param>
     /// <param name="precision">Precision of convolutions and activations.</param>
@@ -18,19 +18,23 @@ internal static class Executors
         : new FusedExecutor<Float32Element>(master, image, precision);
 
     /// <summary>The fastest way to compute many images.</summary>
-    public static IExecutor ForInference(ModelSnapshot model, Precision precision) => new FoldedExecutor(model.Network, model.Weights, model.ImageShape, precision);
+    public static IExecutor ForInference(ModelSnapshot model, Precision precision) =>
+        new FoldedExecutor(model.Network, model.Weights, model.ImageShape, precision);
 
-    /// <summary>The fastest way to compute one image alone, in fp32; null: it has no way of its own.</summary>
-    public static SingleImageExecutor? ForOneImage(ModelSnapshot model) => HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.ImageShape) : null;
+    /// <summary>The fastest way to compute a single image, in fp32; null: there is no special one.</summary>
+    public static SingleImageExecutor? ForOneImage(ModelSnapshot model) =>
+        HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.ImageShape) : null;
 
     /// <summary>How a network is trained, and why, in a sentence.</summary>
     public static string DescribeTraining(Network network, Shape image, Precision precision)
     {
         if (!KernelSupport.HasFusedTraining(precision))
-            return $"{network.Name} is trained in {precision} by libtorch, since this processor has not the vectors that the fused kernels need.";
+            return $"{network.Name} is trained in {precision} by libtorch, because this processor lacks the vectors that the fused kernels "
+                + "need.";
         (int ours, int all) = FusedUnits(network, image);
-        return ours == 0 ? $"{network.Name} is trained in {precision} by libtorch, since no layer of it suits the fused kernels."
-            : $"{network.Name} is trained in {precision} by fused kernels: {ours} of {all} convolutions with their norms, additions and activations; libtorch computes the rest.";
+        return ours == 0 ? $"{network.Name} is trained in {precision} by libtorch, because none of its layers suits the fused kernels."
+            : $"{network.Name} is trained in {precision} by fused kernels: {ours} of {all} convolutions with their norms, "
+                + "additions and activations; libtorch computes the rest.";
     }
 
     /// <summary>How a network is computed, and why, in a sentence.</summary>
@@ -40,14 +44,17 @@ internal static class Executors
         Unit[] convolutions = [.. Convolutions(model.Network)];
         int ours = convolutions.Count(unit => model.Network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
             && unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]));
-        return $"{model.Name} is computed in {Precisions.Resolve(precision)} with batch norm folded into its convolutions: {ours} of {convolutions.Length} by kernels of the module, the rest by libtorch; "
-            + (HasSingleImage(model) && precision != Precision.BFloat16 ? "an image alone in Float32 without libtorch." : "an image alone likewise.");
+        return $"{model.Name} is computed in {Precisions.Resolve(precision)} with batch norm folded into its convolutions: "
+            + $"{ours} of {convolutions.Length} by kernels of the module, the rest by libtorch; "
+            + (HasSingleImage(model) && precision != Precision.BFloat16
+                ? "a single image in Float32 without libtorch." : "a single image in the same way.");
     }
 
     private static bool HasSingleImage(ModelSnapshot model) =>
         KernelSupport.HasSingleImage(model.Network, model.Network.Shapes(model.Preprocessing.Height, model.Preprocessing.Width));
 
-    private static IEnumerable<Unit> Convolutions(Network network) => Unit.Of(network).Where(unit => network.Layers[unit.Layer].Kind == LayerKind.Convolution);
+    private static IEnumerable<Unit> Convolutions(Network network) =>
+        Unit.Of(network).Where(unit => network.Layers[unit.Layer].Kind == LayerKind.Convolution);
 
     private static (int Ours, int All) FusedUnits(Network network, Shape image)
     {

@@ -25,7 +25,8 @@ internal sealed record FoldedConvolution(Convolution Operation, float[] Weight, 
             return new FoldedConvolution(operation, weight, bias);
 
         Layer norm = network.Layers[position];
-        (float[] scale, float[] shift, float[] mean, float[] variance) = (Of(TensorRole.NormScale), Of(TensorRole.NormShift), Of(TensorRole.NormMean), Of(TensorRole.NormVariance));
+        (float[] scale, float[] shift, float[] mean, float[] variance) =
+            (Of(TensorRole.NormScale), Of(TensorRole.NormShift), Of(TensorRole.NormMean), Of(TensorRole.NormVariance));
         float epsilon = (float)((BatchNorm)norm.Operation).Epsilon;
         for (int output = 0; output < outputs; output++)
         {

@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Inference with batch norm folded into the convolutions on a copy of their weights, unit by unit: in our kernels where they can, by
-/// libtorch where they cannot.
+/// Inference with batch norm folded into the convolutions on a copy of their weights, unit by unit: in our kernels where possible,
+/// otherwise by libtorch.
 /// </summary>
 internal sealed class FoldedExecutor : IExecutor
 {
@@ -38,18 +38,20 @@ internal sealed class FoldedExecutor : IExecutor
             if (layer.Operation is not Convolution convolution)
             {
                 foreach (LayerTensor tensor in layer.Tensors)
-                    _tensors[tensor.Name] = Kept(torch.tensor(values[tensor.Name], [.. tensor.Shape.Select(size => (long)size)]), ScalarType.Float32);
+                    _tensors[tensor.Name] = Kept(torch.tensor(values[tensor.Name], [.. tensor.Shape.Select(size => (long)size)]),
+                        ScalarType.Float32);
                 continue;
             }
 
             FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
-            Tensor weight = ActivationMemory.ChannelsLast(torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
+            Tensor weight = ActivationMemory.ChannelsLast(
+                torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
             bool isOurs = unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]);
             Tensor? transformed = isOurs ? Kept(Winograd<Float32Element>.TransformedWeight(weight), ScalarType.Float32) : null;
             _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, _type), Kept(torch.tensor(folded.Bias), _type));
         }
 
-        // A copy lies where libtorch aligns it, a tensor of an array where the array does: on that the last bit may depend.
+        // A copy is aligned by libtorch, a tensor made from an array is wherever the array is: the last bit may depend on that.
         static Tensor Kept(Tensor values, ScalarType type) => values.to(type, copy: true).DetachFromDisposeScope();
     }
 
@@ -73,7 +75,8 @@ internal sealed class FoldedExecutor : IExecutor
         return outputs[^1]!;
     }
 
-    /// <summary>Frees an output that nothing needs any more, unless it is the output of another layer too, as evaluation passes dropout over.</summary>
+    /// <summary>Frees an output that nothing needs any more, unless it is also the output of another layer:
+    /// evaluation skips dropout.</summary>
     private static void Free(Tensor?[] outputs, int layer)
     {
         Tensor output = outputs[layer]!;
@@ -128,6 +131,7 @@ internal sealed class FoldedExecutor : IExecutor
         return y.dim() == 4 ? ActivationMemory.ChannelsLast(y) : y;
     }
 
-    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if that computes it), and in the type of the activations for libtorch.</summary>
+    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if that computes it),
+    /// and in the type of the activations for libtorch.</summary>
     private sealed record Folded(Tensor? Transformed, float[] ExactBias, Tensor Weight, Tensor Bias);
 }

@@ -5,10 +5,10 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Training whose forward and backward passes are explicit, unit by unit: in our kernels where they can (<see cref="FusedPass{TElement}"/>),
-/// by libtorch where they cannot. Its gradients are those of <see cref="LibtorchExecutor"/> up to rounding.
+/// Training whose forward and backward passes are explicit, unit by unit: in our kernels where possible
+/// (<see cref="FusedPass{TElement}"/>), otherwise by libtorch. Its gradients are those of <see cref="LibtorchExecutor"/> up to rounding.
 /// </summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal sealed class FusedExecutor<TElement> : ITrainingExecutor
     where TElement : struct, IElement
 {
@@ -40,7 +40,8 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
         foreach (Unit unit in Unit.Of(network))
         {
             if (KernelSupport.HasFusedTraining(network, unit, shapes))
-                _passes.Add(new FusedPass<TElement>(unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
+                _passes.Add(new FusedPass<TElement>(
+                    unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
             else
                 _passes.AddRange(unit.Layers.Select(layer => new LibtorchPass<TElement>(layer, Weights)));
         }
@@ -77,7 +78,7 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
         }
         finally
         {
-            // Whatever happened: what others compute from is not to be freed before.
+            // Even after an exception: memory that other workers still read must not be freed earlier.
             Task.WhenAll(_passes.Select(pass => pass.WeightGradient)).GetAwaiter().GetResult();
         }
     }

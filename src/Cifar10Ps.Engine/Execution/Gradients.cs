@@ -9,8 +9,8 @@ internal sealed class Gradients : IDisposable
 {
     private readonly Dictionary<string, Tensor> _views = new(StringComparer.Ordinal);
 
-    /// <summary>Makes room, all zero.</summary>
-    /// <param name="weights">The values that they are the gradients of.</param>
+    /// <summary>Allocates gradients, all zero.</summary>
+    /// <param name="weights">The values that the gradients belong to.</param>
     public Gradients(NetworkWeights weights)
     {
         Flat = zeros_like(weights.Learned);

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A worker's way through a network in training, forward and backward: its learned values are the master's, its statistics are its own.</summary>
+/// <summary>A worker's forward and backward pass through a network in training: it shares the learned values,
+/// but has its own statistics.</summary>
 internal interface ITrainingExecutor : IDisposable
 {
     /// <summary>The values; after <see cref="Forward"/>, the running statistics are those of its images.</summary>
@@ -10,11 +11,11 @@ internal interface ITrainingExecutor : IDisposable
 
     /// <summary>Computes logits with the statistics of these images.</summary>
     /// <param name="images">Normalised images: [count, 3, height, width], fp32, channels-last in memory.</param>
-    /// <param name="keys">What tells the images apart.</param>
+    /// <param name="keys">What identifies the images.</param>
     /// <returns>[count, classes], fp32.</returns>
     Tensor Forward(Tensor images, ImageKeys keys);
 
-    /// <summary>Back through the last forward pass.</summary>
+    /// <summary>Backward pass of the last forward pass.</summary>
     /// <param name="gradient">Gradient of the logits; may be overwritten.</param>
     /// <param name="gradients">Takes the gradients of the learned values.</param>
     /// <param name="shared">Takes what idle workers may do.</param>

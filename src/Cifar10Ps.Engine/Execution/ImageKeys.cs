@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Execution;
 
-/// <summary>What tells the images of a shard apart, so that what is random in a network is a pure function of it.</summary>
+/// <summary>What identifies the images of a shard, so that randomness in a network is a pure function of it.</summary>
 /// <param name="Seed">Seed of the run.</param>
 /// <param name="Epoch">Epoch, from 1.</param>
 /// <param name="Indices">Positions of the images in their split.</param>
@@ -9,5 +9,6 @@ internal sealed record ImageKeys(int Seed, int Epoch, int[] Indices)
     /// <summary>The random numbers of a layer for an image.</summary>
     /// <param name="layer">Position of the layer.</param>
     /// <param name="image">Position of the image in the shard.</param>
-    public RandomSequence Sequence(int layer, int image) => new(Seed, RandomPurpose.Dropout, Epoch * Network.MaximumLayers + layer, Indices[image]);
+    public RandomSequence Sequence(int layer, int image) =>
+        new(Seed, RandomPurpose.Dropout, Epoch * Network.MaximumLayers + layer, Indices[image]);
 }

@@ -5,13 +5,13 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>What our kernels can compute on this processor, asked for each unit of a network: the one place that knows their limits.</summary>
+/// <summary>What our kernels can compute on this processor, for each unit of a network: the only place that knows their limits.</summary>
 internal static class KernelSupport
 {
     private const int Lanes = WinogradTransforms.Lanes, Tile = 4, SinglePixels = 8;
 
     /// <summary>Whether fused training pays on this processor.</summary>
-    /// <remarks>Where there are no 512-bit vectors, the compiler makes two of 256 bits of each.</remarks>
+    /// <remarks>Without 512-bit vectors, the compiler splits each into two of 256 bits.</remarks>
     public static bool HasFusedTraining(Precision precision) => precision switch
     {
         Precision.BFloat16 => Avx512F.IsSupported,
@@ -19,30 +19,38 @@ internal static class KernelSupport
         _ => false,
     };
 
-    /// <summary>Whether <see cref="ConvolutionNorm{TElement}"/> computes a unit: 64 values at a time, of whole periods of channels.</summary>
+    /// <summary>Whether <see cref="ConvolutionNorm{TElement}"/> computes a unit: 64 values at a time,
+    /// of whole periods of channels.</summary>
     public static bool HasFusedTraining(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
-        unit.Norm is not null && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, Window.Padding.IsSymmetric: true } convolution
-        && NormKernels<Float32Element>.Period % convolution.OutputChannels == 0 && shapes[unit.Output].Length % NormKernels<Float32Element>.Period == 0;
+        unit.Norm is not null
+        && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, Window.Padding.IsSymmetric: true } convolution
+        && NormKernels<Float32Element>.Period % convolution.OutputChannels == 0
+        && shapes[unit.Output].Length % NormKernels<Float32Element>.Period == 0;
 
-    /// <summary>Whether <see cref="Winograd{TElement}"/> computes a convolution: 3 × 3 pixels with a border, whole vectors of channels, whole tiles.</summary>
+    /// <summary>Whether <see cref="Winograd{TElement}"/> computes a convolution: 3 × 3 pixels with a border,
+    /// whole vectors of channels, whole tiles.</summary>
     public static bool HasWinograd(Convolution convolution, Shape input) =>
         Vector512.IsHardwareAccelerated && convolution.Groups == 1 && convolution.Window == Window.Square(3, 1, 1)
-        && convolution.InputChannels % Lanes == 0 && convolution.OutputChannels % Lanes == 0 && input.Height % Tile == 0 && input.Width % Tile == 0;
+        && convolution.InputChannels % Lanes == 0
+        && convolution.OutputChannels % Lanes == 0 && input.Height % Tile == 0 && input.Width % Tile == 0;
 
-    /// <summary>Whether a convolution looks at every second pixel only (<see cref="EverySecondPixel{TElement}"/>).</summary>
+    /// <summary>Whether a convolution only reads every second pixel (<see cref="EverySecondPixel{TElement}"/>).</summary>
     public static bool HasEverySecondPixel(Convolution convolution, Shape input) =>
-        convolution.Groups == 1 && convolution.Window == Window.Square(1, 2, 0) && convolution.InputChannels % Lanes == 0 && input.Height % 2 == 0 && input.Width % 2 == 0;
+        convolution.Groups == 1 && convolution.Window == Window.Square(1, 2, 0)
+        && convolution.InputChannels % Lanes == 0 && input.Height % 2 == 0 && input.Width % 2 == 0;
 
     /// <summary>Whether <see cref="SingleImageExecutor"/> computes a network: all of it, from the image to the classifier.</summary>
     public static bool HasSingleImage(Network network, IReadOnlyList<Shape> shapes) =>
         Vector256.IsHardwareAccelerated && network.Classifier is { } classifier && PooledBy(network, classifier) is int pool
         && Unit.Of(network).TakeWhile(unit => unit.Output != pool).All(unit => HasSingleImage(network, unit, shapes));
 
-    /// <summary>The mean over all pixels that a classifier looks at, with nothing but what evaluation passes over between them; null: it looks at something else.</summary>
+    /// <summary>The mean over all pixels that a classifier reads, with nothing between them except layers that evaluation skips; null:
+    /// it reads something else.</summary>
     public static int? PooledBy(Network network, Layer classifier)
     {
         int layer = classifier.Inputs[0];
-        while (network.Layers[layer].Kind is LayerKind.Dropout || (network.Layers[layer].Kind == LayerKind.Flatten && network.Layers[network.Layers[layer].Inputs[0]].Operation is AveragePool { Window: null }))
+        while (network.Layers[layer].Kind is LayerKind.Dropout || (network.Layers[layer].Kind == LayerKind.Flatten
+            && network.Layers[network.Layers[layer].Inputs[0]].Operation is AveragePool { Window: null }))
             layer = network.Layers[layer].Inputs[0];
         return network.Layers[layer].Operation is AveragePool { Window: null } ? layer : null;
     }
@@ -53,7 +61,8 @@ internal static class KernelSupport
         (Shape input, Shape output) = (shapes[layer.Inputs[0]], shapes[unit.Output]);
         return layer.Operation switch
         {
-            Convolution { Groups: 1, Window: var window, OutputChannels: var outputs } => outputs % Lanes == 0 && output.Width % SinglePixels == 0
+            Convolution { Groups: 1, Window: var window, OutputChannels: var outputs } =>
+                outputs % Lanes == 0 && output.Width % SinglePixels == 0
                 && window.Size.Height is 1 or 3 && window == Window.Square(window.Size.Height, window.Stride.Height, window.Size.Height / 2)
                 && input.Width == output.Width * window.Stride.Width && input.Height == output.Height * window.Stride.Height,
             ZeroPad => input.Width % 2 == 0 && input.Height % 2 == 0,

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Leaves everything to libtorch and its autograd: any network, either precision. The reference that the others are measured by, and
-/// what is used where they cannot compute.
+/// Leaves everything to libtorch and its autograd: any network, either precision. The reference for the other executors, and the fallback
+/// for what they cannot compute.
 /// </summary>
 internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
 {
@@ -65,7 +65,8 @@ internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
         Tensor[] outputs = new Tensor[network.Layers.Count];
         outputs[0] = images.to(_type);
         for (int i = 1; i < outputs.Length; i++)
-            outputs[i] = LibtorchOperations.Compute(network, i, [.. network.Layers[i].Inputs.Select(input => outputs[input])], name => Weights[name], keys);
+            outputs[i] = LibtorchOperations.Compute(network, i, [.. network.Layers[i].Inputs.Select(input => outputs[input])],
+                name => Weights[name], keys);
         return outputs[^1];
     }
 }

@@ -7,7 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Cifar10Ps.Execution;
 
 /// <summary>The operations of a network as libtorch computes them, with or without a record for autograd.</summary>
-/// <remarks>Maps of features have the type of the activations; parameters and statistics of batch norm, vectors and linear layers are fp32.</remarks>
+/// <remarks>Maps of features have the type of the activations; parameters and statistics of batch norm,
+/// vectors and linear layers are fp32.</remarks>
 internal static class LibtorchOperations
 {
     /// <summary>Computes a layer.</summary>
@@ -15,20 +16,24 @@ internal static class LibtorchOperations
     /// <param name="layer">Position of the layer; not the input.</param>
     /// <param name="x">Outputs of its input layers.</param>
     /// <param name="tensorOf">Finds a tensor of the layer by name.</param>
-    /// <param name="keys">In training, what tells the images apart: batch norm uses the statistics of the batch and leaves them in the running statistics. Null: evaluation.</param>
+    /// <param name="keys">In training, what identifies the images: batch norm uses the statistics of the batch and leaves them in the
+    /// running statistics. Null: evaluation.</param>
     public static Tensor Compute(Network network, int layer, IReadOnlyList<Tensor> x, Func<string, Tensor> tensorOf, ImageKeys? keys)
     {
         Layer at = network.Layers[layer];
         return at.Operation switch
         {
-            Convolution convolution => Convolve(convolution, x[0], Required(TensorRole.ConvolutionWeight).to(x[0].dtype), Find(TensorRole.ConvolutionBias)?.to(x[0].dtype)),
-            BatchNorm norm => Normalize(norm, x[0], Required(TensorRole.NormMean), Required(TensorRole.NormVariance), Required(TensorRole.NormScale), Required(TensorRole.NormShift), keys is not null),
+            Convolution convolution => Convolve(convolution, x[0], Required(TensorRole.ConvolutionWeight).to(x[0].dtype),
+                Find(TensorRole.ConvolutionBias)?.to(x[0].dtype)),
+            BatchNorm norm => Normalize(norm, x[0], Required(TensorRole.NormMean), Required(TensorRole.NormVariance),
+                Required(TensorRole.NormScale), Required(TensorRole.NormShift), keys is not null),
             ReLU => F.relu(x[0]),
             ClippedReLU clipped => F.relu(x[0]).ClampMaximum(clipped.Maximum),
             Gelu => F.gelu(x[0]),
             ZeroPad => Pad(x[0]),
             Add => x[0].PlusTensor(x[1]),
-            MaxPool pool => F.max_pool2d(Bordered(x[0], pool.Window, double.NegativeInfinity), Pair(pool.Window.Size), Pair(pool.Window.Stride), Padding(pool.Window)),
+            MaxPool pool => F.max_pool2d(Bordered(x[0], pool.Window, double.NegativeInfinity), Pair(pool.Window.Size),
+                Pair(pool.Window.Stride), Padding(pool.Window)),
             AveragePool { Window: null } => x[0].mean([2, 3], type: ScalarType.Float32),
             AveragePool { Window: { } window, CountsPadding: var counts } => Average(x[0], window, counts),
             Flatten => x[0].dim() == 2 ? x[0] : x[0].flatten(1).to(ScalarType.Float32),
@@ -47,20 +52,22 @@ internal static class LibtorchOperations
     /// <param name="weight">The weight, in the type of the activations.</param>
     /// <param name="bias">The bias, in the type of the activations; null: none.</param>
     public static Tensor Convolve(Convolution convolution, Tensor x, Tensor weight, Tensor? bias) =>
-        F.conv2d(Bordered(x, convolution.Window, 0), weight, bias, strides: Pair(convolution.Window.Stride), padding: Padding(convolution.Window), groups: convolution.Groups);
+        F.conv2d(Bordered(x, convolution.Window, 0), weight, bias, strides: Pair(convolution.Window.Stride),
+            padding: Padding(convolution.Window), groups: convolution.Groups);
 
     private static Tensor Normalize(BatchNorm norm, Tensor x, Tensor mean, Tensor variance, Tensor scale, Tensor shift, bool training)
     {
-        // libtorch refuses a single value. It is its own mean, so neither it nor a gradient passes.
+        // libtorch refuses a single value. It equals its own mean, so the result and the gradient are zero.
         if (training && x.numel() == norm.Channels)
         {
-            // As plain memory: autograd refuses to go back through the norms before this one if it sees their common buffer change.
+            // As plain memory: autograd refuses the backward pass through earlier norms if it sees their common buffer change.
             x.detach().flatten().to(ScalarType.Float32).bytes.CopyTo(mean.bytes);
             variance.bytes.Clear();
-            return F.batch_norm(x.PlusTensor(x.neg()), zeros_like(mean), ones_like(variance), scale, shift, training: false, eps: norm.Epsilon);
+            return F.batch_norm(x.PlusTensor(x.neg()), zeros_like(mean), ones_like(variance), scale, shift,
+                training: false, eps: norm.Epsilon);
         }
 
-        // A momentum of one makes the running statistics those of this batch.
+        // A momentum of one sets the running statistics to those of this batch.
         return F.batch_norm(x, mean, variance, scale, shift, training, momentum: 1, norm.Epsilon);
     }
 
@@ -73,13 +80,16 @@ internal static class LibtorchOperations
     private static Tensor Average(Tensor x, Window window, bool countsPadding)
     {
         if (HasOwnBorder(window))
-            return F.avg_pool2d(x, Pair(window.Size), Pair(window.Stride), Padding(window), ceil_mode: false, count_include_pad: countsPadding);
+            return F.avg_pool2d(x, Pair(window.Size), Pair(window.Stride), Padding(window), ceil_mode: false,
+                count_include_pad: countsPadding);
         Tensor sums = F.avg_pool2d(Bordered(x, window, 0), Pair(window.Size), Pair(window.Stride), Padding(window));
-        // The share of each window that is not border.
-        return countsPadding ? sums : sums.div(F.avg_pool2d(Bordered(ones_like(x), window, 0), Pair(window.Size), Pair(window.Stride), Padding(window)));
+        // The fraction of each window that is not border.
+        return countsPadding ? sums
+            : sums.div(F.avg_pool2d(Bordered(ones_like(x), window, 0), Pair(window.Size), Pair(window.Stride), Padding(window)));
     }
 
-    /// <summary>Whether libtorch adds the border itself: opposite sides are equal and, as its pooling demands, at most half a window.</summary>
+    /// <summary>Whether libtorch adds the border itself: opposite sides are equal and, as its pooling demands,
+    /// at most half a window.</summary>
     private static bool HasOwnBorder(Window window) =>
         window.Padding.IsSymmetric && 2 * window.Padding.Top <= window.Size.Height && 2 * window.Padding.Left <= window.Size.Width;
 
@@ -91,7 +101,7 @@ internal static class LibtorchOperations
 
     private static long[] Pair(Extent extent) => [extent.Height, extent.Width];
 
-    /// <summary>What dropout multiplies by: zero, or what keeps the mean.</summary>
+    /// <summary>What dropout multiplies by: zero, or the factor that preserves the mean.</summary>
     private static Tensor Mask(double rate, Tensor x, int layer, ImageKeys keys)
     {
         long[] shape = x.shape;

@@ -15,7 +15,7 @@ internal sealed class NetworkWeights : IDisposable
     private readonly Dictionary<string, Tensor> _views = new(StringComparer.Ordinal);
     private readonly Tensor[] _learnedViews;
 
-    /// <summary>Room for the values of a network.</summary>
+    /// <summary>Allocates the values of a network.</summary>
     /// <param name="network">The network.</param>
     /// <param name="learned">Another's flat buffer of learned values to share; a new one by default.</param>
     public NetworkWeights(Network network, Tensor? learned = null)
@@ -25,7 +25,7 @@ internal sealed class NetworkWeights : IDisposable
         LayerTensor[] statistics = [.. network.Tensors.Where(tensor => !tensor.IsLearned)];
         NormedLength = network.LearnedTensors.Take(network.NormedCount).Sum(tensor => tensor.Length);
         DecayedLength = network.LearnedTensors.Where(tensor => tensor.IsWeight).Sum(tensor => tensor.Length);
-        // Detached: a handle of its own, whose life does not hang on the other's.
+        // Detached: a separate handle, whose lifetime does not depend on the other's.
         Learned = (learned?.detach() ?? zeros(network.ParameterCount)).DetachFromDisposeScope();
         Statistics = zeros(statistics.Sum(tensor => tensor.Length)).DetachFromDisposeScope();
         foreach ((LayerTensor tensor, Tensor view) in Views(network.LearnedTensors, Learned).Concat(Views(statistics, Statistics)))
@@ -36,13 +36,14 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>The network.</summary>
     public Network Network { get; }
 
-    /// <summary>All learned values: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear layers.</summary>
+    /// <summary>All learned values: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear
+    /// layers.</summary>
     public Tensor Learned { get; }
 
     /// <summary>Running means and variances of batch norm: [count].</summary>
     public Tensor Statistics { get; }
 
-    /// <summary>Number of learned values in weights of convolutions that a batch norm follows: the first of all.</summary>
+    /// <summary>Number of learned values in weights of convolutions that a batch norm follows: they come first.</summary>
     public int NormedLength { get; }
 
     /// <summary>Number of learned values that weight decay applies to: those of matrices and kernels.</summary>
@@ -54,8 +55,10 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>A tensor by name, in the shape of the state dict.</summary>
     public Tensor this[string name] => _views[name];
 
-    /// <summary>The learned tensors of a network as views of a flat buffer laid out like <see cref="Learned"/>: gradients, moments.</summary>
-    public static IEnumerable<(LayerTensor Tensor, Tensor View)> LearnedViewsOf(Network network, Tensor flat) => Views(network.LearnedTensors, flat);
+    /// <summary>The learned tensors of a network as views of a flat buffer laid out like <see cref="Learned"/>:
+    /// gradients, moments.</summary>
+    public static IEnumerable<(LayerTensor Tensor, Tensor View)> LearnedViewsOf(Network network, Tensor flat) =>
+        Views(network.LearnedTensors, flat);
 
     /// <summary>Takes all values from a state dict.</summary>
     public void CopyFrom(StateDict values)
@@ -85,7 +88,7 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>The values of a view in the order of the state dict.</summary>
     public static float[] CopyOut(Tensor view) => MemoryMarshal.Cast<byte, float>(view.detach().contiguous().bytes).ToArray();
 
-    /// <summary>Marks the learned tensors as those that gradients are wanted of.</summary>
+    /// <summary>Marks the learned tensors as requiring gradients.</summary>
     public void RequireGradients()
     {
         foreach (Tensor view in _learnedViews)

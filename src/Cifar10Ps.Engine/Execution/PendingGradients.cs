@@ -4,20 +4,20 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>Gradients of layers' outputs on their way back, until all that use an output have given theirs.</summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <summary>Gradients of layers' outputs in the backward pass, until all users of an output have contributed.</summary>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal sealed class PendingGradients<TElement>
     where TElement : struct, IElement
 {
     private readonly Dictionary<int, (Tensor First, Tensor? Second)> _gradients = [];
     private readonly Dictionary<int, List<Tensor>> _sparse = [];
 
-    /// <summary>Adds a gradient, which nobody else changes or needs from now on.</summary>
+    /// <summary>Adds a gradient, which the caller neither changes nor needs afterwards.</summary>
     /// <param name="layer">Position of the layer.</param>
     /// <param name="gradient">Gradient of its output.</param>
     public void Add(int layer, Tensor gradient)
     {
-        // Two are kept apart: who takes them adds them in the pass that it makes anyway.
+        // Two are kept apart: the receiver adds them in a pass that it makes anyway.
         if (!_gradients.TryGetValue(layer, out (Tensor First, Tensor? Second) found))
             _gradients[layer] = (gradient, null);
         else
@@ -37,7 +37,8 @@ internal sealed class PendingGradients<TElement>
     /// <param name="output">Its output, for the shape.</param>
     public (Tensor Gradient, Tensor? More) Take(int layer, Tensor output)
     {
-        (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found) ? found : (ActivationMemory.Like(output).zero_(), null);
+        (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found)
+            ? found : (ActivationMemory.Like(output).zero_(), null);
         if (_sparse.Remove(layer, out List<Tensor>? sparse))
             foreach (Tensor part in sparse)
                 EverySecondPixel<TElement>.Add(gradient, part);

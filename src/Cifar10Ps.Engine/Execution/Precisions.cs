@@ -12,7 +12,7 @@ internal static class Precisions
     public static bool HasFastBFloat16 { get; } = Vector512.IsHardwareAccelerated && X86Base.IsSupported
         && ((X86Base.CpuId(7, 1).Eax & 1 << 5) != 0 || (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0);
 
-    /// <summary>Takes the place of <see cref="Precision.Auto"/>.</summary>
+    /// <summary>Resolves <see cref="Precision.Auto"/>.</summary>
     public static Precision Resolve(Precision precision) =>
         precision != Precision.Auto ? precision : HasFastBFloat16 ? Precision.BFloat16 : Precision.Float32;
 

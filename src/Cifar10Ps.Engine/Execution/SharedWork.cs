@@ -1,8 +1,8 @@
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Work that busy workers give away while others have none: the end of a batch, and processors that there are no shards for.
-/// Who does it changes nothing of what it computes.
+/// Work that busy workers hand to idle ones, at the end of a batch or if there are fewer shards than processors. The result does not depend
+/// on who does it.
 /// </summary>
 internal sealed class SharedWork
 {
@@ -11,7 +11,7 @@ internal sealed class SharedWork
     private int _idle;
     private bool _ended;
 
-    /// <summary>Whether a worker waits for work.</summary>
+    /// <summary>Whether a worker is waiting for work.</summary>
     public bool IsWanted
     {
         get
@@ -21,9 +21,9 @@ internal sealed class SharedWork
         }
     }
 
-    /// <summary>Gives work to a worker that waits for it; if none does, it is done at once.</summary>
+    /// <summary>Hands work to a waiting worker; if there is none, does it at once.</summary>
     /// <param name="work">What is to be done.</param>
-    /// <returns>To be waited for.</returns>
+    /// <returns>A task to wait for.</returns>
     public Task Give(Action work)
     {
         Task task = new(work, TaskCreationOptions.RunContinuationsAsynchronously);
@@ -41,14 +41,14 @@ internal sealed class SharedWork
         return task;
     }
 
-    /// <summary>Does what others give away, until the end.</summary>
+    /// <summary>Does what others hand over, until the end.</summary>
     public void Help()
     {
         while (Next() is { } task)
             task.RunSynchronously(TaskScheduler.Default);
     }
 
-    /// <summary>Nothing will be given away any more: whoever helps may go.</summary>
+    /// <summary>No more work will be handed over: waiting workers may leave.</summary>
     public void End()
     {
         lock (_gate)

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Inference for one image, in fp32 and without libtorch, whose way to a convolution takes about as long as the convolution of one
-/// image. Batch norm is folded into the convolutions. It computes the networks of <see cref="KernelSupport.HasSingleImage(Network, IReadOnlyList{Shape})"/>.
+/// Inference for one image, in fp32 and without libtorch, whose overhead is about as long as the convolution of one image. Batch norm is
+/// folded into the convolutions. It computes the networks of <see cref="KernelSupport.HasSingleImage(Network, IReadOnlyList{Shape})"/>.
 /// </summary>
 internal sealed class SingleImageExecutor : IExecutor
 {
@@ -16,7 +16,7 @@ internal sealed class SingleImageExecutor : IExecutor
     private readonly FeatureMap _image, _features;
     private readonly float[] _weight, _bias;
 
-    /// <summary>Folds weights and makes room for the activations.</summary>
+    /// <summary>Folds weights and allocates the activations.</summary>
     /// <param name="network">The network.</param>
     /// <param name="values">Its values.</param>
     /// <param name="image">Size of the images.</param>
@@ -33,7 +33,7 @@ internal sealed class SingleImageExecutor : IExecutor
         {
             int input = network.Layers[unit.Layer].Inputs[0];
             FeatureMap x = maps[input];
-            // A shortcut that nothing else needs lies where its sum is wanted, unless the convolution still reads it.
+            // A shortcut that nothing else needs is overwritten with the sum, unless the convolution still reads it.
             bool inPlace = unit.Shortcut is int only && only != input && IsLastUse(only, unit);
             FeatureMap y = maps[unit.Output] = inPlace ? maps[unit.Shortcut!.Value] : Room(shapes[unit.Output]);
             if (network.Layers[unit.Layer].Operation is ZeroPad)
@@ -43,7 +43,8 @@ internal sealed class SingleImageExecutor : IExecutor
             else
             {
                 FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
-                SingleImageConvolution convolution = new(folded.Weight, folded.Bias, folded.Operation.InputChannels, folded.Operation.Window.Size.Height);
+                SingleImageConvolution convolution =
+                    new(folded.Weight, folded.Bias, folded.Operation.InputChannels, folded.Operation.Window.Size.Height);
                 (bool adds, bool activates) = (unit.Shortcut is not null, unit.Activation is not null);
                 if (adds && !inPlace)
                 {
@@ -64,7 +65,8 @@ internal sealed class SingleImageExecutor : IExecutor
         _bias = classifier.Tensor(TensorRole.LinearBias) is { } bias ? values[bias.Name] : new float[network.ClassCount];
 
         // Uses by units are in their order; the layers of a unit need nothing after its output.
-        bool IsLastUse(int layer, Unit unit) => network.ConsumersOf(layer).All(consumer => consumer != pool && Array.Find(units, other => other.Layers.Contains(consumer))!.Output <= unit.Output);
+        bool IsLastUse(int layer, Unit unit) => network.ConsumersOf(layer)
+            .All(consumer => consumer != pool && Array.Find(units, other => other.Layers.Contains(consumer))!.Output <= unit.Output);
 
         FeatureMap Room(Shape shape)
         {
@@ -83,7 +85,8 @@ internal sealed class SingleImageExecutor : IExecutor
         int length = _image.Width * _image.Height * _image.Channels, count = (int)images.shape[0];
         Tensor logits = empty(count, _bias.Length);
         for (int i = 0; i < count; i++)
-            Logits(MemoryMarshal.Cast<byte, float>(pixels.bytes).Slice(i * length, length)).CopyTo(MemoryMarshal.Cast<byte, float>(logits.bytes)[(i * _bias.Length)..]);
+            Logits(MemoryMarshal.Cast<byte, float>(pixels.bytes).Slice(i * length, length))
+                .CopyTo(MemoryMarshal.Cast<byte, float>(logits.bytes)[(i * _bias.Length)..]);
         return logits;
     }
 

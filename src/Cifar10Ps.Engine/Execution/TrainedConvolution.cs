@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A convolution without bias, forward and backward: our own where it fits (<see cref="Winograd{TElement}"/>), else libtorch's.</summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <summary>A convolution without bias, forward and backward: our own where it applies (<see cref="Winograd{TElement}"/>),
+/// otherwise libtorch's.</summary>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <param name="operation">Its description.</param>
 /// <param name="input">Size of its input.</param>
 /// <param name="name">Name of the weight in the state dict.</param>
@@ -20,11 +21,12 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
     /// <summary>Number of output channels.</summary>
     public int Channels => operation.OutputChannels;
 
-    /// <summary>The gradient of the weight: done when it is where it belongs.</summary>
+    /// <summary>The computation of the weight's gradient: complete when the gradient is stored.</summary>
     public Task WeightGradient { get; private set; } = Task.CompletedTask;
 
     /// <summary>Convolves, with a border of zeros.</summary>
-    /// <param name="input">[batch, channels, height, width], channels-last in memory; a gradient is wanted if it is a leaf that requires one.</param>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory;
+    /// its gradient is computed if it is a leaf that requires one.</param>
     /// <returns>The output, channels-last in memory.</returns>
     public Tensor Forward(Tensor input)
     {
@@ -38,8 +40,8 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
     /// <summary>Back through the convolution.</summary>
     /// <param name="gradient">Gradient of the output; not to be changed before <see cref="WeightGradient"/> is done.</param>
     /// <param name="gradients">Takes the weight's gradient.</param>
-    /// <param name="shared">Finds the weight's gradient, for which no other layer waits, if somebody has nothing to do.</param>
-    /// <returns>Gradient of the input; null if none is wanted.</returns>
+    /// <param name="shared">Computes the weight's gradient, which no other layer waits for, if a worker is idle.</param>
+    /// <returns>Gradient of the input; null if it is not needed.</returns>
     public Tensor? Backward(Tensor gradient, Gradients gradients, SharedWork shared)
     {
         Tensor target = gradients[name];
@@ -57,7 +59,7 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
 
         if (shared.IsWanted)
         {
-            // The input's first, for which the next layer waits: libtorch locks what it has recorded.
+            // The input's gradient first, which the next layer waits for: libtorch locks its recorded graph.
             Tensor ofInput = autograd.grad([_output], [_input], [gradient], retain_graph: true)[0];
             WeightGradient = shared.Give(FindWeightGradient);
             return ActivationMemory.ChannelsLast(ofInput);

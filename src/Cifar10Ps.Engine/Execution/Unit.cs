@@ -20,7 +20,7 @@ internal sealed record Unit(int Layer, int? Norm = null, int? Addition = null, i
     /// <summary>Its layers in their order.</summary>
     public IEnumerable<int> Layers => new int?[] { Layer, Norm, Addition, Activation }.OfType<int>();
 
-    /// <summary>The units of a network, each after those that it takes its inputs from; the input itself is in none.</summary>
+    /// <summary>The units of a network, each after those that it takes its inputs from; the input itself is not part of any.</summary>
     public static IReadOnlyList<Unit> Of(Network network)
     {
         IReadOnlyList<Layer> layers = network.Layers;
@@ -39,7 +39,8 @@ internal sealed record Unit(int Layer, int? Norm = null, int? Addition = null, i
             if (layers[i].Kind != LayerKind.Add || layers[i].Inputs is not [int first, int second] || first == second)
                 continue;
             // A unit has one addition: a sum is not the end of another.
-            int end = Array.Find([first, second], input => ends.TryGetValue(input, out Unit? found) && found.Addition is null && network.ConsumerOf(input) == i);
+            int end = Array.Find([first, second],
+                input => ends.TryGetValue(input, out Unit? found) && found.Addition is null && network.ConsumerOf(input) == i);
             if (ends.Remove(end, out Unit? unit))
                 ends[i] = unit with { Addition = i, Shortcut = end == first ? second : first };
         }

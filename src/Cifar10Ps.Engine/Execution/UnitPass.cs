@@ -6,19 +6,19 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>A unit of a network in training, forward and backward.</summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal abstract class UnitPass<TElement>(Unit unit)
     where TElement : struct, IElement
 {
     /// <summary>The unit.</summary>
     public Unit Unit { get; } = unit;
 
-    /// <summary>Gradients that other workers may still be finding: done when they are where they belong.</summary>
+    /// <summary>Gradients that other workers may still be computing: complete when they are stored.</summary>
     public virtual Task WeightGradient => Task.CompletedTask;
 
     /// <summary>Computes the unit's output.</summary>
-    /// <param name="outputs">Outputs of the layers so far, by position; those that gradients are wanted of are leaves that require one.</param>
-    /// <param name="keys">What tells the images apart.</param>
+    /// <param name="outputs">Outputs of the layers so far, by position; those that need a gradient are leaves that require one.</param>
+    /// <param name="keys">What identifies the images.</param>
     public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys);
 
     /// <summary>Back through the unit.</summary>
@@ -27,7 +27,8 @@ internal abstract class UnitPass<TElement>(Unit unit)
     /// <param name="pending">Takes the gradients of its inputs.</param>
     /// <param name="gradients">Takes the gradients of its parameters.</param>
     /// <param name="shared">Takes what idle workers may do.</param>
-    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared);
+    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending,
+        Gradients gradients, SharedWork shared);
 }
 
 /// <summary>A convolution with its norm, addition and ReLU in our kernels.</summary>
@@ -50,12 +51,14 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
         Convolution convolution = (Convolution)layer.Operation;
         _input = layer.Inputs[0];
         Shape input = shapes[_input];
-        // The image's own gradient is not wanted.
+        // The gradient of the images is not needed.
         _skipsPixels = _input > 0 && KernelSupport.HasEverySecondPixel(convolution, input);
         if (_skipsPixels)
-            (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) }, new Shape(input.Channels, input.Height / 2, input.Width / 2));
+            (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) },
+                new Shape(input.Channels, input.Height / 2, input.Width / 2));
         string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
-        _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf), weights.Network.Layers[unit.Norm!.Value], weights);
+        _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf),
+            weights.Network.Layers[unit.Norm!.Value], weights);
     }
 
     /// <inheritdoc/>
@@ -74,7 +77,7 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
     {
         Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: Unit.Shortcut > 0);
-        // It has become that of the sum.
+        // It is now the gradient of the sum.
         if (Unit.Shortcut is int shortcut and > 0)
             pending.Add(shortcut, gradient);
         if (ofInput is null)
@@ -114,7 +117,8 @@ internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
     {
         _x = [.. _inputs.Select(input => outputs[input])];
         using (enable_grad())
-            _output = LibtorchOperations.Compute(_weights.Network, _layer, _x, name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
+            _output = LibtorchOperations.Compute(_weights.Network, _layer, _x,
+                name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
         Tensor output = _output.detach();
         return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output).requires_grad_(true);
     }

@@ -10,9 +10,8 @@ namespace Cifar10Ps.Formats;
 /// A model of the original Chainer program: what <c>chainer.serializers.save_npz</c> makes of its <c>ResNet20</c>.
 /// </summary>
 /// <remarks>
-/// All of its nine blocks own a 1 × 1 convolution <c>conv3</c> with batch norm <c>bn3</c>, but only the two that change the
-/// size use them. Those of the other seven are left out when a model is read, and written as those of a network that never
-/// learned, since the original refuses a file without them.
+/// Each of its nine blocks has a 1 × 1 convolution <c>conv3</c> with batch norm <c>bn3</c>, but only the two that change the size use them.
+/// The other seven are ignored when a model is read, and written with initial values, because the original refuses a file without them.
 /// </remarks>
 internal static class ChainerFile
 {
@@ -27,9 +26,10 @@ internal static class ChainerFile
     internal static (TensorFile File, ChainerLayout Layout) Parse(Dictionary<string, Npy> arrays)
     {
         string prefix = Prefixes.FirstOrDefault(p => arrays.ContainsKey(p + "fc7/W"))
-            ?? throw new InvalidDataException($"it has no classifier 'fc7/W', as models of the original Chainer program have, but {DisplayText.List([.. arrays.Keys])}");
+            ?? throw new InvalidDataException("it has no classifier 'fc7/W', as models of the original Chainer program have, "
+                + $"but {DisplayText.List([.. arrays.Keys])}");
         if (arrays[prefix + "fc7/W"].Shape is not [int classes and > 0 and <= Network.MaximumClassCount, _])
-            throw new InvalidDataException("its classifier 'fc7/W' has no row for each class");
+            throw new InvalidDataException("its classifier 'fc7/W' does not have a row for each class");
 
         ChainerLayout layout = NetworkFamily.Chainer(classes);
         TensorFile file = new();
@@ -46,21 +46,24 @@ internal static class ChainerFile
             known.Add(name);
         }
 
-        // A network with more in it would give other answers than this one. The counters 'N' of batch norm are of no use to anyone.
-        string? unexpected = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal) && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
-        return unexpected is null ? (file, layout) : throw new InvalidDataException($"the original's ResNet-20 has no array '{unexpected}'");
+        // A network with more arrays would give different answers. Batch norm's counters 'N' are unused.
+        string? unexpected = arrays.Keys.FirstOrDefault(name => name.StartsWith(prefix, StringComparison.Ordinal)
+            && !known.Contains(name) && !name.EndsWith("/N", StringComparison.Ordinal));
+        return unexpected is null
+            ? (file, layout) : throw new InvalidDataException($"the original's ResNet-20 has no array '{unexpected}'");
     }
 
-    /// <summary>Writes a model such that the original program opens it. Class names have no place in it.</summary>
+    /// <summary>Writes a model so that the original program can open it. It cannot hold class names.</summary>
     /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(ModelSnapshot model, string path)
     {
         ChainerLayout layout = NetworkFamily.Chainer(model.Network.ClassCount);
         if (!model.Network.HasSameLayers(layout.Network))
-            throw CannotHold($"it is made for a {layout.Network}, and this is a {model.Network}");
+            throw CannotHold($"it is made for a {layout.Network}, but this is a {model.Network}");
         Preprocessing input = model.Preprocessing;
-        if (!input.Mean.SequenceEqual(Preprocessing.None.Mean) || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
-            throw CannotHold("the original feeds plain pixels of 32 x 32 pictures, and this one was trained on other input");
+        if (!input.Mean.SequenceEqual(Preprocessing.None.Mean)
+            || !input.StandardDeviation.SequenceEqual(Preprocessing.None.StandardDeviation) || (input.Width, input.Height) != (32, 32))
+            throw CannotHold("the original takes plain pixels of 32 x 32 pictures, but this model was trained on other input");
 
         List<KeyValuePair<string, Npy>> arrays = [];
         foreach (Layer layer in model.Network.Layers)
@@ -69,8 +72,9 @@ internal static class ChainerFile
             {
                 float[] values = model.Weights[tensor.Name];
                 string name = layout.Names[tensor.Name];
-                // The original's epsilon is fixed: what another one lacks goes to the variances that it is added to.
-                if (tensor.Role == TensorRole.NormVariance && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
+                // The original's epsilon is fixed: the difference to another one is added to the variances.
+                if (tensor.Role == TensorRole.NormVariance
+                    && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
                     values = [.. values.Select(variance => (float)(variance + own - original))];
                 arrays.Add(new(name, Npy.Of(tensor.Shape, values)));
                 if (tensor.Role == TensorRole.NormScale)
@@ -92,7 +96,8 @@ internal static class ChainerFile
             $"A file of the original Chainer program cannot hold this model: {why}.");
     }
 
-    private static double EpsilonOf(ChainerLayout layout, Layer layer) => ((BatchNorm)layout.Network.Layers.First(other => other.Name == layer.Name).Operation).Epsilon;
+    private static double EpsilonOf(ChainerLayout layout, Layer layer) =>
+        ((BatchNorm)layout.Network.Layers.First(other => other.Name == layer.Name).Operation).Epsilon;
 
     /// <summary>An array's shape and values.</summary>
     /// <param name="arrays">The arrays.</param>
@@ -115,7 +120,7 @@ internal static class ChainerFile
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"the array '{name}' is not what it should be: {e.Message}", e);
+            throw new InvalidDataException($"the array '{name}' is not as expected: {e.Message}", e);
         }
     }
 }

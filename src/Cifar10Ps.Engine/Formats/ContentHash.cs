@@ -5,12 +5,12 @@ using System.Text;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// The SHA-256 of a safetensors file that this module wrote, in the file itself: over all of its bytes, those of the hash's own digits
-/// taken as zeros. It is the first entry of the metadata, so its place does not depend on what may be damaged.
+/// The SHA-256 of a safetensors file that this module wrote, in the file itself: over all of its bytes, with the digits of the hash itself
+/// taken as zeros. It is the first entry of the metadata, so its position does not depend on data that may be damaged.
 /// </summary>
 internal static class ContentHash
 {
-    /// <summary>Keys in the metadata: the hash, and the format of the file, which says that there has to be a hash.</summary>
+    /// <summary>Keys in the metadata: the hash, and the format of the file, which implies that there has to be a hash.</summary>
     public const string Key = "cifar10ps_sha256", FormatKey = "cifar10ps_format";
 
     /// <summary>The hash before it is known.</summary>
@@ -19,7 +19,7 @@ internal static class ContentHash
     // The length of the header comes first.
     private const int PrefixStart = 8;
 
-    /// <summary>Puts the hash into the beginning of a file.</summary>
+    /// <summary>Inserts the hash into the beginning of a file.</summary>
     /// <param name="head">Everything before the values, with <see cref="Placeholder"/> in the place of the hash.</param>
     /// <param name="values">The values, tensor by tensor.</param>
     public static void Seal(Span<byte> head, IEnumerable<float[]> values)
@@ -31,11 +31,11 @@ internal static class ContentHash
         Encoding.ASCII.GetBytes(Convert.ToHexStringLower(hash.GetHashAndReset())).CopyTo(head[(PrefixStart + Prefix.Length)..]);
     }
 
-    /// <summary>Whether a file of this module is no longer what was written; never so for a file without hash and format.</summary>
+    /// <summary>Whether a file of this module has changed since it was written; always false for a file without hash and format.</summary>
     public static bool IsDamaged(ReadOnlySpan<byte> content)
     {
         int start = PrefixStart + Prefix.Length, end = start + Placeholder.Length;
-        // Either of the two keys may be what is damaged.
+        // Either of the two keys may be damaged.
         if (content.Length < end || !content[PrefixStart..].StartsWith(Prefix))
             return content.IndexOf(Mark) >= 0;
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -51,7 +51,7 @@ internal static class ContentHash
     {
         if (IsDamaged(content))
             throw new EngineException("FileDamaged", ErrorKind.InvalidData,
-                $"'{path}' is damaged: its content is not what was written, by its SHA-256. Take a copy or an older file. "
+                $"'{path}' is damaged: its content does not match its SHA-256. Use a copy or an older file. "
                 + $"If another program has rewritten it, remove '{Key}' and '{FormatKey}' from its metadata.");
     }
 

@@ -16,10 +16,10 @@ internal static class ElementType
         _ => 0,
     };
 
-    /// <summary>Whether the values have fractions: weights have, step counters have none.</summary>
+    /// <summary>Whether the values are floating point: weights are, step counters are not.</summary>
     public static bool IsFloat(string type) => type.Contains('F', StringComparison.Ordinal);
 
-    /// <summary>Values of a type with fractions in single precision.</summary>
+    /// <summary>Values of a floating-point type in single precision.</summary>
     public static float[] ToSingles(string type, ReadOnlySpan<byte> bytes) => type switch
     {
         "F64" => Convert<double>(bytes, v => (float)v),

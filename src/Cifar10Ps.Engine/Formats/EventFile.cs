@@ -7,8 +7,8 @@ using Tensorboard;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Event files, which TensorBoard reads: Event messages of protobuf in TFRecord's frames, which are length, checksum of
-/// the length, message, checksum of the message. A record that was not written whole is passed over.
+/// Event files, which TensorBoard reads: Event messages of protobuf in TFRecord's frames, which are length, checksum of the length,
+/// message, checksum of the message. TensorBoard skips an incomplete record.
 /// </summary>
 internal static class EventFile
 {
@@ -19,13 +19,14 @@ internal static class EventFile
 
     /// <summary>Creates an event file. TensorBoard reads those of a folder in the order of their names, which is that of time.</summary>
     /// <param name="folder">The folder; created where it is missing.</param>
-    /// <param name="firstStep">TensorBoard drops what the earlier files of the folder have of this step and later ones.</param>
+    /// <param name="firstStep">TensorBoard discards this and later steps in earlier files of the folder.</param>
     /// <returns>Its path.</returns>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     public static string Create(string folder, long firstStep)
     {
         string name = Prefix + DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        string path = Enumerable.Range(0, int.MaxValue).Select(i => Path.Combine(folder, $"{name}.{i}{Suffix}")).First(p => !File.Exists(p));
+        string path = Enumerable.Range(0, int.MaxValue)
+            .Select(i => Path.Combine(folder, $"{name}.{i}{Suffix}")).First(p => !File.Exists(p));
         double now = ToWallTime(DateTimeOffset.UtcNow);
         Append(path,
             new Event { WallTime = now, FileVersion = "brain.Event:2" },
@@ -33,7 +34,7 @@ internal static class EventFile
         return path;
     }
 
-    /// <summary>Adds events to a file, and has them on disk before it returns.</summary>
+    /// <summary>Appends events to a file, and flushes them to disk before it returns.</summary>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     public static void Append(string path, params IEnumerable<Event> events)
     {
@@ -57,7 +58,8 @@ internal static class EventFile
     /// <summary>Seconds since 1970, as events have them.</summary>
     public static double ToWallTime(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000.0;
 
-    /// <summary>CRC-32C, rotated and shifted, as TFRecords have it: so that the checksum of data with checksums in it is as good as any.</summary>
+    /// <summary>CRC-32C, rotated and shifted, as TFRecords have it:
+    /// so that checksums stay reliable for data that contains checksums.</summary>
     internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
     {
         uint crc = uint.MaxValue;

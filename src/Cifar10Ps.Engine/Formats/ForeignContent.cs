@@ -5,14 +5,16 @@ using System.Text.Unicode;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Says what a file is that holds no model which can be read: mostly one that was downloaded or named wrongly.</summary>
+/// <summary>Identifies a file that is not a readable model: mostly one that was downloaded or named wrongly.</summary>
 internal static class ForeignContent
 {
-    // What files begin with, and what they are then.
+    // What files begin with, and what they are.
     private static readonly (byte[] Start, string What)[] Signatures =
     [
-        ([.. "version https://git-lfs"u8], "the pointer that Git LFS leaves in place of a large file. Fetch the file itself: git lfs pull, or the download link of the site"),
-        ([0x89, .. "HDF\r\n"u8], "an HDF5 file, such as Keras writes. Weights in it have other names and another order: convert them to a state dict"),
+        ([.. "version https://git-lfs"u8], "the pointer that Git LFS leaves in place of a large file. Fetch the file itself: git lfs pull, "
+            + "or the download link of the site"),
+        ([0x89, .. "HDF\r\n"u8],
+            "an HDF5 file, such as Keras writes. Weights in it have other names and another order: convert them to a state dict"),
         ([.. "GGUF"u8], "a GGUF file, which holds language models"),
         ([0x93, .. "NUMPY"u8], "a single NumPy array"),
         ([.. "MATLAB 5.0"u8], "a MATLAB file"),
@@ -32,7 +34,7 @@ internal static class ForeignContent
         ([.. "PK\x05\x06"u8], "an empty zip archive"),
     ];
 
-    /// <summary>What bytes are that no reader knows, to stand after "it is".</summary>
+    /// <summary>What content is that no reader knows, to follow "is".</summary>
     public static string Describe(byte[] content)
     {
         ReadOnlySpan<byte> bytes = content;
@@ -42,9 +44,9 @@ internal static class ForeignContent
         return bytes.Length == 0 ? "empty"
             : ZipContent.IsZip(bytes) ? Archive(content)
             : bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8) ? "a tar archive: unpack it first"
-            : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which is only executed"
+            : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which can only be executed"
             : Utf8.IsValid(bytes) && !bytes.Contains((byte)0) ? Written(content)
-            : $"of no kind that is known; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
+            : $"of an unknown kind; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
     }
 
     private static string Archive(byte[] content)
@@ -55,23 +57,27 @@ internal static class ForeignContent
             using ZipArchive archive = new(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
             names = [.. archive.Entries.Select(entry => entry.FullName).Where(name => !name.EndsWith('/'))];
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
+        catch (Exception e) when (e is IOException
+            or InvalidDataException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
         {
             return "a zip archive that is damaged or cut off";
         }
 
         bool Has(string end) => names.Any(name => name.EndsWith(end, StringComparison.Ordinal));
-        return Has("saved_model.pb") || Has("keras_metadata.pb") ? "a model of TensorFlow in a zip archive. Convert its weights to a state dict"
-            : Has("model.weights.h5") ? "a model of Keras. Convert its weights to a state dict"
+        return Has("saved_model.pb") || Has("keras_metadata.pb")
+            ? "a TensorFlow model in a zip archive. Convert its weights to a state dict"
+            : Has("model.weights.h5") ? "a Keras model. Convert its weights to a state dict"
             : names.Length == 0 ? "an empty zip archive"
             : $"a zip archive of {DisplayText.List(names)}: unpack it first";
     }
 
     private static string Written(byte[] content)
     {
-        string start = Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 1_000))).TrimStart('\ufeff', ' ', '\t', '\r', '\n');
-        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
-            return "a web page, such as a download gives that asks for a confirmation first. Download the file itself";
+        string start = Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 1_000)))
+            .TrimStart('\ufeff', ' ', '\t', '\r', '\n');
+        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
+            return "a web page, such as a site returns when a download needs confirmation. Download the file itself";
         if (start.StartsWith('<'))
             return "an XML document";
         if (start.StartsWith('{') || start.StartsWith('['))
@@ -79,7 +85,8 @@ internal static class ForeignContent
         return start.Length == 0 ? "blank text" : $"text that begins with '{Beginning(start)}'";
     }
 
-    private static string Beginning(string text) => text.Split('\r', '\n')[0] is { Length: > 40 } line ? line[..40] + "…" : text.Split('\r', '\n')[0];
+    private static string Beginning(string text) =>
+        text.Split('\r', '\n')[0] is { Length: > 40 } line ? line[..40] + "…" : text.Split('\r', '\n')[0];
 
     private static bool IsJson(byte[] content)
     {

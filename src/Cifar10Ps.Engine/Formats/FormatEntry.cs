@@ -36,7 +36,7 @@ internal sealed record FormatEntry
             Read = (content, _, key) => TorchFile.Parse(content, key),
             Write = (_, file, path, _) => TorchFile.Write(file, path),
             ErrorId = "InvalidTorchFile",
-            Problem = "is not a PyTorch file that can be used",
+            Problem = "is not a usable PyTorch file",
             ChoosesItself = true,
         },
         new()
@@ -47,7 +47,7 @@ internal sealed record FormatEntry
             Read = (content, _, key) => OnnxTranslator.Read(content, key),
             Write = (model, _, path, includePreprocessing) => OnnxFile.Write(model, path, includePreprocessing),
             ErrorId = "InvalidOnnx",
-            Problem = "is not an ONNX graph that can be used",
+            Problem = "is not a usable ONNX graph",
             ChoosesItself = true,
             HoldsPreprocessing = true,
         },

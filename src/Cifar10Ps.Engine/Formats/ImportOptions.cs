@@ -1,9 +1,10 @@
 namespace Cifar10Ps;
 
-/// <summary>What the reader of a model file knows of the model, which the file may not say, and who hears what was found.</summary>
+/// <summary>What the caller knows about a model that its file may not say, and who receives messages.</summary>
 public sealed record ImportOptions
 {
-    /// <summary>Which network, in a file that holds several: the name of its state dict, or the prefix of its tensors; null: the only one.</summary>
+    /// <summary>Which network to read from a file that contains several: the name of its state dict, or the prefix of its tensors;
+    /// null: the only one.</summary>
     public string? Key { get; init; }
 
     /// <summary>Mean of red, green, blue for pixels from 0 to 1, in place of the file's; null: as the file says.</summary>

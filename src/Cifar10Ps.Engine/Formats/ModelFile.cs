@@ -16,14 +16,15 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing", EpochsKey = "trained_epochs", StepsKey = "trained_steps";
+    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing",
+        EpochsKey = "trained_epochs", StepsKey = "trained_steps";
 
     /// <summary>What the names of an optimizer's moments start with.</summary>
     internal const string MomentPrefix = "optimizer.";
 
     private const string ClassesKey = "classes", SeedKey = "seed";
 
-    // All that a model of the original Chainer program never uses, by name.
+    // At most this many skipped tensors are listed by name: all that the original Chainer program's model never uses.
     private const int NamedSkips = 42;
 
     /// <summary>Writes a classifier.</summary>
@@ -41,13 +42,14 @@ public static partial class ModelFile
     /// <param name="path">The file.</param>
     /// <param name="format">The format.</param>
     /// <param name="includePreprocessing">Whether an ONNX graph begins with the preprocessing and ends with softmax.</param>
-    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>WeightsNotFinite</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>FormatCannotHold</c>, <c>WeightsNotFinite</c>,
+    /// <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, ModelFormat format, bool includePreprocessing = false)
     {
         FormatEntry entry = FormatEntry.Of(format);
         if (includePreprocessing && !entry.HoldsPreprocessing)
             throw new EngineException("FormatCannotHold", ErrorKind.InvalidArgument,
-                $"A {format} file holds weights, not the operations of a preprocessing. An ONNX graph holds both.");
+                $"A {format} file holds weights, but not preprocessing operations. An ONNX graph holds both.");
         ModelSnapshot snapshot = model.Snapshot;
         TensorFile file = new();
         Put(snapshot, file);
@@ -72,15 +74,17 @@ public static partial class ModelFile
         {
             (ModelFormat format, TensorFile file) = ModelFormats.Read(path, options?.Key);
             ImageClassifier model = Take(file, options);
-            options?.Tell?.Invoke($"'{path}' is a file of format {format} with a {model.Network} for {model.Classes.Length} classes. "
+            options?.Tell?.Invoke($"'{path}' is a {format} file with a {model.Network} for {model.Classes.Length} classes. "
                 + $"{(file.Note is null ? "" : file.Note + " ")}{Skipped(file)}");
             foreach (string layer in DeadLayers(model))
-                options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. The file may be damaged or cut down: measure the model before you rely on it.");
+                options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. "
+                    + "The file may be damaged or cut down: measure the model before you rely on it.");
             return model;
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException)
         {
-            throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"'{path}' holds no model that can be used: {e.Message.TrimEnd('.')}.", e);
+            throw new EngineException("InvalidModel", ErrorKind.InvalidData,
+                $"'{path}' contains no usable model: {e.Message.TrimEnd('.')}.", e);
         }
         catch (EngineException e) when (e.ErrorId is "PreprocessingUnknown" or "SeveralNetworks" or "NetworkNotFound" or "InvalidModel")
         {
@@ -106,10 +110,11 @@ public static partial class ModelFile
     {
         if (file.Tensors.FirstOrDefault(tensor => !tensor.Value.Values.All(float.IsFinite)).Key is { } name)
             throw new EngineException("WeightsNotFinite", ErrorKind.InvalidArgument,
-                $"The model's weights '{name}' are not all finite, so it can give no answer: its training diverged. Take the model as it was before, and train on with a lower learning rate.");
+                $"The model's weights '{name}' are not all finite, so it cannot give an answer: its training diverged. "
+                + "Use the model from before, and continue training with a lower learning rate.");
     }
 
-    /// <summary>What is needed to use a classifier beside its weights, as metadata.</summary>
+    /// <summary>What is needed to use a classifier besides its weights, as metadata.</summary>
     internal static IEnumerable<(string Key, string Value)> Describe(ModelSnapshot model) =>
     [
         (NetworkKey, NetworkJson.ToJson(model.Network)),
@@ -133,7 +138,8 @@ public static partial class ModelFile
         Network network = found.Network;
         if (described is null && file.Metadata.TryGetValue("bn_eps", out string? text))
         {
-            network = network.WithNormEpsilon(double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon) && epsilon is > 0 and < 1
+            network = network.WithNormEpsilon(double.TryParse(text, CultureInfo.InvariantCulture, out double epsilon)
+                && epsilon is > 0 and < 1
                 ? epsilon : throw new InvalidDataException($"its batch norm has the epsilon '{text}'"));
         }
 
@@ -147,7 +153,7 @@ public static partial class ModelFile
         network.Shapes(preprocessing.Height, preprocessing.Width);
         return new ImageClassifier(new ModelSnapshot(network, classes, preprocessing, WeightsOf(file, found))
         {
-            // A file that does not say is from elsewhere: its weights are worth keeping.
+            // A file that does not say is from another program: its weights count as trained.
             TrainedEpochs = Count<int>(EpochsKey, 1),
             TrainedSteps = Count<long>(StepsKey, 0),
             Seed = Count<int>(SeedKey, 0),
@@ -155,7 +161,8 @@ public static partial class ModelFile
 
         T Count<T>(string key, T otherwise)
             where T : INumber<T> =>
-            file.Metadata.TryGetValue(key, out string? text) && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
+            file.Metadata.TryGetValue(key, out string? text)
+            && T.TryParse(text, CultureInfo.InvariantCulture, out T? count) && count >= T.Zero ? count : otherwise;
     }
 
     /// <summary>The network that a file of this module describes; null: it does not.</summary>
@@ -168,7 +175,7 @@ public static partial class ModelFile
         StateDict weights = new();
         foreach (LayerTensor tensor in network.Network.Tensors)
             weights[tensor.Name] = Finite(network.Names[tensor.Name], tensor.Role == TensorRole.NormVariance);
-        // A norm takes the mean of what comes before it off, and so a constant that a convolution adds.
+        // A norm subtracts the mean of its input, and with it a constant that a convolution adds.
         foreach ((Layer norm, string bias) in network.Biases)
         {
             string mean = norm.Tensor(TensorRole.NormMean)!.Name;
@@ -182,7 +189,8 @@ public static partial class ModelFile
             float[] values = file.Tensors[name].Values;
             int wrong = Array.FindIndex(values, value => !float.IsFinite(value) || (isVariance && value < 0));
             return wrong < 0 ? values : throw new InvalidDataException($"the tensor '{name}' has the value "
-                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network gives no answer: the training that wrote it had diverged, or the file is damaged");
+                + $"{values[wrong].ToString(CultureInfo.InvariantCulture)}, with which a network cannot give an answer: "
+                + "the training that wrote it had diverged, or the file is damaged");
         }
     }
 
@@ -194,7 +202,7 @@ public static partial class ModelFile
             .Select(tensor => tensor.Name[..^".weight".Length]);
     }
 
-    /// <summary>How pictures become input: what the options give, and the rest as the file says.</summary>
+    /// <summary>How pictures become input: from the options, and otherwise from the file.</summary>
     private static Preprocessing PreprocessingOf(TensorFile file, ImportOptions? options)
     {
         (double[]? mean, double[]? deviation) = (options?.Mean, options?.StandardDeviation);
@@ -213,7 +221,8 @@ public static partial class ModelFile
         return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"), size.Width, size.Height);
 
         double[] Numbers(string part) =>
-            [.. formula.Groups[part].Value.Split(',').Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
+            [.. formula.Groups[part].Value.Split(',')
+                .Select(n => double.TryParse(n, CultureInfo.InvariantCulture, out double v) ? v : double.NaN)];
     }
 
     private static T Parse<T>(string json) =>
@@ -221,9 +230,10 @@ public static partial class ModelFile
 
     private static string Skipped(TensorFile file) => file.Skipped.Count switch
     {
-        0 => "All of it was read.",
+        0 => "Everything was read.",
         <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(DisplayText.Name))}.",
-        int count => $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",
+        int count =>
+            $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",
     };
 
     [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]

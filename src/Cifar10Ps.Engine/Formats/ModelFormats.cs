@@ -2,23 +2,26 @@ using Cifar10Ps.Formats;
 
 namespace Cifar10Ps;
 
-/// <summary>Tells the formats of model files apart: what there is by its content, what is to be by its name.</summary>
+/// <summary>Determines the format of model files: of existing ones by content, of new ones by name.</summary>
 public static class ModelFormats
 {
     private static readonly HashSet<string> ForeignEndings = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".json", ".keras", ".msgpack", ".npy", ".pb", ".pickle", ".pkl", ".t7", ".tar", ".tflite", ".zip",
+        ".bin", ".ckpt", ".gguf", ".h5", ".hdf5", ".json", ".keras", ".msgpack", ".npy", ".pb", ".pickle", ".pkl", ".t7",
+        ".tar", ".tflite", ".zip",
     };
 
-    /// <summary>The format that the ending of a file's name stands for; null: none.</summary>
+    /// <summary>The format that a file's extension stands for; null: none.</summary>
     public static ModelFormat? OfName(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return FormatEntry.All.FirstOrDefault(entry => entry.Endings.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))?.Format;
+        string ending = Path.GetExtension(path);
+        return FormatEntry.All.FirstOrDefault(entry => entry.Endings.Contains(ending, StringComparer.OrdinalIgnoreCase))?.Format;
     }
 
-    /// <summary>Whether a file's name ends like one of a format other than safetensors, also of one that is not written here.</summary>
-    public static bool IsForeignName(string path) => OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
+    /// <summary>Whether a file has the extension of a format other than safetensors, even one that this module does not write.</summary>
+    public static bool IsForeignName(string path) =>
+        OfName(path) is { } format ? format != ModelFormat.Safetensors : ForeignEndings.Contains(Path.GetExtension(path));
 
     /// <summary>The format of a file's content; null: none that can be read.</summary>
     internal static ModelFormat? OfContent(ReadOnlySpan<byte> content) => EntryOf(content)?.Format;
@@ -36,7 +39,7 @@ public static class ModelFormats
     {
         byte[] content = TensorFile.ReadBytes(path, head => ZipContent.IsZip(head) || OfContent(head) is not null);
         FormatEntry entry = EntryOf(content) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidData,
-            $"'{path}' is {ForeignContent.Describe(content)}. What can be read: safetensors, a state dict that torch.save wrote (.pth), "
+            $"'{path}' is {ForeignContent.Describe(content)}. Supported formats: safetensors, a state dict that torch.save wrote (.pth), "
             + "an ONNX graph, a model or snapshot of the original Chainer program (.npz).");
         TensorFile file;
         try

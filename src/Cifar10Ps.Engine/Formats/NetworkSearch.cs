@@ -5,17 +5,17 @@ namespace Cifar10Ps.Formats;
 
 /// <summary>A dictionary of tensors in a file.</summary>
 /// <param name="Key">Where it is in the file: <c>state_dict</c>; empty: at the top.</param>
-/// <param name="Shapes">The shapes of its tensors with fractions, by name.</param>
-/// <param name="LeftOut">Names of what is in it and no such tensor.</param>
+/// <param name="Shapes">The shapes of its floating-point tensors, by name.</param>
+/// <param name="LeftOut">Names of its other entries.</param>
 internal sealed record TensorGroup(string Key, IReadOnlyDictionary<string, int[]> Shapes, IReadOnlyList<string> LeftOut);
 
 /// <summary>The tensors of one network in a file.</summary>
 /// <param name="Group">The dictionary that they are in.</param>
-/// <param name="Prefix">What all of their names begin with, with its dot; empty: nothing.</param>
+/// <param name="Prefix">The common prefix of their names, with its dot; may be empty.</param>
 /// <param name="Names">Their names, with the prefix.</param>
 internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnlyList<string> Names)
 {
-    /// <summary>What chooses this network among those of its file.</summary>
+    /// <summary>The key that selects this network in its file.</summary>
     public string Key => NetworkSearch.Join(Group.Key, Prefix.TrimEnd('.'));
 
     /// <summary>Names of what else is in the dictionary.</summary>
@@ -31,20 +31,19 @@ internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnly
     };
 }
 
-/// <summary>Finds the network in a file whose tensors may be wrapped in any way: in dictionaries, and under prefixes of their names.</summary>
+/// <summary>Finds the network in a file whose tensors may be wrapped in any way: in dictionaries,
+/// and under prefixes of their names.</summary>
 internal static class NetworkSearch
 {
-    // Networks in a dictionary that are told apart, and tensors of a network. A hostile file could have any number.
+    // Limits of the networks in a dictionary, and of the tensors of a network. A hostile file could have any number.
     private const int PrefixLimit = 100, FewestTensors = 20, MostTensors = 2_000;
 
     /// <summary>Chooses a network.</summary>
     /// <param name="groups">The file's dictionaries of tensors.</param>
     /// <param name="key">Which network is meant: the name of its dictionary or the prefix of its names; null: the only one.</param>
-    /// <returns>A network, or else tensors that are not of layers; null: there are none.</returns>
-    /// <exception cref="EngineException">
-    /// <c>SeveralNetworks</c>, <c>NetworkNotFound</c>; <c>InvalidModel</c> if there is another network, or if there are tensors beside the
-    /// network, which may belong to it.
-    /// </exception>
+    /// <returns>A network, or else tensors that do not belong to layers; null: there are none.</returns>
+    /// <exception cref="EngineException"> <c>SeveralNetworks</c>, <c>NetworkNotFound</c>; <c>InvalidModel</c> if it is an unknown network,
+    /// or if there are other tensors, which may belong to it. </exception>
     public static NetworkChoice? Choose(IEnumerable<TensorGroup> groups, string? key)
     {
         TensorGroup[] all = [.. groups];
@@ -53,7 +52,8 @@ internal static class NetworkSearch
         {
             return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Require(Under(all, key))
                 ?? throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
-                    $"has no network '{DisplayText.Name(key)}'. {(found.Length == 0 ? "It has no network that can be used" : $"It has {Keys()}")}.");
+                    $"has no network '{DisplayText.Name(key)}'. "
+                    + $"{(found.Length == 0 ? "It has no usable network" : $"It has {Keys()}")}.");
         }
 
         if (found.Length > 1)
@@ -77,7 +77,8 @@ internal static class NetworkSearch
     public static bool IsOfLayer(string name) => name.Contains('.', StringComparison.Ordinal);
 
     /// <summary>Two parts of a key with a dot between, where both are there.</summary>
-    public static string Join(string first, string second) => first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
+    public static string Join(string first, string second) =>
+        first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
 
     /// <summary>The networks in a dictionary, each with a tensor that belongs to none of them, if there is one.</summary>
     private static IEnumerable<(NetworkChoice, string?)> Networks(TensorGroup group)
@@ -87,7 +88,7 @@ internal static class NetworkSearch
         HashSet<string> rest = [.. group.Shapes.Keys.Where(name => !TensorNames.IsCounter(name))];
         string[] prefixes = [.. rest.Select(PrefixOf).OfType<string>().Distinct().Take(PrefixLimit)];
         List<NetworkChoice> found = [];
-        // The longest first, so that a network without a prefix is what the others leave.
+        // The longest first, so that a network without a prefix is what remains.
         foreach (string prefix in prefixes.OrderByDescending(prefix => prefix.Length))
         {
             NetworkChoice candidate = new(group, prefix, [.. rest.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))]);
@@ -100,7 +101,7 @@ internal static class NetworkSearch
         return found.Select(network => (network, rest.FirstOrDefault()));
     }
 
-    /// <summary>What a key means that names no whole network: all in a dictionary, or all with a prefix.</summary>
+    /// <summary>What a key means that does not name a complete network: everything in a dictionary, or with a prefix.</summary>
     private static NetworkChoice? Under(TensorGroup[] groups, string key)
     {
         foreach (TensorGroup group in groups)
@@ -128,18 +129,20 @@ internal static class NetworkSearch
         return new NetworkChoice(group, prefix, names);
     }
 
-    private static bool IsNetwork(NetworkChoice choice) => choice.Names.Count is >= FewestTensors and <= MostTensors && WhyNot(choice) is null;
+    private static bool IsNetwork(NetworkChoice choice) =>
+        choice.Names.Count is >= FewestTensors and <= MostTensors && WhyNot(choice) is null;
 
-    /// <summary>Says of the layers of another network what is wrong with them, before their values are read: there may be many.</summary>
+    /// <summary>Says what is wrong with an unsupported network before its values are read, which may be many.</summary>
     private static NetworkChoice? Require(NetworkChoice? choice) =>
         choice is not null && choice.Names.Any(IsOfLayer) && WhyNot(choice) is { } reason
-            ? throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"holds no model that can be used: {reason}.") : choice;
+            ? throw new EngineException("InvalidModel", ErrorKind.InvalidData, $"contains no usable model: {reason}.") : choice;
 
     private static string? WhyNot(NetworkChoice choice)
     {
         try
         {
-            NetworkTensors.Of(choice.Names.ToDictionary(name => name[choice.Prefix.Length..], name => choice.Group.Shapes[name], StringComparer.Ordinal));
+            NetworkTensors.Of(choice.Names.ToDictionary(name => name[choice.Prefix.Length..], name => choice.Group.Shapes[name],
+                StringComparer.Ordinal));
             return null;
         }
         catch (InvalidDataException e)

@@ -8,13 +8,14 @@ namespace Cifar10Ps.Formats;
 /// <summary>Which tensors of a file are which of a network.</summary>
 /// <param name="Network">The network.</param>
 /// <param name="Names">The names in the file, by those in the network.</param>
-/// <param name="Biases">Names in the file of biases of convolutions that the network has none of, by the norm that takes them off again.</param>
+/// <param name="Biases">Names in the file of biases of convolutions that the network does not have, by the norm that cancels them.</param>
 internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<string, string> Names, IReadOnlyDictionary<Layer, string> Biases)
 {
     /// <summary>Finds a network in tensors that hold it and nothing else.</summary>
     /// <param name="shapes">The tensors' shapes, by their names in the file.</param>
-    /// <param name="network">The network; null: it is read off the tensors.</param>
-    /// <exception cref="InvalidDataException">They are none, or have more in them, which would give other answers; the message names a tensor.</exception>
+    /// <param name="network">The network; null: it is derived from the tensors.</param>
+    /// <exception cref="InvalidDataException">They are not a network, or contain more, which would give different answers;
+    /// the message names a tensor.</exception>
     public static NetworkTensors Of(IReadOnlyDictionary<string, int[]> shapes, Network? network = null)
     {
         Dictionary<string, int[]> bare = new(StringComparer.Ordinal);
@@ -31,7 +32,7 @@ internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<strin
         if (network is null)
             (network, names) = NetworkFamily.Recognise(bare);
         else
-            // Names that are a network's own mean what they say, whatever they mean in a family.
+            // A described network's names are taken literally, whatever they mean in a family.
             names = network.Tensors.All(tensor => bare.ContainsKey(tensor.Name))
                 ? bare.Keys.ToDictionary(name => name, StringComparer.Ordinal)
                 : NetworkFamily.Canonical(network, bare.Keys);
@@ -44,7 +45,8 @@ internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<strin
             foreach (LayerTensor tensor in layer.Tensors)
                 Require(tensor.Name, tensor.Shape);
             string bias = layer.Name + ".bias";
-            if (layer.Operation is Convolution { HasBias: false } convolution && network.IsNormed(i) && names.TryGetValue(bias, out string? inFile))
+            if (layer.Operation is Convolution { HasBias: false } convolution
+                && network.IsNormed(i) && names.TryGetValue(bias, out string? inFile))
             {
                 Require(bias, [convolution.OutputChannels]);
                 biases[network.Layers[network.ConsumerOf(i)!.Value]] = original[inFile];
@@ -53,14 +55,16 @@ internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<strin
 
         return names.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unexpected
             ? throw new InvalidDataException($"a {network.Name} has no tensor '{original[names[unexpected]]}'")
-            : new NetworkTensors(network, names.ToDictionary(pair => pair.Key, pair => original[pair.Value], StringComparer.Ordinal), biases);
+            : new NetworkTensors(network,
+                names.ToDictionary(pair => pair.Key, pair => original[pair.Value], StringComparer.Ordinal), biases);
 
         void Require(string name, int[] shape)
         {
             if (!names.TryGetValue(name, out string? found))
                 throw new InvalidDataException($"the tensor '{name}' is missing");
             if (!bare[found].SequenceEqual(shape))
-                throw new InvalidDataException($"the tensor '{original[found]}' is [{string.Join(", ", bare[found])}], not [{string.Join(", ", shape)}]");
+                throw new InvalidDataException($"the tensor '{original[found]}' is [{string.Join(", ", bare[found])}], "
+                    + $"not [{string.Join(", ", shape)}]");
             known.Add(name);
         }
     }

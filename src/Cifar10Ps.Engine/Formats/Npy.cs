@@ -6,8 +6,8 @@ using System.Text;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// A NumPy array as an <c>.npy</c> file holds it: a magic text, a version, the length of a header, the header, then the
-/// values. These stay the bytes they are until they are asked for.
+/// A NumPy array as an <c>.npy</c> file holds it: a magic text, a version, the length of a header, the header, then the values. They are
+/// not converted until they are requested.
 /// </summary>
 /// <remarks>Format: <c>https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html</c>.</remarks>
 internal sealed class Npy
@@ -23,7 +23,7 @@ internal sealed class Npy
     {
         _header = header;
         _values = values;
-        // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
+        // The bytes that are there bound every product below, so that nothing can overflow or be allocated needlessly.
         long count = header.Shape.Contains(0) ? 0 : 1, size = SizeOf(header.Type);
         foreach (int length in header.Shape)
         {
@@ -32,7 +32,8 @@ internal sealed class Npy
         }
 
         if (count * size != values.Length)
-            throw new InvalidDataException($"it has {values.Length:N0} bytes of values, but its shape ({string.Join(", ", header.Shape)}) and type '{header.Type}' need {count * size:N0}");
+            throw new InvalidDataException($"it has {values.Length:N0} bytes of values, but its shape ({string.Join(", ", header.Shape)}) "
+                + $"and type '{header.Type}' need {count * size:N0}");
         (_count, _size) = ((int)count, (int)size);
     }
 
@@ -53,8 +54,8 @@ internal sealed class Npy
     public static Npy Of(long value) => new(new NpyHeader("<i8", IsFortran: false, []), BitConverter.GetBytes(value));
 
     /// <summary>Parses the bytes of a file.</summary>
-    /// <returns>Null for an array of Python objects: a pickle, of which nothing is run.</returns>
-    /// <exception cref="InvalidDataException">They are no array; the message says why.</exception>
+    /// <returns>Null for an array of Python objects: a pickle, which is never run.</returns>
+    /// <exception cref="InvalidDataException">They are not an array; the message says why.</exception>
     public static Npy? Parse(ReadOnlyMemory<byte> content)
     {
         ReadOnlySpan<byte> bytes = content.Span;
@@ -70,7 +71,7 @@ internal sealed class Npy
             throw new InvalidDataException($"it claims a header of {length:N0} bytes, more than there are");
         int end = start + (int)length;
         if (bytes[end - 1] != '\n')
-            throw new InvalidDataException("its header does not end with its line");
+            throw new InvalidDataException("its header does not end with a line break");
         NpyHeader header = NpyHeader.Parse((bytes[6] == 3 ? Encoding.UTF8 : Encoding.Latin1).GetString(bytes[start..end]));
         return header.Type == "|O" ? null : new Npy(header, content[end..]);
     }
@@ -111,7 +112,7 @@ internal sealed class Npy
     public long ToInteger()
     {
         if (_count != 1 || Kind is not ('i' or 'u' or 'b'))
-            throw new InvalidDataException($"it is no single integer, but {_count:N0} of type '{_header.Type}'");
+            throw new InvalidDataException($"it is not a single integer, but {_count:N0} of type '{_header.Type}'");
         ulong bits = Bits(0);
         int unused = 64 - 8 * _size;
         return Kind == 'i' ? (long)(bits << unused) >> unused
@@ -124,15 +125,16 @@ internal sealed class Npy
     public string ToText()
     {
         if (_count != 1 || Kind is not ('U' or 'S'))
-            throw new InvalidDataException($"it is no single text, but {_count:N0} of type '{_header.Type}'");
+            throw new InvalidDataException($"it is not a single text, but {_count:N0} of type '{_header.Type}'");
         try
         {
-            Encoding encoding = Kind == 'S' ? Encoding.Latin1 : new UTF32Encoding(IsBigEndian, byteOrderMark: false, throwOnInvalidCharacters: true);
+            Encoding encoding = Kind == 'S'
+                ? Encoding.Latin1 : new UTF32Encoding(IsBigEndian, byteOrderMark: false, throwOnInvalidCharacters: true);
             return encoding.GetString(_values.Span).TrimEnd('\0');
         }
         catch (DecoderFallbackException e)
         {
-            throw new InvalidDataException("its text has characters that are none", e);
+            throw new InvalidDataException("its text has invalid characters", e);
         }
     }
 
@@ -158,8 +160,8 @@ internal sealed class Npy
         return bits;
     }
 
-    /// <summary>Where an element of an array lies whose first dimension is the fastest.</summary>
-    /// <param name="place">Where it would lie if the last one were.</param>
+    /// <summary>The position of an element in an array whose first dimension is the fastest.</summary>
+    /// <param name="place">Its position if the last one were the fastest.</param>
     private int FortranPlace(int place)
     {
         int found = 0, stride = _count;

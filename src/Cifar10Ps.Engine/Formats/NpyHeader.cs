@@ -4,7 +4,7 @@ namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// The header of a NumPy array: a dictionary in Python's notation, <c>{'descr': '&lt;f4', 'fortran_order': False, 'shape': (10, 64), }</c>.
-/// Just that is understood; nothing is evaluated.
+/// Only that is accepted; nothing is evaluated.
 /// </summary>
 /// <param name="Type">Byte order, kind and size of an element: <c>&lt;f4</c>.</param>
 /// <param name="IsFortran">Whether the first dimension is the fastest, not the last.</param>
@@ -14,8 +14,8 @@ internal sealed record NpyHeader(string Type, bool IsFortran, int[] Shape)
     // NumPy's own limit.
     private const int DimensionLimit = 64;
 
-    /// <summary>Understands a header.</summary>
-    /// <exception cref="InvalidDataException">It is none.</exception>
+    /// <summary>Parses a header.</summary>
+    /// <exception cref="InvalidDataException">It is not valid.</exception>
     public static NpyHeader Parse(string text)
     {
         string? type = null;
@@ -50,7 +50,7 @@ internal sealed record NpyHeader(string Type, bool IsFortran, int[] Shape)
     public override string ToString() =>
         $"{{'descr': '{Type}', 'fortran_order': {IsFortran}, 'shape': ({string.Join(", ", Shape)}{(Shape.Length == 1 ? "," : "")}), }}";
 
-    /// <summary>Takes a text apart from its beginning; blanks between its parts mean nothing.</summary>
+    /// <summary>Splits a text into tokens; spaces between them are ignored.</summary>
     private ref struct Scanner(ReadOnlySpan<char> text)
     {
         private ReadOnlySpan<char> _rest = text.TrimStart();
@@ -97,11 +97,12 @@ internal sealed record NpyHeader(string Type, bool IsFortran, int[] Shape)
             while (!Skip(')'))
             {
                 int end = _rest.IndexOfAnyExceptInRange('0', '9');
-                if (numbers.Count == DimensionLimit || end < 0 || !int.TryParse(_rest[..end], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+                if (numbers.Count == DimensionLimit
+                    || end < 0 || !int.TryParse(_rest[..end], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
                     throw Invalid();
                 numbers.Add(number);
                 Take(end);
-                // In Python a number in brackets is no tuple: a lone one has a comma.
+                // In Python a number in parentheses is not a tuple: a single element needs a comma.
                 if (!Skip(',') && (numbers.Count == 1 || _rest is not [')', ..]))
                     throw Invalid();
             }

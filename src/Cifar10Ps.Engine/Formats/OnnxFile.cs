@@ -17,7 +17,7 @@ internal static class OnnxFile
     /// <summary>Who wrote the file, as it says.</summary>
     public const string Producer = "Cifar10Ps";
 
-    // Of 2021: every runtime since takes them, and they have all that a ResNet needs.
+    // From 2021: every runtime since then supports them, and they have all that a ResNet needs.
     private const int IrVersion = 8, OperatorSet = 17;
 
     private const string InputName = "input", PixelsName = "pixels", LogitsName = "logits", ProbabilitiesName = "probabilities";
@@ -51,7 +51,7 @@ internal static class OnnxFile
     private static OnnxGraph GraphOf(ModelSnapshot model, string inputText, bool includePreprocessing)
     {
         (Network network, Preprocessing input, StateDict weights) = (model.Network, model.Preprocessing, model.Weights);
-        // Programs that use the graph know these names, and this module the tensors by theirs.
+        // Programs that use the graph rely on these names, and this module on those of the tensors.
         string[] kept = [InputName, PixelsName, LogitsName, ProbabilitiesName, .. network.Tensors.Select(tensor => tensor.Name)];
         OnnxGraph graph = new(network.Name, kept);
         Shape[] shapes = network.Shapes(input.Height, input.Width);

@@ -1,7 +1,7 @@
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>An ONNX graph in the making. An operation has one output, of the same name as the operation, which no other has.</summary>
+/// <summary>An ONNX graph under construction. An operation has one output with the same, unique name.</summary>
 /// <remarks>The numbers of the messages' fields are those of <c>https://github.com/onnx/onnx/blob/main/onnx/onnx.proto</c>.</remarks>
 internal sealed class OnnxGraph
 {
@@ -43,7 +43,7 @@ internal sealed class OnnxGraph
     }
 
     /// <summary>Adds an operation. <c>NodeProto</c>: input 1, output 2, name 3, op_type 4, attribute 5.</summary>
-    /// <returns>Its name, which is another than that given if there is one of that name.</returns>
+    /// <returns>Its name, which differs from the given one if that is taken.</returns>
     public string Operation(string type, string name, string[] inputs, params ProtobufMessage[] attributes) =>
         Kept(type, Unique(name), inputs, attributes);
 
@@ -66,11 +66,11 @@ internal sealed class OnnxGraph
     public string Tensor(string name, float[] values, int[] shape) => Constant(name, Float, values, shape);
 
     /// <summary>Adds a constant in single precision.</summary>
-    /// <returns>Its name, which is another than that given if there is one of that name.</returns>
+    /// <returns>Its name, which differs from the given one if that is taken.</returns>
     public string Constant(string name, float[] values, params int[] shape) => Constant(Unique(name), Float, values, shape);
 
     /// <summary>Adds a list of integers.</summary>
-    /// <returns>Its name, which is another than that given if there is one of that name.</returns>
+    /// <returns>Its name, which differs from the given one if that is taken.</returns>
     public string Constant(string name, params long[] values) => Constant(Unique(name), Int64, values, [values.Length]);
 
     /// <summary>Adds an input.</summary>

@@ -2,15 +2,15 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>The layers and weights that an ONNX graph becomes, in the making.</summary>
+/// <summary>The layers and weights that an ONNX graph becomes, under construction.</summary>
 /// <param name="height">Height of the images in pixels.</param>
 /// <param name="width">Width of the images in pixels.</param>
-/// <param name="valueLimit">Most values of all weights together: no more than the file can hold.</param>
+/// <param name="valueLimit">Largest number of values in all weights: no more than the file can hold.</param>
 internal sealed class OnnxLayers(int height, int width, long valueLimit)
 {
     private const int MaximumNameLength = 200;
 
-    // How the names of an optimizer's tensors begin in a checkpoint, which those of a layer must not.
+    // The prefix of an optimizer's tensors in a checkpoint, which a layer's must not have.
     private const string ReservedPrefix = ModelFile.MomentPrefix;
 
     private readonly List<Layer> _layers = [new Layer("input", new Input(), [])];
@@ -32,7 +32,7 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
     public float[] ValuesOf(int layer, TensorRole role) => _values[layer][role];
 
     /// <summary>Adds a layer.</summary>
-    /// <param name="name">What it would be called; another name is made of it if there is one of this name, or if it cannot be one.</param>
+    /// <param name="name">Its preferred name; it is changed if it is taken or not valid.</param>
     /// <param name="operation">What it computes.</param>
     /// <param name="inputs">Positions of the layers whose outputs it takes.</param>
     /// <param name="tensors">The values of its tensors.</param>
@@ -79,7 +79,7 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
         if (values.Length != tensor.Length)
             throw new InvalidDataException($"it needs [{string.Join(", ", tensor.Shape)}] values, but gets {values.Length:N0}");
         if ((_count += values.Length) > valueLimit)
-            throw new InvalidDataException("up to it the network has more weights than the file");
+            throw new InvalidDataException("with it the network has more weights than the file");
         _values[layer][role] = values;
     }
 
@@ -89,7 +89,7 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
         name = TensorNames.WithoutWrappers(DisplayText.Escape(name));
         while (name.StartsWith(ReservedPrefix, StringComparison.Ordinal))
             name = name[ReservedPrefix.Length..];
-        // Room for a number, which makes the name the only one; half a character at the end would become six.
+        // Leaves room for a number that makes the name unique; half a character at the end would be escaped to six.
         name = DisplayText.Escape(name[..Math.Min(name.Length, MaximumNameLength - 20)]);
         if (name.Length == 0)
             name = "layer";

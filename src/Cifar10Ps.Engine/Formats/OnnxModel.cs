@@ -1,14 +1,14 @@
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>What an ONNX file holds, as it is written there: nothing of it is understood yet.</summary>
+/// <summary>The content of an ONNX file as written there, not yet interpreted.</summary>
 /// <param name="Name">Name of the network, if this module wrote the file; empty: it did not.</param>
 /// <param name="OperatorSet">Version of the operators.</param>
 /// <param name="Metadata">What the file says about itself.</param>
 /// <param name="Nodes">The operations, in their order.</param>
 /// <param name="Constants">The constants by name.</param>
-/// <param name="Inputs">What goes in; in old files the constants too.</param>
-/// <param name="Outputs">Names of what comes out.</param>
+/// <param name="Inputs">The inputs; in old files the constants too.</param>
+/// <param name="Outputs">Names of the outputs.</param>
 internal sealed record OnnxModel(
     string Name,
     long OperatorSet,
@@ -18,10 +18,10 @@ internal sealed record OnnxModel(
     IReadOnlyList<OnnxInput> Inputs,
     IReadOnlyList<string> Outputs);
 
-/// <summary>Something that goes into a graph.</summary>
+/// <summary>An input of a graph.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="IsBytes">Whether its values are bytes.</param>
-/// <param name="Shape">Sizes of its dimensions, -1 where any will do; null: it does not say.</param>
+/// <param name="Shape">Sizes of its dimensions, -1 for any size; null: not given.</param>
 internal sealed record OnnxInput(string Name, bool IsBytes, long[]? Shape);
 
 /// <summary>An operation of a graph.</summary>
@@ -51,12 +51,12 @@ internal sealed record OnnxNode(
     /// <summary>A list of integers; null: it is not given.</summary>
     public IReadOnlyList<long>? Integers(string name) => Attributes.GetValueOrDefault(name)?.Integers;
 
-    /// <summary>What it is called in a message: <c>the operator 'Conv' (node 'stem')</c>.</summary>
+    /// <summary>How messages refer to it: <c>the operator 'Conv' (node 'stem')</c>.</summary>
     public override string ToString() =>
         $"the operator '{DisplayText.Name(Type)}' ({(Name.Length == 0 ? $"node {Index}" : $"node '{DisplayText.Name(Name)}'")})";
 }
 
-/// <summary>A setting of an operation: the one of its values that its name asks for.</summary>
+/// <summary>An attribute of an operation: which of its values is used depends on its name.</summary>
 internal sealed record OnnxAttribute
 {
     /// <summary>A number.</summary>

@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Formats;
 
-/// <summary>What the layers of an ONNX graph are called: as their tensors' names say, or else their operations'.</summary>
+/// <summary>What the layers of an ONNX graph are called: after their tensors, or else after their operations.</summary>
 internal static class OnnxNames
 {
     /// <summary>A name for an operation.</summary>
@@ -16,12 +16,12 @@ internal static class OnnxNames
     }
 
     /// <summary>
-    /// The name in a state dict of what PyTorch calls by its scopes: <c>layer1.0.conv1</c> for <c>/layer1/layer1.0/conv1/Conv</c>.
+    /// The state dict's name for what PyTorch names by its scopes: <c>layer1.0.conv1</c> for <c>/layer1/layer1.0/conv1/Conv</c>.
     /// </summary>
     private static string FromScopes(string name, string type)
     {
         string[] scopes = name.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        // The last part is the type, with a number where there are several: the layer's own name comes before it.
+        // The last part is the type, with a number if there are several: the layer's own name precedes it.
         if (scopes.Length > 1 && (scopes[^1] == type || scopes[^1].StartsWith(type + "_", StringComparison.Ordinal)))
             scopes = scopes[^1] == type ? scopes[..^1] : [.. scopes[..^1], scopes[^1].ToLowerInvariant()];
         List<string> parts = [];

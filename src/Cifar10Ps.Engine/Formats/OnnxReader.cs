@@ -6,7 +6,7 @@ namespace Cifar10Ps.Formats;
 /// <remarks>The numbers of the messages' fields are those of <c>https://github.com/onnx/onnx/blob/main/onnx/onnx.proto</c>.</remarks>
 internal sealed class OnnxReader
 {
-    // Parts that take more memory here than in the file. ResNet-152 has some 4,000.
+    // Limit of the parts that take more memory here than in the file. ResNet-152 has some 4,000.
     private const int MostParts = 200_000;
 
     private const int UInt8 = 2;
@@ -46,13 +46,13 @@ internal sealed class OnnxReader
         return false;
     }
 
-    /// <summary>Understands the content of a file. What is in it refers to the bytes, which must not change.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or no model; the message says why.</exception>
+    /// <summary>Parses the content of a file. The result refers to the bytes, which must not change.</summary>
+    /// <exception cref="InvalidDataException">It is damaged, or not a model; the message says why.</exception>
     public static OnnxModel Parse(ReadOnlyMemory<byte> content)
     {
         OnnxReader reader = new();
         reader.ReadModel(content);
-        // What other programs call a graph says nothing: torch_jit, main_graph.
+        // Other programs' names for a graph are meaningless: torch_jit, main_graph.
         string name = reader._producer == OnnxFile.Producer ? reader._name : "";
         return new OnnxModel(
             name, reader._operatorSet, reader._metadata, reader._nodes, reader._constants, reader._inputs, reader._outputs);
@@ -136,7 +136,7 @@ internal sealed class OnnxReader
             }
         }
 
-        // Operators of others may mean anything, whatever they are called.
+        // Operators of other domains may mean anything, whatever they are called.
         return new OnnxNode(_nodes.Count, name, domain is "" or "ai.onnx" ? type : $"{domain}.{type}", inputs, outputs, attributes);
     }
 
@@ -269,7 +269,7 @@ internal sealed class OnnxReader
     private void Count(int parts = 1)
     {
         if ((_parts += parts) > MostParts)
-            throw new InvalidDataException($"it has more than {MostParts:N0} nodes, tensors and settings, more than any model here");
+            throw new InvalidDataException($"it has more than {MostParts:N0} nodes, tensors and settings, more than any supported model");
     }
 
     private static bool TryReadNumber(ReadOnlySpan<byte> bytes, ref int at, int skip, out ulong number)

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>A constant of an ONNX graph. Its values stay the bytes that they are until they are asked for.</summary>
+/// <summary>A constant of an ONNX graph. Its values are not converted until they are requested.</summary>
 internal sealed class OnnxTensor
 {
     // TensorProto.DataType.
@@ -17,7 +17,7 @@ internal sealed class OnnxTensor
     private readonly ReadOnlyMemory<byte> _message;
     private readonly int _type;
 
-    /// <summary>Understands a <c>TensorProto</c>, but for its values.</summary>
+    /// <summary>Parses a <c>TensorProto</c>, except for its values.</summary>
     /// <exception cref="InvalidDataException">It claims more values than it has bytes, or they are not in the file.</exception>
     public OnnxTensor(ReadOnlyMemory<byte> message)
     {
@@ -41,8 +41,8 @@ internal sealed class OnnxTensor
         }
 
         if (isElsewhere)
-            throw Invalid("has its values in another file: save the model with its weights in one file");
-        // A value has a byte at least, so that no product can overflow or be taken in vain.
+            throw Invalid("stores its values in another file: save the model with its weights in one file");
+        // A value has a byte at least, so that no product can overflow or cause a needless allocation.
         long count = 1;
         foreach (long size in shape)
             if (size < 0 || size > message.Length || (count *= size) > message.Length)
@@ -63,7 +63,7 @@ internal sealed class OnnxTensor
     public bool IsInteger => _type is Int32 or Int64;
 
     /// <summary>The values in single precision.</summary>
-    /// <exception cref="InvalidDataException">There are others, or another number of them.</exception>
+    /// <exception cref="InvalidDataException">The values have another type, or their number differs.</exception>
     public float[] ToSingles() => _type switch
     {
         Float => ElementType.ToSingles("F32", Bytes(FloatField, sizeof(float))),
@@ -75,7 +75,7 @@ internal sealed class OnnxTensor
     };
 
     /// <summary>The values as integers.</summary>
-    /// <exception cref="InvalidDataException">There are others, or another number of them.</exception>
+    /// <exception cref="InvalidDataException">The values have another type, or their number differs.</exception>
     public long[] ToIntegers() => _type switch
     {
         Int64 => MemoryMarshal.Cast<byte, long>(Bytes(Int64Field, sizeof(long))).ToArray(),

@@ -2,12 +2,12 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Sums and products: the shortcuts of blocks, biases, scales, and GELU in its parts.</summary>
+/// <summary>Sums and products: the shortcuts of blocks, biases, scales, and the parts of GELU.</summary>
 internal sealed partial class OnnxTranslator
 {
     private const float Tolerance = 1e-4f;
 
-    // Of graphs that take bytes: what they make their input with.
+    // In graphs that take bytes, this is the preprocessing.
     private float[] _inputScale = [1, 1, 1], _inputShift = [0, 0, 0];
     private bool _hasInputScale;
 
@@ -22,13 +22,14 @@ internal sealed partial class OnnxTranslator
             return Sum(node, b, Constant(node, 0), 1);
         (OnnxFeatures x, OnnxFeatures y) = (ToFeatures(a), ToFeatures(b));
         return x.Sizes.SequenceEqual(y.Sizes) ? Add(node, new Add(), x, y)
-            : throw new InvalidDataException($"it adds {Text(x.Sizes)} and {Text(y.Sizes)}, and only what has the same size is supported");
+            : throw new InvalidDataException($"it adds {Text(x.Sizes)} and {Text(y.Sizes)}, "
+                + "but only inputs of the same size are supported");
     }
 
     private OnnxValue Difference(OnnxNode node) =>
         Value(node, 0) is OnnxIntegers a && Value(node, 1) is OnnxIntegers b ? Combine(a, b, (left, right) => left - right)
         : IsConstant(Value(node, 1)) ? Sum(node, Value(node, 0), Constant(node, 1), -1)
-        : throw new InvalidDataException("it subtracts other than a constant");
+        : throw new InvalidDataException("it subtracts something other than a constant");
 
     private OnnxValue Product(OnnxNode node)
     {
@@ -42,7 +43,7 @@ internal sealed partial class OnnxTranslator
 
     private OnnxValue Quotient(OnnxNode node) => IsConstant(Value(node, 1))
         ? Product(node, Value(node, 0), Constant(node, 1), value => 1 / value)
-        : throw new InvalidDataException("it divides by other than a constant");
+        : throw new InvalidDataException("it divides by something other than a constant");
 
     private OnnxErrorFunction ErrorFunction(OnnxNode node) =>
         Value(node, 0) is OnnxAffine { Scale: [float scale], Shift: [0] } affine && Math.Abs(scale - Math.Sqrt(0.5)) < Tolerance
@@ -72,7 +73,7 @@ internal sealed partial class OnnxTranslator
         };
     }
 
-    /// <summary>The product of a part of GELU and its x; null: it is another one.</summary>
+    /// <summary>The product of a part of GELU and its x; null: it is a different product.</summary>
     private OnnxValue? WithSource(OnnxNode node, OnnxValue value, OnnxValue x)
     {
         if (value is not OnnxErrorFunction { HasOne: true, HasSource: false } part)
@@ -93,8 +94,7 @@ internal sealed partial class OnnxTranslator
         value is OnnxAffine affine ? affine with { Node = node } : new OnnxAffine(node, ToFeatures(value), [1], [0]);
 
     /// <summary>
-    /// What is scaled, as the output of a layer: that before it, where it can take the numbers, or a convolution of one pixel in each
-    /// channel.
+    /// The scaled value as the output of a layer: the layer before it, if it can absorb the numbers, or a depthwise 1 × 1 convolution.
     /// </summary>
     private OnnxFeatures Scale(OnnxAffine affine)
     {
@@ -156,7 +156,7 @@ internal sealed partial class OnnxTranslator
                 return constant.Values;
         }
 
-        throw new InvalidDataException($"its constant is {Text(constant.Shape)}, and only a number or one for each channel is supported");
+        throw new InvalidDataException($"its constant is {Text(constant.Shape)}, but only a number or one for each channel is supported");
     }
 
     private static bool IsConstant(OnnxValue value) => value is OnnxConstant or OnnxIntegers;

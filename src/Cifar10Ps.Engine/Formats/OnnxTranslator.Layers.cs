@@ -10,12 +10,12 @@ internal sealed partial class OnnxTranslator
     {
         OnnxConstant weight = Constant(node, 1);
         if (weight.Shape is not [int outputs, int inputs, int height, int width])
-            throw new InvalidDataException($"its weight is {Text(weight.Shape)}, and only two-dimensional convolutions are supported");
+            throw new InvalidDataException($"its weight is {Text(weight.Shape)}, but only two-dimensional convolutions are supported");
         (OnnxFeatures x, Border border) = WithoutBorder(Value(node, 0), (_, value) => value == 0);
         int groups = Small(node.Integer("group", 1));
         string name = OnnxNames.Of(node, weight.Name);
         float[]? bias = Has(node, 2) ? Vector(node, 2, outputs) : null;
-        // After the mean over all pixels, a convolution of one pixel is a linear layer.
+        // After the mean over all pixels, a 1 × 1 convolution is a linear layer.
         if (_layers.ShapeOf(x.Layer).IsVector && x.Sizes is [int length, 1, 1] && (length, height, width, groups) == (inputs, 1, 1, 1))
             return Multiply(name, x, weight.Values, outputs, bias) with { Sizes = [outputs, 1, 1] };
         Window window = WindowOf(node, new(height, width), x, border);
@@ -63,13 +63,13 @@ internal sealed partial class OnnxTranslator
     private OnnxFeatures MatMul(OnnxNode node) => Linear(node, Features(node, 0), Matrix(node), isTransposed: false, bias: null);
 
     private OnnxConstant Matrix(OnnxNode node) => Constant(node, 1) is { Shape.Length: 2 } weight ? weight
-        : throw new InvalidDataException($"its weight is {Text(Constant(node, 1).Shape)}, and only a matrix is supported");
+        : throw new InvalidDataException($"its weight is {Text(Constant(node, 1).Shape)}, but only a matrix is supported");
 
     /// <summary>A linear layer.</summary>
     /// <param name="node">The operation.</param>
     /// <param name="x">A vector.</param>
     /// <param name="weight">The matrix.</param>
-    /// <param name="isTransposed">Whether a row of it is an output's, as in PyTorch, not an input's.</param>
+    /// <param name="isTransposed">Whether its rows are outputs, as in PyTorch, instead of inputs.</param>
     /// <param name="bias">What is added; null: nothing.</param>
     private OnnxFeatures Linear(OnnxNode node, OnnxFeatures x, OnnxConstant weight, bool isTransposed, float[]? bias)
     {
@@ -98,20 +98,20 @@ internal sealed partial class OnnxTranslator
             (0, >= float.MaxValue) => Add(node, new ReLU(), x),
             (0, > 0) => Add(node, new ClippedReLU(Shortest(maximum)), x),
             _ => throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                $"it cuts off below {minimum} and above {maximum}, and only below 0 is supported")),
+                $"it cuts off below {minimum} and above {maximum}, but only below 0 is supported")),
         };
     }
 
     private OnnxFeatures ErrorUnit(OnnxNode node) => node.Text("approximate", "none") is "none"
         ? Add(node, new Gelu(), Features(node, 0))
-        : throw new InvalidDataException("it is approximated, and only the exact GELU is supported");
+        : throw new InvalidDataException("it is approximated, but only the exact GELU is supported");
 
     private OnnxProbabilities Softmax(OnnxNode node)
     {
         OnnxFeatures x = Features(node, 0);
         long axis = node.Integer("axis", _model.OperatorSet < 13 ? 1 : -1);
         return axis == 1 || (axis == -1 && x.Sizes.Length == 1) ? new OnnxProbabilities(node, x)
-            : throw new InvalidDataException($"it runs over the axis {axis}, and only the classes are supported");
+            : throw new InvalidDataException($"it runs over the axis {axis}, but only the classes are supported");
     }
 
     /// <summary>A number in double precision as it was written before it was rounded to single precision: 1e-5 stays 1e-5.</summary>

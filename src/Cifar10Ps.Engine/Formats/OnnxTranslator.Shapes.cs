@@ -5,7 +5,7 @@ namespace Cifar10Ps.Formats;
 /// <summary>The operations that change no value: flattening, and what graphs compute shapes with.</summary>
 internal sealed partial class OnnxTranslator
 {
-    // Nothing that is a shape or an axis has more.
+    // No shape and no list of axes is longer.
     private const int MostIntegers = 64, MostDimensions = 16;
 
     // TensorProto.DataType.
@@ -42,7 +42,7 @@ internal sealed partial class OnnxTranslator
         OnnxFeatures x = Features(node, 0);
         long axis = node.Integer("axis", 1);
         return axis == 1 || axis + 1 + x.Sizes.Length == 1 ? Reshaped(node, x, [Length(x)])
-            : throw new InvalidDataException($"it flattens from the axis {axis} on, and only 1 is supported");
+            : throw new InvalidDataException($"it flattens from the axis {axis} on, but only 1 is supported");
     }
 
     private OnnxValue Reshape(OnnxNode node)
@@ -54,7 +54,7 @@ internal sealed partial class OnnxTranslator
             OnnxIntegers integers => integers with { Shape = Resolve(target, integers.Shape) },
             var value when target.Length > 1 && IsBatch(target[0]) =>
                 Reshaped(node, ToFeatures(value), Resolve(target[1..], ToFeatures(value).Sizes)),
-            _ => throw new InvalidDataException($"its shape is {Text(target)}, and only one vector for each image is supported"),
+            _ => throw new InvalidDataException($"its shape is {Text(target)}, but only one vector for each image is supported"),
         };
 
         bool IsBatch(long size) => size is OnnxIntegers.Batch or 0 or 1 || size == _images.Batch
@@ -102,7 +102,7 @@ internal sealed partial class OnnxTranslator
             foreach (long axis in added)
             {
                 if (axis < first || axis - first > result.Count)
-                    throw new InvalidDataException("it adds dimensions outside those that there are");
+                    throw new InvalidDataException("it adds dimensions outside the existing ones");
                 result.Insert((int)axis - first, 1);
             }
 
@@ -110,13 +110,13 @@ internal sealed partial class OnnxTranslator
         }
     }
 
-    /// <summary>Features in other dimensions: the same ones, or those of a vector.</summary>
+    /// <summary>Features in another shape: the same one, or that of a vector.</summary>
     private OnnxFeatures Reshaped(OnnxNode node, OnnxFeatures x, int[] sizes)
     {
         if (sizes.SequenceEqual(x.Sizes))
             return x;
         if (sizes.Length == 0 || sizes[0] != x.Length || sizes[1..].Any(size => size != 1))
-            throw new InvalidDataException($"it makes {Text(sizes)} of {Text(x.Sizes)}, and only a vector is supported");
+            throw new InvalidDataException($"it makes {Text(sizes)} of {Text(x.Sizes)}, but only a vector is supported");
         return _layers.ShapeOf(x.Layer).IsVector ? x with { Sizes = sizes } : Add(node, new Flatten(), x) with { Sizes = sizes };
     }
 
@@ -133,7 +133,7 @@ internal sealed partial class OnnxTranslator
 
         int[] sizes = x switch
         {
-            OnnxBordered or OnnxSubsampled => throw new InvalidDataException("it asks for the size of what has a border"),
+            OnnxBordered or OnnxSubsampled => throw new InvalidDataException("it asks for the size of a map with a border"),
             OnnxPart part => part.Source.Sizes,
             _ => ToFeatures(x).Sizes,
         };
@@ -146,7 +146,7 @@ internal sealed partial class OnnxTranslator
         return node.Integer("axis", 0) == 0 && Integers(node, 0).Shape.Length == 1
             && indices.Values.All(i => i >= -values.Length && i < values.Length)
             ? new OnnxIntegers(indices.Shape, Array.ConvertAll(indices.Values, i => values[i < 0 ? i + values.Length : i]))
-            : throw new InvalidDataException("it takes values of a shape that are not there");
+            : throw new InvalidDataException("it takes values that the shape does not have");
     }
 
     private OnnxIntegers Concatenate(OnnxNode node)
@@ -191,7 +191,7 @@ internal sealed partial class OnnxTranslator
         return transposed;
     }));
 
-    /// <summary>A shape with its zeros taken from another, and what is left for -1.</summary>
+    /// <summary>A shape with its zeros taken from another, and -1 replaced with the remaining size.</summary>
     private static int[] Resolve(long[] target, int[] from)
     {
         long[] sizes = [.. target.Select((size, d) => size == 0 && d < from.Length ? from[d] : size)];
@@ -218,7 +218,7 @@ internal sealed partial class OnnxTranslator
             part.AddRange(integers.Values.AsSpan((int)i * row, row));
         return new OnnxIntegers([count, .. rest], [.. part]);
 
-        // Going down, the place before the first is an end.
+        // With a negative step, the position before the first one is a valid end.
         long Clamp(long place) => Math.Clamp(place < 0 ? Math.Max(place, -length - 1) + length : place, step < 0 ? -1 : 0, length);
     }
 
@@ -240,12 +240,12 @@ internal sealed partial class OnnxTranslator
         Value(node, input) as OnnxIntegers
         ?? throw new InvalidDataException($"its input '{DisplayText.Name(node.Inputs[input])}' has to be a constant shape");
 
-    /// <summary>Integers that are an attribute in old operator sets and an input in new ones; null: they are not given.</summary>
+    /// <summary>Integers that are an attribute in old operator sets and an input in new ones; null: not given.</summary>
     private IReadOnlyList<long>? Setting(OnnxNode node, string attribute, int input) =>
         node.Integers(attribute) ?? (Has(node, input) ? Integers(node, input).Values : null);
 
     private static int Length(OnnxFeatures x) =>
-        x.Length <= int.MaxValue ? (int)x.Length : throw new InvalidDataException("it gets too much for a vector");
+        x.Length <= int.MaxValue ? (int)x.Length : throw new InvalidDataException("its input is too large for a vector");
 
     private static string Text(IEnumerable<long> sizes) =>
         $"[{string.Join(", ", sizes.Select(size => size == OnnxIntegers.Batch ? "batch" : $"{size}"))}]";

@@ -10,7 +10,7 @@ internal sealed partial class OnnxTranslator
 
     private OnnxFeatures PoolMaximum(OnnxNode node)
     {
-        // Zeros in a border change nothing where nothing is below zero.
+        // Zeros in a border change nothing if no value is below zero.
         (OnnxFeatures x, Border border) = WithoutBorder(Value(node, 0),
             (source, value) => value <= float.MinValue || (value == 0 && source is ReLU or ClippedReLU));
         return Add(node, new MaxPool(Pooled(node, x, border)), x);
@@ -33,7 +33,7 @@ internal sealed partial class OnnxTranslator
         OnnxFeatures x = Features(node, 0);
         HashSet<long> axes = [.. (Setting(node, "axes", 1) ?? []).Select(axis => axis < 0 ? axis + 1 + x.Sizes.Length : axis)];
         if (x.Sizes.Length != 3 || !axes.SetEquals([2, 3]))
-            throw new InvalidDataException("it is a mean over other than all pixels of a channel");
+            throw new InvalidDataException("it is a mean over something other than all pixels of a channel");
         OnnxFeatures mean = PoolAll(x, node);
         return node.Integer("keepdims", 1) != 0 ? mean : mean with { Sizes = mean.Sizes[..1] };
     }
@@ -55,7 +55,7 @@ internal sealed partial class OnnxTranslator
     private static Window WindowOf(OnnxNode node, Extent size, OnnxFeatures x, Border border)
     {
         if (Pair(node, "dilations") is { } dilations && dilations != new Extent(1, 1))
-            throw new InvalidDataException($"its dilations are {dilations}, and only 1 is supported");
+            throw new InvalidDataException($"its dilations are {dilations}, but only 1 is supported");
         if (Pair(node, "kernel_shape") is { } given && given != size)
             throw new InvalidDataException($"its window of {given} pixels is not that of its weight, {size}");
         Extent stride = Pair(node, "strides") ?? new Extent(1, 1);
@@ -101,14 +101,14 @@ internal sealed partial class OnnxTranslator
         null or [] => null,
         [long height, long width] => new Extent(Small(height), Small(width)),
         var other => throw new InvalidDataException(
-            $"its setting '{name}' has {other.Count} numbers, and only two dimensions are supported"),
+            $"its setting '{name}' has {other.Count} numbers, but only two dimensions are supported"),
     };
 
     private static Border Sum(Border a, Border b) => new(a.Top + b.Top, a.Left + b.Left, a.Bottom + b.Bottom, a.Right + b.Right);
 
-    /// <summary>What has a border that a window can have itself, and the border.</summary>
+    /// <summary>The source of a border that can become the window's padding, and the border.</summary>
     /// <param name="value">What the operation takes.</param>
-    /// <param name="suits">Whether such a value in the border of the output of such a layer is what the window would have there.</param>
+    /// <param name="suits">Whether such a value in the border of such a layer's output equals the window's padding.</param>
     private (OnnxFeatures X, Border Border) WithoutBorder(OnnxValue value, Func<Operation, float, bool> suits) =>
         value is OnnxBordered bordered && suits(_layers[bordered.Source.Layer], bordered.Value)
             ? (bordered.Source, bordered.Border) : (ToFeatures(value), default);
@@ -119,7 +119,7 @@ internal sealed partial class OnnxTranslator
         OnnxFeatures x = value is OnnxSubsampled part ? part.Source : ToFeatures(value);
         if (node.Text("mode", "constant") is not "constant")
             throw new InvalidDataException(
-                $"its border is '{DisplayText.Name(node.Text("mode", ""))}', and only a constant one is supported");
+                $"its border is '{DisplayText.Name(node.Text("mode", ""))}', but only a constant one is supported");
         if (Has(node, 3))
             throw new InvalidDataException("it pads some axes only, which is not supported");
         float filling = Has(node, 2) ? Vector(node, 2, 1)[0] : node.Single("value", 0);
@@ -144,7 +144,7 @@ internal sealed partial class OnnxTranslator
         long[] axes = [.. Setting(node, "axes", 3) ?? Enumerable.Range(0, starts.Length).Select(axis => (long)axis)];
         long[] steps = [.. (Has(node, 4) ? Integers(node, 4).Values : null) ?? Enumerable.Repeat(1L, starts.Length)];
         if (ends.Length != starts.Length || axes.Length != starts.Length || steps.Length != starts.Length)
-            throw new InvalidDataException("it has another number of starts, ends, axes and steps");
+            throw new InvalidDataException("its numbers of starts, ends, axes and steps differ");
         if (value is OnnxIntegers integers)
             return starts.Length == 1 && (axes[0] == 0 || axes[0] == -integers.Shape.Length) ? Part(integers, starts[0], ends[0], steps[0])
                 : throw new InvalidDataException("it takes parts of several dimensions of a constant");
@@ -155,7 +155,7 @@ internal sealed partial class OnnxTranslator
             int axis = (int)Math.Clamp(axes[i] < 0 ? axes[i] + 1 + x.Sizes.Length : axes[i], -1, int.MaxValue);
             bool isWhole = axis >= 1 && axis <= x.Sizes.Length && starts[i] == 0 && ends[i] >= x.Sizes[axis - 1];
             if (!isWhole || steps[i] < 1 || (steps[i] > 1 && (axis < 2 || x.Sizes.Length != 3)))
-                throw new InvalidDataException("it cuts a part out, and only every second (third ...) pixel is supported");
+                throw new InvalidDataException("it cuts a part out, but only every second (third ...) pixel is supported");
             int step = Small(steps[i]);
             stride = axis == 2 ? stride with { Height = Small((long)stride.Height * step) }
                 : axis == 3 ? stride with { Width = Small((long)stride.Width * step) } : stride;

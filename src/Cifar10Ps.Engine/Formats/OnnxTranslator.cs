@@ -5,8 +5,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Makes a network and its weights of an ONNX graph: operation by operation, each of which becomes a layer, a part of one, or nothing. What
-/// a network cannot represent is an error that names the operation.
+/// Turns an ONNX graph into a network and its weights, operation by operation, each of which becomes a layer, a part of one, or nothing. An
+/// operation that a network cannot represent is an error that names it.
 /// </summary>
 internal sealed partial class OnnxTranslator
 {
@@ -47,7 +47,7 @@ internal sealed partial class OnnxTranslator
         ["Unsqueeze"] = (translator, node) => translator.Unsqueeze(node),
     };
 
-    // Images of a graph that takes any size: the first size that all layers can take.
+    // Image sizes to try for a graph that takes any size: the first one that all layers can take is used.
     private static readonly int[] Sides = [32, 224, 64, 96, 128, 160, 192, 227, 256, 299, 384];
 
     private readonly OnnxModel _model;
@@ -83,8 +83,8 @@ internal sealed partial class OnnxTranslator
     /// <summary>The network of a graph with its weights; or, where the file describes a network and has its weights, that one.</summary>
     /// <param name="model">What the file holds.</param>
     /// <param name="length">Length of the file in bytes.</param>
-    /// <exception cref="InvalidDataException">It is no graph that can be used; the message says why.</exception>
-    /// <exception cref="JsonException">The network that it describes is none.</exception>
+    /// <exception cref="InvalidDataException">It is not a usable graph; the message says why.</exception>
+    /// <exception cref="JsonException">The network that it describes is not valid.</exception>
     /// <exception cref="EngineException"><c>InvalidPreprocessing</c>.</exception>
     public static TensorFile Translate(OnnxModel model, long length)
     {
@@ -95,7 +95,7 @@ internal sealed partial class OnnxTranslator
             return Translated(model, length);
         TensorFile file = Described(model) ?? Translated(model, length);
         foreach ((string key, string value) in model.Metadata)
-            // What files of version 0.2 say of their network is that of the network before batch norm was folded into it.
+            // In files of version 0.2, the description is of the network before batch norm was folded into it.
             if (key != ModelFile.OptionsKey)
                 file.Metadata[key] = key == ModelFile.NetworkKey ? file.Metadata[key] : value;
         return file;
@@ -157,7 +157,7 @@ internal sealed partial class OnnxTranslator
             foreach (string input in node.Inputs.Where(input => input.Length > 0))
             {
                 wanted.Add(input);
-                // Whoever asks for a shape only does not compute with the values.
+                // An operation that only needs the shape does not use the values.
                 uses[input] = uses.GetValueOrDefault(input) + (node.Type == "Shape" ? 0 : 1);
             }
         }
@@ -174,15 +174,15 @@ internal sealed partial class OnnxTranslator
                 throw new InvalidDataException($"{node} is not supported");
             if (node.Outputs.Skip(1).FirstOrDefault(_uses.ContainsKey) is { } second)
                 throw new InvalidDataException(
-                    $"{node} gives '{DisplayText.Name(second)}' beside its first output, which is not supported");
+                    $"{node} gives '{DisplayText.Name(second)}' in addition to its first output, which is not supported");
             try
             {
                 OnnxValue value = operate(this, node);
-                // What several operations take is computed once.
+                // A value that several operations take is computed once.
                 if (value is OnnxAffine && _uses.GetValueOrDefault(node.Outputs[0]) > 1)
                     value = ToFeatures(value);
                 if (!_values.TryAdd(node.Outputs[0], value))
-                    throw new InvalidDataException($"it gives '{DisplayText.Name(node.Outputs[0])}', which there is already");
+                    throw new InvalidDataException($"it gives '{DisplayText.Name(node.Outputs[0])}', which already exists");
             }
             catch (Exception e) when (e is InvalidDataException or OverflowException)
             {
@@ -197,7 +197,7 @@ internal sealed partial class OnnxTranslator
     {
         OnnxFeatures[] outputs = [.. _model.Outputs.Select(Output)];
         if (outputs.Select(output => output.Layer).Distinct().Count() > 1 || outputs[0].Layer != _layers.Last)
-            throw new InvalidDataException($"it has the outputs {DisplayText.List([.. _model.Outputs])}, and only one is possible");
+            throw new InvalidDataException($"it has the outputs {DisplayText.List([.. _model.Outputs])}, but only one is supported");
         TensorFile file = _layers.ToFile(_model.Name.Length > 0 ? _model.Name : "network from ONNX");
         if (_images.AreBytes)
         {
@@ -210,7 +210,7 @@ internal sealed partial class OnnxTranslator
         OnnxFeatures Output(string name)
         {
             if (!_values.TryGetValue(name, out OnnxValue? value))
-                throw new InvalidDataException($"nothing gives its output '{DisplayText.Name(name)}'");
+                throw new InvalidDataException($"nothing produces its output '{DisplayText.Name(name)}'");
             return value is OnnxProbabilities { Source: var logits } ? logits : ToFeatures(value);
         }
     }
@@ -222,7 +222,7 @@ internal sealed partial class OnnxTranslator
         if (name.Length == 0)
             throw new InvalidDataException($"its input {input} is missing");
         if (!_values.TryGetValue(name, out OnnxValue? value))
-            throw new InvalidDataException($"it takes '{DisplayText.Name(name)}', which nothing before it gives");
+            throw new InvalidDataException($"it takes '{DisplayText.Name(name)}', which nothing before it produces");
         return value is OnnxFeatures { IsShared: false } features && _uses.GetValueOrDefault(name) > 1
             ? features with { IsShared = true } : value;
     }
@@ -255,10 +255,10 @@ internal sealed partial class OnnxTranslator
         OnnxIntegers integers when !integers.Values.Contains(OnnxIntegers.Batch) =>
             new OnnxConstant("", integers.Shape, new(() => [.. integers.Values.Select(value => (float)value)])),
         _ => throw new InvalidDataException(
-            $"its input '{DisplayText.Name(node.Inputs[input])}' is computed, and only a constant is supported"),
+            $"its input '{DisplayText.Name(node.Inputs[input])}' is computed, but only a constant is supported"),
     };
 
-    /// <summary>What an operation takes and gives unchanged. Exporters write equal weights so: the other name says what they are.</summary>
+    /// <summary>The unchanged input of an operation. Exporters write equal weights this way: the other name identifies them.</summary>
     private OnnxValue Same(OnnxNode node)
     {
         OnnxValue value = Value(node, 0);

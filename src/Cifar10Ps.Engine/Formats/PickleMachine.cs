@@ -8,21 +8,21 @@ using System.Text.Unicode;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Reads pickles of every protocol and runs nothing. What a pickle names and calls becomes plain values where its maker knows how, and
-/// else opaque (<see cref="PickleObject"/>), but for what <see cref="PickleNames"/> refuses.
+/// Reads pickles of every protocol and runs nothing. What a pickle names and calls becomes plain values if a function for it is given, and
+/// otherwise opaque (<see cref="PickleObject"/>), except for what <see cref="PickleNames"/> refuses.
 /// </summary>
 /// <param name="content">One or more pickles.</param>
-/// <param name="globals">What is known of what pickles name, as <c>module.name</c>: functions of their arguments, or plain values.</param>
+/// <param name="globals">Known names, as <c>module.name</c>: functions of their arguments, or plain values.</param>
 /// <param name="load">Gives what lies outside the pickle, by its persistent id.</param>
 /// <remarks>
 /// None becomes null; integers long or <see cref="BigInteger"/>; tuples arrays; lists and sets <see cref="List{T}"/>; dictionaries
-/// <see cref="PickleMap"/>; bytes <see cref="ReadOnlyMemory{T}"/>; texts of Python 2 that are no UTF-8 too.
-/// The instructions: <c>https://github.com/python/cpython/blob/main/Lib/pickletools.py</c>.
+/// <see cref="PickleMap"/>; bytes <see cref="ReadOnlyMemory{T}"/>; texts of Python 2 that are not UTF-8 too. The instructions:
+/// <c>https://github.com/python/cpython/blob/main/Lib/pickletools.py</c>.
 /// </remarks>
 internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<string, object> globals, Func<object?, object?> load)
 {
-    // A ResNet-110 takes 20,000. It bounds the stack, the memo and all objects: an instruction adds one at most to each, and where a
-    // call copies a list, each element counts.
+    // A ResNet-110 takes 20,000. It bounds the stack, the memo and all objects: an instruction adds at most one to each,
+    // and if a call copies a list, each element counts.
     private const int StepLimit = 1_000_000;
 
     private const int HighestProtocol = 5, LongestInteger = 1_000, LongestName = 500;
@@ -59,7 +59,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     public int Position => _position;
 
     /// <summary>Reads the next pickle.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or wants what is not allowed.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or refers to something that is not allowed.</exception>
     public object? Read()
     {
         _stack.Clear();
@@ -147,11 +147,11 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
             case Opcode.Global: _stack.Add(Find(Text(TakeLine()), Text(TakeLine()))); break;
             case Opcode.StackGlobal:
                 _stack.Add(Pop(2) is [string module, string name] ? Find(module, name)
-                    : throw Invalid("names something by other than text"));
+                    : throw Invalid("uses a name that is not text"));
                 break;
             case Opcode.Reduce:
                 _stack.Add(Pop(2) is [var callee, object?[] arguments] ? Call(callee, arguments)
-                    : throw Invalid("calls something with other than a tuple"));
+                    : throw Invalid("calls something with arguments that are not a tuple"));
                 break;
             case Opcode.Instance:
                 object found = Find(Text(TakeLine()), Text(TakeLine()));
@@ -159,23 +159,23 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
                 break;
             case Opcode.Object:
                 _stack.Add(PopToMark() is [var constructor, .. var given] ? Call(constructor, given)
-                    : throw Invalid("calls nothing"));
+                    : throw Invalid("makes a call without a function"));
                 break;
             case Opcode.NewObject:
                 _stack.Add(Pop(2) is [var type, object?[] values] ? Make(type, values)
-                    : throw Invalid("makes an object of other than a tuple"));
+                    : throw Invalid("makes an object from arguments that are not a tuple"));
                 break;
             case Opcode.NewObjectExtended:
                 _stack.Add(Pop(3) is [var kind, object?[] inOrder, var named] ? Make(kind, [inOrder, named])
-                    : throw Invalid("makes an object of other than a tuple"));
+                    : throw Invalid("makes an object from arguments that are not a tuple"));
                 break;
             case Opcode.Build:
                 object? state = Pop();
                 if (Top() is PickleObject built)
                     built.State = state;
-                // A state dict carries the versions of its layers as an attribute, a parameter its own; nothing here depends on them.
+                // State dicts and parameters carry layer versions and other attributes; nothing here depends on them.
                 else if (Top() is not (PickleMap or TorchTensor))
-                    throw Invalid("sets the state of what has none");
+                    throw Invalid("sets the state of something that has none");
                 break;
             case Opcode.PersistentId: _stack.Add(load(TakeText())); break;
             case Opcode.BinPersistentId: _stack.Add(load(Pop())); break;
@@ -198,18 +198,19 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         switch (callee)
         {
             case Function function:
-                _steps += arguments.Sum(argument => argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
+                _steps += arguments.Sum(argument =>
+                    argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
                 return function(arguments);
             case PickleGlobal { Name: "_reconstructor" or "__newobj__" or "__newobj_ex__" } when arguments is [PickleGlobal type, ..]:
                 return new PickleObject(type, arguments);
             case PickleGlobal global:
                 return PickleNames.MayBeCalled(global) ? new PickleObject(global, arguments) : throw NotAllowed(global);
             default:
-                throw Invalid("calls what is no function");
+                throw Invalid("calls something that is not a function");
         }
     }
 
-    /// <summary>An object of a class, which is not called for it.</summary>
+    /// <summary>An object of a class that is never called.</summary>
     private object? Make(object? type, object?[] arguments) =>
         type is PickleGlobal global ? new PickleObject(global, arguments) : Call(type, arguments);
 
@@ -219,7 +220,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         {
             List<object?> own => own,
             PickleObject other => other.Elements ??= [],
-            _ => throw Invalid("appends to what is no list"),
+            _ => throw Invalid("appends to something that is not a list"),
         };
         list.AddRange(items);
     }
@@ -230,25 +231,25 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         {
             PickleMap own => own,
             PickleObject other => other.Entries ??= new PickleMap(),
-            _ => throw Invalid("sets entries of what is no dictionary"),
+            _ => throw Invalid("sets entries of something that is not a dictionary"),
         };
         if (items.Length % 2 != 0)
-            throw Invalid("sets entries of what is no dictionary");
+            throw Invalid("sets entries of something that is not a dictionary");
         for (int i = 0; i < items.Length; i += 2)
             map.Items.Add((items[i], items[i + 1]));
     }
 
     private object? Remembered(uint index) =>
-        _memo.TryGetValue(index, out object? value) ? value : throw Invalid($"recalls entry {index} of its memo, which it never made");
+        _memo.TryGetValue(index, out object? value) ? value : throw Invalid($"recalls entry {index} of its memo, which it never stored");
 
-    private object? Top() => _stack.Count > Bottom ? _stack[^1] : throw Invalid("takes more than it has");
+    private object? Top() => _stack.Count > Bottom ? _stack[^1] : throw Invalid("takes more from its stack than it holds");
 
     private object? Pop() => Pop(1)[0];
 
     private object?[] Pop(int count)
     {
         if (_stack.Count - count < Bottom)
-            throw Invalid("takes more than it has");
+            throw Invalid("takes more from its stack than it holds");
         object?[] items = [.. _stack.GetRange(_stack.Count - count, count)];
         _stack.RemoveRange(_stack.Count - count, count);
         return items;
@@ -257,13 +258,13 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     private object?[] PopToMark()
     {
         if (_marks.Count == 0)
-            throw Invalid("closes what it never opened");
+            throw Invalid("closes something that it never opened");
         object?[] items = Pop(_stack.Count - Bottom);
         _marks.RemoveAt(_marks.Count - 1);
         return items;
     }
 
-    /// <summary>Where the part of the stack begins that may be taken: above the last mark.</summary>
+    /// <summary>Where the accessible part of the stack begins: above the last mark.</summary>
     private int Bottom => _marks.Count == 0 ? 0 : _marks[^1];
 
     private byte TakeByte() => Take(1)[0];
@@ -284,20 +285,20 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         return content.AsMemory(_position - length, length);
     }
 
-    /// <summary>A text of Python 2, which may as well be bytes.</summary>
+    /// <summary>A text of Python 2, which may also be bytes.</summary>
     private object TextOrBytes(uint count)
     {
         ReadOnlyMemory<byte> bytes = Bytes(count);
         return Utf8.IsValid(bytes.Span) ? Encoding.UTF8.GetString(bytes.Span) : bytes;
     }
 
-    // Longer numbers, which no program has, would take ever more time to understand.
+    // Longer numbers, which no program writes, would take ever more time to parse.
     private static BigInteger Integer(ReadOnlySpan<byte> bytes) =>
         bytes.Length <= LongestInteger ? new BigInteger(bytes) : throw Invalid("has a number that is too long");
 
     private static BigInteger Integer(string digits) =>
         digits.Length <= LongestInteger && BigInteger.TryParse(digits, CultureInfo.InvariantCulture, out BigInteger number) ? number
-            : throw Invalid("has a number that is none, or too long");
+            : throw Invalid("has a number that is invalid or too long");
 
     private void Push(BigInteger number)
     {
@@ -307,10 +308,12 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
             _stack.Add(number);
     }
 
-    /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>, <c>\u000a</c> for what has no place on a line.</summary>
+    /// <summary>A text as the protocol of text writes it: <c>\n</c>, <c>\x0a</c>,
+    /// <c>\u000a</c> for characters that cannot be on a line.</summary>
     private static string Unescaped(string text) => Escape().Replace(text, match => match.Value[1] switch
     {
-        'x' or 'u' or 'U' when int.TryParse(match.ValueSpan[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int rune)
+        'x' or 'u' or 'U'
+            when int.TryParse(match.ValueSpan[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int rune)
             && Rune.IsValid(rune) => new Rune(rune).ToString(),
         'n' => "\n",
         'r' => "\r",
@@ -344,12 +347,12 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         }
         catch (DecoderFallbackException e)
         {
-            throw new InvalidDataException("the pickle has a text that is no UTF-8", e);
+            throw new InvalidDataException("the pickle has a text that is not UTF-8", e);
         }
     }
 
     private static InvalidDataException NotAllowed(PickleGlobal global) =>
-        Invalid($"wants '{DisplayText.Name(global.ToString())}', which is not allowed");
+        Invalid($"refers to '{DisplayText.Name(global.ToString())}', which is not allowed");
 
     private static InvalidDataException Invalid(string what) => new($"the pickle {what}");
 

@@ -1,17 +1,17 @@
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Which names a pickle may have beside weights. Nothing is ever run, so a name is no danger here; but a file that would run
-/// something where Python opens it is no model to trust, and is refused by that name.
+/// Which names a pickle may contain besides weights. Nothing is ever run, so a name is harmless here; but a file that would run something
+/// when Python opens it is not to be trusted, and is refused because of that name.
 /// </summary>
 /// <remarks>
-/// Three rules. Of Python's own modules only data types are allowed, since the others reach the machine and the interpreter. Of PyTorch
-/// and NumPy, which are installed wherever such a file is opened, public functions may be named but not called: <c>torch.load</c>.
-/// Whatever else a program's own classes and functions are called, they are opaque.
+/// Three rules. Of Python's own modules only data types are allowed, because the others reach the machine and the interpreter. Of PyTorch
+/// and NumPy, which are installed wherever such a file is opened, public functions may be named but not called: <c>torch.load</c>. All
+/// other classes and functions are opaque, whatever their names.
 /// </remarks>
 internal static class PickleNames
 {
-    // Also those of Python 2, and what every installation has beside.
+    // Including those of Python 2, and what every installation also has.
     private static readonly HashSet<string> PythonModules = Words("""
         __builtin__ __future__ _ast _asyncio _bisect _bootsubprocess _bz2 _codecs _collections _collections_abc _compat_pickle
         _compression _contextvars _crypt _csv _ctypes _curses _datetime _dbm _decimal _distutils_hack _elementtree
@@ -58,7 +58,7 @@ internal static class PickleNames
         bool bytearray bytes complex dict float frozenset int list long object range set slice str tuple type unicode xrange
         """);
 
-    // Types whose names are not capitalised, and what NumPy makes a number with.
+    // Types whose names are not capitalised, and NumPy's constructor of numbers.
     private static readonly HashSet<string> UncapitalisedTypes = Words("""
         device dtype finfo iinfo layout memory_format ndarray recarray matrix record scalar datetime64 timedelta64
         """);
@@ -69,7 +69,7 @@ internal static class PickleNames
         string[] parts = global.Name.Split('.');
         if (!global.Module.Split('.').Concat(parts).All(IsIdentifier))
             return false;
-        // A name may lead through a class to what is nested in it, but not through a module to another one.
+        // A name may lead through a class to a nested one, but not through a module to another module.
         if (parts.Length > 1 && parts[..^1].Any(IsPublicFunction))
             return false;
         string top = TopOf(global.Module);
@@ -91,7 +91,7 @@ internal static class PickleNames
 
     private static string TopOf(string module) => module.Split('.', 2)[0];
 
-    /// <summary>Whether a name is that of a public function or module, as Python's style guide has it: small letters.</summary>
+    /// <summary>Whether a name is that of a public function or module, in lower case, following Python's style guide.</summary>
     private static bool IsPublicFunction(string name) => !IsCapitalised(name) && !name.StartsWith('_');
 
     private static bool IsCapitalised(string name) => char.IsUpper(name[0]);

@@ -1,8 +1,8 @@
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// The values of a pickle as a tree of names, and the dictionaries of tensors in it, wherever they are: at the top, in a training
-/// program's checkpoint whatever its entries are called, in a list, or in an object's attributes.
+/// The values of a pickle as a tree of names, and the dictionaries of tensors in it, wherever they are: at the top, in a training program's
+/// checkpoint under any name, in a list, or in an object's attributes.
 /// </summary>
 internal sealed class PickleTree
 {
@@ -20,7 +20,7 @@ internal sealed class PickleTree
     {
         Node top = new(root, null, null, 0);
         _topNames = [.. Children(top).Select(child => child.Path()).Take(DisplayText.ListedNames + 1)];
-        // What is shared has the name under which it is found first.
+        // A shared value has the name under which it is found first.
         HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
         Queue<Node> waiting = new([top]);
         while (waiting.TryDequeue(out Node? node))
@@ -35,13 +35,14 @@ internal sealed class PickleTree
             }
             else if (node.Value is PickleObject { State: PickleMap state } model && state.Items.Any(item => item.Key is "_modules"))
             {
-                // Its tensors are scattered over its layers, and what they compute is in a program.
+                // Its tensors are scattered over its layers, and what they compute is defined in code.
                 _model ??= model.Maker;
                 continue;
             }
 
             if (node.Level < DeepestLevel)
-                foreach (Node child in Children(node).Where(child => child.Value is PickleMap or PickleObject or List<object?> or object?[]))
+                foreach (Node child in Children(node)
+                    .Where(child => child.Value is PickleMap or PickleObject or List<object?> or object?[]))
                     waiting.Enqueue(child);
         }
     }
@@ -49,11 +50,11 @@ internal sealed class PickleTree
     /// <summary>The dictionaries that hold tensors, those nearest to the top first.</summary>
     public IEnumerable<TensorGroup> Groups => _groups.Keys;
 
-    /// <summary>The tensors with fractions of a dictionary, by name.</summary>
+    /// <summary>The floating-point tensors of a dictionary, by name.</summary>
     public Dictionary<string, TorchTensor> TensorsOf(TensorGroup group) =>
         Tensors((PickleMap)_groups[group].Value!).ToDictionary(tensor => tensor.Name, tensor => tensor.Tensor, StringComparer.Ordinal);
 
-    /// <summary>Names of what stands beside a dictionary, and beside what it stands in.</summary>
+    /// <summary>Names of the siblings of a dictionary, and of its ancestors' siblings.</summary>
     public IEnumerable<string> Beside(TensorGroup group)
     {
         for (Node node = _groups[group]; node.Parent is { } parent; node = parent)
@@ -61,7 +62,7 @@ internal sealed class PickleTree
                 yield return child.Path();
     }
 
-    /// <summary>Whether it holds weights in a form that is not read.</summary>
+    /// <summary>Whether it holds weights in an unsupported form.</summary>
     public bool HoldsOther => _model is not null || _otherTensor is not null;
 
     /// <summary>Why the pickle holds no dictionary of tensors, in the words of an error.</summary>
@@ -70,9 +71,10 @@ internal sealed class PickleTree
         { _otherTensor: ({ } name, { Name: "_rebuild_qtensor" }) } =>
             $"its tensor '{name}' is quantised: save the state dict of the model as it was before it was quantised",
         { _otherTensor: ({ } name, { } maker) } =>
-            $"its tensor '{name}' is of a kind ('{DisplayText.Name(maker.ToString())}') that is not read: save plain, dense tensors",
+            $"its tensor '{name}' is of a kind ('{DisplayText.Name(maker.ToString())}') that is not supported: save plain, dense tensors",
         { _model: { } model } =>
-            $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose program says what it computes: save model.state_dict() instead",
+            $"it holds a whole pickled model of the class '{DisplayText.Name(model.ToString())}', whose code defines what it computes: "
+            + "save model.state_dict() instead",
         { _topNames.Length: > 0 } => $"it holds no state dict, only {DisplayText.List(_topNames)}",
         _ => "it holds no state dict",
     };
@@ -97,7 +99,7 @@ internal sealed class PickleTree
 
     private static bool IsWeight(object? value) => value is TorchTensor tensor && ElementType.IsFloat(tensor.Storage.Type.Name);
 
-    /// <summary>A tensor that is none of numbers in memory: quantised, sparse.</summary>
+    /// <summary>A tensor that is not a plain array of numbers: quantised, sparse.</summary>
     private static (string, PickleGlobal)? OtherTensor(PickleMap map)
     {
         foreach ((object? key, object? value) in map.Items)

@@ -16,7 +16,7 @@ internal sealed record PickleGlobal(string Module, string Name)
     public override string ToString() => $"{Module}.{Name}";
 }
 
-/// <summary>What a pickle would make by running a class or function: nothing was run, and what it was given is kept.</summary>
+/// <summary>What a pickle would create by calling a class or function: nothing was called, and the arguments are kept.</summary>
 /// <param name="maker">The class or function.</param>
 /// <param name="arguments">What it was given.</param>
 internal sealed class PickleObject(PickleGlobal maker, object?[] arguments)

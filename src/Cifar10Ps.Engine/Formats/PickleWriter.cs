@@ -21,7 +21,7 @@ internal sealed class PickleWriter
     /// <summary>Calls a global with a tuple of arguments.</summary>
     public void Reduce() => _content.Add((byte)'R');
 
-    /// <summary>What lies outside the pickle under an id.</summary>
+    /// <summary>A reference to something outside the pickle, by its id.</summary>
     public void PersistentId() => _content.Add((byte)'Q');
 
     /// <summary>False.</summary>

@@ -28,7 +28,7 @@ internal sealed class ProtobufMessage
     public ProtobufMessage Add(int field, string text) =>
         Add(field, WireFormat.WireType.LengthDelimited, output => output.WriteString(text));
 
-    /// <summary>Adds numbers as the bytes that they are, which must not change until the message is written.</summary>
+    /// <summary>Adds numbers as raw bytes, which must not change until the message is written.</summary>
     public ProtobufMessage Add<T>(int field, T[] values)
         where T : unmanaged
     {

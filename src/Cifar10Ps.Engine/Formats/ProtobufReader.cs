@@ -3,7 +3,7 @@ using System.Text;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Reads a message in protobuf's wire format, field after field, without copying it. No length is believed before it is seen to fit.
+/// Reads a message in protobuf's wire format, field after field, without copying it. No length is trusted before it is checked.
 /// </summary>
 /// <remarks>Format: <c>https://protobuf.dev/programming-guides/encoding</c>.</remarks>
 internal struct ProtobufReader(ReadOnlyMemory<byte> message)
@@ -51,7 +51,7 @@ internal struct ProtobufReader(ReadOnlyMemory<byte> message)
     /// <summary>The field as bytes, or as a message.</summary>
     public readonly ReadOnlyMemory<byte> Bytes() => _type == Delimited ? _bytes : throw Damaged();
 
-    /// <summary>The field as a text; bytes that are no text become question marks.</summary>
+    /// <summary>The field as a text; invalid bytes become question marks.</summary>
     public readonly string Text() => Encoding.UTF8.GetString(Bytes().Span);
 
     /// <summary>The field's integers: one, or several packed together.</summary>
@@ -101,5 +101,5 @@ internal struct ProtobufReader(ReadOnlyMemory<byte> message)
         return taken;
     }
 
-    private static InvalidDataException Damaged() => new("it is damaged: a part of it is of another kind than it should be");
+    private static InvalidDataException Damaged() => new("it is damaged: a part of it is of an unexpected kind");
 }

@@ -14,10 +14,11 @@ internal static class Safetensors
 {
     private const string MetadataKey = "__metadata__";
 
-    // Understood, a header takes several times its room; that of a ResNet-110 with an optimizer's moments has 200,000 bytes.
+    // A parsed header takes several times its size; that of a ResNet-110 with an optimizer's moments has 200,000 bytes.
     private const long HeaderLimit = 10_000_000;
 
-    /// <summary>Whether bytes begin like a safetensors file: the header follows its length, whose highest bytes are zero, and is an object.</summary>
+    /// <summary>Whether bytes begin like a safetensors file: the header follows its length, whose highest bytes are zero,
+    /// and is an object.</summary>
     public static bool IsSafetensors(ReadOnlySpan<byte> content) => content is [_, _, _, _, _, 0, 0, 0, (byte)'{', ..];
 
     /// <summary>Reads a file. Tensors of type F64, F32, F16 or BF16 become float; integers (a step counter, say) are left out.</summary>
@@ -36,7 +37,7 @@ internal static class Safetensors
         }
     }
 
-    /// <summary>Understands the content of a file.</summary>
+    /// <summary>Parses the content of a file.</summary>
     /// <exception cref="EngineException"><c>FileDamaged</c>, <c>InvalidSafetensors</c>.</exception>
     internal static TensorFile Read(ReadOnlySpan<byte> content, string path)
     {
@@ -104,14 +105,14 @@ internal static class Safetensors
     }
 
     /// <summary>Parses the bytes of a file.</summary>
-    /// <exception cref="InvalidDataException">They are no safetensors file; the message says why.</exception>
+    /// <exception cref="InvalidDataException">They are not a safetensors file; the message says why.</exception>
     internal static TensorFile Parse(ReadOnlySpan<byte> content)
     {
         if (content.Length < 8)
             throw Invalid("it is shorter than its own length field");
         ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(content);
         if (headerLength > (ulong)Math.Min(HeaderLimit, content.Length - 8))
-            throw Invalid($"it claims a header of {headerLength:N0} bytes, more than there are or any model here needs");
+            throw Invalid($"it claims a header of {headerLength:N0} bytes, more than there are or any supported model needs");
         ReadOnlySpan<byte> values = content[(8 + (int)headerLength)..];
         try
         {
@@ -135,7 +136,8 @@ internal static class Safetensors
 
             return file;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException)
         {
             throw new InvalidDataException($"its header cannot be understood ({e.Message.TrimEnd('.')})", e);
         }
@@ -149,7 +151,7 @@ internal static class Safetensors
             throw Invalid($"tensor '{entry.Name}' has the type '{type}', which is unknown");
         int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(s => s.GetInt32())];
         long[] place = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
-        // The bytes that are there bound every product below, so that nothing can overflow or be taken in vain.
+        // The bytes that are there bound every product below, so that nothing can overflow or be allocated needlessly.
         long count = 1;
         foreach (int length in shape)
         {
@@ -158,7 +160,7 @@ internal static class Safetensors
         }
 
         if (place.Length != 2 || place[0] < 0 || place[1] > values.Length || place[1] - place[0] != count * size)
-            throw Invalid($"tensor '{entry.Name}' claims values outside the file, or other than its shape needs");
+            throw Invalid($"tensor '{entry.Name}' claims values outside the file, or not as many as its shape needs");
         if ((used += count * size) > values.Length)
             throw Invalid($"tensor '{entry.Name}' shares its values with another");
         return ElementType.IsFloat(type) ? (shape, ElementType.ToSingles(type, values.Slice((int)place[0], (int)(count * size)))) : null;

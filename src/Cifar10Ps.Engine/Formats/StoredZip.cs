@@ -5,11 +5,11 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// Writes a zip archive whose entries are not packed and begin at multiples of 64 bytes, as PyTorch does to map them into
-/// memory. The same entries always give the same bytes.
+/// Writes a zip archive whose entries are not compressed and begin at multiples of 64 bytes, as PyTorch does so that they can be mapped
+/// into memory. The same entries always give the same bytes.
 /// </summary>
 /// <remarks>Format: PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.</remarks>
-/// <param name="stream">Where to; it is written from its beginning.</param>
+/// <param name="stream">The target, written from its beginning.</param>
 internal sealed class StoredZip(Stream stream)
 {
     private const int Alignment = 64, LocalLength = 30, FieldLength = 4;
@@ -24,10 +24,14 @@ internal sealed class StoredZip(Stream stream)
         byte[] nameBytes = Encoding.UTF8.GetBytes(name);
         int padding = (int)(Alignment - (_position + LocalLength + nameBytes.Length + FieldLength) % Alignment) % Alignment;
 
-        // The same in both headers: version, flags (names are UTF-8), method (stored), time, date (1 January 1980), checksum, sizes, length of the name.
-        byte[] facts = [.. Bytes(20, 0x800, 0, 0, 0x21), .. Bytes(Crc32.Of(content)), .. Bytes((uint)content.Length), .. Bytes((uint)content.Length), .. Bytes((ushort)nameBytes.Length)];
-        byte[] local = [.. "PK\x03\x04"u8, .. facts, .. Bytes((ushort)(FieldLength + padding)), .. nameBytes, .. "FB"u8, .. Bytes((ushort)padding), .. new byte[padding]];
-        byte[] entry = [.. "PK\x01\x02"u8, .. Bytes(20), .. facts, .. Bytes(0, 0, 0, 0), .. Bytes(0u), .. Bytes(checked((uint)_position)), .. nameBytes];
+        // The same in both headers: version, flags (names are UTF-8), method (stored), time, date (1 January 1980), checksum, sizes,
+        // length of the name.
+        byte[] facts = [.. Bytes(20, 0x800, 0, 0, 0x21), .. Bytes(Crc32.Of(content)), .. Bytes((uint)content.Length),
+            .. Bytes((uint)content.Length), .. Bytes((ushort)nameBytes.Length)];
+        byte[] local = [.. "PK\x03\x04"u8, .. facts, .. Bytes((ushort)(FieldLength + padding)), .. nameBytes, .. "FB"u8,
+            .. Bytes((ushort)padding), .. new byte[padding]];
+        byte[] entry = [.. "PK\x01\x02"u8, .. Bytes(20), .. facts, .. Bytes(0, 0, 0, 0), .. Bytes(0u),
+            .. Bytes(checked((uint)_position)), .. nameBytes];
         stream.Write(local);
         stream.Write(content);
         _position += local.Length + content.Length;
@@ -38,7 +42,8 @@ internal sealed class StoredZip(Stream stream)
     /// <summary>Writes the directory.</summary>
     public void Finish()
     {
-        stream.Write([.. _directory, .. "PK\x05\x06"u8, .. Bytes(0, 0, _count, _count), .. Bytes((uint)_directory.Count), .. Bytes(checked((uint)_position)), .. Bytes(0)]);
+        stream.Write([.. _directory, .. "PK\x05\x06"u8, .. Bytes(0, 0, _count, _count), .. Bytes((uint)_directory.Count),
+            .. Bytes(checked((uint)_position)), .. Bytes(0)]);
     }
 
     private static byte[] Bytes(params ReadOnlySpan<ushort> numbers)

@@ -8,16 +8,16 @@ namespace Cifar10Ps.Formats;
 /// <summary>What a file of any format holds: tensors by name, and texts by key.</summary>
 internal sealed class TensorFile
 {
-    // What small files may unpack to: a ResNet-110 in double precision with an optimizer's moments.
+    // Limit of what small files may unpack to: a ResNet-110 in double precision with an optimizer's moments.
     private const long SmallContent = 1L << 26;
 
-    // What tells the formats apart is at the beginning.
+    // The beginning is enough to identify the format.
     private const int HeadLength = 1 << 16;
 
     /// <summary>Largest file that is read: what one array can hold.</summary>
     public static readonly long SizeLimit = Array.MaxLength;
 
-    /// <summary>What a file may unpack to: more than it has only if it is small, so that memory is taken for what there is.</summary>
+    /// <summary>How much a file may unpack to: more than its length only if it is small, so that memory use is bounded.</summary>
     /// <param name="length">Length of the file.</param>
     public static long UnpackedLimit(long length) => Math.Clamp(2 * length, SmallContent, SizeLimit);
 
@@ -27,7 +27,7 @@ internal sealed class TensorFile
     /// <summary>What the file says about itself.</summary>
     public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Names of what else the file has and no network needs: step counters, a training program's notes.</summary>
+    /// <summary>Names of other content that a network does not need: step counters, a training program's notes.</summary>
     public List<string> Skipped { get; } = [];
 
     /// <summary>Size of the images that the network takes; null: the file does not say.</summary>
@@ -53,9 +53,9 @@ internal sealed class TensorFile
         return chosen;
     }
 
-    /// <summary>The bytes of a file; of a large one that nobody wants, the beginning.</summary>
+    /// <summary>The bytes of a file; only the beginning of a large one that is not wanted.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="isWanted">Whether a large file that begins so is read; null: it is.</param>
+    /// <param name="isWanted">Whether a large file with this beginning is read; null: always.</param>
     /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>.</exception>
     /// <exception cref="InvalidDataException">It is too large.</exception>
     public static byte[] ReadBytes(string path, Func<byte[], bool>? isWanted = null)
@@ -64,7 +64,7 @@ internal sealed class TensorFile
         {
             using FileStream stream = RegularFile.OpenRead(path);
             if (stream.Length > SizeLimit)
-                throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any model here");
+                throw new InvalidDataException($"it has {stream.Length:N0} bytes, more than any supported model");
             if (stream.Length > SmallContent && isWanted is not null)
             {
                 byte[] head = new byte[HeadLength];

@@ -5,10 +5,10 @@ namespace Cifar10Ps.Formats;
 /// <summary>What other programs add to the tensors of any network.</summary>
 internal static partial class TensorNames
 {
-    /// <summary>The name without what PyTorch puts before the names of what it wraps: <c>module.conv1.weight</c> is <c>conv1.weight</c>.</summary>
+    /// <summary>The name without the prefixes of PyTorch's wrappers: <c>module.conv1.weight</c> is <c>conv1.weight</c>.</summary>
     public static string WithoutWrappers(string name) => Wrapper().Replace(name, "");
 
-    /// <summary>Whether a tensor counts what a program did and is no weight, whatever its type is.</summary>
+    /// <summary>Whether a tensor is a counter and not a weight, whatever its type is.</summary>
     public static bool IsCounter(string name) => Counter().IsMatch(name);
 
     // The whole network or a part: data parallel, compiled, sharded.

@@ -10,8 +10,8 @@ internal static partial class TorchFile
     private const string Folder = "archive/";
 
     /// <summary>
-    /// Writes a state dict that <c>torch.load</c> opens, also with <c>weights_only=True</c>. The metadata go into an entry of
-    /// their own, which PyTorch passes over.
+    /// Writes a state dict that <c>torch.load</c> opens, also with <c>weights_only=True</c>. The metadata go into a separate entry, which
+    /// PyTorch ignores.
     /// </summary>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(TensorFile file, string path) => AtomicFile.Write(path, stream =>

@@ -7,8 +7,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Formats;
 
 /// <summary>
-/// State dicts as <c>torch.save</c> writes them: a pickle that tells of tensors, and the values of their storages, in a zip
-/// archive or, before PyTorch 1.6, one after another. The pickle is read, never run.
+/// State dicts as <c>torch.save</c> writes them: a pickle that describes tensors, and the values of their storages, in a zip archive or,
+/// before PyTorch 1.6, one after another. The pickle is read, never run.
 /// </summary>
 /// <remarks>Format: <c>https://github.com/pytorch/pytorch/blob/main/torch/serialization.py</c>.</remarks>
 internal static partial class TorchFile
@@ -17,7 +17,7 @@ internal static partial class TorchFile
 
     private const long LegacyProtocol = 1001;
 
-    // Of small files: four times a ResNet-110. Where a stride is zero, a tensor has more values than the file.
+    // Limit for small files: four times a ResNet-110. With a stride of zero, a tensor has more values than the file.
     private const int SmallValueLimit = 1 << 23;
 
     // The smallest type of weights has two bytes.
@@ -37,7 +37,8 @@ internal static partial class TorchFile
         ["torch._utils._rebuild_parameter_with_state"] = (PickleMachine.Function)First,
         // A tensor of a derived class: how it is rebuilt, the class, and what it is rebuilt from.
         ["torch._utils._rebuild_from_type_v2"] = (PickleMachine.Function)(arguments =>
-            arguments is [PickleMachine.Function rebuild, _, object?[] given, ..] ? rebuild(given) : throw Misused("torch._utils._rebuild_from_type_v2")),
+            arguments is [PickleMachine.Function rebuild, _, object?[] given, ..]
+            ? rebuild(given) : throw Misused("torch._utils._rebuild_from_type_v2")),
         ["torch.Size"] = (PickleMachine.Function)(arguments => arguments is [object?[] sizes] ? sizes : throw Misused("torch.Size")),
         ["torch.DoubleStorage"] = new TorchType("F64"),
         ["torch.FloatStorage"] = new TorchType("F32"),
@@ -59,7 +60,8 @@ internal static partial class TorchFile
         ["torch.storage.UntypedStorage"] = new TorchType("U8"),
     };
 
-    /// <summary>Whether bytes are a zip archive with such a pickle. Names lie unpacked in an archive, also in one that is damaged.</summary>
+    /// <summary>Whether bytes are a zip archive with such a pickle. Names are not compressed in an archive,
+    /// even in a damaged one.</summary>
     public static bool IsArchive(ReadOnlySpan<byte> content) => ZipContent.IsZip(content) && content.IndexOf("/data.pkl"u8) >= 0;
 
     /// <summary>Whether bytes begin like the pickles of the old format.</summary>
@@ -68,7 +70,7 @@ internal static partial class TorchFile
     /// <summary>Parses the bytes of a file: the tensors of one network in it, without a prefix that all of their names share.</summary>
     /// <param name="content">The bytes.</param>
     /// <param name="key">Which network, where there are several; null: the only one.</param>
-    /// <exception cref="InvalidDataException">They are no state dict that can be used; the message says why.</exception>
+    /// <exception cref="InvalidDataException">They are not a usable state dict; the message says why.</exception>
     /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>InvalidModel</c>.</exception>
     internal static TensorFile Parse(byte[] content, string? key = null) =>
         ZipContent.IsZip(content) ? ParseArchive(content, key) : ParseLegacy(content, key);
@@ -80,7 +82,8 @@ internal static partial class TorchFile
             ?? throw new InvalidDataException($"it has no entry '{PickleName}'");
         string folder = pickle[..^PickleName.Length];
         if (entries.ContainsKey(folder + "constants.pkl"))
-            throw new InvalidDataException("it is a TorchScript archive, a program with its weights: load it with torch.jit.load and save the model's state_dict()");
+            throw new InvalidDataException("it is a TorchScript archive, a program with its weights: "
+                + "load it with torch.jit.load and save the model's state_dict()");
         bool isBigEndian = entries.TryGetValue(folder + ByteOrderName, out ReadOnlyMemory<byte> order) && order.Span.SequenceEqual("big"u8);
 
         Dictionary<string, string> metadata = ReadMetadata(entries.GetValueOrDefault(folder + MetadataName).Span);
@@ -104,8 +107,8 @@ internal static partial class TorchFile
             return loaded;
         });
         if (machine.Read() is not BigInteger magic || magic != Magic || machine.Read() is not LegacyProtocol)
-            throw new InvalidDataException("it is a pickle, but none that PyTorch wrote");
-        // About the machine that wrote it; the values are little-endian all the same.
+            throw new InvalidDataException("it is a pickle, but not one that PyTorch wrote");
+        // Describes the machine that wrote it; the values are little-endian in any case.
         machine.Read();
         object? root = machine.Read();
         if (machine.Read() is not List<object?> keys)
@@ -126,19 +129,22 @@ internal static partial class TorchFile
         }
 
         return ToFile(root, networkKey, isDescribed: false, isBigEndian: false, content.Length, key =>
-            storages.TryGetValue(key, out ReadOnlyMemory<byte> values) ? values : throw new InvalidDataException($"its storage '{key}' is missing"));
+            storages.TryGetValue(key, out ReadOnlyMemory<byte> values)
+            ? values : throw new InvalidDataException($"its storage '{key}' is missing"));
     }
 
-    /// <summary>The storage that a persistent id means: <c>('storage', type, key, device, count)</c>, in the old format with a view or None at the end.</summary>
+    /// <summary>The storage that a persistent id means: <c>('storage', type, key, device, count)</c>,
+    /// in the old format with a view or None at the end.</summary>
     private static object ToStorage(object? id) => id switch
     {
         object?[] and ["storage", TorchType type, string key, _, long] => new TorchStorage(type, key, 0),
         object?[] and ["storage", TorchType type, string key, _, long, null] => new TorchStorage(type, key, 0),
-        object?[] and ["storage", TorchType type, string key, _, long, object?[] and [_, long and >= 0 and long start, ..]] => new TorchStorage(type, key, start),
+        object?[] and ["storage", TorchType type, string key, _, long, object?[] and [_, long and >= 0 and long start, ..]] =>
+            new TorchStorage(type, key, start),
         object?[] and ["storage", PickleGlobal type, string, ..] => new PickleObject(type, []),
-        // A class with its source, which PyTorch used to keep beside whole models.
+        // A class with its source, which PyTorch used to store with whole models.
         object?[] and ["module", PickleGlobal type, ..] => type,
-        _ => throw new InvalidDataException("the pickle wants a storage in a way that is unknown"),
+        _ => throw new InvalidDataException("the pickle refers to a storage in an unknown way"),
     };
 
     private static TensorFile ToFile(
@@ -162,7 +168,8 @@ internal static partial class TorchFile
             long count = tensor.Count(limit);
             if ((total += count) > limit)
                 throw new InvalidDataException($"its tensor '{name}' and those before it claim more values than the file can hold");
-            file.Tensors.Add(name[choice.Prefix.Length..], (tensor.Size, tensor.Gather(storage(tensor.Storage.Key).Span, (int)count, isBigEndian)));
+            file.Tensors.Add(name[choice.Prefix.Length..],
+                (tensor.Size, tensor.Gather(storage(tensor.Storage.Key).Span, (int)count, isBigEndian)));
         }
 
         return file;
@@ -180,7 +187,7 @@ internal static partial class TorchFile
         }
     }
 
-    /// <summary>A dictionary, empty or of a dictionary or pairs.</summary>
+    /// <summary>A dictionary: empty, or made from a dictionary or pairs.</summary>
     private static PickleMap Dictionary(object?[] arguments)
     {
         PickleMap map = new();
@@ -202,7 +209,8 @@ internal static partial class TorchFile
         };
     }
 
-    private static object? First(object?[] arguments) => arguments is [TorchTensor or PickleObject, ..] ? arguments[0] : throw Misused("torch._utils._rebuild_parameter");
+    private static object? First(object?[] arguments) =>
+        arguments is [TorchTensor or PickleObject, ..] ? arguments[0] : throw Misused("torch._utils._rebuild_parameter");
 
     private static InvalidDataException Misused(string name) => new($"the pickle calls '{name}' with arguments that no state dict has");
 }

@@ -3,19 +3,20 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>Unpacks zip archives into memory: nothing is written anywhere, and no size is believed before it is seen to be possible.</summary>
+/// <summary>Unpacks zip archives into memory: nothing is written anywhere, and no size is trusted before it is checked.</summary>
 internal static class ZipContent
 {
     private const int EntryLimit = 10_000;
 
-    // Deflate cannot pack better than 1,032 to 1.
+    // Deflate cannot compress better than 1,032 to 1.
     private const int LargestRatio = 1032;
 
     /// <summary>Whether bytes begin like a zip archive with something in it.</summary>
     public static bool IsZip(ReadOnlySpan<byte> content) => content.StartsWith("PK\x03\x04"u8);
 
     /// <summary>The entries by name.</summary>
-    /// <exception cref="InvalidDataException">The archive is damaged, too large, or has two entries of a name or one outside its folder.</exception>
+    /// <exception cref="InvalidDataException">The archive is damaged, too large,
+    /// or has two entries of a name or one outside its folder.</exception>
     public static Dictionary<string, ReadOnlyMemory<byte>> Read(byte[] content)
     {
         try
@@ -23,8 +24,8 @@ internal static class ZipContent
             using MemoryStream stream = new(content, writable: false);
             using ZipArchive archive = new(stream, ZipArchiveMode.Read);
             if (archive.Entries.Count > EntryLimit)
-                throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any model here");
-            // PyTorch can be told to leave the checksums out.
+                throw new InvalidDataException($"it has {archive.Entries.Count:N0} entries, more than any supported model");
+            // PyTorch can be configured to omit the checksums.
             bool hasChecksums = archive.Entries.Any(entry => entry.Crc32 != 0);
             Dictionary<string, ReadOnlyMemory<byte>> entries = new(StringComparer.Ordinal);
             long total = 0, limit = TensorFile.UnpackedLimit(content.Length);
@@ -41,13 +42,14 @@ internal static class ZipContent
 
             return entries;
         }
-        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
+        catch (Exception e)
+            when (e is IOException or ArgumentException or NotSupportedException or IndexOutOfRangeException or OverflowException)
         {
             throw new InvalidDataException($"it is a damaged zip archive ({e.Message.TrimEnd('.')})", e);
         }
     }
 
-    /// <summary>A large entry that lies in the archive as it is, without a copy; null: it does not, as its checksum says.</summary>
+    /// <summary>A large uncompressed entry, without a copy; null: it is not one, or its checksum differs.</summary>
     private static ReadOnlyMemory<byte>? Stored(ZipArchiveEntry entry, MemoryStream archive, byte[] content)
     {
         const int Large = 1 << 16;
@@ -72,7 +74,7 @@ internal static class ZipContent
         if (stream.ReadByte() >= 0)
             throw new InvalidDataException($"its entry '{entry.FullName}' is longer than it claims");
         if (hasChecksum && entry.Crc32 != Crc32.Of(content))
-            throw new InvalidDataException($"its entry '{entry.FullName}' is damaged: its checksum is another");
+            throw new InvalidDataException($"its entry '{entry.FullName}' is damaged: its checksum differs");
         return content;
     }
 }

@@ -3,7 +3,7 @@ using Cifar10Ps.Models;
 
 namespace Cifar10Ps;
 
-/// <summary>How well a classifier does on images whose truth is known; every image counts the same.</summary>
+/// <summary>How well a classifier performs on images whose true class is known; every image counts the same.</summary>
 public sealed class Evaluation
 {
     internal Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
@@ -13,7 +13,8 @@ public sealed class Evaluation
         Accuracy = accuracy;
         Top5Accuracy = classes.Length > 5 ? top5Accuracy : null;
         ConfusionMatrix = new([.. confusion.Select(row => new ReadOnlyList<int>(row, " "))]);
-        Classes = new([.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))]);
+        Classes = new(
+            [.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))]);
     }
 
     /// <summary>Number of images.</summary>
@@ -25,7 +26,8 @@ public sealed class Evaluation
     /// <summary>Share of images whose best guess is right, 0 to 1.</summary>
     public double Accuracy { get; }
 
-    /// <summary>Share of images with the truth among the five best guesses, 0 to 1; null with five classes or fewer, where it would always be 1.</summary>
+    /// <summary>Share of images with the truth among the five best guesses, 0 to 1; null with five classes or fewer,
+    /// where it would always be 1.</summary>
     public double? Top5Accuracy { get; }
 
     /// <summary>Figures of each class, in the order of the labels.</summary>
@@ -37,20 +39,24 @@ public sealed class Evaluation
     /// <summary>Number of images by true class (first index) and guessed class (second index).</summary>
     public ReadOnlyList<ReadOnlyList<int>> ConfusionMatrix { get; }
 
-    /// <summary>The same as rows: the number of images for each true class and guess that occur together, right guesses among them.</summary>
+    /// <summary>The same as rows: the number of images for each true class and guess that occur together,
+    /// right guesses among them.</summary>
     public ReadOnlyList<ConfusionCount> Confusions => field ??= new([.. from truth in Enumerable.Range(0, Classes.Count)
                                                                         from guess in Enumerable.Range(0, Classes.Count)
                                                                         where ConfusionMatrix[truth][guess] > 0
-                                                                        select new ConfusionCount(Classes[truth].Class, Classes[guess].Class, ConfusionMatrix[truth][guess])]);
+                                                                        select new ConfusionCount(Classes[truth].Class,
+                                                                            Classes[guess].Class, ConfusionMatrix[truth][guess])]);
 
     /// <summary>Evaluates a classifier.</summary>
-    /// <param name="predictor">The classifier at work.</param>
-    /// <param name="images">At least one image. Their classes are matched with the model's by name, and may lack some of them.</param>
+    /// <param name="predictor">Computes the predictions.</param>
+    /// <param name="images">At least one image. Their classes are matched with the model's by name; some may be missing.</param>
     /// <param name="progress">Called after each portion with the number of images done.</param>
     /// <param name="cancellation">Ends the evaluation after the current portion.</param>
     /// <param name="warn">Receives a sentence where the names of the classes had to be guessed; null ignores it.</param>
-    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>, <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
-    public static Evaluation Run(Predictor predictor, IReadOnlyList<LabeledImage> images, Action<int>? progress, CancellationToken cancellation, Action<string>? warn = null)
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>,
+    /// <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
+    public static Evaluation Run(Predictor predictor, IReadOnlyList<LabeledImage> images, Action<int>? progress,
+        CancellationToken cancellation, Action<string>? warn = null)
     {
         if (images.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate.");
@@ -78,7 +84,8 @@ public sealed class Evaluation
             progress?.Invoke(start + portion.Length);
         }
 
-        return new Evaluation(classes, images.Count, loss / images.Count, (double)correct / images.Count, (double)amongFive / images.Count, confusion);
+        return new Evaluation(classes, images.Count, loss / images.Count, (double)correct / images.Count,
+            (double)amongFive / images.Count, confusion);
     }
 
     /// <summary>Evaluates predictions that have been made.</summary>
@@ -88,10 +95,13 @@ public sealed class Evaluation
     public static Evaluation Of(IReadOnlyList<Prediction> predictions, Action<string>? warn = null)
     {
         if (predictions.Count == 0)
-            throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is nothing to evaluate: no image, and no prediction. Give images of a data set, or predictions for them.");
+            throw new EngineException("NoImages", ErrorKind.InvalidArgument,
+                "There is nothing to evaluate: no images and no predictions. Give images of a data set, or predictions for them.");
         if (!predictions.All(prediction => prediction.Model.Classes.SequenceEqual(predictions[0].Model.Classes)))
-            throw new EngineException("ClassMismatch", ErrorKind.InvalidArgument, "The predictions are of models with different classes. Evaluate those of one model at a time.");
-        (string[] classes, IReadOnlyList<LabeledImage> images) = ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
+            throw new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
+                "The predictions come from models with different classes. Evaluate those of one model at a time.");
+        (string[] classes, IReadOnlyList<LabeledImage> images) =
+            ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
         int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
         int amongFive = 0;
         foreach ((Prediction prediction, LabeledImage image) in predictions.Zip(images))
@@ -100,18 +110,21 @@ public sealed class Evaluation
             amongFive += RankOf(image.Label, prediction.Logits) < 5 ? 1 : 0;
         }
 
-        return new Evaluation(classes, predictions.Count, predictions.Average(prediction => prediction.Loss!.Value), predictions.Average(prediction => prediction.IsCorrect == true ? 1.0 : 0),
+        return new Evaluation(classes, predictions.Count, predictions.Average(prediction => prediction.Loss!.Value),
+            predictions.Average(prediction => prediction.IsCorrect == true ? 1.0 : 0),
             (double)amongFive / predictions.Count, confusion);
     }
 
-    /// <summary>How many classes come before one; of equal logits, the first class comes first.</summary>
-    private static int RankOf(int label, IReadOnlyList<float> logits) => logits.Where((logit, c) => logit > logits[label] || (logit == logits[label] && c < label)).Count();
+    /// <summary>How many classes rank before one; of equal logits, the first class comes first.</summary>
+    private static int RankOf(int label, IReadOnlyList<float> logits) =>
+        logits.Where((logit, c) => logit > logits[label] || (logit == logits[label] && c < label)).Count();
 
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Count:N0} images, accuracy {Accuracy:P2}, loss {Loss:F4}");
+    public override string ToString() =>
+        string.Create(CultureInfo.CurrentCulture, $"{Count:N0} images, accuracy {Accuracy:P2}, loss {Loss:F4}");
 }
 
-/// <summary>How many images of a class were guessed to show a class.</summary>
+/// <summary>How many images of one class were guessed to be of another or the same class.</summary>
 /// <param name="Truth">Name of the true class.</param>
 /// <param name="Guess">Name of the guessed class.</param>
 /// <param name="Count">Number of images, above zero.</param>
@@ -121,14 +134,14 @@ public sealed record ConfusionCount(string Truth, string Guess, int Count)
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"{Truth} as {Guess}: {Count:N0}");
 }
 
-/// <summary>How well a classifier does on one class.</summary>
+/// <summary>How well a classifier performs on one class.</summary>
 public sealed class ClassEvaluation
 {
     internal ClassEvaluation(string name, int count, int correct, int guessed)
     {
         Class = name;
         Count = count;
-        // Of a class that no image shows, nothing was measured.
+        // Nothing was measured for a class that no image shows.
         if (count == 0)
             return;
         Precision = guessed == 0 ? 0 : (double)correct / guessed;
@@ -152,5 +165,6 @@ public sealed class ClassEvaluation
     public double? F1 { get; }
 
     /// <inheritdoc/>
-    public override string ToString() => Recall is double recall ? string.Create(CultureInfo.CurrentCulture, $"{Class} {recall:P1}") : Class;
+    public override string ToString() =>
+        Recall is double recall ? string.Create(CultureInfo.CurrentCulture, $"{Class} {recall:P1}") : Class;
 }

@@ -34,7 +34,7 @@ public sealed class Prediction
     /// <summary>What the network saw.</summary>
     public LabeledImage Image { get; }
 
-    /// <summary>Position of the image in its split; null for a file of no data set.</summary>
+    /// <summary>Position of the image in its split; null for a file outside a data set.</summary>
     public int? Index { get; }
 
     /// <summary>The picture file; null where there is none.</summary>
@@ -46,7 +46,8 @@ public sealed class Prediction
     /// <summary>Probability of the guess, 0 to 1.</summary>
     public float Confidence => Top[0].Probability;
 
-    /// <summary>Index of the true class among the classes of the data, whose order may be another than the model's; null where the truth is not known.</summary>
+    /// <summary>Index of the true class among the classes of the data, whose order may be another than the model's;
+    /// null where the truth is not known.</summary>
     public int? Label { get; }
 
     /// <summary>Name of the true class; null where the truth is not known.</summary>
@@ -55,7 +56,8 @@ public sealed class Prediction
     /// <summary>Whether the guess has the name of the true class; null where the truth is not known.</summary>
     public bool? IsCorrect { get; }
 
-    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known, or no class of the model.</summary>
+    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known,
+    /// or is not a class of the model.</summary>
     public double? Loss { get; }
 
     /// <summary>The best guesses, best first.</summary>

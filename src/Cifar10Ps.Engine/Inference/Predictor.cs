@@ -9,12 +9,12 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool; one image alone has a
-/// way of its own, in fp32 (<see cref="SingleImageExecutor"/>).
+/// Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool; a single image is computed
+/// separately, in fp32 (<see cref="SingleImageExecutor"/>).
 /// </summary>
 public sealed class Predictor : IDisposable
 {
-    /// <summary>Images of one forward pass: about what fits the caches of a core.</summary>
+    /// <summary>Images of one forward pass: about as many as fit the caches of a core.</summary>
     private const int ShardSize = 64;
 
     private readonly ModelSnapshot _model;
@@ -25,16 +25,17 @@ public sealed class Predictor : IDisposable
     private readonly SingleImageExecutor? _single;
     private readonly bool _augment;
 
-    /// <summary>Computes with a classifier as it is at this moment, whatever is trained meanwhile.</summary>
+    /// <summary>Computes with a classifier as it is now, even if it is trained meanwhile.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
-    /// <param name="precision">Precision of convolutions and activations; one image alone is computed in bf16 only if it says so.</param>
+    /// <param name="precision">Precision of convolutions and activations; a single image is computed in bf16 only if that is chosen
+    /// explicitly.</param>
     /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
     /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
     public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
         : this(model.Snapshot, new WorkerPool(threads ?? WorkerPool.DefaultCount), precision, augment) => _ownsPool = true;
 
-    /// <summary>Computes on workers of somebody else, in the memory that they have.</summary>
+    /// <summary>Computes on another owner's workers, in the memory that they have.</summary>
     internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false)
     {
         using NativeWork.Scope work = NativeWork.Begin();
@@ -51,7 +52,7 @@ public sealed class Predictor : IDisposable
     /// <summary>What it computes with.</summary>
     internal ModelSnapshot Model => _model;
 
-    /// <summary>A good number of images for one call: a shard for every worker.</summary>
+    /// <summary>A suitable number of images for one call: a shard for every worker.</summary>
     public int BatchSize => ShardSize * _pool.Count;
 
     /// <summary>Computes logits.</summary>

@@ -3,8 +3,7 @@ using System.Text;
 namespace Cifar10Ps.Models;
 
 /// <summary>
-/// Where a model and data meet: classes are the same if their names are, in whatever order either has them. Case matters, the
-/// spelling in Unicode (composed or decomposed) does not.
+/// Matches the classes of a model and of data by name, in any order. Case matters, Unicode normalisation (composed or decomposed) does not.
 /// </summary>
 internal static class ClassMatching
 {
@@ -32,17 +31,20 @@ internal static class ClassMatching
         return (model, data.Relabel(model.Classes, labels));
     }
 
-    /// <summary>Images to measure a model on, with the indices of its outputs as their labels.</summary>
+    /// <summary>Images to evaluate a model on, with the indices of its outputs as their labels.</summary>
     /// <param name="model">The model.</param>
     /// <param name="images">Images whose truth is known, of all of the model's classes or some.</param>
     /// <param name="warn">Receives a sentence if a trained model has no class names of its own; null ignores it.</param>
     /// <returns>The classes, and the images.</returns>
-    /// <exception cref="EngineException"><c>TruthUnknown</c>, <c>ClassMismatch</c>; <c>ClassCountMismatch</c> for a model without names.</exception>
-    public static (string[] Classes, IReadOnlyList<LabeledImage> Images) ForMeasuring(ModelSnapshot model, IReadOnlyList<LabeledImage> images, Action<string>? warn = null)
+    /// <exception cref="EngineException"><c>TruthUnknown</c>, <c>ClassMismatch</c>; <c>ClassCountMismatch</c> for a model without
+    /// names.</exception>
+    public static (string[] Classes, IReadOnlyList<LabeledImage> Images) ForMeasuring(ModelSnapshot model,
+        IReadOnlyList<LabeledImage> images, Action<string>? warn = null)
     {
         if (images.FirstOrDefault(image => !image.HasKnownTruth) is { } unknown)
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
-                $"It is not known what the image '{unknown.Path ?? $"{unknown}"}' shows. Measure on images of a data set, whose folders or files name their classes.");
+                $"It is not known what the image '{unknown.Path ?? $"{unknown}"}' shows. Measure on images of a data set, "
+                + "whose folders or files name their classes.");
         string[] names = [.. images.Select(image => image.LabelName).Distinct()];
         if (!model.HasPlaceholderClasses)
         {
@@ -61,7 +63,7 @@ internal static class ClassMatching
         return (classes, images);
     }
 
-    /// <summary>Why the guesses about some images may not be right or wrong as they say; null: their classes are the model's.</summary>
+    /// <summary>Why the correctness of some guesses may be misleading; null: the classes are the model's.</summary>
     /// <param name="model">The model.</param>
     /// <param name="images">Images whose truth is known: one for each class is enough.</param>
     public static string? Doubt(ModelSnapshot model, IReadOnlyCollection<LabeledImage> images)
@@ -73,7 +75,8 @@ internal static class ClassMatching
             : null;
     }
 
-    /// <summary>The output of a model that stands for what an image shows; -1: it has none. Without class names of its own, the position decides.</summary>
+    /// <summary>The output of a model that stands for what an image shows; -1: it has none. Without class names of its own,
+    /// the position decides.</summary>
     public static int IndexOf(ModelSnapshot model, LabeledImage image)
     {
         if (image.Label < model.Classes.Length && (model.Classes[image.Label] == image.LabelName || model.HasPlaceholderClasses))
@@ -95,7 +98,7 @@ internal static class ClassMatching
         }
         catch (ArgumentException)
         {
-            // Half of a surrogate pair has no other spelling.
+            // An unpaired surrogate cannot be normalised.
             return name;
         }
     }
@@ -108,14 +111,17 @@ internal static class ClassMatching
 
     private static EngineException Mismatch(string[] ofModel, string[] ofData)
     {
-        string[] onlyModel = [.. ofModel.Where(name => IndexOf(ofData, name) < 0)], onlyData = [.. ofData.Where(name => IndexOf(ofModel, name) < 0)];
+        string[] onlyModel = [.. ofModel.Where(name => IndexOf(ofData, name) < 0)],
+            onlyData = [.. ofData.Where(name => IndexOf(ofModel, name) < 0)];
         return new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
-            $"The model and the data have different classes{Part(": only the model has", onlyModel)}{Part(onlyModel is [] ? ": only the data have" : "; only the data have", onlyData)}. "
-            + "Take data of the model's classes, or make a model for the classes of the data, from these weights or new ones.");
+            "The model and the data have different classes" + Part(": only the model has", onlyModel)
+            + Part(onlyModel is [] ? ": only the data have" : "; only the data have", onlyData)
+            + ". Use data with the model's classes, or make a model for the classes of the data, from these weights or new ones.");
 
         static string Part(string what, string[] names) => names is [] ? "" : $"{what} {Listed(names)}";
     }
 
     private static string Listed(string[] names) =>
-        string.Join(", ", names.Take(ListedNames).Select(name => $"'{name}'")) + (names.Length > ListedNames ? $" and {names.Length - ListedNames} more" : "");
+        string.Join(", ", names.Take(ListedNames).Select(name => $"'{name}'"))
+        + (names.Length > ListedNames ? $" and {names.Length - ListedNames} more" : "");
 }

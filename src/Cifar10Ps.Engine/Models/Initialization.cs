@@ -15,7 +15,8 @@ internal sealed class Initialization
         _normalClassifier = normalClassifier;
     }
 
-    /// <summary>Variance 2 / fan-out (He et al., "Delving deep into rectifiers", 2015); uniform ±1/√fan-in classifier, as PyTorch's ResNets have it.</summary>
+    /// <summary>Variance 2 / fan-out (He et al., "Delving deep into rectifiers", 2015); uniform ±1/√fan-in classifier,
+    /// as PyTorch's ResNets have it.</summary>
     public static Initialization HeNormal { get; } = new((_, fanOut) => Math.Sqrt(2.0 / fanOut), normalClassifier: false);
 
     /// <summary>Variance 1 / fan-in (LeCun et al., "Efficient backprop", 1998), and zero biases: Chainer's default.</summary>
@@ -44,7 +45,8 @@ internal sealed class Initialization
             for (int i = 0; i < values.Length; i++)
                 values[i] = (float)(deviation * random.NextNormal());
         }
-        else if (tensor.Role == TensorRole.LinearWeight || (tensor.Role is TensorRole.LinearBias or TensorRole.ConvolutionBias && !_normalClassifier))
+        else if (tensor.Role == TensorRole.LinearWeight
+            || (tensor.Role is TensorRole.LinearBias or TensorRole.ConvolutionBias && !_normalClassifier))
         {
             double bound = 1 / Math.Sqrt(fanIn);
             for (int i = 0; i < values.Length; i++)
@@ -58,7 +60,7 @@ internal sealed class Initialization
         return values;
     }
 
-    /// <summary>Values that each output of the tensor's layer is a sum of.</summary>
+    /// <summary>Number of values that each output of the tensor's layer sums over.</summary>
     private static int FanIn(Network network, LayerTensor tensor)
     {
         Layer layer = network.Layers.First(layer => layer.Tensors.Contains(tensor));

@@ -3,7 +3,8 @@ namespace Cifar10Ps;
 /// <summary>How the initial weights of an untrained model are drawn.</summary>
 public enum InitializationKind
 {
-    /// <summary>Variance 2 / fan-out for convolutions (He et al., 2015); linear layers uniform within ±1/√fan-in, as PyTorch's ResNets have it.</summary>
+    /// <summary>Variance 2 / fan-out for convolutions (He et al., 2015); linear layers uniform within ±1/√fan-in,
+    /// as PyTorch's ResNets have it.</summary>
     HeNormal,
 
     /// <summary>Variance 1 / fan-in for all weights (LeCun et al., 1998), and zero biases: Chainer's default.</summary>

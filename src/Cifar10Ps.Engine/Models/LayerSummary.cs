@@ -4,7 +4,7 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps;
 
-/// <summary>What a layer of a model takes and gives; the figures are those of one image.</summary>
+/// <summary>A layer of a model in figures, for one image.</summary>
 public sealed record LayerSummary
 {
     private LayerSummary(ModelSummary model, Layer layer, Shape output)
@@ -50,7 +50,8 @@ public sealed record LayerSummary
         Network network = snapshot.Network;
         network.Require(snapshot.Preprocessing.Height, snapshot.Preprocessing.Width);
         Shape[] shapes = network.Shapes(snapshot.Preprocessing.Height, snapshot.Preprocessing.Width);
-        ModelSummary whole = new(snapshot.Name, network.ParameterCount, network.Layers.Zip(shapes, (layer, output) => layer.Operation.MultiplyAdds(output)).Sum(),
+        ModelSummary whole = new(snapshot.Name, network.ParameterCount,
+            network.Layers.Zip(shapes, (layer, output) => layer.Operation.MultiplyAdds(output)).Sum(),
             sizeof(float) * shapes.Sum(shape => shape.Length));
         return [.. network.Layers.Zip(shapes, (layer, output) => new LayerSummary(whole, layer, output))];
     }

@@ -3,8 +3,8 @@ using Cifar10Ps.Networks;
 namespace Cifar10Ps.Models;
 
 /// <summary>
-/// A classifier at one moment: network, weights, class names and preprocessing that belong together. It never changes, so whoever
-/// has read one computes with, saves or measures the same model to the end, whatever is trained meanwhile.
+/// A classifier at one moment: network, weights, class names and preprocessing that belong together. It never changes, so code that has
+/// read one computes with, saves or evaluates the same model throughout, even during training.
 /// </summary>
 /// <param name="Network">The network.</param>
 /// <param name="Classes">Class names, in the order of the outputs; control characters are spelled out.</param>
@@ -30,7 +30,7 @@ internal sealed record ModelSnapshot(Network Network, string[] Classes, Preproce
     /// <summary>Size of its input.</summary>
     public Shape ImageShape => new(Input.Channels, Preprocessing.Height, Preprocessing.Width);
 
-    /// <summary>Whether the weights were learned, be it for a part of an epoch.</summary>
+    /// <summary>Whether the weights were trained, even if only for part of an epoch.</summary>
     public bool IsTrained => TrainedEpochs > 0 || TrainedSteps > 0;
 
     /// <summary>Whether the class names were made up from a count, and may be replaced by those of the data.</summary>

@@ -13,10 +13,10 @@ public enum LayerKind
     /// <summary>Batch norm.</summary>
     BatchNorm,
 
-    /// <summary>Cuts off what is below zero.</summary>
+    /// <summary>Clips values below zero.</summary>
     ReLU,
 
-    /// <summary>Cuts off what is below zero, and what is above a limit.</summary>
+    /// <summary>Clips values below zero, and above a limit.</summary>
     ClippedReLU,
 
     /// <summary>Gaussian error linear unit.</summary>

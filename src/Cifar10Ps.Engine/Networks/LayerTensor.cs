@@ -15,10 +15,10 @@ internal enum TensorRole
     /// <summary>What batch norm adds: [channels].</summary>
     NormShift,
 
-    /// <summary>Running mean of batch norm, which is gathered, not learned: [channels].</summary>
+    /// <summary>Running mean of batch norm, a statistic that is not learned: [channels].</summary>
     NormMean,
 
-    /// <summary>Running variance of batch norm, which is gathered, not learned: [channels].</summary>
+    /// <summary>Running variance of batch norm, a statistic that is not learned: [channels].</summary>
     NormVariance,
 
     /// <summary>Weight of a linear layer: [outputs, inputs].</summary>

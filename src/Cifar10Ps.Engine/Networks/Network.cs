@@ -4,27 +4,27 @@ using Cifar10Ps.Networks;
 namespace Cifar10Ps;
 
 /// <summary>
-/// A network: an immutable graph of layers, in the order of its forward pass, from one input to one output. It is only a description:
-/// a model's weights lie elsewhere, by the names of the layers' tensors. Everything else reads the network from here.
+/// A network: an immutable graph of layers, in the order of its forward pass, from one input to one output. It is only a description: a
+/// model's weights are stored separately, by the names of the layers' tensors. Everything else derives from it.
 /// </summary>
 public sealed class Network
 {
     /// <summary>Largest number of classes.</summary>
     public const int MaximumClassCount = 10_000;
 
-    /// <summary>Most layers.</summary>
+    /// <summary>Largest number of layers.</summary>
     internal const int MaximumLayers = 2_000;
 
     private const int MaximumNameLength = 300;
 
-    /// <summary>Most learned values.</summary>
+    /// <summary>Largest number of learned values.</summary>
     internal const int MaximumParameters = 400_000_000;
 
     private readonly List<int>[] _consumers;
 
     /// <summary>Creates a network.</summary>
-    /// <param name="name">What it is called: <c>ResNet-20</c>.</param>
-    /// <param name="description">What sets it apart from others of its name: <c>Projection shortcuts</c>; empty: nothing.</param>
+    /// <param name="name">Its name: <c>ResNet-20</c>.</param>
+    /// <param name="description">What distinguishes it from others of the same name: <c>Projection shortcuts</c>; empty: nothing.</param>
     /// <param name="layers">The layers, the input first, the output last.</param>
     /// <exception cref="InvalidDataException">They are not a network; the message names the layer and says why.</exception>
     internal Network(string name, string description, IReadOnlyList<Layer> layers)
@@ -38,10 +38,12 @@ public sealed class Network
         for (int i = 0; i < layers.Count; i++)
         {
             Layer layer = layers[i];
-            string? problem = layer.Name.Length is 0 or > MaximumNameLength || DisplayText.Escape(layer.Name) != layer.Name ? "its name cannot be shown"
+            string? problem = layer.Name.Length is 0 or > MaximumNameLength || DisplayText.Escape(layer.Name) != layer.Name
+                ? "its name cannot be shown"
                 : !names.Add(layer.Name) ? "there are two of this name"
                 : (i == 0) != (layer.Kind == LayerKind.Input) ? "the input has to be the first layer, and the only one of its kind"
-                : layer.Inputs.Count != layer.Operation.InputCount ? $"it takes {layer.Operation.InputCount} inputs, but gets {layer.Inputs.Count}"
+                : layer.Inputs.Count != layer.Operation.InputCount
+                ? $"it takes {layer.Operation.InputCount} inputs, but gets {layer.Inputs.Count}"
                 : layer.Inputs.Any(input => input < 0 || input >= i) ? "its input is not a layer before it"
                 : layer.Operation.Problem();
             if (problem is not null)
@@ -51,7 +53,7 @@ public sealed class Network
             // Sizes are bounded by now; their product need not be.
             foreach (LayerTensor tensor in Products(layer))
                 if (tensor.IsLearned && (parameters += tensor.Length) > MaximumParameters)
-                    throw Invalid(layer, $"up to it the network has more than {MaximumParameters:N0} learned values");
+                    throw Invalid(layer, $"with it the network has more than {MaximumParameters:N0} learned values");
         }
 
         if (Enumerable.Range(0, layers.Count - 1).FirstOrDefault(i => _consumers[i].Count == 0, -1) is int unused and >= 0)
@@ -74,15 +76,15 @@ public sealed class Network
             }
             catch (OverflowException)
             {
-                throw Invalid(layer, "its weight has more values than memory");
+                throw Invalid(layer, "its weight has more values than memory can hold");
             }
         }
     }
 
-    /// <summary>What it is called: <c>ResNet-20</c>.</summary>
+    /// <summary>Its name: <c>ResNet-20</c>.</summary>
     public string Name { get; }
 
-    /// <summary>What sets it apart from others of its name: <c>Projection shortcuts</c>; empty: nothing.</summary>
+    /// <summary>What distinguishes it from others of the same name: <c>Projection shortcuts</c>; empty: nothing.</summary>
     public string Description { get; }
 
     /// <summary>Number of outputs.</summary>
@@ -106,10 +108,11 @@ public sealed class Network
     /// </summary>
     internal IReadOnlyList<LayerTensor> LearnedTensors { get; }
 
-    /// <summary>How many of the <see cref="LearnedTensors"/> are weights of convolutions that a batch norm follows, so that their scale means nothing.</summary>
+    /// <summary>How many of the <see cref="LearnedTensors"/> are weights of convolutions that a batch norm follows,
+    /// so that their scale has no effect.</summary>
     internal int NormedCount { get; }
 
-    /// <summary>The last layer, if it is linear: what is made anew for other classes.</summary>
+    /// <summary>The last layer, if it is linear: it is recreated for other classes.</summary>
     internal Layer? Classifier => Layers[^1].Kind == LayerKind.Linear ? Layers[^1] : null;
 
     /// <summary>The layers that use an output.</summary>
@@ -122,7 +125,8 @@ public sealed class Network
 
     /// <summary>Whether the output of a convolution goes through batch norm and nowhere else.</summary>
     /// <param name="layer">Position of the layer.</param>
-    internal bool IsNormed(int layer) => Layers[layer].Kind == LayerKind.Convolution && ConsumerOf(layer) is int norm && Layers[norm].Kind == LayerKind.BatchNorm;
+    internal bool IsNormed(int layer) =>
+        Layers[layer].Kind == LayerKind.Convolution && ConsumerOf(layer) is int norm && Layers[norm].Kind == LayerKind.BatchNorm;
 
     /// <summary>Sizes of the layers' outputs.</summary>
     /// <param name="height">Height of the images in pixels.</param>
@@ -160,7 +164,8 @@ public sealed class Network
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument, $"A {Name} cannot take images of {width} x {height} pixels: {e.Message}.", e);
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
+                $"A {Name} cannot take images of {width} x {height} pixels: {e.Message}.", e);
         }
     }
 
@@ -173,10 +178,11 @@ public sealed class Network
     internal Network WithNormEpsilon(double epsilon) =>
         With([.. Layers.Select(layer => layer.Operation is BatchNorm norm ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
-    /// <summary>Whether another network has the same layers, whatever it is called and whatever is added to variances.</summary>
-    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
+    /// <summary>Whether another network has the same layers, regardless of its name and of the epsilon of its batch norms.</summary>
+    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon)
+        .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
 
-    /// <summary>The network with the class count left out: <c>ResNet-20, Projection shortcuts</c>.</summary>
+    /// <summary>The network without its class count: <c>ResNet-20, Projection shortcuts</c>.</summary>
     public override string ToString() => Description.Length == 0 ? Name : $"{Name}, {Description}";
 
     private Network With(IReadOnlyList<Layer> layers) => new(Name, Description, layers);
@@ -211,7 +217,8 @@ public sealed class Network
         _ => ChannelsOf(Layers[layer].Inputs[0]),
     };
 
-    private static InvalidDataException Invalid(Layer layer, string why) => new($"the layer '{DisplayText.Name(layer.Name)}' ({layer.Kind}) cannot be computed: {why}");
+    private static InvalidDataException Invalid(Layer layer, string why) =>
+        new($"the layer '{DisplayText.Name(layer.Name)}' ({layer.Kind}) cannot be computed: {why}");
 
     private sealed class LayerComparer : IEqualityComparer<Layer>
     {

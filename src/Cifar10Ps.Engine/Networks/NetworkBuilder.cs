@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>A network in the making: layers are added one by one, each to the output of earlier ones.</summary>
+/// <summary>A network under construction: layers are added one by one, each to the output of earlier ones.</summary>
 internal sealed class NetworkBuilder
 {
     private readonly List<Layer> _layers = [new Layer("input", new Input(), [])];
@@ -38,7 +38,8 @@ internal sealed class NetworkBuilder
 
     /// <summary>Adds a batch norm.</summary>
     /// <returns>Its position.</returns>
-    public int Norm(string name, int input, double epsilon = BatchNorm.DefaultEpsilon) => Add(name, new BatchNorm(ChannelsOf(input), epsilon), input);
+    public int Norm(string name, int input, double epsilon = BatchNorm.DefaultEpsilon) =>
+        Add(name, new BatchNorm(ChannelsOf(input), epsilon), input);
 
     /// <summary>Ends the network; its output is that of the last layer.</summary>
     /// <exception cref="InvalidDataException">The layers are not a network.</exception>

@@ -3,7 +3,7 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Networks;
 
-/// <summary>A network as text: its layers by name, each with its operation. It is what a model file's metadata carry.</summary>
+/// <summary>A network as text: its layers by name, each with its operation. Model files contain it in their metadata.</summary>
 internal static class NetworkJson
 {
     /// <summary>Writes a network.</summary>
@@ -19,13 +19,14 @@ internal static class NetworkJson
     {
         Graph graph = JsonSerializer.Deserialize<Graph>(json, Json.Options) ?? throw new InvalidDataException("its network is empty");
         if (graph.Layers.Length > Network.MaximumLayers)
-            throw new InvalidDataException($"its network has {graph.Layers.Length:N0} layers; {Network.MaximumLayers:N0} at most are possible");
+            throw new InvalidDataException($"its network has {graph.Layers.Length:N0} layers; "
+                + $"at most {Network.MaximumLayers:N0} are possible");
         Dictionary<string, int> positions = new(StringComparer.Ordinal);
         List<Layer> layers = [];
         foreach (Node node in graph.Layers)
         {
             if (node is null || node.Inputs.Any(input => input is null))
-                throw new InvalidDataException("its network has a layer without content");
+                throw new InvalidDataException("its network has an empty layer");
             layers.Add(new Layer(node.Name, node.Operation, [.. node.Inputs.Select(input => positions.GetValueOrDefault(input, -1))]));
             positions.TryAdd(node.Name, positions.Count);
         }

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Cifar10Ps.Networks;
 
-/// <summary>What a layer computes, and with which tensors. It knows nothing of the layer's place in a network.</summary>
+/// <summary>What a layer computes, and with which tensors. It does not know the layer's position in a network.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "operation")]
 [JsonDerivedType(typeof(Input), nameof(LayerKind.Input))]
 [JsonDerivedType(typeof(Convolution), nameof(LayerKind.Convolution))]
@@ -22,7 +22,7 @@ internal abstract record Operation
     /// <summary>Creates an operation.</summary>
     private protected Operation(LayerKind kind) => Kind = kind;
 
-    /// <summary>Most channels of a layer.</summary>
+    /// <summary>Largest number of channels in a layer.</summary>
     public const int MaximumChannels = 65_536;
 
     /// <summary>What it does.</summary>
@@ -52,7 +52,8 @@ internal abstract record Operation
     /// <summary>The one input, a map of features of so many channels.</summary>
     private protected static Shape Map(IReadOnlyList<Shape> inputs, int? channels = null) =>
         inputs[0].IsVector ? throw new InvalidDataException($"it takes a map of features, but gets a vector of {inputs[0]} values")
-        : channels is int wanted && inputs[0].Channels != wanted ? throw new InvalidDataException($"it takes {wanted} channels, but gets {inputs[0]}")
+        : channels is int wanted && inputs[0].Channels != wanted
+        ? throw new InvalidDataException($"it takes {wanted} channels, but gets {inputs[0]}")
         : inputs[0];
 
     private protected static string? ChannelProblem(int channels) =>

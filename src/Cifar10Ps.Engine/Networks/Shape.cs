@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>Size of what a layer gives for one image: a map of features, or a vector.</summary>
+/// <summary>Size of a layer's output for one image: a map of features, or a vector.</summary>
 internal readonly record struct Shape
 {
     /// <summary>A map of features.</summary>

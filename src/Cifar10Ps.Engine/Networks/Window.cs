@@ -18,7 +18,7 @@ internal readonly record struct Extent(int Height, int Width)
 /// <param name="Right">Columns to the right.</param>
 internal readonly record struct Border(int Top, int Left, int Bottom, int Right)
 {
-    /// <summary>Whether opposite sides are equal, as libtorch's convolutions want them.</summary>
+    /// <summary>Whether opposite sides are equal, as libtorch's convolutions require.</summary>
     [JsonIgnore]
     public bool IsSymmetric => Top == Bottom && Left == Right;
 }
@@ -37,9 +37,12 @@ internal sealed record Window(Extent Size, Extent Stride, Border Padding)
 
     /// <summary>Why it is not a window; null: it is.</summary>
     public string? Problem() =>
-        Size is not { Height: > 0 and <= MaximumSize, Width: > 0 and <= MaximumSize } ? $"its window has {Size} pixels; 1 to {MaximumSize} are possible"
-        : Stride is not { Height: > 0 and <= MaximumSize, Width: > 0 and <= MaximumSize } ? $"its stride is {Stride}; 1 to {MaximumSize} are possible"
-        : Padding is not { Top: >= 0 and <= MaximumSize, Left: >= 0 and <= MaximumSize, Bottom: >= 0 and <= MaximumSize, Right: >= 0 and <= MaximumSize }
+        Size is not { Height: > 0 and <= MaximumSize, Width: > 0 and <= MaximumSize }
+        ? $"its window has {Size} pixels; 1 to {MaximumSize} are possible"
+        : Stride is not { Height: > 0 and <= MaximumSize, Width: > 0 and <= MaximumSize }
+        ? $"its stride is {Stride}; 1 to {MaximumSize} are possible"
+        : Padding is not { Top: >= 0 and <= MaximumSize, Left: >= 0 and <= MaximumSize, Bottom: >= 0 and <= MaximumSize,
+            Right: >= 0 and <= MaximumSize }
             ? $"its padding is {Padding.Top}, {Padding.Left}, {Padding.Bottom}, {Padding.Right}; 0 to {MaximumSize} are possible"
         : null;
 
@@ -52,7 +55,8 @@ internal sealed record Window(Extent Size, Extent Stride, Border Padding)
     /// <exception cref="InvalidDataException">The window is larger than the padded input.</exception>
     public Shape Output(Shape input, int channels)
     {
-        int height = input.Height + Padding.Top + Padding.Bottom - Size.Height, width = input.Width + Padding.Left + Padding.Right - Size.Width;
+        int height = input.Height + Padding.Top + Padding.Bottom - Size.Height,
+            width = input.Width + Padding.Left + Padding.Right - Size.Width;
         return height < 0 || width < 0
             ? throw new InvalidDataException($"its window of {Size} pixels is larger than its input, {input}")
             : new Shape(channels, height / Stride.Height + 1, width / Stride.Width + 1);

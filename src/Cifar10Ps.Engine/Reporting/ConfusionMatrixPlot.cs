@@ -6,7 +6,7 @@ namespace Cifar10Ps.Reporting;
 /// <summary>A confusion matrix: a row for each true class, a column for each guess, shaded by the share of the row.</summary>
 internal static class ConfusionMatrixPlot
 {
-    /// <summary>Most classes of one matrix: no screen has more lines.</summary>
+    /// <summary>Largest number of classes in one matrix: no screen has more lines.</summary>
     public const int MaximumClasses = 1_000;
 
     private const int Margin = 16, HeaderHeight = 64, LabelLimit = 200, AxisTitle = 26, ScaleWidth = 74;
@@ -20,9 +20,11 @@ internal static class ConfusionMatrixPlot
     {
         string[] names = [.. evaluation.Classes.Select(c => c.Class)];
         if (names.Length > MaximumClasses)
-            throw new EngineException("TooManyClasses", ErrorKind.InvalidArgument, $"A matrix of {names.Length:N0} classes cannot be drawn; {MaximumClasses:N0} can. Look at the property ConfusionMatrix instead.");
+            throw new EngineException("TooManyClasses", ErrorKind.InvalidArgument,
+                $"A matrix of {names.Length:N0} classes cannot be drawn; the limit is {MaximumClasses:N0}. "
+                + "Look at the property ConfusionMatrix instead.");
         int n = names.Length, cell = n <= 100 ? Math.Clamp(640 / n, 11, 96) : Math.Max(2, 1100 / n);
-        // Where rows are lower than type can be, only each second or third has its name.
+        // If rows are too low for text, only every second or third has its name.
         int step = (int)Math.Ceiling((SmallestType + 2) / cell);
         float type = Math.Clamp(cell * step - 2, SmallestType, LargestType - 1);
         string[] labels = [.. names.Select(name => PictureText.Fit(name, LabelLimit, type))];
@@ -30,7 +32,9 @@ internal static class ConfusionMatrixPlot
         bool turned = widest > cell - 6;
 
         int left = Margin + AxisTitle + (int)widest + 10, side = n * cell;
-        string result = string.Create(CultureInfo.CurrentCulture, $"{evaluation.Classes.Select((_, c) => evaluation.ConfusionMatrix[c][c]).Sum():N0} of {evaluation.Count:N0} images right ({evaluation.Accuracy:P2})");
+        int right = evaluation.Classes.Select((_, c) => evaluation.ConfusionMatrix[c][c]).Sum();
+        string result = string.Create(CultureInfo.CurrentCulture,
+            $"{right:N0} of {evaluation.Count:N0} images right ({evaluation.Accuracy:P2})");
         int width = Math.Max(left + side + ScaleWidth + Margin, (int)PictureText.Measure(result, LargestType) + 2 * Margin);
         int height = HeaderHeight + side + (turned ? (int)widest : (int)type) + 16 + AxisTitle;
 
@@ -67,7 +71,7 @@ internal static class ConfusionMatrixPlot
             for (int guess = 0; guess < n; guess++)
             {
                 int count = counts[truth][guess];
-                // What did not happen stays white: the eye finds what did.
+                // Empty cells stay white, so that the others stand out.
                 if (count == 0)
                     continue;
                 double share = (double)count / evaluation.Classes[truth].Count;
@@ -79,7 +83,8 @@ internal static class ConfusionMatrixPlot
                 for (int i = 0; i < lines.Length; i++)
                 {
                     float baseline = truth * cell + cell / 2f + 0.36f * type + (i - (lines.Length - 1) / 2f) * 1.3f * type;
-                    PictureText.Draw(canvas, lines[i], (guess + 0.5f) * cell, baseline, type, Palette.TextOn(fill.Color), SKTextAlign.Center, bold: guess == truth);
+                    PictureText.Draw(canvas, lines[i], (guess + 0.5f) * cell, baseline, type, Palette.TextOn(fill.Color),
+                        SKTextAlign.Center, bold: guess == truth);
                 }
             }
         }
@@ -94,7 +99,8 @@ internal static class ConfusionMatrixPlot
 
     private static string[] Lines(int count, double share, ConfusionMatrixCell content)
     {
-        string number = count.ToString("N0", CultureInfo.CurrentCulture), percentage = share.ToString(share < 0.9995 ? "P1" : "P0", CultureInfo.CurrentCulture);
+        string number = count.ToString("N0", CultureInfo.CurrentCulture),
+            percentage = share.ToString(share < 0.9995 ? "P1" : "P0", CultureInfo.CurrentCulture);
         return content switch
         {
             ConfusionMatrixCell.Count => [number],
@@ -127,7 +133,8 @@ internal static class ConfusionMatrixPlot
         using SKPaint frame = new() { Color = Palette.Line, IsStroke = true };
         canvas.DrawRect(x, 0, Width, height, frame);
         foreach (double share in new[] { 0, 0.25, 0.5, 0.75, 1 })
-            PictureText.Draw(canvas, share.ToString("P0", CultureInfo.CurrentCulture), x + Width + 6, (float)(1 - share) * (height - 10) + 10, LargestType - 2, Palette.Faint);
+            PictureText.Draw(canvas, share.ToString("P0", CultureInfo.CurrentCulture), x + Width + 6,
+                (float)(1 - share) * (height - 10) + 10, LargestType - 2, Palette.Faint);
     }
 
     /// <summary>Draws a line that reads from bottom to top.</summary>

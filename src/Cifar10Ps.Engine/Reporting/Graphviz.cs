@@ -16,11 +16,12 @@ internal static class Graphviz
     public static string Find(string? searchPath = null)
     {
         string program = OperatingSystem.IsWindows() ? "dot.exe" : "dot";
-        // Relative folders would let whatever lies in the current one be run.
+        // Relative folders would allow any program in the current folder to be run.
         return (searchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Where(Path.IsPathFullyQualified).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists)
             ?? throw new EngineException("GraphvizNotFound", ErrorKind.ResourceUnavailable,
-                "Graphviz draws the graph, but its program 'dot' is in no folder of PATH. Install Graphviz, or write a .dot file, which needs nothing.");
+                "Graphviz draws the graph, but its program 'dot' is not in any folder of PATH. Install Graphviz, or write a .dot file, "
+                + "which does not need it.");
     }
 
     /// <summary>Draws a graph.</summary>
@@ -29,7 +30,8 @@ internal static class Graphviz
     /// <param name="format">The wanted format.</param>
     /// <param name="cancellation">Ends the drawing.</param>
     /// <exception cref="EngineException"><c>GraphvizFailed</c>.</exception>
-    public static byte[] Render(string program, byte[] dot, GraphFormat format, CancellationToken cancellation) => Render(program, dot, format, TimeLimit, cancellation);
+    public static byte[] Render(string program, byte[] dot, GraphFormat format, CancellationToken cancellation) =>
+        Render(program, dot, format, TimeLimit, cancellation);
 
     /// <inheritdoc cref="Render(string, byte[], GraphFormat, CancellationToken)"/>
     internal static byte[] Render(string program, byte[] dot, GraphFormat format, TimeSpan timeLimit, CancellationToken cancellation)
@@ -46,7 +48,7 @@ internal static class Graphviz
         try
         {
             process.Start();
-            // All three at once: a pipe that nobody reads would stop the program.
+            // All three at once: a pipe that is not read would block the program.
             Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream, end.Token);
             Task<byte[]> messages = ReadAsync(process.StandardError.BaseStream, end.Token);
             Task input = WriteAsync(process.StandardInput.BaseStream, dot, end.Token);
@@ -68,7 +70,7 @@ internal static class Graphviz
         }
 
         EngineException Failed(string why, Exception? cause = null) => new("GraphvizFailed", ErrorKind.ResourceUnavailable,
-            $"Graphviz could not draw the graph: {why.TrimEnd('.')}. Write a .dot file, and see what '{program}' says of it.", cause);
+            $"Graphviz could not draw the graph: {why.TrimEnd('.')}. Write a .dot file, and see what '{program}' says about it.", cause);
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream, CancellationToken cancellation)
@@ -78,7 +80,7 @@ internal static class Graphviz
         while (await stream.ReadAsync(buffer, cancellation).ConfigureAwait(false) is > 0 and int count)
         {
             if (content.Length + count > OutputLimit)
-                throw new IOException("it writes more than anybody could look at");
+                throw new IOException("its output is too large");
             content.Write(buffer, 0, count);
         }
 
@@ -94,7 +96,7 @@ internal static class Graphviz
         }
         catch (IOException)
         {
-            // A program that stops reading says why in its messages.
+            // A program that stops reading its input says why in its messages.
         }
     }
 

@@ -26,7 +26,7 @@ public enum GraphFormat
 /// </summary>
 public static class ModelGraph
 {
-    /// <summary>The format that the ending of a file's name stands for; null: none.</summary>
+    /// <summary>The format that a file's extension stands for; null: none.</summary>
     public static GraphFormat? OfName(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -44,7 +44,8 @@ public static class ModelGraph
     /// <param name="path">The file.</param>
     /// <param name="format">Its format; all but <see cref="GraphFormat.Dot"/> need Graphviz.</param>
     /// <param name="cancellation">Ends the drawing.</param>
-    /// <exception cref="EngineException"><c>GraphvizNotFound</c>, <c>GraphvizFailed</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>GraphvizNotFound</c>, <c>GraphvizFailed</c>,
+    /// <c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Export(ImageClassifier model, string path, GraphFormat format, CancellationToken cancellation = default)
     {
         byte[] content = Encoding.UTF8.GetBytes(ToDot(model.Snapshot));
@@ -61,7 +62,8 @@ public static class ModelGraph
         Shape[] shapes = network.Shapes(model.Preprocessing.Height, model.Preprocessing.Width);
         StringBuilder dot = new();
         Line($"digraph \"{Quoted(model.Name)}\" {{");
-        Line($"  graph [label=\"{Quoted(network.ToString())}, {model.ParameterCount:N0} parameters\", labelloc=t, fontname=\"Helvetica\"];");
+        string title = Quoted(network.ToString());
+        Line($"  graph [label=\"{title}, {model.ParameterCount:N0} parameters\", labelloc=t, fontname=\"Helvetica\"];");
         Line($"  node [shape=box, style=filled, fillcolor=\"#d6e6f5\", fontname=\"Helvetica\"];");
         Line($"  edge [fontname=\"Helvetica\", fontsize=10];");
         foreach (IGrouping<string, Layer> block in network.Layers.GroupBy(BlockOf))
@@ -69,7 +71,12 @@ public static class ModelGraph
             if (block.Key != "")
                 Line($"  subgraph \"cluster_{Quoted(block.Key)}\" {{ label=\"{Quoted(block.Key)}\"; labeljust=l; color=gray;");
             foreach (Layer layer in block)
-                Line($"  \"{Quoted(layer.Name)}\" [label=\"{string.Join("\\n", Lines(layer).Select(Quoted))}\"{(layer.Kind == LayerKind.Input ? ", shape=ellipse, fillcolor=\"#eeeeee\"" : "")}];");
+            {
+                string label = string.Join("\\n", Lines(layer).Select(Quoted)),
+                    shape = layer.Kind == LayerKind.Input ? ", shape=ellipse, fillcolor=\"#eeeeee\"" : "";
+                Line($"  \"{Quoted(layer.Name)}\" [label=\"{label}\"{shape}];");
+            }
+
             if (block.Key != "")
                 Line($"  }}");
         }
@@ -85,7 +92,8 @@ public static class ModelGraph
         return dot.ToString();
 
         void Line(FormattableString text) => dot.Append(text.ToString(CultureInfo.InvariantCulture)).Append('\n');
-        void Edge(string from, string to, int[] shape) => Line($"  \"{Quoted(from)}\" -> \"{Quoted(to)}\" [label=\" ({string.Join(", ", ["N", .. shape])})\"];");
+        void Edge(string from, string to, int[] shape) =>
+            Line($"  \"{Quoted(from)}\" -> \"{Quoted(to)}\" [label=\" ({string.Join(", ", ["N", .. shape])})\"];");
     }
 
     /// <summary>The block that a layer is part of: <c>layer1.0</c>; empty: none.</summary>

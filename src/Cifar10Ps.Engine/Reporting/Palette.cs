@@ -3,15 +3,15 @@ using SkiaSharp;
 namespace Cifar10Ps.Reporting;
 
 /// <summary>
-/// Colours that people with any kind of colour vision tell apart: Okabe and Ito, "Color Universal Design" (2008). Nothing is
-/// said by colour alone: runs have markers, training is dashed, wrong guesses are crossed out.
+/// Colours that people with any kind of colour vision can distinguish: Okabe and Ito, "Color Universal Design" (2008). Nothing is encoded
+/// by colour alone: runs have markers, training is dashed, wrong guesses are crossed out.
 /// </summary>
 internal static class Palette
 {
     /// <summary>Text and axes.</summary>
     public static SKColor Ink { get; } = new(0x22, 0x22, 0x22);
 
-    /// <summary>What stands back.</summary>
+    /// <summary>Less important text.</summary>
     public static SKColor Faint { get; } = new(0x66, 0x66, 0x66);
 
     /// <summary>Lines of a grid or a frame.</summary>
@@ -23,13 +23,13 @@ internal static class Palette
     /// <summary>Wrong guesses.</summary>
     public static SKColor Wrong { get; } = new(0xd5, 0x5e, 0x00);
 
-    /// <summary>Things of a series, one after the other. Yellow, which is hard to see on white, is left out.</summary>
+    /// <summary>Successive items of a series. Yellow, which is hard to see on white, is left out.</summary>
     public static SKColor[] Series { get; } =
     [
         Right, Wrong, new(0x00, 0x9e, 0x73), new(0xcc, 0x79, 0xa7), new(0xe6, 0x9f, 0x00), new(0x56, 0xb4, 0xe9), new(0x22, 0x22, 0x22),
     ];
 
-    /// <summary>A share, from white to dark blue: lightness alone tells it, so that it survives a grey print.</summary>
+    /// <summary>A share, from white to dark blue: lightness alone encodes it, so that it survives printing in grey.</summary>
     /// <param name="share">0 to 1.</param>
     public static SKColor Shade(double share)
     {
@@ -41,5 +41,6 @@ internal static class Palette
     }
 
     /// <summary>The colour of text on a shade.</summary>
-    public static SKColor TextOn(SKColor background) => background.Red * 0.3 + background.Green * 0.59 + background.Blue * 0.11 < 140 ? SKColors.White : Ink;
+    public static SKColor TextOn(SKColor background) =>
+        background.Red * 0.3 + background.Green * 0.59 + background.Blue * 0.11 < 140 ? SKColors.White : Ink;
 }

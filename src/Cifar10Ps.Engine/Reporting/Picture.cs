@@ -20,7 +20,7 @@ internal enum PictureFormat
 /// <param name="Draw">Draws it.</param>
 internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
 {
-    /// <summary>Pixels of a PNG for each unit: sharp on dense screens and on paper too.</summary>
+    /// <summary>Pixels of a PNG for each unit: sharp on high-resolution screens and on paper too.</summary>
     public const int Scale = 2;
 
     /// <summary>The format that the ending of a file's name stands for.</summary>
@@ -30,7 +30,7 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
         ".PNG" => PictureFormat.Png,
         ".SVG" => PictureFormat.Svg,
         _ => throw new EngineException("UnknownPictureFormat", ErrorKind.InvalidArgument,
-            $"The name of '{path}' ends neither in .png nor in .svg, the formats that pictures are written in. Name it so."),
+            $"The name of '{path}' ends in neither .png nor .svg, the formats for pictures. Use one of these extensions."),
     };
 
     /// <summary>Writes a file in the format that its name stands for.</summary>
@@ -45,7 +45,8 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
     /// <param name="scale">Pixels for each unit.</param>
     public byte[] ToPng(int scale)
     {
-        using SKSurface surface = SKSurface.Create(new SKImageInfo(Width * scale, Height * scale, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        using SKSurface surface =
+            SKSurface.Create(new SKImageInfo(Width * scale, Height * scale, SKColorType.Rgba8888, SKAlphaType.Opaque));
         surface.Canvas.Scale(scale);
         surface.Canvas.Clear(SKColors.White);
         Draw(surface.Canvas);
@@ -57,7 +58,7 @@ internal sealed record Picture(int Width, int Height, Action<SKCanvas> Draw)
     private void WriteSvg(Stream stream)
     {
         using MemoryStream content = new();
-        // The document is whole when the canvas is gone.
+        // The document is complete once the canvas is disposed of.
         using (SKCanvas canvas = SKSvgCanvas.Create(SKRect.Create(Width, Height), content))
         {
             using SKPaint white = new() { Color = SKColors.White };

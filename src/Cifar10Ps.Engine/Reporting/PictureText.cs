@@ -4,7 +4,7 @@ using SkiaSharp;
 
 namespace Cifar10Ps.Reporting;
 
-/// <summary>Text in pictures: any script that a font is there for, measured, shortened and drawn.</summary>
+/// <summary>Text in pictures, measured, shortened and drawn, in any script for which there is a font.</summary>
 internal static class PictureText
 {
     private const string Ellipsis = "…";
@@ -22,13 +22,13 @@ internal static class PictureText
         return width;
     }
 
-    /// <summary>A text, shortened in its middle where it is wider than some pixels: names often differ at their end.</summary>
+    /// <summary>A text, shortened in the middle if it is too wide: names often differ at the end.</summary>
     public static string Fit(string text, float width, float size, bool bold = false)
     {
         if (Measure(text, size, bold) <= width)
             return text;
         int[] starts = StringInfo.ParseCombiningCharacters(text);
-        // The most that fits: by halving, since names can be long.
+        // The longest that fits, by bisection, because names can be long.
         int low = 0, high = starts.Length - 1;
         while (low < high)
         {
@@ -41,7 +41,7 @@ internal static class PictureText
 
         return Shortened(low);
 
-        // So many characters of the two ends.
+        // The number of characters kept from both ends together.
         string Shortened(int kept) =>
             $"{text[..starts[(kept + 1) / 2]].TrimEnd()}{Ellipsis}{(kept < 2 ? "" : text[starts[^(kept / 2)]..].TrimStart())}";
     }
@@ -54,8 +54,9 @@ internal static class PictureText
     /// <param name="size">Height of the type in pixels.</param>
     /// <param name="color">Its colour.</param>
     /// <param name="align">What <paramref name="x"/> is.</param>
-    /// <param name="bold">Whether it must catch the eye.</param>
-    public static void Draw(SKCanvas canvas, string text, float x, float baseline, float size, SKColor color, SKTextAlign align = SKTextAlign.Left, bool bold = false)
+    /// <param name="bold">Whether it is emphasised.</param>
+    public static void Draw(SKCanvas canvas, string text, float x, float baseline, float size, SKColor color,
+        SKTextAlign align = SKTextAlign.Left, bool bold = false)
     {
         x -= align == SKTextAlign.Left ? 0 : Measure(text, size, bold) / (align == SKTextAlign.Center ? 2 : 1);
         using SKPaint paint = new() { Color = color, IsAntialias = true };
@@ -69,7 +70,8 @@ internal static class PictureText
 
     private static SKFont Font(SKTypeface typeface, float size) => new(typeface, size) { Subpixel = true };
 
-    /// <summary>The parts of a text that one typeface has all characters of. Control characters, which neither fonts nor XML have, become spaces.</summary>
+    /// <summary>The parts of a text for which one typeface has all characters. Control characters, which neither fonts nor XML have,
+    /// become spaces.</summary>
     private static List<(string Text, SKTypeface Typeface)> Runs(string text, bool bold)
     {
         List<(string, SKTypeface)> runs = [];

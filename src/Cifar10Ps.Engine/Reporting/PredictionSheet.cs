@@ -7,7 +7,7 @@ namespace Cifar10Ps.Reporting;
 /// <summary>A contact sheet of predictions: each image with the guess, its confidence, whether it is right, and the truth.</summary>
 internal static class PredictionSheet
 {
-    /// <summary>Most predictions of one sheet.</summary>
+    /// <summary>Largest number of predictions on one sheet.</summary>
     public const int MaximumCount = 400;
 
     private const int Tile = 128, Gap = 18, LineHeight = 18, HeaderHeight = 68;
@@ -16,7 +16,8 @@ internal static class PredictionSheet
     /// <summary>Draws predictions.</summary>
     /// <param name="predictions">The predictions.</param>
     /// <param name="count">At most how many to show.</param>
-    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes, in the order in which they come.</param>
+    /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes,
+    /// in their original order.</param>
     /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>.</exception>
     public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
     {
@@ -24,7 +25,7 @@ internal static class PredictionSheet
             throw new EngineException("NoPredictions", ErrorKind.InvalidArgument, "There is no prediction to show.");
         if (topLosses && predictions.All(prediction => prediction.Loss is null))
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
-                "No prediction knows the truth, so that none has a loss.");
+                "The truth is not known for any prediction, so none has a loss.");
         Prediction[] shown = topLosses
             ? [.. predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss).Take(count)]
             : Sample(predictions, count, p => p.LabelName ?? p.Class);
@@ -33,7 +34,8 @@ internal static class PredictionSheet
         int rows = (shown.Length + columns - 1) / columns, lines = shown.Any(p => p.Label is not null) ? 3 : 2;
         int pitchX = Tile + Gap, pitchY = Tile + lines * LineHeight + Gap;
         (string title, string result) = Describe(predictions, shown.Length, topLosses);
-        int width = Math.Max(columns * pitchX + Gap, (int)Math.Max(PictureText.Measure(title, 16, bold: true), PictureText.Measure(result, Type + 1)) + 2 * Gap + 2);
+        int width = Math.Max(columns * pitchX + Gap,
+            (int)Math.Max(PictureText.Measure(title, 16, bold: true), PictureText.Measure(result, Type + 1)) + 2 * Gap + 2);
         return new Picture(width, HeaderHeight + rows * pitchY, canvas =>
         {
             PictureText.Draw(canvas, title, Gap, 30, 16, Palette.Ink, bold: true);
@@ -48,7 +50,7 @@ internal static class PredictionSheet
         });
     }
 
-    /// <summary>Some of many: of each class the first ones, the same number as far as there are as many, in the order in which they come.</summary>
+    /// <summary>A sample: the first ones of each class, the same number of each as far as possible, in their original order.</summary>
     /// <param name="items">All.</param>
     /// <param name="count">At most how many to take.</param>
     /// <param name="classOf">The class of each.</param>
@@ -57,8 +59,11 @@ internal static class PredictionSheet
         Dictionary<string, int> seen = [];
         return
         [
-            .. items.Select((item, index) => (Item: item, Index: index, Turn: seen[classOf(item)] = seen.GetValueOrDefault(classOf(item)) + 1))
-                .OrderBy(entry => entry.Turn).ThenBy(entry => entry.Index).Take(count).OrderBy(entry => entry.Index).Select(entry => entry.Item),
+            .. items
+                .Select((item, index) =>
+                    (Item: item, Index: index, Turn: seen[classOf(item)] = seen.GetValueOrDefault(classOf(item)) + 1))
+                .OrderBy(entry => entry.Turn).ThenBy(entry => entry.Index).Take(count)
+                .OrderBy(entry => entry.Index).Select(entry => entry.Item),
         ];
     }
 
@@ -70,7 +75,8 @@ internal static class PredictionSheet
         string all = string.Create(culture, $"{predictions.Count:N0} {images}");
         string title = topLosses ? string.Create(culture, $"The {shown:N0} largest losses of {all}")
             : shown < predictions.Count ? string.Create(culture, $"{shown:N0} of {all}, sampled over the classes") : all;
-        return (title, known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
+        return (title,
+            known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
     }
 
     private static void DrawTile(SKCanvas canvas, Prediction prediction)
@@ -78,7 +84,8 @@ internal static class PredictionSheet
         using (SKImage image = ToImage(prediction))
         {
             float scale = (float)Tile / Math.Max(image.Width, image.Height), width = scale * image.Width, height = scale * image.Height;
-            canvas.DrawImage(image, SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height), new SKSamplingOptions(SKCubicResampler.Mitchell), null);
+            canvas.DrawImage(image, SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height),
+                new SKSamplingOptions(SKCubicResampler.Mitchell), null);
         }
 
         SKColor color = prediction.IsCorrect switch { true => Palette.Right, false => Palette.Wrong, null => Palette.Faint };
@@ -97,7 +104,8 @@ internal static class PredictionSheet
             DrawFitted(canvas, $"truth: {prediction.LabelName}", y += LineHeight, Palette.Ink);
         y += LineHeight;
         PictureText.Draw(canvas, loss, Tile, y, Type, Palette.Faint, SKTextAlign.Right);
-        DrawFitted(canvas, prediction.Path is string path ? Path.GetFileName(path) : $"#{prediction.Index}", y, Palette.Faint, width: Tile - PictureText.Measure(loss, Type) - 6);
+        DrawFitted(canvas, prediction.Path is string path ? Path.GetFileName(path) : $"#{prediction.Index}", y, Palette.Faint,
+            width: Tile - PictureText.Measure(loss, Type) - 6);
     }
 
     private static void DrawFitted(SKCanvas canvas, string text, float baseline, SKColor color, bool bold = false, float width = Tile) =>
@@ -109,7 +117,10 @@ internal static class PredictionSheet
         const float X = Tile - 14, Y = 14, R = 4;
         using SKPaint disc = new() { Color = color, IsAntialias = true };
         canvas.DrawCircle(X, Y, 11, disc);
-        using SKPaint pen = new() { Color = SKColors.White, IsStroke = true, StrokeWidth = 2.5f, StrokeCap = SKStrokeCap.Round, IsAntialias = true };
+        using SKPaint pen = new()
+        {
+            Color = SKColors.White, IsStroke = true, StrokeWidth = 2.5f, StrokeCap = SKStrokeCap.Round, IsAntialias = true,
+        };
         if (right)
         {
             canvas.DrawLine(X - 5, Y, X - 1.5f, Y + R, pen);
@@ -122,7 +133,7 @@ internal static class PredictionSheet
         }
     }
 
-    /// <summary>The picture file, which is finer; where it is gone, and for a data set, what the network saw.</summary>
+    /// <summary>The picture file, which has more detail; if it no longer exists, and for a data set, what the network saw.</summary>
     private static SKImage ToImage(Prediction prediction)
     {
         const int Side = Tile * Picture.Scale;
@@ -134,7 +145,7 @@ internal static class PredictionSheet
             }
             catch (EngineException)
             {
-                // Moved or changed since: as below.
+                // Moved or changed since: handled as below.
             }
         }
 

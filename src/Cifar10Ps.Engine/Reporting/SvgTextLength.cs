@@ -5,12 +5,12 @@ using System.Xml.Linq;
 namespace Cifar10Ps.Reporting;
 
 /// <summary>
-/// Makes the text of an SVG file as wide as it was measured, whatever typeface shows it. Skia places each letter by itself, for a
-/// typeface that the reader may not have: those of a wider one would lie on each other.
+/// Makes the text of an SVG file as wide as it was measured, whatever typeface shows it. Skia places each letter individually, for a
+/// typeface that the reader may not have: letters of a wider one would overlap.
 /// </summary>
 internal static class SvgTextLength
 {
-    /// <summary>Gives each text its length instead of the places of its letters, and a family that every reader has.</summary>
+    /// <summary>Gives each text its length instead of the positions of its letters, and a font family that every reader has.</summary>
     public static void Fix(XDocument svg)
     {
         foreach (XElement text in svg.Descendants().Where(element => element.Name.LocalName == "text"))
@@ -37,5 +37,6 @@ internal static class SvgTextLength
     }
 
     private static float[] Numbers(XElement element, string name) =>
-        [.. ((string?)element.Attribute(name) ?? "").Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
+        [.. ((string?)element.Attribute(name) ?? "")
+            .Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
 }

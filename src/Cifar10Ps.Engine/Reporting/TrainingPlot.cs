@@ -13,11 +13,12 @@ internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epoch
     /// <summary>The epoch with the best validation accuracy, the first one of equals; null where none was validated.</summary>
     public EpochReport? Best => Epochs.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
 
-    /// <summary>Runs with names that tell them apart: of paths, as many of the last folders as that takes.</summary>
+    /// <summary>Runs with unique names: as many of the last folders of their paths as needed.</summary>
     /// <param name="runs">The reports of each, with its name or path, if it has one.</param>
     public static TrainingRun[] Named(IReadOnlyList<(string? Name, List<EpochReport> Reports)> runs)
     {
-        string[][] parts = [.. runs.Select((run, i) => (run.Name ?? $"run {i + 1}").Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).DefaultIfEmpty("run").ToArray())];
+        string[][] parts = [.. runs.Select((run, i) => (run.Name ?? $"run {i + 1}")
+            .Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).DefaultIfEmpty("run").ToArray())];
         int longest = parts.Max(part => (int?)part.Length) ?? 0, shown = 1;
         while (shown < longest && parts.Select(Ending).Distinct().Count() < parts.Length)
             shown++;
@@ -30,7 +31,7 @@ internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epoch
 /// <summary>The curves of training runs: loss, accuracy and learning rate over the epochs, and a table of the runs.</summary>
 internal static class TrainingPlot
 {
-    /// <summary>Most runs of one plot: more curves cannot be told apart.</summary>
+    /// <summary>Largest number of runs in one plot: more curves cannot be distinguished.</summary>
     public const int MaximumRuns = 14;
 
     private const int Width = 1200, CurvesHeight = 380, RateHeight = 260, RowHeight = 26, TableTop = 84, Margin = 16;
@@ -54,16 +55,19 @@ internal static class TrainingPlot
     {
         if (runs.Count == 0)
             throw new EngineException("NoEpochReports", ErrorKind.InvalidArgument,
-                "There is no epoch to plot. Give the reports of a training, or of a run that left files.");
+                "There is no epoch to plot. Give the reports of a training run, new or read from its files.");
         if (runs.Count > MaximumRuns)
-            throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument, $"{runs.Count} runs cannot be told apart in one plot. Give at most {MaximumRuns}.");
+            throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument,
+                $"{runs.Count} runs cannot be distinguished in one plot. Give at most {MaximumRuns}.");
         Typefaces.Register();
         int bottom = Math.Max(RateHeight, TableTop + RowHeight * runs.Count + Margin);
         return new Picture(Width, CurvesHeight + bottom, canvas =>
         {
             const float Middle = Width / 2;
-            using Plot loss = CreatePlot("Loss", CurvesHeight, runs, report => report.Loss, report => report.ValidationLoss, percent: false);
-            using Plot accuracy = CreatePlot("Accuracy", CurvesHeight, runs, report => 100 * report.Accuracy, report => 100 * report.ValidationAccuracy, percent: true);
+            using Plot loss = CreatePlot("Loss", CurvesHeight, runs, report => report.Loss,
+                report => report.ValidationLoss, percent: false);
+            using Plot accuracy = CreatePlot("Accuracy", CurvesHeight, runs, report => 100 * report.Accuracy,
+                report => 100 * report.ValidationAccuracy, percent: true);
             using Plot rate = CreatePlot("Learning rate", bottom, runs, null, report => report.LearningRate, percent: false);
             Render(loss, canvas, new PixelRect(0, Middle, CurvesHeight, 0));
             Render(accuracy, canvas, new PixelRect(Middle, Width, CurvesHeight, 0));
@@ -78,25 +82,29 @@ internal static class TrainingPlot
     private static void Render(Plot plot, SKCanvas canvas, PixelRect rect)
     {
         plot.RenderManager.ClearCanvasBeforeEachRender = false;
-        // ScottPlot draws again when its axes have changed, as they always have after the first time: once on nothing, then once.
+        // ScottPlot redraws when its axes have changed, as they always have after the first time: so draw to nothing once, then for real.
         using (SKNoDrawCanvas nothing = new((int)rect.Right, (int)rect.Bottom))
             plot.Render(nothing, rect);
         plot.Render(canvas, rect);
     }
 
-    private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training, Func<EpochReport, double?> validation, bool percent)
+    private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training,
+        Func<EpochReport, double?> validation, bool percent)
     {
         Plot plot = new();
-        Coordinates[][] trainings = [.. runs.Select(run => training is null ? [] : Points(run, training))], validations = [.. runs.Select(run => Points(run, validation))];
+        Coordinates[][] trainings = [.. runs.Select(run => training is null ? [] : Points(run, training))],
+            validations = [.. runs.Select(run => Points(run, validation))];
         SetAxes(plot, title, runs, [.. trainings.Concat(validations).SelectMany(points => points).Select(point => point.Y)], percent);
         AxisLimits limits = plot.Axes.GetLimits();
-        (double X, double Y) scale = ((Width / 2 - Padding.Horizontal) / limits.HorizontalSpan, (height - Padding.Vertical) / limits.VerticalSpan);
+        (double X, double Y) scale =
+            ((Width / 2 - Padding.Horizontal) / limits.HorizontalSpan, (height - Padding.Vertical) / limits.VerticalSpan);
         for (int i = 0; i < runs.Count; i++)
         {
             AddCurve(plot, trainings, i, isTraining: true, scale);
             AddCurve(plot, validations, i, isTraining: false, scale);
             if (training is not null && runs[i].Best is EpochReport best && validation(best) is double at && double.IsFinite(at))
-                plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, ToColor(Palette.Series[i % Palette.Series.Length])).MarkerLineWidth = 2;
+                plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, ToColor(Palette.Series[i % Palette.Series.Length]))
+                    .MarkerLineWidth = 2;
         }
 
         return plot;
@@ -104,9 +112,11 @@ internal static class TrainingPlot
 
     /// <summary>A curve. Epochs without validation have no value; a run that diverged has values that no axis can show.</summary>
     private static Coordinates[] Points(TrainingRun run, Func<EpochReport, double?> value) =>
-        [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v)).Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
+        [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v))
+            .Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
 
-    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns: each has its dashes and its markers, where the others have gaps.</summary>
+    /// <summary>Draws a curve of several. Those that coincide, as learning rates do, take turns:
+    /// each has its dashes and markers in the gaps of the others.</summary>
     private static void AddCurve(Plot plot, Coordinates[][] curves, int number, bool isTraining, (double X, double Y) scale)
     {
         const float Turn = 10, Size = 7;
@@ -118,10 +128,11 @@ internal static class TrainingPlot
         (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
         Color color = ToColor(Palette.Series[number % Palette.Series.Length]);
         points = Thin(points, MaximumPoints);
-        IEnumerable<Coordinates[]> pieces = count > 1 ? Dashes(points, Turn, (count - 1) * Turn, turn * Turn, scale) : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
+        IEnumerable<Coordinates[]> pieces = count > 1 ? Dashes(points, Turn, (count - 1) * Turn, turn * Turn, scale)
+            : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
         foreach (Coordinates[] piece in pieces)
             plot.Add.ScatterLine(piece, color).LineWidth = isTraining ? 1.5f : 2;
-        // Where there are fewer points than curves, the marker below is the larger one.
+        // If there are fewer points than curves, the lower marker is the larger one.
         Coordinates[] marked = Thin(points, MaximumMarkers);
         int slots = Math.Min(count, marked.Length);
         marked = [.. marked.Where((_, i) => i % slots == turn % slots)];
@@ -129,7 +140,7 @@ internal static class TrainingPlot
         markers.MarkerLineWidth = 1.5f;
     }
 
-    /// <summary>The dashes of a curve. Those that Skia makes of a line are not in its SVG files.</summary>
+    /// <summary>The dashes of a curve. Skia's own dashes are missing from its SVG files.</summary>
     /// <param name="points">The curve.</param>
     /// <param name="on">Length of a dash in pixels.</param>
     /// <param name="off">Length of a gap in pixels.</param>
@@ -170,7 +181,8 @@ internal static class TrainingPlot
             dash.Clear();
         }
 
-        static Coordinates Between(Coordinates from, Coordinates to, double share) => new(from.X + share * (to.X - from.X), from.Y + share * (to.Y - from.Y));
+        static Coordinates Between(Coordinates from, Coordinates to, double share) =>
+            new(from.X + share * (to.X - from.X), from.Y + share * (to.Y - from.Y));
     }
 
     /// <summary>Whether two curves have the same values, in all epochs that both have.</summary>
@@ -178,10 +190,12 @@ internal static class TrainingPlot
     {
         Dictionary<double, double> values = one.ToDictionary(point => point.X, point => point.Y);
         Coordinates[] common = [.. other.Where(point => values.ContainsKey(point.X))];
-        return common.Length >= Math.Min(2, Math.Max(one.Length, other.Length)) && common.All(point => Math.Abs(point.Y - values[point.X]) <= 1e-9 * Math.Abs(point.Y));
+        return common.Length >= Math.Min(2, Math.Max(one.Length, other.Length))
+            && common.All(point => Math.Abs(point.Y - values[point.X]) <= 1e-9 * Math.Abs(point.Y));
     }
 
-    /// <summary>At most about so many of some points, evenly, with the last one for certain: it is the one that is read.</summary>
+    /// <summary>Roughly at most so many of some points, evenly spaced, always including the last one,
+    /// which is the most important.</summary>
     private static Coordinates[] Thin(Coordinates[] points, int count)
     {
         int step = (points.Length - 1) / count + 1;
@@ -209,14 +223,15 @@ internal static class TrainingPlot
         int first = runs.Min(run => run.Epochs[0].Epoch), last = runs.Max(run => run.Epochs[^1].Epoch);
         double besides = Math.Max(0.5, 0.02 * (last - first));
         (double bottom, double top) = Limits(values, percent);
-        // All three line up, however long the labels are.
+        // All three plots line up, however long the labels are.
         plot.Layout.Fixed(Padding);
         plot.Axes.SetLimits(first - besides, last + besides, bottom, top);
-        plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = v => v.ToString("N0", CultureInfo.CurrentCulture) };
+        plot.Axes.Bottom.TickGenerator =
+            new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = v => v.ToString("N0", CultureInfo.CurrentCulture) };
         plot.Axes.Left.TickGenerator = new NumericAutomatic { LabelFormatter = percent ? ToPercent : ToNumber };
     }
 
-    /// <summary>Losses and rates count from zero; of accuracies, the range is shown that they have.</summary>
+    /// <summary>The axes of losses and rates start at zero; those of accuracies show the range of the values.</summary>
     private static (double Bottom, double Top) Limits(double[] values, bool percent)
     {
         double low = values.DefaultIfEmpty(0).Min(), high = values.DefaultIfEmpty(1).Max();
@@ -226,12 +241,13 @@ internal static class TrainingPlot
         return (Math.Max(low - besides, -0.02 * (high - low + 1)), Math.Min(high + besides, 100 + 0.04 * (high - low + 1)));
     }
 
-    // What lies outside of the range that values have is there for the markers alone.
+    // Space outside the range of possible values is for the markers only.
     private static string ToNumber(double value) => value < 0 ? "" : value.ToString("0.######", CultureInfo.CurrentCulture);
 
-    private static string ToPercent(double value) => value is < 0 or > 100.0001 ? "" : (value / 100).ToString(value % 1 == 0 ? "P0" : "P1", CultureInfo.CurrentCulture);
+    private static string ToPercent(double value) =>
+        value is < 0 or > 100.0001 ? "" : (value / 100).ToString(value % 1 == 0 ? "P0" : "P1", CultureInfo.CurrentCulture);
 
-    /// <summary>What the curves are, and how each run ended: the right lower quarter.</summary>
+    /// <summary>What the curves are, and how each run ended: the lower right quarter.</summary>
     private static void DrawTable(SKCanvas canvas, IReadOnlyList<TrainingRun> runs)
     {
         const float Left = 40, NameWidth = 190, Sample = 46;
@@ -262,7 +278,8 @@ internal static class TrainingPlot
             [
                 run.Best?.ValidationAccuracy?.ToString("P2", CultureInfo.CurrentCulture) ?? "–",
                 run.Best is EpochReport best ? $"{best.Epoch} of {run.Epochs[^1].Epoch}" : $"{run.Epochs[^1].Epoch}",
-                run.Epochs[^1].Elapsed.ToString(run.Epochs[^1].Elapsed.TotalDays < 1 ? @"h\:mm\:ss" : @"d\.hh\:mm\:ss", CultureInfo.InvariantCulture),
+                run.Epochs[^1].Elapsed.ToString(run.Epochs[^1].Elapsed.TotalDays < 1 ? @"h\:mm\:ss" : @"d\.hh\:mm\:ss",
+                    CultureInfo.InvariantCulture),
             ];
             for (int c = 0; c < columns.Length; c++)
                 PictureText.Draw(canvas, cells[c], columns[c].Right, y, Type, Palette.Ink, SKTextAlign.Right, bold: c == 0);
@@ -279,7 +296,8 @@ internal static class TrainingPlot
             canvas.DrawLine(x + at, y, x + Math.Min(at + dash, Length), y, paint);
         (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
         using Paint pen = Paint.NewDisposablePaint();
-        Drawing.DrawMarker(canvas, pen, new Pixel(x + Length / 2, y), new MarkerStyle(isTraining ? open : filled, 8, ToColor(color)) { LineWidth = 1.5f });
+        Drawing.DrawMarker(canvas, pen, new Pixel(x + Length / 2, y),
+            new MarkerStyle(isTraining ? open : filled, 8, ToColor(color)) { LineWidth = 1.5f });
     }
 
     private static Color ToColor(SKColor color) => new(color.Red, color.Green, color.Blue);

@@ -5,8 +5,8 @@ using SkiaSharp;
 namespace Cifar10Ps.Reporting;
 
 /// <summary>
-/// The typeface of all pictures: Inter, which the module brings, since Skia draws no text on a machine without fonts. Where
-/// it lacks a character, the fonts of the system help out.
+/// The typeface of all pictures: Inter, which ships with the module, because Skia cannot draw text on a machine without fonts. Characters
+/// that it lacks come from the system's fonts.
 /// </summary>
 internal static class Typefaces
 {
@@ -22,16 +22,16 @@ internal static class Typefaces
     /// <summary>For most text.</summary>
     public static SKTypeface Regular { get; } = Load("Inter-Regular.ttf");
 
-    /// <summary>For titles, and for what must catch the eye.</summary>
+    /// <summary>For titles and emphasis.</summary>
     public static SKTypeface Bold { get; } = Load("Inter-SemiBold.ttf");
 
-    /// <summary>Lets ScottPlot use the typeface; to be called before it draws.</summary>
+    /// <summary>Makes the typeface available to ScottPlot; call it before drawing.</summary>
     public static void Register()
     {
         // Done by the static constructor.
     }
 
-    /// <summary>The typeface for a character; where none has it, Inter's, which shows a box.</summary>
+    /// <summary>The typeface for a character; Inter, which shows a box, if none has it.</summary>
     public static SKTypeface For(int character, bool bold)
     {
         SKTypeface inter = bold ? Bold : Regular;
@@ -41,7 +41,7 @@ internal static class Typefaces
     private static SKTypeface? Substitute(int character)
     {
         SKFontManager fonts = SKFontManager.Default;
-        // The second way is for builds of Skia that cannot search: they know the families all the same.
+        // The second way is for builds of Skia that cannot search, but know the font families.
         return fonts.MatchCharacter(character)
             ?? fonts.FontFamilies.Select(fonts.MatchFamily).FirstOrDefault(typeface => typeface?.ContainsGlyph(character) == true);
     }

@@ -3,13 +3,12 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Replaces files, never edits them: write beside, flush to disk, rename. Whatever happens, the old or the new content is there, whole.
+/// Replaces files instead of editing them: write a temporary file, flush to disk, rename. Whatever happens, either the old or the new
+/// content is complete.
 /// </summary>
 internal static partial class AtomicFile
 {
-    /// <summary>
-    /// Writes a file; its folder is created where it is missing. A symbolic link stays, and the file that it leads to is written.
-    /// </summary>
+    /// <summary>Writes a file; its folder is created if it is missing. A symbolic link is kept, and its target is written.</summary>
     /// <param name="path">The file.</param>
     /// <param name="write">Writes the content.</param>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>; the old content is untouched.</exception>
@@ -23,9 +22,9 @@ internal static partial class AtomicFile
             string target = isLink ? File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName : Path.GetFullPath(path);
             string folder = Path.GetDirectoryName(target)!;
             Directory.CreateDirectory(folder);
-            // Short, since the name of the file itself may be as long as the file system allows.
+            // Short, because the name of the file itself may be as long as the file system allows.
             half = Path.Combine(folder, $"cifar10ps-{Path.GetRandomFileName()}.tmp");
-            // Open, and so locked, until it has its name: it cannot be mistaken for what a dead process left.
+            // Open, and therefore locked, until it is renamed: it cannot be mistaken for a dead process's leftover.
             using FileStream stream = new(half, FileMode.CreateNew, FileAccess.Write, FileShare.Delete);
             KeepMode(target, half);
             write(stream);
@@ -58,12 +57,13 @@ internal static partial class AtomicFile
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or EngineException)
             {
-                // It is not ours to remove, or is gone already.
+                // It cannot be removed, or no longer exists.
             }
         }
     }
 
-    /// <summary>On Windows a file is not replaced while another program reads it, unless that shares deletion as we do: mostly a moment.</summary>
+    /// <summary>On Windows a file cannot be replaced while another program reads it without sharing deletion:
+    /// usually only briefly.</summary>
     private static void Replace(string target, string half)
     {
         for (int tries = 1; ; tries++)
@@ -85,12 +85,13 @@ internal static partial class AtomicFile
         if (OperatingSystem.IsWindows() || !File.Exists(from))
             return;
         UnixFileMode mode = File.GetUnixFileMode(from);
-        // Some file systems have one mode for all files, and refuse to set any.
+        // Some file systems have one mode for all files, and refuse to change it.
         if (mode != File.GetUnixFileMode(to))
             File.SetUnixFileMode(to, mode);
     }
 
-    // Also as earlier versions named them, after the file, the process and the thread.
-    [GeneratedRegex(@"^(cifar10ps-([a-z0-9]{8}\.[a-z0-9]{3}|probe)|(checkpoint-.*\.safetensors|model\.safetensors|log|probe-\d+)\.\d+-\d+)\.tmp$")]
+    // Including the names that earlier versions used, after the file, the process and the thread.
+    [GeneratedRegex(
+        @"^(cifar10ps-([a-z0-9]{8}\.[a-z0-9]{3}|probe)|(checkpoint-.*\.safetensors|model\.safetensors|log|probe-\d+)\.\d+-\d+)\.tmp$")]
     private static partial Regex HalfName();
 }

@@ -4,19 +4,19 @@ using System.Text;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Makes text from outside (names in a file, names of files) safe to show: a terminal obeys control characters, and some others
-/// change the order in which text is read or break its line.
+/// Makes text from outside (names in a file, names of files) safe to show: a terminal interprets control characters, and some other
+/// characters change the reading order or break the line.
 /// </summary>
 /// <remarks>
 /// Class names are escaped when a model or a data set is made, tensor names when a file is read, and messages when an
-/// <see cref="EngineException"/> is made, so that nothing that shows them has to think of it.
+/// <see cref="EngineException"/> is made, so that code that shows them need not.
 /// </remarks>
 public static class DisplayText
 {
     /// <summary>How many names a message lists.</summary>
     internal const int ListedNames = 3;
 
-    /// <summary>The text with every character that does not merely show itself as <c>\u001b</c>; most texts are returned unchanged.</summary>
+    /// <summary>The text with every unsafe character written as <c>\u001b</c>; most texts are returned unchanged.</summary>
     /// <param name="text">Any text, also with unpaired surrogates.</param>
     public static string Escape(string text)
     {
@@ -54,7 +54,9 @@ public static class DisplayText
         return names.Count <= atMost ? list : $"{list} and {names.Count - atMost:N0} more";
     }
 
-    /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, and surrogates, of which only pairs show anything.</summary>
+    /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, and surrogates,
+    /// of which only pairs are displayable.</summary>
     private static bool IsUnsafe(char c) =>
-        char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029' or '\u061c' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
+        char.IsControl(c) || char.IsSurrogate(c)
+        || c is '\u2028' or '\u2029' or '\u061c' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
 }

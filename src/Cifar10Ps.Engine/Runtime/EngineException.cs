@@ -1,6 +1,6 @@
 namespace Cifar10Ps;
 
-/// <summary>What went wrong, in the categories that a caller can act on.</summary>
+/// <summary>Kinds of errors that a caller can act on.</summary>
 public enum ErrorKind
 {
     /// <summary>An argument, or a combination of arguments, makes no sense.</summary>
@@ -30,8 +30,9 @@ public sealed class EngineException : Exception
     /// <summary>Creates the exception.</summary>
     /// <param name="errorId">A stable identifier, for scripts: <c>TruncatedBatchFile</c>.</param>
     /// <param name="kind">The category.</param>
-    /// <param name="message">What is wrong and what to do about it, in one line; names in it may come from anywhere.</param>
-    /// <param name="innerException">The cause, if another exception is; left out where it quotes control characters, which hosts would show.</param>
+    /// <param name="message">What is wrong and what to do about it, in one line; names in it may be untrusted.</param>
+    /// <param name="innerException">The cause, if another exception is; dropped if it quotes control characters,
+    /// which hosts would show.</param>
     public EngineException(string errorId, ErrorKind kind, string message, Exception? innerException = null)
         : base(DisplayText.Escape(message), IsSafe(innerException) ? innerException : null)
     {

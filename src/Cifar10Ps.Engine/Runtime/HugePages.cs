@@ -4,16 +4,17 @@ using System.Runtime.InteropServices;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Asks Linux to keep the C library's heaps in pages of 2 MB: activations are read and written in long runs, and with pages of
-/// 4 KB a step waits for their addresses. Elsewhere, and where the kernel does not want to, nothing happens.
+/// Asks Linux to keep the C library's heaps in pages of 2 MB: activations are read and written in long runs, and with pages of 4 KB a step
+/// waits for their addresses. On other systems, and if the kernel refuses, nothing happens.
 /// </summary>
-/// <remarks>madvise(2): MADV_HUGEPAGE, MADV_COLLAPSE (Linux 6.1); heaps of threads begin at multiples of 64 MB (glibc, malloc/arena.c).</remarks>
+/// <remarks>madvise(2): MADV_HUGEPAGE, MADV_COLLAPSE (Linux 6.1); heaps of threads begin at multiples of 64 MB (glibc,
+/// malloc/arena.c).</remarks>
 internal static partial class HugePages
 {
     private const ulong PageSize = 2 << 20, HeapAlignment = 64 << 20;
     private const int AdviseHugePage = 14, AdviseCollapse = 25;
 
-    /// <summary>Does so for the heaps as they are now; best called when a training or a prediction has all its memory.</summary>
+    /// <summary>Applies to the current heaps; best called once a training or prediction has allocated all its memory.</summary>
     public static void UseForHeaps()
     {
         if (!OperatingSystem.IsLinux())

@@ -4,8 +4,8 @@ using Cifar10Ps.Execution.Kernels;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Threads that do one piece of work after the other and are never ended: a thread's memory (heap of the C library, <see cref="Scratch"/>)
-/// is not given back when it ends, so a process that made new ones for each training would grow with each.
+/// Threads that do one piece of work after the other and never end: a thread's memory (heap of the C library, <see cref="Scratch"/>) is not
+/// released when it ends, so a process that created new ones for each training would grow with each.
 /// </summary>
 internal sealed class KeptThread
 {
@@ -35,7 +35,7 @@ internal sealed class KeptThread
     {
         while (true)
         {
-            // In no variable: an idle thread must not hold what it worked on.
+            // Not in a variable: an idle thread must not keep its last work alive.
             Next()();
             lock (Idle)
                 Idle.Push(this);

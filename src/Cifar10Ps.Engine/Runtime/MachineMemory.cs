@@ -1,14 +1,14 @@
 namespace Cifar10Ps.Runtime;
 
-/// <summary>Memory that is asked for before it is taken, so that too much is an error and not the end of the process.</summary>
+/// <summary>Checks memory before it is allocated, so that too much is an error instead of the end of the process.</summary>
 internal static class MachineMemory
 {
-    /// <summary>Memory in bytes that nothing uses, within the limit of the process's container, if it has one.</summary>
+    /// <summary>Free memory in bytes, within the limit of the process's container, if it has one.</summary>
     public static long Available
     {
         get
         {
-            // What is used by all processes is noted by a collection.
+            // The runtime only updates the memory load at a collection.
             GC.Collect(0);
             GCMemoryInfo info = GC.GetGCMemoryInfo();
             return info.TotalAvailableMemoryBytes - info.MemoryLoadBytes;

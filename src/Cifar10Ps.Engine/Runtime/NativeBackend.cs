@@ -3,10 +3,10 @@ using TorchSharp;
 
 namespace Cifar10Ps;
 
-/// <summary>Brings libtorch into the process, once, before anything touches TorchSharp.</summary>
+/// <summary>Loads libtorch into the process, once, before anything uses TorchSharp.</summary>
 /// <remarks>
-/// TorchSharp's own search copies half a gigabyte about and, when it fails, throws from a type initialiser, which spoils
-/// the process. So its libraries are loaded here first, by their full paths.
+/// TorchSharp's own search copies half a gigabyte around and, when it fails, throws from a type initialiser, which makes the process
+/// unusable. So its libraries are loaded here first, by their full paths.
 /// </remarks>
 public static partial class NativeBackend
 {
@@ -27,7 +27,7 @@ public static partial class NativeBackend
             string folder = Path.GetDirectoryName(typeof(NativeBackend).Assembly.Location)!;
             try
             {
-                // The loader maps files without looking: one that is cut off would end the process, not fail.
+                // The loader maps files without checking them: a truncated one would crash the process.
                 CheckLengths(folder);
                 foreach (string library in LibrariesInOrder())
                     NativeLibrary.Load(Path.Combine(folder, library));
@@ -39,20 +39,22 @@ public static partial class NativeBackend
                 or InvalidDataException or EntryPointNotFoundException or TypeInitializationException or NotSupportedException)
             {
                 throw new EngineException("NativeBackendNotLoaded", ErrorKind.ResourceUnavailable,
-                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Build or install the module again for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
+                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Rebuild or reinstall the module "
+                    + $"for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
             }
 
             _loaded = true;
         }
     }
 
-    /// <summary>What to do where libtorch is not loaded.</summary>
+    /// <summary>What to do if libtorch cannot be loaded.</summary>
     internal static string Remedy(bool isWindows, string platform) =>
-        (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. If it is there: " : "")
-        + $"Build or install the module again for this platform ({platform}).";
+        (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. "
+            + "If it is installed: " : "")
+        + $"Rebuild or reinstall the module for this platform ({platform}).";
 
-    // On macOS libtorch_cpu asks for libomp by the path where Homebrew installs it. The one that ships has that very install
-    // name, and a library that is loaded already is found by it.
+    // On macOS libtorch_cpu asks for libomp by the path where Homebrew installs it. The one that ships with the module has the same install
+    // name, by which an already loaded library is found.
     private static IEnumerable<string> LibrariesInOrder() =>
         OperatingSystem.IsWindows() ? ["c10.dll", "torch_cpu.dll", "LibTorchSharp.dll"]
         : OperatingSystem.IsMacOS() ? ["libomp.dylib", "libc10.dylib", "libtorch_cpu.dylib", "libtorch.dylib", "libLibTorchSharp.dylib"]
@@ -71,7 +73,8 @@ public static partial class NativeBackend
         }
     }
 
-    /// <summary>Tells glibc to keep what a step frees for the next step, instead of returning it to the kernel and faulting it in again.</summary>
+    /// <summary>Makes glibc keep what a step frees for the next step,
+    /// instead of returning it to the kernel and faulting it in again.</summary>
     private static void KeepFreedMemory()
     {
         const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3;

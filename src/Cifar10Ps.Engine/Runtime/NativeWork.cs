@@ -1,7 +1,7 @@
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Work in libtorch, which the end of the process waits for: it tears libtorch down under whatever threads are still in it, and they crash.
+/// Work in libtorch, which the end of the process waits for: otherwise libtorch is torn down while threads are still in it, and they crash.
 /// </summary>
 internal static class NativeWork
 {
@@ -10,7 +10,7 @@ internal static class NativeWork
     private static readonly CancellationTokenSource End = new();
     private static int _running;
 
-    // Work within work, on one thread, goes on when nothing new may begin.
+    // Nested work on the same thread continues when nothing new may begin.
     [ThreadStatic]
     private static int _depth;
 
@@ -19,7 +19,7 @@ internal static class NativeWork
     /// <summary>Cancelled when the process begins to end.</summary>
     public static CancellationToken Ending => End.Token;
 
-    /// <summary>Begins work on the calling thread; does not return once the process is ending.</summary>
+    /// <summary>Begins work on the calling thread; never returns once the process is ending.</summary>
     /// <returns>Ends the work when it is disposed, on the same thread.</returns>
     public static Scope Begin()
     {
@@ -38,7 +38,7 @@ internal static class NativeWork
         return default;
     }
 
-    /// <summary>Enumerates items whose making, but not whose use, is such work.</summary>
+    /// <summary>Enumerates items whose production, but not whose use, is such work.</summary>
     public static IEnumerable<T> Each<T>(IEnumerable<T> items)
     {
         IEnumerator<T> enumerator = items.GetEnumerator();
@@ -69,7 +69,7 @@ internal static class NativeWork
         DateTime limit = DateTime.UtcNow + Patience;
         lock (Gate)
         {
-            // But not for the thread that ends the process.
+            // Except for the thread that ends the process.
             while (_running > Math.Min(_depth, 1) && DateTime.UtcNow < limit)
                 Monitor.Wait(Gate, TimeSpan.FromSeconds(1));
         }

@@ -2,8 +2,8 @@
 namespace Cifar10Ps;
 
 /// <summary>
-/// A sequence of random numbers that is a pure function of its key, so that nothing of its state need ever be saved:
-/// the shuffle of an epoch and the crop of an image are looked up, not drawn.
+/// A sequence of random numbers that is a pure function of its key, so that nothing of its state need ever be saved: the shuffle of an
+/// epoch and the crop of an image are computed from their key.
 /// </summary>
 /// <remarks>
 /// SplitMix64: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.

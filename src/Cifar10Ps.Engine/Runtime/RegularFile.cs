@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Opens files that hold content. Reading from a pipe, a socket or a device may wait or go on for ever, and merely opening a pipe does,
-/// where no cancellation reaches it: so they are refused before they are opened.
+/// Opens files that hold content. Reading from a pipe, a socket or a device may block or never end, and merely opening a pipe may block
+/// beyond the reach of cancellation: so they are refused before they are opened.
 /// </summary>
 internal static partial class RegularFile
 {
@@ -22,7 +22,7 @@ internal static partial class RegularFile
         throw Refused(path, "a pipe or a device");
     }
 
-    /// <summary>Refuses what exists and is not a regular file, or a symbolic link to one.</summary>
+    /// <summary>Refuses a path that exists and is not a regular file, or a symbolic link to one.</summary>
     /// <exception cref="EngineException"><c>NotARegularFile</c>.</exception>
     public static void Require(string path)
     {
@@ -49,7 +49,7 @@ internal static partial class RegularFile
         };
     }
 
-    // .NET offers no file types. Its own native library has the same structure and constants on every Unix, unlike stat of libc.
+    // .NET does not expose file types. Its own native library has the same structure and constants on every Unix, unlike stat of libc.
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, out FileStatus status);
 

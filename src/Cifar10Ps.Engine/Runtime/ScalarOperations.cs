@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Arithmetic with a number, in place unless it says otherwise. TorchSharp turns a number into an object whose finaliser may free it while libtorch
-/// still reads it; here it is held until the operation is done.
+/// Arithmetic with a number, in place unless it says otherwise. TorchSharp turns a number into an object whose finaliser may free it while
+/// libtorch still reads it; here it is kept alive until the operation is done.
 /// </summary>
 internal static class ScalarOperations
 {
@@ -30,17 +30,17 @@ internal static class ScalarOperations
         return target.add_(held);
     }
 
-    /// <summary>target + values. TorchSharp's own makes a number of the factor 1.</summary>
+    /// <summary>target + values. TorchSharp's own version turns the factor 1 into such an object.</summary>
     public static Tensor AddTensor(this Tensor target, Tensor values) => target.AddScaled(values, 1);
 
-    /// <summary>a + b, in memory of its own.</summary>
+    /// <summary>a + b, in new memory.</summary>
     public static Tensor PlusTensor(this Tensor a, Tensor b)
     {
         using Scalar held = 1;
         return a.add(b, held);
     }
 
-    /// <summary>min(values, maximum), in memory of its own.</summary>
+    /// <summary>min(values, maximum), in new memory.</summary>
     public static Tensor ClampMaximum(this Tensor values, double maximum)
     {
         using Scalar held = maximum;

@@ -4,8 +4,8 @@ using TorchSharp;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Threads that compute pieces of a batch, each with libtorch's own threading switched off: no thread spins at a
-/// barrier, and a piece gives the same bits whoever computes it.
+/// Threads that compute pieces of a batch, each with libtorch's own threading switched off: no thread spins at a barrier, and a piece gives
+/// the same bits whichever thread computes it.
 /// </summary>
 internal sealed class WorkerPool : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class WorkerPool : IDisposable
     public WorkerPool(int count)
     {
         NativeBackend.Load();
-        // For the caller too, who adds up what the workers computed.
+        // For the caller too, which adds up what the workers computed.
         torch.set_num_threads(1);
         Count = _serving = count;
         for (int i = 0; i < count; i++)
@@ -32,7 +32,7 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Number of workers unless told otherwise: the processors that this process may use.</summary>
+    /// <summary>Default number of workers: the processors that this process may use.</summary>
     public static int DefaultCount => Environment.ProcessorCount;
 
     /// <summary>Number of workers.</summary>
@@ -64,7 +64,7 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Gives the threads back, once a run that is under way has ended.</summary>
+    /// <summary>Releases the threads, once a run in progress has ended.</summary>
     public void Dispose()
     {
         lock (_oneRun)

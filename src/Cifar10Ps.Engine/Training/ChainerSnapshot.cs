@@ -8,14 +8,14 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// A run of the original Chainer program at rest (<c>snapshot_iter_N</c>), read as the checkpoint that this module would
-/// have left in its place: weights, Adam's moments, steps and the log.
+/// A saved run of the original Chainer program (<c>snapshot_iter_N</c>), read as the equivalent checkpoint of this module: weights, Adam's
+/// moments, steps and the log.
 /// </summary>
 /// <remarks>
-/// What it does not hold is as the original had it: Adam at 1e-3, in fp32. The next epoch is shuffled as all runs of this module
-/// are; the few of its images that Chainer's last batch took in advance are seen once more, and an epoch that was under way
-/// begins anew. Chainer adds Adam's epsilon before the bias correction of the second moment, this module and PyTorch after it,
-/// which differs only where gradients are as small as 1e-8.
+/// What it does not contain is as in the original: Adam at 1e-3, in fp32. The next epoch is shuffled as all runs of this module are; the
+/// few of its images that Chainer's last batch took in advance are seen once more, and an unfinished epoch starts again. Chainer adds
+/// Adam's epsilon before the bias correction of the second moment, this module and PyTorch after it, which differs only where gradients are
+/// as small as 1e-8.
 /// </remarks>
 internal static class ChainerSnapshot
 {
@@ -39,7 +39,8 @@ internal static class ChainerSnapshot
     }
 
     /// <summary>Reads a snapshot.</summary>
-    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
+    /// <exception cref="EngineException"><c>FileNotFound</c>, <c>NotARegularFile</c>,
+    /// <c>ModelFileUnreadable</c>, <c>InvalidCheckpoint</c>.</exception>
     public static TensorFile Read(string path)
     {
         try
@@ -48,12 +49,13 @@ internal static class ChainerSnapshot
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no snapshot to go on from: {e.Message}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
+                $"'{path}' is not a snapshot that a run can resume from: {e.Message}.", e);
         }
     }
 
     /// <summary>Parses the bytes of a snapshot.</summary>
-    /// <exception cref="InvalidDataException">They are none of the original program.</exception>
+    /// <exception cref="InvalidDataException">They are not a snapshot of the original program.</exception>
     internal static TensorFile Parse(byte[] content)
     {
         Dictionary<string, Npy> arrays = Npz.Parse(content);
@@ -66,7 +68,7 @@ internal static class ChainerSnapshot
             string name = Moments + layout.Names[tensor.Name];
             // Bias correction counts the steps of the whole run.
             if (Integer(arrays, name + "/t") != state.Step)
-                throw new InvalidDataException($"'{name}' has taken another number of steps than the run");
+                throw new InvalidDataException($"'{name}' has taken a different number of steps than the run");
             foreach ((string moment, string part) in Optimizer.MomentNames(OptimizerKind.Adam).Zip(["/m", "/v"]))
                 file.Tensors[$"{ModelFile.MomentPrefix}{moment}.{tensor.Name}"] = ChainerFile.TakeTensor(arrays, name + part, tensor.Shape);
         }
@@ -78,14 +80,18 @@ internal static class ChainerSnapshot
 
     private static TrainingState ReadState(Dictionary<string, Npy> arrays)
     {
-        int count = ChainerFile.Take(arrays, Iterator + "order", order => order.Shape is [int length] ? length : throw new InvalidDataException("it is no list"));
-        long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"), position = Integer(arrays, Iterator + "current_position");
+        int count = ChainerFile.Take(arrays, Iterator + "order",
+            order => order.Shape is [int length] ? length : throw new InvalidDataException("it is not a list"));
+        long step = Integer(arrays, "updater/iteration"), epochs = Integer(arrays, Iterator + "epoch"),
+            position = Integer(arrays, Iterator + "current_position");
         TrainingOptions options = Recipes.Options(Recipe.Original) with { Precision = Precision.Float32 };
-        List<EpochReport> history = TrainingLog.Parse(ChainerFile.Take(arrays, "extensions/LogReport/_log", log => Encoding.UTF8.GetBytes(log.ToText())), count, options.LearningRate);
+        List<EpochReport> history = TrainingLog.Parse(
+            ChainerFile.Take(arrays, "extensions/LogReport/_log", log => Encoding.UTF8.GetBytes(log.ToText())), count,
+            options.LearningRate);
         if (history.Count != epochs || position < 0 || position > count)
-            throw new InvalidDataException($"its log tells of {history.Count} epochs, its iterator of {epochs}");
+            throw new InvalidDataException($"its log has {history.Count} epochs, but its iterator {epochs}");
 
-        // All of Chainer's batches are whole: the last one of an epoch takes images of the next.
+        // All of Chainer's batches are full: the last one of an epoch takes images of the next.
         long seen = epochs * count + position;
         bool isKnown = step > 0 && seen % step == 0 && seen / step is > 0 and <= TrainingOptions.MaximumBatchSize;
         return new TrainingState

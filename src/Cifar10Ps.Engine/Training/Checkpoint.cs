@@ -7,8 +7,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// A run at rest: the model, the optimizer's moments and the state of the run, as a safetensors file. It is a model file
-/// too; the moments are named <c>optimizer.momentum.layer1.0.conv1.weight</c>, the state is JSON in the metadata.
+/// A saved run: the model, the optimizer's moments and the state of the run, as a safetensors file. It is also a model file; the moments
+/// are named <c>optimizer.momentum.layer1.0.conv1.weight</c>, the state is JSON in the metadata.
 /// </summary>
 internal sealed class Checkpoint
 {
@@ -47,9 +47,10 @@ internal sealed class Checkpoint
             if (!file.Metadata.TryGetValue(StateKey, out string? json))
                 throw new InvalidDataException("it is a model without the state of a run");
             ModelSnapshot model = ModelFile.Take(file).Snapshot;
-            TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options) ?? throw new InvalidDataException("its state is empty");
+            TrainingState state = JsonSerializer.Deserialize<TrainingState>(json, Json.Options)
+                ?? throw new InvalidDataException("its state is empty");
             if (state.Contradiction() is string contradiction)
-                throw new InvalidDataException($"its state cannot be that of a run: {contradiction}");
+                throw new InvalidDataException($"its state is not that of a run: {contradiction}");
             foreach ((string name, (_, float[] values)) in file.Tensors)
                 if (!Array.TrueForAll(values, float.IsFinite))
                     throw new InvalidDataException($"it is damaged: the tensor '{name}' has values that are not numbers");
@@ -57,11 +58,18 @@ internal sealed class Checkpoint
             if (model.TrainedSteps == 0)
                 model = model with { TrainedSteps = state.Step };
             string[] moments = Optimizer.MomentNames(state.Options.Optimizer);
-            return new Checkpoint { Model = model, State = state, Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)) };
+            return new Checkpoint
+            {
+                Model = model,
+                State = state,
+                Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)),
+            };
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or NotSupportedException or InvalidOperationException or EngineException)
+        catch (Exception e)
+            when (e is InvalidDataException or JsonException or NotSupportedException or InvalidOperationException or EngineException)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{path}' is no checkpoint to go on from: {e.Message.TrimEnd('.')}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
+                $"'{path}' is not a checkpoint that a run can resume from: {e.Message.TrimEnd('.')}.", e);
         }
     }
 

@@ -1,31 +1,33 @@
 namespace Cifar10Ps.Training;
 
-/// <summary>Reads the checkpoint that a run goes on from: a file, or the newest one of an output directory that is not damaged.</summary>
+/// <summary>Reads the checkpoint that a run resumes from: a file, or the newest one of an output directory that is not damaged.</summary>
 internal static class CheckpointFinder
 {
     /// <summary>Reads a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run.</param>
     /// <param name="warn">Receives a sentence that names damaged checkpoints and the one that is used instead; null discards it.</param>
-    /// <exception cref="EngineException">
-    /// <c>CheckpointNotFound</c>, and those of <see cref="Checkpoint.Load"/>: of a file, or where a folder has no other checkpoint.
-    /// </exception>
+    /// <exception cref="EngineException"> <c>CheckpointNotFound</c>, and those of <see cref="Checkpoint.Load"/>: for a file,
+    /// or if a folder has no other checkpoint. </exception>
     public static Checkpoint Load(string path, Action<string>? warn = null)
     {
         if (!Directory.Exists(path))
             return LoadFile(path);
         List<(string File, EngineException Error)> damaged = [];
         if (Newest(path, damaged) is not var (file, checkpoint))
-            throw damaged is [(_, EngineException error), ..] ? Amended(error, "No other checkpoint of its run can be read: start the run anew.") : NotFound(path);
+            throw damaged is [(_, EngineException error), ..]
+                ? Amended(error, "No other checkpoint of its run can be read: start the run again.") : NotFound(path);
         if (damaged.Count > 0)
-            warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, {Place(checkpoint)}.");
+            warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, "
+                + $"{Place(checkpoint)}.");
         return checkpoint;
     }
 
-    /// <summary>There is no checkpoint at a path.</summary>
+    /// <summary>The error that there is no checkpoint at a path.</summary>
     public static EngineException NotFound(string path) => new("CheckpointNotFound", ErrorKind.NotFound,
-        $"There is no checkpoint {(Directory.Exists(path) ? "in " : "")}'{path}'. Name a checkpoint file, or the output directory of a run.");
+        $"There is no checkpoint {(Directory.Exists(path) ? "in " : "")}'{path}'. Name a checkpoint file, "
+        + "or the output directory of a run.");
 
-    /// <summary>Reads a file that was named, which nothing replaces silently.</summary>
+    /// <summary>Reads the given file, which is never silently replaced with another.</summary>
     private static Checkpoint LoadFile(string path)
     {
         if (!File.Exists(path))
@@ -36,11 +38,11 @@ internal static class CheckpointFinder
         }
         catch (EngineException e) when (IsDamage(e) && Newest(Path.GetDirectoryName(Path.GetFullPath(path))!, []) is var (file, checkpoint))
         {
-            throw Amended(e, $"'{file}' is intact, {Place(checkpoint)}: go on from that.");
+            throw Amended(e, $"'{file}' is intact, {Place(checkpoint)}: resume from it.");
         }
     }
 
-    /// <summary>The latest checkpoint; where it is missing or damaged, of the others the one with the most steps.</summary>
+    /// <summary>The latest checkpoint; if it is missing or damaged, the other one with the most steps.</summary>
     private static (string File, Checkpoint Checkpoint)? Newest(string folder, List<(string File, EngineException Error)> damaged)
     {
         return FirstIntact(OutputDirectory.LatestIn(folder))
@@ -69,5 +71,6 @@ internal static class CheckpointFinder
 
     private static string Place(Checkpoint checkpoint) => $"of step {checkpoint.State.Step}, after {checkpoint.State.History.Count} epochs";
 
-    private static EngineException Amended(EngineException error, string advice) => new(error.ErrorId, error.Kind, $"{error.Message} {advice}", error);
+    private static EngineException Amended(EngineException error, string advice) =>
+        new(error.ErrorId, error.Kind, $"{error.Message} {advice}", error);
 }

@@ -5,15 +5,16 @@ namespace Cifar10Ps.Training;
 /// <summary>Ends a run whose validation no longer improves.</summary>
 internal static class EarlyStopping
 {
-    /// <summary>Why a run ends after the epochs so far; null: it goes on.</summary>
+    /// <summary>Why a run ends after the epochs so far; null: it continues.</summary>
     /// <param name="history">Reports of the epochs so far.</param>
-    /// <param name="patience">Validations in a row without a better accuracy that end a run; 0: none do.</param>
+    /// <param name="patience">Number of validations in a row without a better accuracy that end a run; 0: never.</param>
     public static string? Reason(IReadOnlyList<EpochReport> history, int patience)
     {
         double[] accuracies = [.. history.Select(report => report.ValidationAccuracy).OfType<double>()];
         int sinceBest = accuracies.Length - 1 - Array.IndexOf(accuracies, accuracies.DefaultIfEmpty().Max());
         return patience > 0 && accuracies.Length > 0 && sinceBest >= patience
-            ? string.Create(CultureInfo.InvariantCulture, $"No better validation accuracy than {accuracies.Max():P2} in {sinceBest} validations, up to epoch {history.Count}.")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"No better validation accuracy than {accuracies.Max():P2} in {sinceBest} validations, up to epoch {history.Count}.")
             : null;
     }
 }

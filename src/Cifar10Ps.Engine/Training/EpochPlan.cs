@@ -23,7 +23,7 @@ internal readonly record struct EpochPlan
     /// <summary>Number of images in all batches together.</summary>
     public int ImageCount { get; }
 
-    /// <summary>Where the batch ends that is next.</summary>
+    /// <summary>Where the next batch ends.</summary>
     /// <param name="done">Number of images that are done, below <see cref="ImageCount"/>.</param>
     public int EndOfBatch(int done)
     {
@@ -37,11 +37,11 @@ internal readonly record struct EpochPlan
         return end;
     }
 
-    /// <summary>Number of batches, even or not, that so many images are.</summary>
+    /// <summary>Number of batches that so many images make, even or not.</summary>
     public int StepsFor(int done) => (int)(((long)done + _batchSize - 1) / _batchSize);
 
     /// <summary>
-    /// How much a batch counts in the running statistics of batch norm: its images as a share of those of a mean batch, one at most.
+    /// How much a batch counts in the running statistics of batch norm: its images as a fraction of those of an average batch, at most one.
     /// A last batch of a few images would otherwise leave statistics of those few just before the validation.
     /// </summary>
     public double WeightOf(int images) => Math.Min(1, (double)images * Steps / ImageCount);

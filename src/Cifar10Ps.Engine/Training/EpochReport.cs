@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Cifar10Ps;
 
-/// <summary>What an epoch of training brought.</summary>
+/// <summary>The results of a training epoch.</summary>
 public sealed record EpochReport
 {
     /// <summary>Epoch, from 1.</summary>
@@ -12,10 +12,10 @@ public sealed record EpochReport
     /// <summary>Optimizer steps since the start of the run.</summary>
     public required long Step { get; init; }
 
-    /// <summary>Mean training loss over the epoch's images, as they were when their turn came, in nats.</summary>
+    /// <summary>Mean training loss over the epoch's images, at the time of their step, in nats.</summary>
     public required double Loss { get; init; }
 
-    /// <summary>Share of the training images guessed right when their turn came, 0 to 1.</summary>
+    /// <summary>Fraction of the training images guessed right at the time of their step, 0 to 1.</summary>
     public required double Accuracy { get; init; }
 
     /// <summary>Mean cross-entropy on the test images after the epoch, in nats; null for an epoch without validation.</summary>
@@ -25,8 +25,8 @@ public sealed record EpochReport
     public required double? ValidationAccuracy { get; init; }
 
     /// <summary>
-    /// Whether no epoch before it had as good a validation accuracy: what was known when it was reported, and which epochs
-    /// became <c>checkpoint-best</c>. In a history that is read later, the one best epoch of the run.
+    /// Whether no epoch before it had as good a validation accuracy: as known when it was reported, when such an epoch became
+    /// <c>checkpoint-best</c>. In a history that is read later, only the best epoch of the run.
     /// </summary>
     public bool IsBest { get; init; }
 
@@ -45,5 +45,6 @@ public sealed record EpochReport
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"epoch {Epoch}: loss {Loss:F4}, accuracy {Accuracy:P2}")
-        + (ValidationAccuracy is double validation ? string.Create(CultureInfo.CurrentCulture, $", validation accuracy {validation:P2}") : "");
+        + (ValidationAccuracy is double validation
+            ? string.Create(CultureInfo.CurrentCulture, $", validation accuracy {validation:P2}") : "");
 }

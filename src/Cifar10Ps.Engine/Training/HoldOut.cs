@@ -6,7 +6,7 @@ internal static class HoldOut
 {
     /// <summary>Holds images out of the training split; which ones depends on the numbers alone, not on the seed of the run.</summary>
     /// <param name="data">The data.</param>
-    /// <param name="count">How many are held out; 0: none, and the test split is what is validated on.</param>
+    /// <param name="count">How many are held out; 0: none, and the run validates on the test split.</param>
     /// <exception cref="EngineException"><c>NoImages</c>.</exception>
     public static (IReadOnlyList<LabeledImage> Train, IReadOnlyList<LabeledImage> Validation) Split(ImageDataset data, int count)
     {
@@ -15,7 +15,7 @@ internal static class HoldOut
         ImageSplit train = data.Train;
         if (count >= train.Count)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument,
-                $"Of {train.Count} training images {count} cannot be held out: none would be left to train on.");
+                $"{count} of {train.Count} training images cannot be held out: none would be left to train on.");
         int[] order = new RandomSequence(0, RandomPurpose.HoldOut, train.Count).NextPermutation(train.Count);
         return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
     }

@@ -5,7 +5,7 @@ namespace Cifar10Ps.Training;
 internal interface ITrainingObserver
 {
     /// <summary>Receives an epoch.</summary>
-    /// <exception cref="EngineException">The run ends with it, as if it had been stopped between two epochs.</exception>
+    /// <exception cref="EngineException">Ends the run, as if it had been stopped between two epochs.</exception>
     void OnEpoch(TrainedEpoch epoch);
 }
 
@@ -16,4 +16,5 @@ internal interface ITrainingObserver
 /// <param name="Validation">The images of the validation.</param>
 /// <param name="Precision">Precision of the model's predictions.</param>
 internal sealed record TrainedEpoch(
-    IReadOnlyList<EpochReport> History, Evaluation? Evaluation, ImageClassifier Model, IReadOnlyList<LabeledImage> Validation, Precision Precision);
+    IReadOnlyList<EpochReport> History, Evaluation? Evaluation, ImageClassifier Model, IReadOnlyList<LabeledImage> Validation,
+    Precision Precision);

@@ -7,35 +7,38 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// The learning rate range test: trains a copy of a model for a few steps while the learning rate grows from step to step by
-/// the same factor, and watches the loss.
+/// The learning rate range test: trains a copy of a model for a few steps while the learning rate grows by the same factor each step, and
+/// watches the loss.
 /// </summary>
 /// <remarks>L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017, section 3.3.</remarks>
 public static class LearningRateFinder
 {
-    /// <summary>Share of what was before in the smoothed loss, for a hundred steps; fewer steps remember less.</summary>
+    /// <summary>Weight of earlier losses in the smoothed loss, for a hundred steps; shorter tests remember less.</summary>
     private const double Memory = 0.9;
 
-    /// <summary>The test ends where the smoothed loss is so many times its lowest.</summary>
+    /// <summary>The test ends when the smoothed loss exceeds its minimum by this factor.</summary>
     private const double Divergence = 4;
 
-    /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed, so it gives the same each time.</summary>
+    /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed, so it is reproducible.</summary>
     /// <param name="model">The model; it stays as it is. See <see cref="Recipe"/> for what happens to the copy of an untrained one.</param>
     /// <param name="data">The data: its training images.</param>
-    /// <param name="options">Batch size, optimizer and so on; learning rate, schedule and number of epochs are not looked at.</param>
+    /// <param name="options">Batch size, optimizer and so on; learning rate, schedule and number of epochs are ignored.</param>
     /// <param name="lowest">First learning rate.</param>
     /// <param name="highest">Last learning rate; above the first one.</param>
     /// <param name="steps">Number of steps, at least 2.</param>
     /// <param name="threads">Number of workers; null: one for each processor. It does not change the result.</param>
     /// <param name="progress">Receives each step, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the test after the step that is being done.</param>
-    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>,
+    /// <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
-    public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5, double highest = 10, int steps = 100,
-        int? threads = null, Action<LearningRatePoint>? progress = null, CancellationToken cancellation = default)
+    public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5,
+        double highest = 10, int steps = 100, int? threads = null, Action<LearningRatePoint>? progress = null,
+        CancellationToken cancellation = default)
     {
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
-            throw new EngineException("InvalidRange", ErrorKind.InvalidArgument, $"{steps} learning rates from {lowest} to {highest} are no range: give two at least, from a lower to a higher one.");
+            throw new EngineException("InvalidRange", ErrorKind.InvalidArgument,
+                $"{steps} learning rates from {lowest} to {highest} are not a range: give at least two, from a lower to a higher one.");
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
         ModelSnapshot start = Recipes.Prepare(named, options, data.Train);
         start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
@@ -57,7 +60,7 @@ public static class LearningRateFinder
             double loss = lossSum / images.Length;
             if (diverged = !double.IsFinite(loss))
                 break;
-            // Without the bias towards the zero that it starts from.
+            // Corrects the bias towards the initial zero.
             average = memory * average + (1 - memory) * loss;
             points.Add(new LearningRatePoint(step + 1, rate, loss, average / (1 - Math.Pow(memory, step + 1))));
             progress?.Invoke(points[^1]);
@@ -67,11 +70,12 @@ public static class LearningRateFinder
         }
 
         if (points.Count == 0)
-            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument, "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Take another model.");
+            throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
+                "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Use another model.");
         return new LearningRateRange(points, diverged);
     }
 
-    /// <summary>The batches of a training, epoch after epoch, without end.</summary>
+    /// <summary>The batches of a training, epoch after epoch, endlessly.</summary>
     private static IEnumerable<(int Epoch, LabeledImage[] Images)> Batches(ImageSplit train, EpochPlan plan, int seed)
     {
         for (int epoch = 1; ; epoch++)
@@ -100,7 +104,7 @@ public sealed record LearningRatePoint(int Step, double LearningRate, double Los
 /// <summary>What a learning rate range test found.</summary>
 public sealed class LearningRateRange
 {
-    /// <summary>The smoothed loss turns that much later than the loss: with a hundred steps over six decades by ten of them, a factor of 4.</summary>
+    /// <summary>The smoothed loss lags behind the loss: with a hundred steps over six decades by ten of them, a factor of 4.</summary>
     private const double Caution = 0.25;
 
     internal LearningRateRange(IReadOnlyList<LearningRatePoint> points, bool diverged)

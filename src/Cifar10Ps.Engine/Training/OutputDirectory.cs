@@ -7,9 +7,9 @@ using Cifar10Ps.Training;
 namespace Cifar10Ps;
 
 /// <summary>
-/// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last
-/// epochs, <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what observers write.
-/// While it runs, <c>run.lock</c> is held open.
+/// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last epochs,
+/// <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what observers
+/// write. While it runs, <c>run.lock</c> is held open.
 /// </summary>
 public sealed partial class OutputDirectory
 {
@@ -23,12 +23,13 @@ public sealed partial class OutputDirectory
     /// <summary>An output directory.</summary>
     /// <param name="path">The folder; created when it is first written to.</param>
     /// <param name="keepCheckpoints">How many of the last epochs keep a checkpoint of their own.</param>
-    /// <param name="replace">Whether what an earlier run left is removed when the run begins.</param>
+    /// <param name="replace">Whether an earlier run's files are removed when the run begins.</param>
     /// <exception cref="EngineException"><c>NotAFolder</c>.</exception>
     public OutputDirectory(string path, int keepCheckpoints, bool replace)
     {
         if (File.Exists(path))
-            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument, $"'{path}' is a file. Name a folder for what the run leaves.");
+            throw new EngineException("NotAFolder", ErrorKind.InvalidArgument,
+                $"'{path}' is a file. Name a folder for the files of the run.");
         Path = path;
         _keepCheckpoints = keepCheckpoints;
         _replace = replace;
@@ -37,16 +38,16 @@ public sealed partial class OutputDirectory
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>The newest checkpoint: after every epoch, and where a run was stopped.</summary>
+    /// <summary>The newest checkpoint: written after every epoch, and when a run is stopped.</summary>
     public string LatestCheckpoint => System.IO.Path.Combine(Path, LatestName);
 
     /// <summary>Whether a run has left something here.</summary>
     public bool HasRun => OwnFiles().Any();
 
-    /// <summary>Whether there is a checkpoint to go on from.</summary>
+    /// <summary>Whether there is a checkpoint to resume from.</summary>
     public bool HasCheckpoint => Checkpoints(Path).Any();
 
-    /// <summary>The output directory of the run that is gone on with; null for a snapshot, whose folder stays as Chainer left it.</summary>
+    /// <summary>The output directory of the resumed run; null for a snapshot, whose folder stays as Chainer left it.</summary>
     /// <param name="path">A checkpoint file, or an output directory.</param>
     /// <exception cref="EngineException"><c>CheckpointNotFound</c>, <c>NotARegularFile</c>.</exception>
     public static string? OfRun(string path)
@@ -57,7 +58,8 @@ public sealed partial class OutputDirectory
             : ChainerSnapshot.IsSnapshot(path) ? null : System.IO.Path.GetDirectoryName(path);
     }
 
-    /// <summary>The model file that a path means: the file itself; or of an output directory the finished model, or else the newest checkpoint.</summary>
+    /// <summary>The model file that a path means: the file itself; for an output directory the finished model,
+    /// or else the newest checkpoint.</summary>
     /// <exception cref="EngineException"><c>FileNotFound</c>: the folder has neither.</exception>
     public static string FindModel(string path)
     {
@@ -65,20 +67,22 @@ public sealed partial class OutputDirectory
             return path;
         return Existing(path, Model).Concat(LatestIn(path)).Concat(EpochsIn(path)).Concat(BestIn(path)).FirstOrDefault()
             ?? throw new EngineException("FileNotFound", ErrorKind.NotFound,
-                $"'{path}' is a folder without a model: it has neither '{Model}' nor a checkpoint. Name a file, or the output directory of a run.");
+                $"'{path}' is a folder without a model: it has neither '{Model}' nor a checkpoint. Name a file, "
+                + "or the output directory of a run.");
     }
 
-    /// <summary>The checkpoint of a folder that a run keeps up to date, if it is there.</summary>
+    /// <summary>The latest checkpoint in a folder, if it exists.</summary>
     internal static IEnumerable<string> LatestIn(string folder) => Existing(folder, LatestName);
 
-    /// <summary>The checkpoint of the best epoch, if it is there.</summary>
+    /// <summary>The checkpoint of the best epoch, if it exists.</summary>
     internal static IEnumerable<string> BestIn(string folder) => Existing(folder, Best);
 
     /// <summary>The checkpoints of single epochs, newest first.</summary>
-    internal static IEnumerable<string> EpochsIn(string folder) => EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
+    internal static IEnumerable<string> EpochsIn(string folder) =>
+        EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
 
-    /// <summary>Keeps other runs out of the folder. Fails now, not after hours, when it cannot be written to.</summary>
-    /// <returns>Lets them in when it is disposed; so does the end of the process, whatever ends it.</returns>
+    /// <summary>Locks the folder against other runs. Fails immediately, not after hours, if it is not writable.</summary>
+    /// <returns>Releases the lock when it is disposed; so does the end of the process, however it ends.</returns>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
     internal IDisposable Claim()
     {
@@ -94,17 +98,18 @@ public sealed partial class OutputDirectory
         catch (IOException e)
         {
             throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
-                $"Another run is writing to '{Path}' at this moment: {e.Message}", e);
+                $"Another run is currently writing to '{Path}': {e.Message}", e);
         }
         catch (Exception e) when (e is EngineException or UnauthorizedAccessException)
         {
-            throw new EngineException("FileNotWritable", ErrorKind.WriteError, $"The output directory '{Path}' cannot be written to: {(e.InnerException ?? e).Message}", e);
+            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
+                $"The output directory '{Path}' cannot be written to: {(e.InnerException ?? e).Message}", e);
         }
     }
 
     /// <summary>
-    /// Removes what an earlier run left, if it is to be replaced, so that its files are not mistaken for this run's. Its checkpoints go last,
-    /// the latest one after all others: if this is cut short, that run can still be gone on with.
+    /// Removes an earlier run's files, if it is to be replaced, so that they are not mistaken for this run's. Its checkpoints go last, the
+    /// latest one after all others: if this is interrupted, that run can still be resumed.
     /// </summary>
     internal void Begin()
     {
@@ -112,10 +117,10 @@ public sealed partial class OutputDirectory
             Remove(file);
     }
 
-    /// <summary>Keeps a run that was stopped within an epoch.</summary>
+    /// <summary>Saves a run that was stopped within an epoch.</summary>
     internal void SaveInterrupted(Checkpoint checkpoint) => checkpoint.Save(LatestCheckpoint);
 
-    /// <summary>Keeps a run after an epoch: checkpoints and log; older checkpoints go.</summary>
+    /// <summary>Saves a run after an epoch: checkpoints and log; older checkpoints are removed.</summary>
     internal void SaveEpoch(Checkpoint checkpoint)
     {
         foreach (Action step in EpochSteps(checkpoint))
@@ -123,8 +128,8 @@ public sealed partial class OutputDirectory
     }
 
     /// <summary>
-    /// What <see cref="SaveEpoch"/> does, file by file. The process may end between any two: the latest checkpoint comes first, so that there
-    /// always is one, and a run that goes on from it does the rest again.
+    /// What <see cref="SaveEpoch"/> does, file by file. The process may end between any two: the latest checkpoint comes first, so that
+    /// there is always one, and a run that resumes from it redoes the rest.
     /// </summary>
     internal IEnumerable<Action> EpochSteps(Checkpoint checkpoint)
     {
@@ -141,7 +146,7 @@ public sealed partial class OutputDirectory
                 yield return () => Remove(file);
     }
 
-    /// <summary>Keeps the finished model.</summary>
+    /// <summary>Saves the finished model.</summary>
     internal void SaveModel(ImageClassifier model) => ModelFile.Save(model, System.IO.Path.Combine(Path, Model));
 
     private static void Remove(string file)
@@ -152,7 +157,7 @@ public sealed partial class OutputDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // A file too many is no reason to end a run.
+            // A leftover file is not a reason to end a run.
         }
     }
 
@@ -161,7 +166,8 @@ public sealed partial class OutputDirectory
 
     private static IEnumerable<string> Checkpoints(string folder) => [.. LatestIn(folder), .. BestIn(folder), .. EpochsIn(folder)];
 
-    private static IEnumerable<string> Existing(string folder, string name) => new[] { System.IO.Path.Combine(folder, name) }.Where(File.Exists);
+    private static IEnumerable<string> Existing(string folder, string name) =>
+        new[] { System.IO.Path.Combine(folder, name) }.Where(File.Exists);
 
     private static IEnumerable<(string File, int Epoch)> EpochCheckpoints(string folder)
     {

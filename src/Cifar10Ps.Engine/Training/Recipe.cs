@@ -15,6 +15,7 @@ public enum Recipe
     /// </summary>
     Full,
 
-    /// <summary>The original Chainer program: Adam at a constant 1e-3, no augmentation, pixels in [0, 1], LeCun-normal weights, batch norm epsilon 2e-5.</summary>
+    /// <summary>The original Chainer program: Adam at a constant 1e-3, no augmentation, pixels in [0, 1], LeCun-normal weights,
+    /// batch norm epsilon 2e-5.</summary>
     Original,
 }

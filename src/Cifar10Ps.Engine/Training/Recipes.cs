@@ -48,7 +48,8 @@ public static class Recipes
         },
     };
 
-    /// <summary>Learning rate and weight decay that suit another update rule than a preset's, with and without augmentation and a schedule.</summary>
+    /// <summary>Learning rate and weight decay that suit another update rule than a preset's,
+    /// with and without augmentation and a schedule.</summary>
     private static readonly Dictionary<OptimizerKind, (double LearningRate, double WeightDecay, double OriginalRate)> Rules = new()
     {
         [OptimizerKind.Sgd] = (0.3, 5e-4, 0.1),
@@ -59,7 +60,8 @@ public static class Recipes
 
     /// <summary>The options of a preset.</summary>
     /// <param name="recipe">The preset.</param>
-    /// <param name="optimizer">Another update rule than the preset's, with a learning rate and decay that suit it; null: the preset's.</param>
+    /// <param name="optimizer">Another update rule than the preset's, with a learning rate and decay that suit it;
+    /// null: the preset's.</param>
     public static TrainingOptions Options(Recipe recipe, OptimizerKind? optimizer = null)
     {
         TrainingOptions options = Presets[recipe];
@@ -71,7 +73,8 @@ public static class Recipes
             : options with { Optimizer = kind, LearningRate = learningRate, WeightDecay = weightDecay, Schedule = Schedule.OneCycle };
     }
 
-    /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options, a trained one stays as it is.</summary>
+    /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
+    /// a trained one stays as it is.</summary>
     internal static ModelSnapshot Prepare(ModelSnapshot model, TrainingOptions options, ImageSplit train)
     {
         if (model.IsTrained)

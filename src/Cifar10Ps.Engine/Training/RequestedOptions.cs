@@ -1,6 +1,6 @@
 namespace Cifar10Ps;
 
-/// <summary>Options of a run that somebody chose; null: those of the recipe, or of the run that goes on.</summary>
+/// <summary>Options of a run that the user chose; null: those of the recipe, or of the resumed run.</summary>
 public sealed record RequestedOptions
 {
     /// <inheritdoc cref="TrainingOptions.Recipe"/>
@@ -54,11 +54,11 @@ public sealed record RequestedOptions
     /// <inheritdoc cref="TrainingOptions.Seed"/>
     public int? Seed { get; init; }
 
-    /// <summary>The options of a new run: the recipe's, with what was chosen in their place.</summary>
+    /// <summary>The options of a new run: the recipe's, overridden by the chosen ones.</summary>
     public TrainingOptions Resolve() => Over(Recipes.Options(Recipe ?? default, Optimizer));
 
-    /// <summary>Options with what was chosen in their place.</summary>
-    /// <param name="options">The options of the recipe, or of the run that goes on.</param>
+    /// <summary>Options overridden by the chosen ones.</summary>
+    /// <param name="options">The options of the recipe, or of the resumed run.</param>
     public TrainingOptions Over(TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -3,18 +3,19 @@ using Cifar10Ps.Models;
 
 namespace Cifar10Ps.Training;
 
-/// <summary>What a run begins with, new or from a checkpoint, after all that can be checked before anything is computed.</summary>
+/// <summary>What a run begins with, new or from a checkpoint, after all checks that need no computation.</summary>
 /// <param name="Model">The model, with the initial weights and the preprocessing that belong to the run.</param>
 /// <param name="Data">The data, with the labels of the model's classes.</param>
 /// <param name="State">The state of the run.</param>
-/// <param name="Moments">What the optimizer goes on with; null: a new run.</param>
-internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State, IReadOnlyDictionary<string, StateDict>? Moments)
+/// <param name="Moments">The optimizer's state to resume with; null: a new run.</param>
+internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State,
+    IReadOnlyDictionary<string, StateDict>? Moments)
 {
     /// <summary>Prepares a new run.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">The data.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="keepsFiles">Whether the run keeps checkpoints, which know a fingerprint of the data.</param>
+    /// <param name="keepsFiles">Whether the run keeps checkpoints, which contain a fingerprint of the data.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
     /// <exception cref="EngineException">Those of <see cref="Trainer.Start"/>.</exception>
     public static RunStart New(ImageClassifier model, ImageDataset data, TrainingOptions options, bool keepsFiles, Action<string>? warn)
@@ -31,14 +32,15 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         return new RunStart(Recipes.Prepare(named, options, data.Train), matched, state, null);
     }
 
-    /// <summary>Prepares a run that goes on from a checkpoint.</summary>
+    /// <summary>Prepares a run that resumes from a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run.</param>
-    /// <param name="model">The model to go on with, of the same network; null: a new object.</param>
+    /// <param name="model">The model to resume with, of the same network; null: a new object.</param>
     /// <param name="data">The data of the run.</param>
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
-    /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
+    /// <param name="warn">Receives what the user should know before the run resumes; null ignores it.</param>
     /// <exception cref="EngineException">Those of <see cref="Trainer.Resume"/>.</exception>
-    public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, Action<string>? warn)
+    public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
+        Action<string>? warn)
     {
         Checkpoint checkpoint = CheckpointFinder.Load(path, warn);
         (ModelSnapshot start, ImageDataset matched) = ClassMatching.ForTraining(checkpoint.Model, data, warn);
@@ -53,12 +55,14 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
             throw Mismatch("it was trained or validated on other images, or in another order");
         if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
-            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}{(model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : "")}");
+            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}"
+                + (model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : ""));
         model?.CheckNotInTraining();
-        return new RunStart(start, matched, checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
+        return new RunStart(start, matched,
+            checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
 
         EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
-            $"The checkpoint '{path}' is of another run: {why}. Start a new run, or go on with what that run had.");
+            $"The checkpoint '{path}' belongs to another run: {why}. Start a new run, or resume with the options and data of that run.");
     }
 
     private static string Differences(TrainingOptions saved, TrainingOptions wanted) =>

@@ -17,10 +17,10 @@ namespace Cifar10Ps.Training;
 /// </remarks>
 internal sealed class ShardedBatch : IDisposable
 {
-    /// <summary>Largest number of images in a shard: about what fits the caches of a core.</summary>
+    /// <summary>Largest number of images in a shard: about as many as fit the caches of a core.</summary>
     public const int ShardSize = 64;
 
-    /// <summary>Share of the newest batch in the running statistics of batch norm; PyTorch's.</summary>
+    /// <summary>Weight of the newest batch in the running statistics of batch norm; PyTorch's default.</summary>
     private const double StatisticsMomentum = 0.1;
 
     private readonly WorkerPool _pool;
@@ -36,8 +36,8 @@ internal sealed class ShardedBatch : IDisposable
     /// <summary>Number of shards of a batch.</summary>
     public static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
 
-    /// <summary>Makes room for the largest batch.</summary>
-    /// <param name="pool">Who computes.</param>
+    /// <summary>Allocates memory for the largest batch.</summary>
+    /// <param name="pool">The workers.</param>
     /// <param name="model">Network and preprocessing.</param>
     /// <param name="master">Values; the executors of the workers share the learned ones.</param>
     /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
@@ -49,7 +49,8 @@ internal sealed class ShardedBatch : IDisposable
         _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
         (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         Precision precision = Precisions.Resolve(options.Precision);
-        _executors = [.. Enumerable.Range(0, pool.Count).Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
+        _executors = [.. Enumerable.Range(0, pool.Count)
+            .Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
 
         int shards = ShardCount(options.BatchSize);
         _gradients = [.. Enumerable.Range(0, shards).Select(_ => new Gradients(master))];
@@ -71,7 +72,7 @@ internal sealed class ShardedBatch : IDisposable
         int[] correct = new int[shards];
         int left = shards;
         SharedWork shared = new();
-        // Whoever finds no shard left helps the others.
+        // A worker that finds no shard left helps the others.
         _pool.Run(shards + _pool.Count, (worker, shard) =>
         {
             if (shard >= shards)
@@ -94,7 +95,7 @@ internal sealed class ShardedBatch : IDisposable
             }
         });
 
-        // By then the workers have all the memory that they need.
+        // By now the workers have allocated all the memory that they need.
         if (++_batches == 3)
             HugePages.UseForHeaps();
         using IDisposable noGradients = no_grad();
@@ -120,7 +121,8 @@ internal sealed class ShardedBatch : IDisposable
             part.Dispose();
     }
 
-    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count, int epoch, SharedWork shared)
+    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count,
+        int epoch, SharedWork shared)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);

@@ -25,7 +25,7 @@ public sealed class Trainer
     private bool _isUnsound;
 
     /// <summary>Prepares a run.</summary>
-    /// <param name="model">The model; it is as it was until the run has all that it needs. Null: a new object.</param>
+    /// <param name="model">The model; it is not changed until the run has all that it needs. Null: a new object.</param>
     /// <param name="start">What the run begins with.</param>
     private Trainer(ImageClassifier? model, RunStart start)
     {
@@ -37,7 +37,7 @@ public sealed class Trainer
         (_earlierEpochs, _earlierSteps) = (_start.TrainedEpochs - _state.History.Count, _start.TrainedSteps - _state.Step);
     }
 
-    /// <summary>Where the run keeps its checkpoints; null: nowhere.</summary>
+    /// <summary>Where the run saves its checkpoints; null: nowhere.</summary>
     public OutputDirectory? Output { get; init; }
 
     /// <summary>Receives each epoch; null disables it.</summary>
@@ -46,7 +46,7 @@ public sealed class Trainer
     /// <summary>Number of workers; it does not change the result.</summary>
     public int Threads { get; init; } = WorkerPool.DefaultCount;
 
-    /// <summary>Validates after every so many epochs, and after the last one.</summary>
+    /// <summary>Validates every so many epochs, and after the last one.</summary>
     public int EvaluateEvery { get; set; } = 1;
 
     /// <summary>Ends the run after so many validations in a row without a better accuracy; 0: never.</summary>
@@ -67,27 +67,33 @@ public sealed class Trainer
     /// </param>
     /// <param name="data">The data.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
+    /// <param name="output">Where to save checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
-    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null, int? threads = null, Action<string>? warn = null) =>
-        new(model, RunStart.New(model, data, options, output is not null, warn)) { Output = output, Threads = threads ?? WorkerPool.DefaultCount };
+    public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null,
+        int? threads = null, Action<string>? warn = null) =>
+        new(model, RunStart.New(model, data, options, output is not null, warn))
+        {
+            Output = output,
+            Threads = threads ?? WorkerPool.DefaultCount,
+        };
 
-    /// <summary>A run that goes on from a checkpoint.</summary>
+    /// <summary>A run that resumes from a checkpoint.</summary>
     /// <param name="path">A checkpoint, or the output directory of a run: its latest one, or the newest that is not damaged.</param>
-    /// <param name="model">The model to go on with, of the same shape: it becomes the checkpoint's when the run begins; null: a new object.</param>
+    /// <param name="model">The model to resume with, of the same shape: it takes the checkpoint's values when the run begins; null:
+    /// a new object.</param>
     /// <param name="data">The data of the run: the same images of the same classes.</param>
     /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
-    /// <param name="output">Where to keep checkpoints; null: nowhere.</param>
+    /// <param name="output">Where to save checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
-    /// <param name="warn">Receives what the user should know before the run goes on; null ignores it.</param>
+    /// <param name="warn">Receives what the user should know before the run resumes; null ignores it.</param>
     /// <exception cref="EngineException">
     /// <c>CheckpointNotFound</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>,
     /// <c>ClassMismatch</c>, <c>ModelInTraining</c>.
     /// </exception>
-    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change, OutputDirectory? output = null,
-        int? threads = null, Action<string>? warn = null) =>
+    public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
+        OutputDirectory? output = null, int? threads = null, Action<string>? warn = null) =>
         new(model, RunStart.Resume(path, model, data, change, warn)) { Output = output, Threads = threads ?? WorkerPool.DefaultCount };
 
     /// <summary>The model in training.</summary>
@@ -108,23 +114,25 @@ public sealed class Trainer
     public bool IsComplete => _state.History.Count >= Options.Epochs;
 
     /// <summary>
-    /// Runs what is left of the run. All work is done while the next report is asked for, on the caller's thread and the workers.
-    /// Leaving the loop early, an exception of <paramref name="progress"/> and cancellation all stop the run within a step;
-    /// with an output directory its state is kept and can be resumed to the last bit.
+    /// Runs the remaining epochs. All work is done while the next report is requested, on the caller's thread and the workers. Leaving the
+    /// loop early, an exception of <paramref name="progress"/> and cancellation all stop the run within a step; with an output directory
+    /// its state is saved and can be resumed to the last bit.
     /// </summary>
-    /// <param name="progress">Receives where the run stands after every step and every portion of the validation, on the caller's thread; null disables it.</param>
+    /// <param name="progress">Receives the progress of the run after every step and every portion of the validation,
+    /// on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
-    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>,
+    /// <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
-        // Claimed now, not when the first report is asked for: that may be on another thread, later.
+        // Claimed now, not when the first report is requested: that may be on another thread, later.
         _model.BeginTraining();
         return NativeWork.Each(RunClaimed(progress, cancellation));
     }
 
-    /// <summary>Ends the run at the next moment between two epochs, as if that had been its last.</summary>
+    /// <summary>Ends the run after the current epoch, as if that had been its last.</summary>
     /// <param name="reason">Why: a sentence.</param>
     public void Stop(string reason)
     {
@@ -146,14 +154,14 @@ public sealed class Trainer
             using WorkerPool pool = new(Threads);
             using TrainingStep step = new(pool, _start, Options, _moments);
             Output?.Begin();
-            // All that can refuse has agreed.
+            // All checks have passed.
             _model.Snapshot = _start;
-            // A process that ended while it kept this epoch may have kept a part of its files.
+            // A process that ended while it saved this epoch may have saved only some of its files.
             if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
                 Output?.SaveEpoch(ToCheckpoint(step));
             bool isWhole = true;
             long start = _started = Stopwatch.GetTimestamp();
-            // A run that had lost patience before it was resumed has none now.
+            // A run that was stopped early before it was resumed stops again.
             StopReason ??= EarlyStop();
             try
             {
@@ -175,7 +183,7 @@ public sealed class Trainer
                     StopReason ??= EarlyStop();
                 }
 
-                // Why it stopped belongs into its history.
+                // The reason for stopping belongs in its history.
                 if (StopReason is not null && _state.Step > 0)
                     Output?.SaveInterrupted(ToCheckpoint(step));
                 Output?.SaveModel(_model);
@@ -192,8 +200,8 @@ public sealed class Trainer
         }
     }
 
-    /// <summary>Trains what is left of an epoch.</summary>
-    /// <returns>Whether it is done; if not, the time is up.</returns>
+    /// <summary>Trains the rest of an epoch.</summary>
+    /// <returns>Whether it is done; if not, the time limit was reached.</returns>
     private bool TrainEpoch(TrainingStep step, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
@@ -204,7 +212,7 @@ public sealed class Trainer
             cancellation.ThrowIfCancellationRequested();
             if (Stopwatch.GetElapsedTime(runStart) >= MaxDuration)
             {
-                StopReason = $"The time given is up, in epoch {epoch} of {Options.Epochs}.";
+                StopReason = $"The time limit was reached in epoch {epoch} of {Options.Epochs}.";
                 return false;
             }
 
@@ -278,7 +286,7 @@ public sealed class Trainer
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
             (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds, RunTimeLeft());
 
-    /// <summary>Time that the rest of the run takes if it goes on like this, validation and checkpoints counted; null: not known yet.</summary>
+    /// <summary>Time that the rest of the run takes at this pace, validation and checkpoints counted; null: not known yet.</summary>
     private TimeSpan? RunTimeLeft()
     {
         if (_imagesDone == 0)
@@ -289,7 +297,7 @@ public sealed class Trainer
         return MaxDuration - spent < time ? MaxDuration - spent : time;
     }
 
-    /// <summary>Keeps the state of a run that is left within an epoch, unless it was left within a step, or has diverged.</summary>
+    /// <summary>Saves the state of a run that stops within an epoch, unless it stops within a step, or has diverged.</summary>
     private void KeepInterrupted(TrainingStep step)
     {
         if (_isUnsound)
@@ -320,6 +328,7 @@ public sealed class Trainer
         (Preprocessing wanted, LabeledImage first) = (_start.Preprocessing, _train[0]);
         if ((first.Width, first.Height) != (wanted.Width, wanted.Height))
             throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
-                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set have {first.Width} x {first.Height}.");
+                $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set "
+                + $"have {first.Width} x {first.Height}.");
     }
 }

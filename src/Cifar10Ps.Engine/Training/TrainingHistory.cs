@@ -4,7 +4,7 @@ using Cifar10Ps.Training;
 
 namespace Cifar10Ps;
 
-/// <summary>What is known of a run that left files: the reports of its epochs, and why it stopped.</summary>
+/// <summary>The history of a run that left files: the reports of its epochs, and why it stopped.</summary>
 public sealed class TrainingHistory
 {
     private TrainingHistory(string source, IReadOnlyList<EpochReport> reports, string? stopReason)
@@ -26,7 +26,7 @@ public sealed class TrainingHistory
 
     /// <summary>Reads a history.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
-    /// <param name="warn">Receives a sentence about damaged checkpoints of a folder that are passed over; null discards it.</param>
+    /// <param name="warn">Receives a sentence about damaged checkpoints in a folder that are skipped; null discards it.</param>
     /// <exception cref="EngineException">
     /// <c>HistoryNotFound</c>, <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>FileDamaged</c>,
     /// <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>.
@@ -49,7 +49,7 @@ public sealed class TrainingHistory
         catch (EngineException e) when (e.Kind == ErrorKind.NotFound)
         {
             throw new EngineException("HistoryNotFound", ErrorKind.NotFound,
-                $"'{path}' is no output directory of a run: it has neither a checkpoint nor '{OutputDirectory.LogName}'. "
+                $"'{path}' is not the output directory of a run: it has neither a checkpoint nor '{OutputDirectory.LogName}'. "
                 + "Name an output directory, a checkpoint or a log.", e);
         }
     }
@@ -64,7 +64,7 @@ public sealed class TrainingHistory
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is no log of a run: {e.Message}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is not the log of a run: {e.Message}.", e);
         }
 
         return Of(source, Checkpoint.Load(file).State);

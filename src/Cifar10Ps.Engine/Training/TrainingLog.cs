@@ -31,21 +31,23 @@ internal static class TrainingLog
         AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, entries, Format));
     }
 
-    /// <summary>Understands a log, of this module or of the original program.</summary>
+    /// <summary>Parses a log, of this module or of the original program.</summary>
     /// <param name="json">The log.</param>
     /// <param name="imageCount">Training images of an epoch, for the images per second; NaN: not known, and so are those.</param>
     /// <param name="learningRate">The constant learning rate; NaN: not known.</param>
-    /// <exception cref="InvalidDataException">It is none.</exception>
+    /// <exception cref="InvalidDataException">It is not valid.</exception>
     public static List<EpochReport> Parse(ReadOnlySpan<byte> json, double imageCount = double.NaN, double learningRate = double.NaN)
     {
         if (json.Length > SizeLimit)
-            throw new InvalidDataException($"its log has {json.Length:N0} bytes, more than any run leaves");
+            throw new InvalidDataException($"its log has {json.Length:N0} bytes, more than any run writes");
         try
         {
             List<EpochReport> history = [];
-            foreach (Dictionary<string, double?> line in JsonSerializer.Deserialize<Dictionary<string, double?>[]>(json, Json.Options) ?? [])
+            foreach (Dictionary<string, double?> line in JsonSerializer.Deserialize<Dictionary<string, double?>[]>(json, Json.Options)
+                ?? [])
             {
-                TimeSpan elapsed = TimeSpan.FromTicks(checked((long)Math.Round(Number(line, "elapsed_time") * TimeSpan.TicksPerSecond))), before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
+                TimeSpan elapsed = TimeSpan.FromTicks(checked((long)Math.Round(Number(line, "elapsed_time") * TimeSpan.TicksPerSecond))),
+                    before = history.LastOrDefault()?.Elapsed ?? TimeSpan.Zero;
                 history.Add(new EpochReport
                 {
                     Epoch = checked((int)Number(line, "epoch")),
@@ -55,21 +57,23 @@ internal static class TrainingLog
                     ValidationLoss = line["validation/main/loss"],
                     ValidationAccuracy = line["validation/main/accuracy"],
                     LearningRate = learningRate,
-                    // The clock of a log does not tell training and validation apart.
+                    // The times in a log do not separate training and validation.
                     ImagesPerSecond = elapsed > before ? imageCount / (elapsed - before).TotalSeconds : 0,
                     Elapsed = elapsed,
                 });
                 if (history[^1].Epoch != history.Count || line.Values.Any(value => value is double number && !double.IsFinite(number)))
-                    throw new InvalidDataException("its log has not one line for each epoch");
+                    throw new InvalidDataException("its log does not have one line for each epoch");
             }
 
             return history;
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or NullReferenceException or OverflowException or ArgumentException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or NullReferenceException or OverflowException or ArgumentException)
         {
             throw new InvalidDataException($"its log cannot be understood ({e.Message.TrimEnd('.')})", e);
         }
     }
 
-    private static double Number(Dictionary<string, double?> line, string key) => line[key] ?? throw new InvalidDataException($"its log has an epoch without '{key}'");
+    private static double Number(Dictionary<string, double?> line, string key) =>
+        line[key] ?? throw new InvalidDataException($"its log has an epoch without '{key}'");
 }

@@ -19,17 +19,18 @@ internal static class TrainingMemory
         MachineMemory.Require(Estimate(model, options, threads),
             $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels");
 
-    /// <summary>Bytes that training with these options takes at its peak, roughly, beside the images of the data set.</summary>
+    /// <summary>Approximate peak memory of training with these options in bytes, without the images of the data set.</summary>
     public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads)
     {
         (int width, int height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;
         int shards = ShardedBatch.ShardCount(options.BatchSize);
         long together = (long)Math.Min(threads, shards) * Math.Min(options.BatchSize, ShardedBatch.ShardSize);
-        long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width)).Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
+        long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width))
+            .Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
         long training = together * convolutions.Sum() * valueSize * TrainingCopies;
         long validation = (long)threads * ShardedBatch.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
-        // Each shard has gradients of its own; beside them there are the weights, what the optimizer keeps, and copies.
+        // Each shard has its own gradients; in addition there are the weights, the optimizer's state, and copies.
         long parameters = (long)(shards + 8) * model.ParameterCount * sizeof(float);
         return Fixed + parameters + Math.Max(training, validation);
     }

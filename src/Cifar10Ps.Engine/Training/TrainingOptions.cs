@@ -34,12 +34,12 @@ public sealed record TrainingOptions
     /// <summary>Number of passes over the training images.</summary>
     public required int Epochs { get; init; }
 
-    /// <summary>Most images of one optimizer step.</summary>
+    /// <summary>Largest number of images in one optimizer step.</summary>
     public required int BatchSize { get; init; }
 
     /// <summary>
-    /// Whether the images of an epoch are dealt into batches that differ by one image at most; if not, the last batch takes what the
-    /// full ones leave, which may be a single image.
+    /// Whether the images of an epoch are dealt into batches that differ by one image at most; if not, the last batch takes the remainder,
+    /// which may be a single image.
     /// </summary>
     public bool EvenBatches { get; init; }
 
@@ -52,7 +52,8 @@ public sealed record TrainingOptions
     /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     public required double Momentum { get; init; }
 
-    /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW); with Muon, of the classifier alone.</summary>
+    /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW);
+    /// with Muon, of the classifier alone.</summary>
     public required double WeightDecay { get; init; }
 
     /// <summary>How the learning rate changes.</summary>
@@ -64,22 +65,24 @@ public sealed record TrainingOptions
     /// <summary>Share of the target that is spread over all classes, 0 to below 1.</summary>
     public required double LabelSmoothing { get; init; }
 
-    /// <summary>Precision of convolutions and activations; a checkpoint holds what <see cref="Precision.Auto"/> meant where its run began.</summary>
+    /// <summary>Precision of convolutions and activations;
+    /// a checkpoint holds what <see cref="Precision.Auto"/> meant where its run began.</summary>
     public required Precision Precision { get; init; }
 
     /// <summary>How the weights of an untrained model are drawn; a trained one keeps its own.</summary>
     public InitializationKind Initialization { get; init; }
 
-    /// <summary>What the preprocessing of an untrained model makes of pixel values; a trained one keeps its own.</summary>
+    /// <summary>How the preprocessing of an untrained model normalises pixel values; a trained one keeps its own.</summary>
     public Normalization Normalization { get; init; }
 
     /// <summary>What batch norm adds to the variance in an untrained model, above 0; a trained one keeps its own.</summary>
     public double NormEpsilon { get; init; } = DefaultNormEpsilon;
 
-    /// <summary>Training images that are held out and validated on instead of the test split, the same ones for every seed; 0: none.</summary>
+    /// <summary>Training images that are held out and validated on instead of the test split, the same ones for every seed;
+    /// 0: none.</summary>
     public required int ValidationCount { get; init; }
 
-    /// <summary>Most steps of an epoch, to try a run out; 0: all that the images give.</summary>
+    /// <summary>Largest number of steps in an epoch, to try a run out; 0: no limit.</summary>
     public int StepLimit { get; init; }
 
     /// <summary>Seed of shuffling and augmentation.</summary>
@@ -90,7 +93,8 @@ public sealed record TrainingOptions
     internal void Require()
     {
         if (OutOfRange() is string option)
-            throw new EngineException("OptionOutOfRange", ErrorKind.InvalidArgument, $"{option} cannot be {GetType().GetProperty(option)!.GetValue(this)}.");
+            throw new EngineException("OptionOutOfRange", ErrorKind.InvalidArgument,
+                $"{option} cannot be {GetType().GetProperty(option)!.GetValue(this)}.");
     }
 
     /// <summary>The first option whose value is not one that a run can have; null: all can.</summary>

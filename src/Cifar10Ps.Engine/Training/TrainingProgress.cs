@@ -1,6 +1,6 @@
 namespace Cifar10Ps;
 
-/// <summary>Where a run stands; told after every step and every portion of the validation.</summary>
+/// <summary>The progress of a run, reported after every step and every portion of the validation.</summary>
 /// <param name="Epoch">Epoch, from 1.</param>
 /// <param name="EpochCount">Epochs of the run.</param>
 /// <param name="Done">Images of this epoch (or of its validation) that are done.</param>
@@ -9,9 +9,10 @@ namespace Cifar10Ps;
 /// <param name="Loss">Mean training loss of this epoch so far.</param>
 /// <param name="Accuracy">Training accuracy of this epoch so far, 0 to 1.</param>
 /// <param name="ImagesPerSecond">Training images per second in this epoch so far.</param>
-/// <param name="RunTimeLeft">Time that the rest of the run takes at the pace it has had since it began or went on; null: not known yet.</param>
+/// <param name="RunTimeLeft">Time that the rest of the run takes at its pace since it began or was resumed; null: not known yet.</param>
 public readonly record struct TrainingProgress(
-    int Epoch, int EpochCount, int Done, int Total, bool IsValidating, double Loss, double Accuracy, double ImagesPerSecond, TimeSpan? RunTimeLeft)
+    int Epoch, int EpochCount, int Done, int Total, bool IsValidating, double Loss, double Accuracy, double ImagesPerSecond,
+    TimeSpan? RunTimeLeft)
 {
     /// <summary>Time that the rest of this epoch takes at this rate, validation not counted.</summary>
     public TimeSpan EpochTimeLeft => ImagesPerSecond > 0 ? TimeSpan.FromSeconds((Total - Done) / ImagesPerSecond) : TimeSpan.Zero;

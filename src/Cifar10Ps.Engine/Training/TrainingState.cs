@@ -1,15 +1,16 @@
 namespace Cifar10Ps.Training;
 
-/// <summary>Everything of a run that is neither weights nor moments: with these, a run goes on as if it had never stopped.</summary>
+/// <summary>Everything about a run except weights and moments: with these, it resumes as if it had never stopped.</summary>
 internal sealed record TrainingState
 {
     /// <summary>What the run does.</summary>
     public required TrainingOptions Options { get; init; }
 
-    /// <summary>Number of training images; another number is another run.</summary>
+    /// <summary>Number of training images; a different number means a different run.</summary>
     public required int TrainCount { get; init; }
 
-    /// <summary>Fingerprint of the data (<see cref="ImageDataset.Fingerprint"/>); null: an earlier version or another program wrote the checkpoint.</summary>
+    /// <summary>Fingerprint of the data (<see cref="ImageDataset.Fingerprint"/>);
+    /// null: an earlier version or another program wrote the checkpoint.</summary>
     public string? DataFingerprint { get; init; }
 
     /// <summary>Optimizer steps done.</summary>
@@ -39,7 +40,7 @@ internal sealed record TrainingState
     /// <summary>The epoch that is next, or under way, from 1.</summary>
     public int Epoch => History.Count + 1;
 
-    /// <summary>What cannot be in the state of a run, which may come from any file; null: nothing.</summary>
+    /// <summary>What is impossible in the state of a run, which may come from any file; null: nothing.</summary>
     public string? Contradiction()
     {
         if (Options.OutOfRange() is string option)
@@ -53,15 +54,15 @@ internal sealed record TrainingState
 
         EpochPlan plan = new(TrainCount - Options.ValidationCount, Options);
         if (EpochImages < 0 || EpochImages > plan.ImageCount || (EpochImages > 0 && History.Count == Options.Epochs))
-            return "its epoch has other images than there are";
+            return "its unfinished epoch has an impossible number of images";
         if (!double.IsFinite(LossSum) || Correct < 0 || Correct > EpochImages || !IsTime(EpochSeconds) || !IsTime(ElapsedSeconds))
-            return "what it counts has impossible values";
+            return "its counters have impossible values";
 
         long[] taken = [0, .. History.Select(report => report.Step)];
-        // A run of the original program may have stopped within an epoch, which begins anew.
+        // A run of the original program may have stopped within an epoch, which starts again.
         long begun = Step - taken[^1] - plan.StepsFor(EpochImages), most = Options.Recipe == Recipe.Original ? plan.Steps : 0;
         return begun < 0 || begun > most || taken.Zip(taken.Skip(1)).Any(pair => pair.First >= pair.Second)
-            ? "its steps are not those of its epochs" : null;
+            ? "its steps do not match its epochs" : null;
     }
 
     private static bool IsPossible(EpochReport report) =>

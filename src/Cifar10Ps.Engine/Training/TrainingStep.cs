@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Training;
 
-/// <summary>What takes a step: the weights, the optimizer and the shards of a batch. A training and a learning rate range test share it.</summary>
+/// <summary>Performs training steps: holds the weights, the optimizer and the shards of a batch.
+/// Shared by training and the learning rate range test.</summary>
 internal sealed class TrainingStep : IDisposable
 {
     private readonly NetworkWeights _weights;
@@ -16,11 +17,12 @@ internal sealed class TrainingStep : IDisposable
     private readonly ShardedBatch _batch;
 
     /// <summary>Prepares the first step.</summary>
-    /// <param name="pool">Who computes.</param>
+    /// <param name="pool">The workers.</param>
     /// <param name="start">The model that it begins with.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="moments">What the optimizer goes on with; null: a new run.</param>
-    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options, IReadOnlyDictionary<string, StateDict>? moments = null)
+    /// <param name="moments">The optimizer's state to resume with; null: a new run.</param>
+    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options,
+        IReadOnlyDictionary<string, StateDict>? moments = null)
     {
         _weights = new NetworkWeights(start.Network);
         _optimizer = Optimizer.Create(options, _weights, pool);
@@ -45,15 +47,16 @@ internal sealed class TrainingStep : IDisposable
         }
     }
 
-    /// <summary>Finds the gradients of a batch.</summary>
+    /// <summary>Computes the gradients of a batch.</summary>
     /// <param name="images">At most as many images as the batch size of the options.</param>
     /// <param name="epoch">Epoch, from 1.</param>
     /// <param name="weight">How much the batch counts in the running statistics, 0 to 1.</param>
     /// <returns>The gradients, for <see cref="Update"/>; the sum of the losses; the number of right guesses.</returns>
-    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight) => _batch.Compute(images, epoch, weight);
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight) =>
+        _batch.Compute(images, epoch, weight);
 
     /// <summary>Changes the weights.</summary>
-    /// <param name="gradients">What <see cref="Compute"/> found; overwritten.</param>
+    /// <param name="gradients">The result of <see cref="Compute"/>; overwritten.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
     /// <param name="step">Number of this step, from 1.</param>
     public void Update(Tensor gradients, double learningRate, long step) => _optimizer.Step(gradients, learningRate, step);
@@ -62,7 +65,8 @@ internal sealed class TrainingStep : IDisposable
     public StateDict ToStateDict() => _weights.ToStateDict();
 
     /// <summary>A copy of the optimizer's moments, each like the learned part of the model.</summary>
-    public IReadOnlyDictionary<string, StateDict> ToMoments() => _optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value));
+    public IReadOnlyDictionary<string, StateDict> ToMoments() =>
+        _optimizer.Moments.ToDictionary(moment => moment.Key, moment => Split(moment.Value));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -11,12 +11,12 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     private readonly List<Evaluation> _evaluations = [];
     private readonly List<Prediction> _predictions = [];
 
-    /// <summary>What Measure-Model found.</summary>
+    /// <summary>The result of Measure-Model.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
     public Evaluation? Evaluation { get; set; }
 
-    /// <summary>What Invoke-Inference says of images whose truth is known.</summary>
+    /// <summary>Predictions of Invoke-Inference for images whose true class is known.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];
@@ -41,7 +41,8 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     {
         if (_evaluations.Count + Math.Min(_predictions.Count, 1) != 1)
             throw new EngineException("NotOneEvaluation", ErrorKind.InvalidArgument,
-                $"A file holds the matrix of one evaluation, and there are {_evaluations.Count} evaluations and {_predictions.Count} predictions. Give each evaluation a file of its own.");
+                $"A file holds the matrix of one evaluation, but there are {_evaluations.Count} evaluations and {_predictions.Count} "
+                + "predictions. Give each evaluation a file of its own.");
         return ConfusionMatrixPlot.Draw(_evaluations is [Evaluation one] ? one : Evaluation.Of(_predictions, WriteWarning), Cell);
     }
 }

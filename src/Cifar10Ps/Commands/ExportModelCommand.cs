@@ -7,11 +7,11 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(FileInfo))]
 public sealed class ExportModelCommand : ModelWriterCommand
 {
-    /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>
+    /// <summary>The format; by default the one that the file's extension stands for.</summary>
     [Parameter]
     public ModelFormat? Format { get; set; }
 
-    /// <summary>Takes the preprocessing and softmax into an ONNX graph: bytes in, probabilities out.</summary>
+    /// <summary>Includes the preprocessing and softmax in an ONNX graph: bytes in, probabilities out.</summary>
     [Parameter]
     public SwitchParameter IncludePreprocessing { get; set; }
 
@@ -21,8 +21,10 @@ public sealed class ExportModelCommand : ModelWriterCommand
     /// <inheritdoc/>
     protected override Action Prepare(string file)
     {
-        ModelFormat format = Format ?? ModelFormats.OfName(file) ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
-            $"The name of '{file}' does not end like one of a format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. Name it so, or give -Format.");
+        ModelFormat format = Format ?? ModelFormats.OfName(file)
+            ?? throw new EngineException("UnknownModelFormat", ErrorKind.InvalidArgument,
+                $"The name of '{file}' has no extension of a model format: .safetensors, .pth, .pt, .th, .npz, .model, .onnx. "
+                + "Use one of these, or give -Format.");
         return () => ModelFile.Export(Model, file, format, IncludePreprocessing);
     }
 }

@@ -7,7 +7,7 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(FileInfo))]
 public sealed class ExportModelGraphCommand : ModelWriterCommand
 {
-    /// <summary>The format; by default the one that the ending of the file's name stands for.</summary>
+    /// <summary>The format; by default the one that the file's extension stands for.</summary>
     [Parameter]
     public GraphFormat? Format { get; set; }
 
@@ -18,7 +18,7 @@ public sealed class ExportModelGraphCommand : ModelWriterCommand
     protected override Action Prepare(string file)
     {
         GraphFormat format = Format ?? ModelGraph.OfName(file) ?? throw new EngineException("UnknownGraphFormat", ErrorKind.InvalidArgument,
-            $"The name of '{file}' does not end like one of a format: .dot, .gv, .svg, .png. Name it so, or give -Format.");
+            $"The name of '{file}' has no extension of a graph format: .dot, .gv, .svg, .png. Use one of these, or give -Format.");
         return () => ModelGraph.Export(Model, file, format, StopToken);
     }
 }

@@ -10,7 +10,7 @@ public sealed class ExportPredictionSheetCommand : PictureWriterCommand
 {
     private readonly List<Prediction> _predictions = [];
 
-    /// <summary>What Invoke-Inference says.</summary>
+    /// <summary>Predictions of Invoke-Inference.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];

@@ -15,7 +15,7 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     [ValidateNotNull]
     public EpochReport[] Report { get; set; } = [];
 
-    /// <summary>What to call the run, instead of what its reports say.</summary>
+    /// <summary>Name of the run, instead of the one in its reports.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Run { get; set; }

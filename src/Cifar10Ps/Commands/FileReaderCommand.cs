@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>What the cmdlets share that read files or folders, one after the other: one that cannot be read does not keep the next from being read.</summary>
+/// <summary>Base class of cmdlets that read files or folders one after the other; one that cannot be read does not stop the next.</summary>
 public abstract class FileReaderCommand : EngineCommand
 {
     /// <summary>The parameter sets.</summary>
@@ -20,7 +20,7 @@ public abstract class FileReaderCommand : EngineCommand
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 
-    /// <summary>Reads one and writes what is in it.</summary>
+    /// <summary>Reads one file or folder and writes its content to the pipeline.</summary>
     /// <param name="path">Its full path.</param>
     protected abstract void Read(string path);
 

@@ -3,7 +3,7 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>What the cmdlets share that write a file.</summary>
+/// <summary>Base class of cmdlets that write a file.</summary>
 public abstract class FileWriterCommand : EngineCommand
 {
     /// <summary>The parameter sets.</summary>
@@ -25,7 +25,7 @@ public abstract class FileWriterCommand : EngineCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
-    /// <summary>Writes what the cmdlet's help says; nothing without it.</summary>
+    /// <summary>Writes an object to the pipeline, as described in the cmdlet's help; by default nothing is written.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 

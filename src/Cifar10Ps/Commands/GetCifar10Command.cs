@@ -26,7 +26,7 @@ public sealed class GetCifar10Command : EngineCommand
     [ValidateNotNull]
     public Uri Uri { get; set; } = Cifar10Cache.PublishedAddress;
 
-    /// <summary>A small data set that is drawn instead: no files, no network.</summary>
+    /// <summary>Generates a small data set instead: no files, no network.</summary>
     [Parameter(ParameterSetName = SyntheticSet, Mandatory = true)]
     public SwitchParameter Synthetic { get; set; }
 
@@ -53,7 +53,7 @@ public sealed class GetCifar10Command : EngineCommand
             WriteObject(Cifar10Reader.Read(source, TrainCount, TestCount));
     }
 
-    /// <summary>The first source that there is; null when the user does not want the download.</summary>
+    /// <summary>The first available source; null if the user declines the download.</summary>
     private string? Locate()
     {
         if (LiteralPath is not null)
@@ -73,7 +73,8 @@ public sealed class GetCifar10Command : EngineCommand
                 return null;
             using ProgressReporter progress = new(this);
             cache.Download(Uri, (done, total) => progress.Report(() =>
-                [ProgressReporter.Record(1, "Downloading CIFAR-10", $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]), StopToken);
+                [ProgressReporter.Record(1, "Downloading CIFAR-10",
+                    $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]), StopToken);
         }
 
         WriteVerbose($"Reading '{cache.DataFolder}'.");

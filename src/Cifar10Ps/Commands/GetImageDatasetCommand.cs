@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Gets a data set of pictures of the user's own: a folder for each class.</summary>
+/// <summary>Gets a data set from the user's pictures: a folder for each class.</summary>
 [Cmdlet(VerbsCommon.Get, "ImageDataset", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageDataset))]
 public sealed class GetImageDatasetCommand : FileReaderCommand
@@ -19,7 +19,7 @@ public sealed class GetImageDatasetCommand : FileReaderCommand
     [NumberTransformation]
     public double ValidationFraction { get; set; } = 0.2;
 
-    /// <summary>Seed of the choice of what is held out.</summary>
+    /// <summary>Seed of the choice of held-out images.</summary>
     [Parameter]
     [ValidateRange(0, int.MaxValue)]
     [NumberTransformation]

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Reads models from files, whose format is told by their content: this module's own, or ResNets from elsewhere.</summary>
+/// <summary>Reads models from files, whose format is recognised by their content: this module's own, or those of other programs.</summary>
 [Cmdlet(VerbsData.Import, "Model", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageClassifier))]
 public sealed class ImportModelCommand : FileReaderCommand
@@ -36,9 +36,17 @@ public sealed class ImportModelCommand : FileReaderCommand
     /// <inheritdoc/>
     protected override void OnBegin()
     {
-        // What makes no sense for any file is told before the first is read.
+        // Arguments that are invalid for any file are refused before the first is read.
         _ = new Preprocessing(Mean ?? Preprocessing.None.Mean, StandardDeviation ?? Preprocessing.None.StandardDeviation);
-        _options = new ImportOptions { Key = Key, Mean = Mean, StandardDeviation = StandardDeviation, Classes = Classes, Tell = WriteVerbose, Warn = WriteWarning };
+        _options = new ImportOptions
+        {
+            Key = Key,
+            Mean = Mean,
+            StandardDeviation = StandardDeviation,
+            Classes = Classes,
+            Tell = WriteVerbose,
+            Warn = WriteWarning,
+        };
     }
 
     /// <inheritdoc/>

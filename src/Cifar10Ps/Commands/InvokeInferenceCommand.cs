@@ -5,7 +5,7 @@ using Cifar10Ps.Models;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Lets a model guess what images show.</summary>
+/// <summary>Uses a model to guess what images show.</summary>
 [Cmdlet(VerbsLifecycle.Invoke, "Inference", DefaultParameterSetName = ImageSet)]
 [OutputType(typeof(Prediction))]
 public sealed class InvokeInferenceCommand : EngineCommand
@@ -46,7 +46,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 
-    /// <summary>Takes the pictures in the folders below a folder too.</summary>
+    /// <summary>Includes the pictures in subfolders.</summary>
     [Parameter(ParameterSetName = PathSet)]
     [Parameter(ParameterSetName = LiteralPathSet)]
     public SwitchParameter Recurse { get; set; }
@@ -95,7 +95,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
     }
 
     /// <summary>
-    /// A file, or the pictures of a folder. Get-ChildItem -Recurse names a folder and the files in it: what is found in a folder is not
+    /// A file, or the pictures of a folder. Get-ChildItem -Recurse names a folder and the files in it: a file found in a folder is not
     /// taken a second time.
     /// </summary>
     private IEnumerable<string> ToPictures(string path)
@@ -112,7 +112,9 @@ public sealed class InvokeInferenceCommand : EngineCommand
         if (folder.LeftOut is string leftOut)
             WriteWarning(leftOut);
         if (files.Count == 0)
-            WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound, $"There is no picture in the folder '{path}'{(Recurse ? ", nor below it" : ", which -Recurse would look below")}."), path));
+            WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound,
+                $"There is no picture in the folder '{path}'"
+                + (Recurse ? " or its subfolders." : "; -Recurse includes its subfolders.")), path));
         return files.Where(file => _found.Add(file) && !_named.Contains(file));
     }
 
@@ -129,7 +131,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
         }
     }
 
-    /// <summary>Makes a model that of the images to come.</summary>
+    /// <summary>Sets the model for the following images.</summary>
     private void Use(ImageClassifier model)
     {
         if (model == _model)
@@ -142,7 +144,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
         _model = model;
     }
 
-    /// <summary>Predicts what still waits for the model, and tells whether its guesses can be right.</summary>
+    /// <summary>Predicts the images that are still waiting, and warns if the guesses may be misleading.</summary>
     private void Finish()
     {
         if (_predictor is null)

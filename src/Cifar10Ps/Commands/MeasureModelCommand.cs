@@ -3,7 +3,7 @@ using Cifar10Ps.Execution;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Measures how well a model does on images whose truth is known.</summary>
+/// <summary>Measures how well a model performs on images whose true class is known.</summary>
 [Cmdlet(VerbsDiagnostic.Measure, "Model", DefaultParameterSetName = ImageSet)]
 [OutputType(typeof(Evaluation))]
 public sealed class MeasureModelCommand : EngineCommand
@@ -30,7 +30,7 @@ public sealed class MeasureModelCommand : EngineCommand
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
 
-    /// <summary>What Invoke-Inference says of images whose truth is known.</summary>
+    /// <summary>Predictions of Invoke-Inference for images whose true class is known.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = PredictionSet)]
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];
@@ -59,7 +59,8 @@ public sealed class MeasureModelCommand : EngineCommand
         {
             if (!_isModelPiped || Augment || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
                 throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
-                    "Predictions are measured as they are. Leave out -Model, -Augment, -Precision and -Threads, or pipe the images instead.");
+                    "Predictions are measured as they are. Omit -Model, -Augment, -Precision and -Threads, "
+                    + "or pipe the images instead.");
             _predictions.AddRange(Prediction);
             return;
         }
@@ -87,7 +88,8 @@ public sealed class MeasureModelCommand : EngineCommand
         using Predictor predictor = new(model, Threads, Precision, Augment);
         WriteVerbose(Executors.DescribeInference(predictor.Model, Precision));
         WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
-            [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]), StopToken, WriteWarning));
+            [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]),
+            StopToken, WriteWarning));
         _hasMeasured = true;
     }
 }

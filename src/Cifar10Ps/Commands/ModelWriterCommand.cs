@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>What the cmdlets share that write a model to a file.</summary>
+/// <summary>Base class of cmdlets that write a model to a file.</summary>
 public abstract class ModelWriterCommand : FileWriterCommand
 {
     /// <summary>The model.</summary>
@@ -11,8 +11,8 @@ public abstract class ModelWriterCommand : FileWriterCommand
     [ValidateNotNull]
     public ImageClassifier Model { get; set; } = null!;
 
-    /// <summary>Prepares the writing of a file, and refuses what cannot be written.</summary>
-    /// <returns>Writes the model.</returns>
+    /// <summary>Prepares writing a file, and refuses what cannot be written.</summary>
+    /// <returns>An action that writes the model.</returns>
     protected abstract Action Prepare(string file);
 
     /// <inheritdoc/>
@@ -27,7 +27,7 @@ public abstract class ModelWriterCommand : FileWriterCommand
             WriteObject(Passed(file));
     }
 
-    /// <summary>What goes on down the pipeline.</summary>
+    /// <summary>What is passed down the pipeline.</summary>
     /// <param name="file">The file that was written.</param>
     private protected virtual object Passed(string file) => ToItem(file);
 }

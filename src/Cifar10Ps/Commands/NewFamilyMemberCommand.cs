@@ -5,7 +5,8 @@ namespace Cifar10Ps.Commands;
 /// <summary>Base class of cmdlets that make a member of a family of networks, from new weights or from trained ones.</summary>
 public abstract class NewFamilyMemberCommand : NetworkMakerCommand
 {
-    /// <summary>A trained model to go on from: its weights, but for the last layer where the classes are others, and its preprocessing.</summary>
+    /// <summary>A trained model to start from: its weights, except for the last layer if the classes differ,
+    /// and its preprocessing.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ModelTransformation]
     [ValidateNotNull]
@@ -37,7 +38,8 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
             Network[] allowed = [.. Allowed(found.ClassCount)];
             if (allowed.Length > 0 && !allowed.Any(found.HasSameLayers))
                 throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
-                    $"The initial weights are those of a {found}, not of a {allowed[0]}. New-ResNet -InitialWeights without other parameters of the network makes one that fits them.");
+                    $"The initial weights are those of a {found}, not of a {allowed[0]}. "
+                    + "New-ResNet -InitialWeights without other parameters of the network makes one that fits them.");
             WriteObject(InitialWeights.ForClasses(IsBound(nameof(Classes)) ? ClassNames() : InitialWeights.Classes, Seed));
         }
         catch (EngineException e)

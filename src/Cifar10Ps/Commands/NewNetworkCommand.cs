@@ -3,7 +3,7 @@ using Cifar10Ps.Layers;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Makes a network of the user's own to be trained, from a block of layer words.</summary>
+/// <summary>Makes a custom network to be trained, from a block of layer words.</summary>
 [Cmdlet(VerbsCommon.New, "Network", DefaultParameterSetName = LayersOnly)]
 [OutputType(typeof(ImageClassifier))]
 public sealed class NewNetworkCommand : NetworkMakerCommand
@@ -29,7 +29,7 @@ public sealed class NewNetworkCommand : NetworkMakerCommand
     [NumberTransformation]
     public int ImageSize { get; set; } = 32;
 
-    /// <summary>What the network is called.</summary>
+    /// <summary>Name of the network.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ValidateLength(1, 100)]

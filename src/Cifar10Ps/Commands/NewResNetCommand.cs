@@ -29,18 +29,24 @@ public sealed class NewResNetCommand : NewFamilyMemberCommand
             return [];
         int[] depths = IsBound(nameof(Depth)) ? [Depth] : [.. SmallDepths, .. LargeDepths];
         Shortcut[] shortcuts = IsBound(nameof(Shortcut)) ? [Shortcut] : Enum.GetValues<Shortcut>();
-        return from depth in depths from shortcut in shortcuts where shortcut == default || !IsLarge(depth) select Create(depth, shortcut, classes);
+        return from depth in depths
+               from shortcut in shortcuts
+               where shortcut == default || !IsLarge(depth)
+               select Create(depth, shortcut, classes);
     }
 
     /// <inheritdoc/>
     private protected override (Network Network, int ImageSize) Wanted(int classes)
     {
         if (IsLarge(Depth) && Shortcut != default)
-            throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument, $"A ResNet-{Depth} has projections as its shortcuts. Omit -Shortcut, or take a -Depth for small images: {string.Join(", ", SmallDepths)}.");
+            throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
+                $"A ResNet-{Depth} has projections as its shortcuts. "
+                + $"Omit -Shortcut, or take a -Depth for small images: {string.Join(", ", SmallDepths)}.");
         return (Create(Depth, Shortcut, classes), IsLarge(Depth) ? LargeImage : SmallImage);
     }
 
     private static bool IsLarge(int depth) => LargeDepths.Contains(depth);
 
-    private static Network Create(int depth, Shortcut shortcut, int classes) => IsLarge(depth) ? ResNet.Create(depth, classes) : CifarResNet.Create(depth, shortcut, classes);
+    private static Network Create(int depth, Shortcut shortcut, int classes) =>
+        IsLarge(depth) ? ResNet.Create(depth, classes) : CifarResNet.Create(depth, shortcut, classes);
 }

@@ -3,7 +3,7 @@ using Cifar10Ps.Reporting;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>What the cmdlets share that draw a picture of all that comes through the pipeline.</summary>
+/// <summary>Base class of cmdlets that draw a picture of all pipeline input.</summary>
 public abstract class PictureWriterCommand : FileWriterCommand
 {
     private string? _file;
@@ -14,7 +14,7 @@ public abstract class PictureWriterCommand : FileWriterCommand
     /// <inheritdoc/>
     protected sealed override void OnBegin()
     {
-        // Now, and not after the hours that the pipeline may take.
+        // Now, not after the hours that the pipeline may take.
         string file = ToFile();
         _ = Picture.FormatOf(file);
         if (MayWrite(file))

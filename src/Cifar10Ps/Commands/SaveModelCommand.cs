@@ -16,10 +16,11 @@ public sealed class SaveModelCommand : ModelWriterCommand
     /// <inheritdoc/>
     protected override Action Prepare(string file)
     {
-        // Other programs go by the name, and would find something else in it.
+        // Other programs go by the extension, and would find another format.
         if (ModelFormats.IsForeignName(file))
             throw new EngineException("WrongFileName", ErrorKind.InvalidArgument,
-                $"'{file}' is named like a file of another format, and Save-Model writes safetensors. End the name in .safetensors, or write another format with Export-Model: .pth, .npz, .onnx.");
+                $"'{file}' has the extension of another format, but Save-Model writes safetensors. Use the extension .safetensors, "
+                + "or write another format with Export-Model: .pth, .npz, .onnx.");
         return () => ModelFile.Save(Model, file);
     }
 }

@@ -16,7 +16,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateNotNull]
     public ImageClassifier? Model { get; set; }
 
-    /// <summary>A checkpoint, the output directory of a run, or a snapshot of the original Chainer program: goes on where that run stopped.</summary>
+    /// <summary>A checkpoint, the output directory of a run, or a snapshot of the original Chainer program:
+    /// resumes where that run stopped.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ResumeSet)]
     [ArgumentCompleter(typeof(CheckpointCompleter))]
     [ValidateNotNullOrEmpty]
@@ -49,13 +50,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateNotNullOrEmpty]
     public string? OutputDirectory { get; set; }
 
-    /// <summary>How many of the last epochs keep a checkpoint of their own, beside the latest and the best.</summary>
+    /// <summary>How many of the last epochs keep their own checkpoint, besides the latest and the best.</summary>
     [Parameter]
     [ValidateRange(0, 100_000)]
     [NumberTransformation]
     public int KeepCheckpoints { get; set; } = 3;
 
-    /// <summary>Starts in an output directory that holds another run, whose files are removed.</summary>
+    /// <summary>Starts in an output directory that contains another run, whose files are removed.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -63,7 +64,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     public SwitchParameter TensorBoard { get; set; }
 
-    /// <summary>Validates after every so many epochs, and after the last one.</summary>
+    /// <summary>Validates every so many epochs, and after the last one.</summary>
     [Parameter]
     [ValidateRange(1, TrainingOptions.MaximumEpochs)]
     [NumberTransformation]
@@ -80,7 +81,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateDuration]
     public TimeSpan? MaxDuration { get; set; }
 
-    /// <summary>Most steps of an epoch, to try a run out.</summary>
+    /// <summary>Largest number of steps in an epoch, to try a run out.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     [NumberTransformation]
@@ -100,10 +101,12 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         if (AsJob && OnEpochEnd is not null)
             throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
-                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Leave out -AsJob, or put the whole command into Start-ThreadJob { … }.");
+                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Omit -AsJob, "
+                + "or put the whole command into Start-ThreadJob { … }.");
         OutputDirectory? output = ToOutputDirectory();
         if (TensorBoard && output is null)
-            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, "-TensorBoard writes into the output directory: give -OutputDirectory.");
+            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument,
+                "-TensorBoard writes into the output directory: give -OutputDirectory.");
         string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
@@ -116,7 +119,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
         trainer.MaxDuration = MaxDuration;
         if (trainer.IsComplete)
-            WriteWarning("The run is complete already. To train on, give more -Epochs.");
+            WriteWarning("The run is already complete. To continue training, give more -Epochs.");
         WriteVerbose(trainer.Description);
         if (!AsJob)
         {
@@ -133,13 +136,14 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Trains in the pipeline.</summary>
     private void Train(Trainer trainer)
     {
-        // PowerShell's own console stops the pipeline at Ctrl+C.
+        // PowerShell's own console host stops the pipeline at Ctrl+C.
         using TerminationSignals signals = new(interrupt: Host.Name == "ConsoleHost" ? null : Stop);
         using ProgressReporter progress = new(this);
         bool isStopped = false;
         try
         {
-            foreach (EpochReport report in trainer.Run(at => progress.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
+            foreach (EpochReport report in trainer.Run(
+                at => progress.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
             {
                 WriteObject(report);
                 if (OnEpochEnd is not null && !GoesOn(trainer, report))
@@ -151,14 +155,15 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         }
         catch (PipelineStoppedException)
         {
-            // Another command of the pipeline may hear of it first.
+            // Another command of the pipeline may be notified first.
             isStopped = true;
             throw;
         }
         finally
         {
-            // A pipeline that is being stopped takes no warnings any more; its host still does.
-            if ((isStopped || StopToken.IsCancellationRequested) && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
+            // A pipeline that is being stopped no longer accepts warnings; its host still does.
+            if ((isStopped || StopToken.IsCancellationRequested)
+                && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
         }
     }
@@ -189,7 +194,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         StepLimit = LimitSteps,
     };
 
-    /// <summary>Where to write; a run that goes on writes where it was, unless told otherwise. Another run's results are not overwritten.</summary>
+    /// <summary>Where to write; by default a resumed run writes to its previous folder.
+    /// Another run's results are not overwritten.</summary>
     private OutputDirectory? ToOutputDirectory()
     {
         string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(ToSingleFile(ResumeFrom));
@@ -200,8 +206,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (output.HasRun && folder != resumed && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
-                    ? $"'{folder}' holds the files of another run. Go on with it (-ResumeFrom '{folder}'), take another -OutputDirectory, or replace it with -Force."
-                    : $"'{folder}' holds files of another run, but no checkpoint to go on from. Replace them with -Force, or take another -OutputDirectory.");
+                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom '{folder}'), use another -OutputDirectory, "
+                        + "or replace it with -Force."
+                    : $"'{folder}' contains files of another run, but no checkpoint to resume from. Replace them with -Force, "
+                        + "or use another -OutputDirectory.");
         return output;
     }
 }

@@ -8,14 +8,14 @@ namespace Cifar10Ps.Layers;
 
 /// <summary>
 /// Runs a user's block of layer words. The words are functions that exist while the block runs, in its scope: PowerShell binds their
-/// arguments, and what the user's session has stays as it is.
+/// arguments, and the user's session is not changed.
 /// </summary>
 /// <param name="layers">The block.</param>
 /// <param name="classes">Number of classes.</param>
 /// <param name="imageSize">Width and height of the images in pixels.</param>
 internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
 {
-    // What throws here ends the user's statement at its own line, whatever its ErrorAction is.
+    // An exception here ends the user's statement at its own line, whatever its ErrorAction is.
     private const string Body = """
         $failure = $add.Invoke($MyInvocation.MyCommand.Name, $PSBoundParameters, $MyInvocation)
         if ($failure) { $PSCmdlet.ThrowTerminatingError($failure) }
@@ -28,17 +28,17 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
     private string? _lastText;
 
     /// <summary>Runs the block.</summary>
-    /// <param name="name">What the network is called.</param>
+    /// <param name="name">Name of the network.</param>
     /// <exception cref="LayerException">The block has a mistake.</exception>
     public Network Read(string name)
     {
-        // A module that nobody imports holds what the words need, so that the block has no variable of ours.
+        // A module that is never imported holds what the words need, so that the block does not see our variables.
         PSModuleInfo module = new(linkToGlobal: true);
         module.SessionState.PSVariable.Set("add", (Func<string, IDictionary, InvocationInfo, ErrorRecord?>)Add);
         Dictionary<string, ScriptBlock> functions = new(StringComparer.OrdinalIgnoreCase);
         foreach (LayerWord word in LayerWord.All)
             functions[word.Name] = module.NewBoundScriptBlock(ScriptBlock.Create(word.FunctionText(Body)));
-        // A failing command ends the block: a network without one of its layers would be another network.
+        // A failing command ends the block: a network without one of its layers would be a different network.
         List<PSVariable> variables = [new("ErrorActionPreference", ActionPreference.Stop)];
         Run(layers, block => block.InvokeWithContext(functions, variables));
         if (_stack.IsEmpty)
@@ -52,13 +52,13 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         }
         catch (InvalidDataException e)
         {
-            throw new LayerException($"The block makes no network: {e.Message}.", layers.Ast.Extent);
+            throw new LayerException($"The block does not make a network: {e.Message}.", layers.Ast.Extent);
         }
     }
 
     private static string Words => string.Join(", ", LayerWord.All.Select(word => word.Name));
 
-    /// <summary>Adds the layers of a word; what is wrong with it is returned, for the word to throw.</summary>
+    /// <summary>Adds the layers of a word; an error is returned, for the word to throw.</summary>
     private ErrorRecord? Add(string name, IDictionary arguments, InvocationInfo place)
     {
         Shape input = _stack.Shape;
@@ -94,7 +94,7 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         }
 
         if (output.FirstOrDefault(item => item is not null) is PSObject first)
-            throw new LayerException($"The block puts out '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), "
+            throw new LayerException($"The block outputs '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), "
                 + "which is not a layer. Assign what it computes to a variable, or to $null.", block.Ast.Extent);
     }
 
@@ -131,7 +131,7 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         return $"{before}{place.ScriptLineNumber}{file}, '{(text.Length > LongestLine ? text[..LongestLine] + "…" : text)}'";
     }
 
-    /// <summary>The place of a command or a throw: all of it where it lies in the block, else the rest of its line.</summary>
+    /// <summary>The place of a command or a throw: all of it if it is in the block, otherwise the rest of its line.</summary>
     private IScriptExtent? Extent(InvocationInfo? place)
     {
         if (place is not { ScriptLineNumber: > 0 })

@@ -3,8 +3,8 @@ using Cifar10Ps.Networks;
 namespace Cifar10Ps.Layers;
 
 /// <summary>
-/// A network in the making, layer by layer: gives each layer a name, and knows the size of what the last one gives, so that
-/// a layer that does not fit is refused when it is added.
+/// A network under construction: gives each layer a name, and knows the size of the last output, so that a layer that does not fit is
+/// refused when it is added.
 /// </summary>
 internal sealed class LayerStack
 {
@@ -26,7 +26,7 @@ internal sealed class LayerStack
         _shapes.Add(new Shape(Input.Channels, imageSize, imageSize));
     }
 
-    /// <summary>Size of what the last layer gives.</summary>
+    /// <summary>Size of the last layer's output.</summary>
     public Shape Shape => _shapes[_top];
 
     /// <summary>Whether nothing has been added.</summary>
@@ -35,7 +35,7 @@ internal sealed class LayerStack
     /// <summary>Whether the classifier has been added.</summary>
     public bool IsComplete { get; private set; }
 
-    /// <summary>Does something wholly or not at all.</summary>
+    /// <summary>Does something completely or not at all.</summary>
     public void Attempt(Action action)
     {
         var (count, prefix, top, undecided, parameters, isComplete) = (_layers.Count, _prefix, _top, _undecided, _parameters, IsComplete);
@@ -63,7 +63,7 @@ internal sealed class LayerStack
     /// <param name="channels">Channels of its output.</param>
     /// <param name="window">How it runs over its input.</param>
     /// <param name="groups">Number of groups.</param>
-    /// <param name="hasBias">Whether it has a bias; null: unless a norm follows directly, which would take it off again.</param>
+    /// <param name="hasBias">Whether it has a bias; null: it has one unless a norm follows directly, which would cancel it.</param>
     /// <exception cref="InvalidDataException">It does not fit; the message says why.</exception>
     public void Convolution(int channels, Window window, int groups = 1, bool? hasBias = null)
     {

@@ -41,7 +41,7 @@ internal sealed record LayerWord(string Name, LayerParameter[] Parameters, Actio
         $"[CmdletBinding(PositionalBinding = $false)] param({string.Join(", ", Parameters.AsEnumerable())}) {body}";
 }
 
-/// <summary>A parameter of a word; none is mandatory for PowerShell, which would ask for it in the middle of a block.</summary>
+/// <summary>A parameter of a word; none is mandatory for PowerShell, which would prompt for it in the middle of a block.</summary>
 /// <param name="Type">Its type in PowerShell.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Position">Its position; null: it is named.</param>

@@ -7,19 +7,19 @@ using System.Management.Automation.Runspaces;
 namespace Cifar10Ps.Layers;
 
 /// <summary>
-/// Completes layer words and their parameters inside the blocks of New-Network. PowerShell has no completer for what exists in a block
-/// only, so the session's TabExpansion2 is wrapped while the module is imported: inside such a block the words are functions of the
-/// wrapper's scope while the original completes; elsewhere the original alone does. Removing the module puts the original back.
+/// Completes layer words and their parameters inside the blocks of New-Network. PowerShell has no completer for commands that only exist in
+/// a block, so the session's TabExpansion2 is wrapped while the module is imported: inside such a block the words are functions in the
+/// wrapper's scope while the original completes; elsewhere only the original runs. Removing the module puts the original back.
 /// </summary>
 public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAssemblyCleanup
 {
     private const string Cmdlet = "New-Network";
     private static readonly ConcurrentDictionary<Guid, (ScriptBlock Original, ScriptBlock Wrapper)> Sessions = [];
 
-    /// <summary>What the session completed with before; for the wrapper.</summary>
+    /// <summary>The session's previous TabExpansion2; for the wrapper.</summary>
     public static ScriptBlock Original => Sessions[Session].Original;
 
-    /// <summary>Defines the words as functions; for the wrapper, which runs it in its own scope. Made when it is needed: imports are frequent.</summary>
+    /// <summary>Defines the words as functions in the scope of the wrapper. Created on demand, since most imports never need it.</summary>
     public static ScriptBlock Words => ScriptBlock.Create(string.Join(Environment.NewLine, LayerWord.All.Select(word =>
         $"function {word.Name} {{ param({string.Join(", ", word.Parameters.Select(own => $"[{own.Type}] ${own.Name}"))}) }}")));
 
@@ -39,11 +39,11 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
         }
         catch (RuntimeException)
         {
-            // A session whose functions cannot be changed completes as before.
+            // In a session whose functions cannot be changed, completion stays as it was.
         }
     }
 
-    /// <summary>Puts the original back, unless somebody else has replaced the wrapper since, who may go on to call it.</summary>
+    /// <summary>Puts the original back, unless the wrapper has been replaced since by code that may still call it.</summary>
     /// <param name="psModuleInfo">The module.</param>
     public void OnRemove(PSModuleInfo psModuleInfo)
     {
@@ -100,7 +100,7 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     private static object? Value(IDictionary bound, string parameter) =>
         bound[parameter] is PSObject wrapped ? wrapped.BaseObject : bound[parameter];
 
-    /// <summary>A function with the original's parameters. It has no variables, which the original would offer.</summary>
+    /// <summary>A function with the original's parameters. It has no variables, because the original would offer them.</summary>
     private static string WrapperText(ParamBlockAst parameters)
     {
         string attributes = string.Join(Environment.NewLine, parameters.Attributes.Select(attribute => attribute.Extent.Text));

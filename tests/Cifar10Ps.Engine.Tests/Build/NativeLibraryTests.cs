@@ -82,7 +82,7 @@ public sealed class NativeLibraryTests
 
     [Fact]
     public void A_library_that_nothing_needs_is_found() =>
-        Assert.Equal(["Idle.dll is packed, and nothing needs it."], Check("win-x64", Top(), Bottom(), Bottom() with { Name = "Idle.dll" }));
+        Assert.Equal(["Idle.dll is packed, but nothing needs it."], Check("win-x64", Top(), Bottom(), Bottom() with { Name = "Idle.dll" }));
 
     [Fact]
     public void A_function_that_an_assembly_calls_must_be_there() =>
@@ -121,7 +121,7 @@ public sealed class NativeLibraryTests
         string advice = NativeBackend.Remedy(isWindows, "some-platform");
 
         Assert.Equal(isNamed, advice.Contains("Visual C++", StringComparison.Ordinal));
-        Assert.Contains("install the module again for this platform (some-platform)", advice, StringComparison.Ordinal);
+        Assert.Contains("reinstall the module for this platform (some-platform)", advice, StringComparison.Ordinal);
     }
 
     private static string[] Check(string platform, params NativeLibrary[] libraries) =>

@@ -221,7 +221,7 @@ public sealed class ImageFileTests : IDisposable
     [InlineData("", "is empty")]
     [InlineData("\u00ef\u00bb\u00bf<!DOCTYPE html><p>404", "is an HTML page")]
     [InlineData("version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer")]
-    [InlineData("\0\0\u0020\u0020\u00ff\u00ff\u00ff\u00ff", "is not a whole picture")] // Skia would take it for a WBMP picture
+    [InlineData("\0\0\u0020\u0020\u00ff\u00ff\u00ff\u00ff", "is not a complete picture")] // Skia would take it for a WBMP picture
     public void What_is_no_picture_is_called_by_its_name(string content, string expected)
     {
         EngineException error = AssertError("InvalidImageFile", () =>

@@ -191,9 +191,9 @@ public sealed class ImageFolderTests : IDisposable
         Assert.StartsWith($"Left out of '{_folder.Path}': ", warning, StringComparison.Ordinal);
         foreach (string part in new[]
         {
-            "hidden: 2 (such as 'a/.cache')", "not pictures by their names: 2 (such as 'labels.csv')",
+            "hidden: 2 (such as 'a/.cache')", "files without a picture extension: 2 (such as 'labels.csv')",
             "pictures in a format that is not supported: 3 (such as 'a/phone.jpg')",
-            "pictures outside the folders of the classes: 1 ('loose.png')",
+            "pictures outside the class folders: 1 ('loose.png')",
         })
             Assert.Contains(part, warning, StringComparison.Ordinal);
     }

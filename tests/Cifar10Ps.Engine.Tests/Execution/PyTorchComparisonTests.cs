@@ -55,7 +55,8 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
         (int exitCode, string text) = Run(Script, "Mixed", folder["given.safetensors"], folder["mixed.onnx"]);
         Assert.True(exitCode == 0, text);
 
-        ModelSnapshot model = ModelFile.Load(folder["mixed.onnx"], new ImportOptions { Mean = [0, 0, 0], StandardDeviation = [1, 1, 1] }).Snapshot;
+        ImportOptions plainPixels = new() { Mean = [0, 0, 0], StandardDeviation = [1, 1, 1] };
+        ModelSnapshot model = ModelFile.Load(folder["mixed.onnx"], plainPixels).Snapshot;
 
         Assert.All(model.Network.Tensors, tensor => Assert.Equal(given.Values[tensor.Name], model.Weights[tensor.Name]));
         AssertEqual(new TestNetwork(model.Network, 64, 64, 2), withGradients: true, name: "Mixed");

@@ -45,7 +45,7 @@ public sealed class ForeignFileTests : IDisposable
 
         Assert.Equal(Fingerprint(Load(Torch(StateDict()))), Fingerprint(model));
         Assert.Equal(Fingerprint(model), Fingerprint(Load(Torch(root), key)));
-        Assert.Contains(key.Length == 0 ? "All of it was read." : $"'{key}'", _told[0], StringComparison.Ordinal);
+        Assert.Contains(key.Length == 0 ? "Everything was read." : $"'{key}'", _told[0], StringComparison.Ordinal);
     }
 
     [Theory]

@@ -114,7 +114,7 @@ public class NpyTests
     [Theory]
     [InlineData("", "")]
     [InlineData("{}\n", "")]
-    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "end with its line")]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", "end with a line break")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), \n", "at its end")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), } + []\n", "from '+ []")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'evil': 'x'}\n", "from ''x'}")]

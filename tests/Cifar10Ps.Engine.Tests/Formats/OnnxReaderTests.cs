@@ -253,7 +253,7 @@ public sealed class OnnxReaderTests : IDisposable
     [InlineData("Mul", "gate", "the operator 'Mul' (node 'gate') cannot be used: it multiplies two maps of features")]
     [InlineData("Erf", "erf", "the operator 'Erf' (node 'erf') cannot be used: it is supported only as a part of GELU")]
     [InlineData("ReduceMean", "mean", "its input 'image' has to be a constant shape")]
-    [InlineData("Sub", "minus", "it subtracts other than a constant")]
+    [InlineData("Sub", "minus", "it subtracts something other than a constant")]
     [InlineData("Concat", "join", "it joins maps of features")]
     [InlineData("Transpose", "turn", "it changes the order of dimensions")]
     public void What_is_not_supported_is_named(string type, string node, string because)
@@ -264,11 +264,11 @@ public sealed class OnnxReaderTests : IDisposable
         EngineException error = Refused("InvalidOnnx");
 
         Assert.Contains(because, error.Message, StringComparison.Ordinal);
-        Assert.StartsWith($"'{File}' is not an ONNX graph that can be used: ", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"'{File}' is not a usable ONNX graph: ", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("dilations", 2, "its dilations are 2 x 2, and only 1 is supported")]
+    [InlineData("dilations", 2, "its dilations are 2 x 2, but only 1 is supported")]
     [InlineData("strides", 0, "its stride is 0 x 0")]
     [InlineData("kernel_shape", 5, "its window of 5 x 5 pixels is not that of its weight, 3 x 3")]
     [InlineData("pads", 1, "its padding has 2 numbers, not 4")]
@@ -306,8 +306,8 @@ public sealed class OnnxReaderTests : IDisposable
     {
         foreach ((object[] axes, string because) in new (object[], string)[]
         {
-            ([1, 1, 32, 32], "[1, 1, 32, 32]; images of three channels"),
-            (["n", 3, 32], "[any, 3, 32]; [batch, 3, height, width] is possible"),
+            ([1, 1, 32, 32], "[1, 1, 32, 32]; only images of three channels"),
+            (["n", 3, 32], "[any, 3, 32]; only [batch, 3, height, width] is supported"),
             ([1, 3, 2_000, 32], "images of 8 to 1024 pixels"),
         })
         {
@@ -348,7 +348,7 @@ public sealed class OnnxReaderTests : IDisposable
         ProtobufMessage place = new ProtobufMessage().Add(1, "location").Add(2, "weights.bin");
         foreach ((ProtobufMessage tensor, string because) in new[]
         {
-            (Tensor(4).Add(13, place).Add(14, 1L), "'w' has its values in another file"),
+            (Tensor(4).Add(13, place).Add(14, 1L), "'w' stores its values in another file"),
             (Tensor(long.MaxValue, long.MaxValue), "'w' claims a shape that the file has no values for"),
             (Tensor(3, 1, 1).Add(9, [1f, 2f]), "'w' has 8 bytes of values, but its shape [3, 1, 1] needs 12"),
         })

@@ -23,9 +23,9 @@ internal static class Pickles
         ("torch._utils.os.system", Bytes("\x80\x04\x8c\x0ctorch._utils\x8c\x09os.system\x93.")),
         (@"os\u001b[2J.system", Bytes("\x80\x02" + "cos\u001b[2J\nsystem\n.")),
         ("os.system", Bytes("\x80\x02(X\x02\0\0\0idios\nsystem\n.")),
-        ("no function", Bytes("\x80\x02(No.")),
-        ("no function", Bytes("\x80\x02X\x09\0\0\0os.system)R.")),
-        ("other than text", Bytes("\x80\x04KaKb\x93.")),
+        ("not a function", Bytes("\x80\x02(No.")),
+        ("not a function", Bytes("\x80\x02X\x09\0\0\0os.system)R.")),
+        ("not text", Bytes("\x80\x04KaKb\x93.")),
     ];
 
     /// <summary>An object of a user's class with attributes, as an instruction sequence.</summary>

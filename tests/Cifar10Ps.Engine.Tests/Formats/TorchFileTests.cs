@@ -125,11 +125,11 @@ public sealed class TorchFileTests : IDisposable
     [InlineData(0, new long[] { 3 }, new long[] { 0x4000_0000_0000_0000 }, "outside")]
     [InlineData(0, new long[] { 2_000_000_000 }, new long[] { 0 }, "more values than")]
     [InlineData(0, new long[] { 2_000_000_000, 2_000_000_000, 2_000_000_000 }, new long[] { 0, 0, 0 }, "more values than")]
-    [InlineData(0, new long[] { 2_147_483_648 }, new long[] { 0 }, "what is none")]
-    [InlineData(-1, new long[] { 1 }, new long[] { 1 }, "what is none")]
-    [InlineData(0, new long[] { -1 }, new long[] { 1 }, "what is none")]
-    [InlineData(1, new long[] { 2 }, new long[] { -1 }, "what is none")]
-    [InlineData(0, new long[] { 1, 1 }, new long[] { 1 }, "what is none")]
+    [InlineData(0, new long[] { 2_147_483_648 }, new long[] { 0 }, "something that is not one")]
+    [InlineData(-1, new long[] { 1 }, new long[] { 1 }, "something that is not one")]
+    [InlineData(0, new long[] { -1 }, new long[] { 1 }, "something that is not one")]
+    [InlineData(1, new long[] { 2 }, new long[] { -1 }, "something that is not one")]
+    [InlineData(0, new long[] { 1, 1 }, new long[] { 1 }, "something that is not one")]
     public void A_tensor_that_claims_values_which_are_not_there_is_refused(long offset, long[] size, long[] stride, string because)
     {
         byte[] pickle = Of(new Dictionary<object, object?> { ["t"] = Cut("Float", "0", offset, size, stride) });

@@ -105,7 +105,7 @@ public sealed class ChainerSnapshotTests : IDisposable
     public void A_missing_array_is_named(string name, string because) => AssertRefused(arrays => arrays.Remove(name), because);
 
     [Theory]
-    [InlineData("updater/iterator:main/epoch", 2, "log tells of 1 epochs")]
+    [InlineData("updater/iterator:main/epoch", 2, "log has 1 epochs")]
     [InlineData("updater/iterator:main/current_position", -8, "")]
     [InlineData("updater/iterator:main/current_position", long.MaxValue, "")]
     [InlineData("updater/iterator:main/order", 5, "no list")]

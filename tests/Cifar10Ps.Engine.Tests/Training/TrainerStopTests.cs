@@ -80,7 +80,7 @@ public sealed class TrainerStopTests : IDisposable
         limited.RunToEnd(at => limited.MaxDuration = !at.IsValidating && ++steps == 4 ? TimeSpan.Zero : limited.MaxDuration);
         Trainer resumed = Trainer.Resume(_folder.Path, null, Data, o => o, Output(), threads: 2);
 
-        Assert.Matches("time given is up, in epoch 2 of 2", limited.StopReason);
+        Assert.Matches("time limit was reached in epoch 2 of 2", limited.StopReason);
         Assert.Equal(limited.StopReason, TrainingHistory.Read(_folder.Path).StopReason);
         Assert.False(File.Exists(_folder["model.safetensors"]));
         Assert.Equal([2], resumed.RunToEnd().Select(report => report.Epoch));

@@ -3,10 +3,11 @@ namespace Cifar10Ps.Data;
 /// <summary>How a training image is seen in an epoch.</summary>
 /// <param name="Right">Pixels by which it is moved to the left; below 0: to the right.</param>
 /// <param name="Down">Pixels by which it is moved up; below 0: down.</param>
-/// <param name="IsFlipped">Whether left and right change places.</param>
+/// <param name="IsFlipped">Whether it is mirrored horizontally.</param>
 internal readonly record struct ImageView(int Right, int Down, bool IsFlipped)
 {
-    /// <summary>The augmentations: how an image is seen, by seed, epoch and index. An augmentation is a file of its own and a line here.</summary>
+    /// <summary>The augmentations: how an image is seen, by seed, epoch and index. To add an augmentation,
+    /// add a file and a line here.</summary>
     private static readonly Dictionary<Augmentation, Func<int, int, int, ImageView>> Augmentations = new()
     {
         [Augmentation.None] = (_, _, _) => default,

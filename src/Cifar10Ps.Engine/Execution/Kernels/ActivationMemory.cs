@@ -6,7 +6,7 @@ namespace Cifar10Ps.Execution.Kernels;
 /// <summary>Activations of shape [batch, channels, height, width] that lie channels-last in memory, as plain memory.</summary>
 internal static unsafe class ActivationMemory
 {
-    /// <summary>Where the values lie, in the order batch, height, width, channel; for as long as the tensor lives.</summary>
+    /// <summary>The address of the values, in the order batch, height, width, channel; valid while the tensor is alive.</summary>
     public static byte* Of(Tensor activations)
     {
         using Tensor detached = activations.detach();
@@ -14,10 +14,10 @@ internal static unsafe class ActivationMemory
         return (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes));
     }
 
-    /// <summary>Room of the same shape and type.</summary>
+    /// <summary>A new tensor of the same shape and type.</summary>
     public static Tensor Like(Tensor activations) => Like(activations, activations.shape[1]);
 
-    /// <summary>Room of the same shape and type, but for the number of channels.</summary>
+    /// <summary>A new tensor of the same shape and type, except for the number of channels.</summary>
     public static Tensor Like(Tensor activations, long channels)
     {
         long[] shape = activations.shape;

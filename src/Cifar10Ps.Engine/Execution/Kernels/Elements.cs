@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Cifar10Ps.Execution.Kernels;
 
-/// <summary>How activations lie in memory; arithmetic on them is fp32.</summary>
+/// <summary>How activations are stored in memory; arithmetic on them is fp32.</summary>
 /// <remarks>
 /// Kernels take 32 values as two vectors, in the order that is cheapest to read and to write: <see cref="Position"/> says where a value is.
 /// </remarks>

@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>
-/// The pixels that a convolution of one pixel and stride two looks at: every second of every second row. On these alone it is
-/// a plain product of matrices, about twice as fast as libtorch's with a stride.
+/// The pixels that a 1 × 1 convolution with stride two reads: every second one of every second row. On these alone it is a plain matrix
+/// product, about twice as fast as libtorch's with a stride.
 /// </summary>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal static unsafe class EverySecondPixel<TElement>
     where TElement : struct, IElement
 {

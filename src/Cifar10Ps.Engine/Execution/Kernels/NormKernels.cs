@@ -4,22 +4,22 @@ using System.Runtime.Intrinsics;
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>
-/// Batch norm, the addition of a shortcut and ReLU, forward and backward, each in as few passes over the activations as can be.
+/// Batch norm, the addition of a shortcut and ReLU, forward and backward, each in as few passes over the activations as possible.
 /// Activations are channels-last, [pixels, channels].
 /// </summary>
 /// <remarks>
-/// The number of channels divides <see cref="Period"/>, so whatever belongs to a channel is repeated to that length, and the kernels
-/// need not know the number of channels; there it lies in the order of <see cref="IElement.Position"/>. Lengths are multiples of the period.
-/// S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
+/// The number of channels divides <see cref="Period"/>, so whatever belongs to a channel is repeated to that length, and the kernels need
+/// not know the number of channels; there it lies in the order of <see cref="IElement.Position"/>. Lengths are multiples of the period. S.
+/// Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 /// </remarks>
-/// <typeparam name="TElement">How activations lie in memory.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 internal static unsafe class NormKernels<TElement>
     where TElement : struct, IElement
 {
     /// <summary>Values that a kernel takes at a time.</summary>
     public const int Period = 64;
 
-    /// <summary>Values summed in single precision before they go on in double precision.</summary>
+    /// <summary>Number of values summed in single precision before the sum continues in double precision.</summary>
     private const nint SumBlock = 128 * Period;
 
     /// <summary>Sums of values and of their squares.</summary>
@@ -36,7 +36,8 @@ internal static unsafe class NormKernels<TElement>
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, q0 = default, q1 = default, q2 = default, q3 = default;
             for (nint i = start; i < end; i += Period)
             {
-                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32), y3 = TElement.LoadUpper(y, i + 32);
+                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32),
+                    y3 = TElement.LoadUpper(y, i + 32);
                 s0 += y0;
                 s1 += y1;
                 s2 += y2;
@@ -52,7 +53,7 @@ internal static unsafe class NormKernels<TElement>
         }
     }
 
-    /// <summary>output = scale · y + offset, plus the shortcut if there is one, and nothing below zero if it is activated.</summary>
+    /// <summary>output = scale · y + offset, plus the shortcut if there is one, and with ReLU if it is activated.</summary>
     /// <param name="y">Output of a convolution.</param>
     /// <param name="shortcut">What to add; may be null.</param>
     /// <param name="output">Takes the result.</param>
@@ -64,12 +65,16 @@ internal static unsafe class NormKernels<TElement>
     public static void Normalize(byte* y, byte* shortcut, byte* output, nint length, float* scale, float* offset, bool activate)
     {
         Vector512<float> floor = activate ? Vector512<float>.Zero : Vector512.Create(float.NegativeInfinity);
-        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32), a3 = Vector512.Load(scale + 48);
-        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32), b3 = Vector512.Load(offset + 48);
+        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32),
+            a3 = Vector512.Load(scale + 48);
+        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32),
+            b3 = Vector512.Load(offset + 48);
         for (nint i = 0; i < length; i += Period)
         {
-            Vector512<float> x0 = Vector512.FusedMultiplyAdd(a0, TElement.LoadLower(y, i), b0), x1 = Vector512.FusedMultiplyAdd(a1, TElement.LoadUpper(y, i), b1);
-            Vector512<float> x2 = Vector512.FusedMultiplyAdd(a2, TElement.LoadLower(y, i + 32), b2), x3 = Vector512.FusedMultiplyAdd(a3, TElement.LoadUpper(y, i + 32), b3);
+            Vector512<float> x0 = Vector512.FusedMultiplyAdd(a0, TElement.LoadLower(y, i), b0),
+                x1 = Vector512.FusedMultiplyAdd(a1, TElement.LoadUpper(y, i), b1);
+            Vector512<float> x2 = Vector512.FusedMultiplyAdd(a2, TElement.LoadLower(y, i + 32), b2),
+                x3 = Vector512.FusedMultiplyAdd(a3, TElement.LoadUpper(y, i + 32), b3);
             if (shortcut != null)
             {
                 x0 += TElement.LoadLower(shortcut, i);
@@ -78,7 +83,7 @@ internal static unsafe class NormKernels<TElement>
                 x3 += TElement.LoadUpper(shortcut, i + 32);
             }
 
-            // The processor's maximum gives its second operand if one is no number: that must reach the loss.
+            // The processor's maximum returns its second operand if one is NaN: a NaN must reach the loss.
             TElement.Store(output, i, Vector512.MaxNative(floor, x0), Vector512.MaxNative(floor, x1));
             TElement.Store(output, i + 32, Vector512.MaxNative(floor, x2), Vector512.MaxNative(floor, x3));
         }
@@ -150,15 +155,18 @@ internal static unsafe class NormKernels<TElement>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void SumsThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset, double* sums, double* products)
     {
-        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32), a3 = Vector512.Load(scale + 48);
-        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32), b3 = Vector512.Load(offset + 48);
+        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32),
+            a3 = Vector512.Load(scale + 48);
+        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32),
+            b3 = Vector512.Load(offset + 48);
         for (nint start = 0; start < length; start += SumBlock)
         {
             nint end = Math.Min(start + SumBlock, length);
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
             for (nint i = start; i < end; i += Period)
             {
-                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32), y3 = TElement.LoadUpper(y, i + 32);
+                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32),
+                    y3 = TElement.LoadUpper(y, i + 32);
                 Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.LoadLower(gradient, i));
                 Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.LoadUpper(gradient, i));
                 Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.LoadLower(gradient, i + 32));
@@ -188,24 +196,30 @@ internal static unsafe class NormKernels<TElement>
     /// <param name="q"><see cref="Period"/> factors of the input.</param>
     /// <param name="r"><see cref="Period"/> terms.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset, float* p, float* q, float* r)
+    public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset,
+        float* p, float* q, float* r)
     {
-        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32), a3 = Vector512.Load(scale + 48);
-        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32), b3 = Vector512.Load(offset + 48);
+        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32),
+            a3 = Vector512.Load(scale + 48);
+        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32),
+            b3 = Vector512.Load(offset + 48);
         Vector512<float> p0 = Vector512.Load(p), p1 = Vector512.Load(p + 16), p2 = Vector512.Load(p + 32), p3 = Vector512.Load(p + 48);
         Vector512<float> q0 = Vector512.Load(q), q1 = Vector512.Load(q + 16), q2 = Vector512.Load(q + 32), q3 = Vector512.Load(q + 48);
         Vector512<float> r0 = Vector512.Load(r), r1 = Vector512.Load(r + 16), r2 = Vector512.Load(r + 32), r3 = Vector512.Load(r + 48);
         for (nint i = 0; i < length; i += Period)
         {
-            Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32), y3 = TElement.LoadUpper(y, i + 32);
+            Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32),
+                y3 = TElement.LoadUpper(y, i + 32);
             Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.LoadLower(gradient, i));
             Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.LoadUpper(gradient, i));
             TElement.Store(gradient, i,
-                Vector512.FusedMultiplyAdd(p0, g0, Vector512.FusedMultiplyAdd(q0, y0, r0)), Vector512.FusedMultiplyAdd(p1, g1, Vector512.FusedMultiplyAdd(q1, y1, r1)));
+                Vector512.FusedMultiplyAdd(p0, g0, Vector512.FusedMultiplyAdd(q0, y0, r0)),
+                Vector512.FusedMultiplyAdd(p1, g1, Vector512.FusedMultiplyAdd(q1, y1, r1)));
             Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.LoadLower(gradient, i + 32));
             Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.LoadUpper(gradient, i + 32));
             TElement.Store(gradient, i + 32,
-                Vector512.FusedMultiplyAdd(p2, g2, Vector512.FusedMultiplyAdd(q2, y2, r2)), Vector512.FusedMultiplyAdd(p3, g3, Vector512.FusedMultiplyAdd(q3, y3, r3)));
+                Vector512.FusedMultiplyAdd(p2, g2, Vector512.FusedMultiplyAdd(q2, y2, r2)),
+                Vector512.FusedMultiplyAdd(p3, g3, Vector512.FusedMultiplyAdd(q3, y3, r3)));
         }
     }
 
@@ -226,11 +240,15 @@ internal static unsafe class NormKernels<TElement>
         for (nint i = 0; i < length; i += Period)
         {
             TElement.Store(result, i,
-                Vector512.FusedMultiplyAdd(p0, TElement.LoadLower(gradient, i), Vector512.FusedMultiplyAdd(q0, TElement.LoadLower(y, i), r0)),
-                Vector512.FusedMultiplyAdd(p1, TElement.LoadUpper(gradient, i), Vector512.FusedMultiplyAdd(q1, TElement.LoadUpper(y, i), r1)));
+                Vector512.FusedMultiplyAdd(p0, TElement.LoadLower(gradient, i),
+                    Vector512.FusedMultiplyAdd(q0, TElement.LoadLower(y, i), r0)),
+                Vector512.FusedMultiplyAdd(p1, TElement.LoadUpper(gradient, i),
+                    Vector512.FusedMultiplyAdd(q1, TElement.LoadUpper(y, i), r1)));
             TElement.Store(result, i + 32,
-                Vector512.FusedMultiplyAdd(p2, TElement.LoadLower(gradient, i + 32), Vector512.FusedMultiplyAdd(q2, TElement.LoadLower(y, i + 32), r2)),
-                Vector512.FusedMultiplyAdd(p3, TElement.LoadUpper(gradient, i + 32), Vector512.FusedMultiplyAdd(q3, TElement.LoadUpper(y, i + 32), r3)));
+                Vector512.FusedMultiplyAdd(p2, TElement.LoadLower(gradient, i + 32),
+                    Vector512.FusedMultiplyAdd(q2, TElement.LoadLower(y, i + 32), r2)),
+                Vector512.FusedMultiplyAdd(p3, TElement.LoadUpper(gradient, i + 32),
+                    Vector512.FusedMultiplyAdd(q3, TElement.LoadUpper(y, i + 32), r3)));
         }
     }
 

@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>
-/// Room for numbers, at the beginning of a line of the cache. It belongs to the thread and is kept for the next layer: the C library's
-/// heap would fall to pieces between so many sizes.
+/// Memory for numbers, aligned to a cache line. It belongs to the thread and is kept for the next layer: so many different sizes would
+/// fragment the C library's heap.
 /// </summary>
 internal readonly unsafe struct Scratch
 {
-    /// <summary>What the room is for, of which there is one of each.</summary>
+    /// <summary>What the memory is for; there is one block for each use.</summary>
     public enum Use
     {
         /// <summary>Transformed tiles of the input.</summary>
@@ -21,10 +21,10 @@ internal readonly unsafe struct Scratch
         /// <summary>Transformed weights or their gradient.</summary>
         Weights,
 
-        /// <summary>A row of tiles of the input on its way.</summary>
+        /// <summary>A row of tiles of the input, partly transformed.</summary>
         InputRows,
 
-        /// <summary>A row of tiles of the output or its gradient on its way.</summary>
+        /// <summary>A row of tiles of the output or its gradient, partly transformed.</summary>
         OutputRows,
     }
 
@@ -36,13 +36,14 @@ internal readonly unsafe struct Scratch
     private readonly float* _values;
     private readonly nint _length;
 
-    /// <summary>Takes the room; what is in it is left over from the last use.</summary>
+    /// <summary>Takes the memory; its content is left over from the last use.</summary>
     /// <param name="use">What for.</param>
     /// <param name="length">How many numbers.</param>
     public Scratch(Use use, nint length)
     {
         float[]?[] rooms = _rooms ??= new float[5][];
-        float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
+        float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment
+            ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
         nint first = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
         _values = (float*)((first + 63) & ~63);
         _length = length;

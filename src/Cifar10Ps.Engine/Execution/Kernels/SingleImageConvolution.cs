@@ -36,7 +36,7 @@ internal sealed unsafe class SingleImageConvolution
     private readonly int _size, _inputs, _outputs;
     private readonly float[] _weights, _bias;
 
-    /// <summary>Lays the weights out in the order in which they are read: [output / 16, height, width, input, 16].</summary>
+    /// <summary>Stores the weights in the order in which they are read: [output / 16, height, width, input, 16].</summary>
     /// <param name="weight">The weight, [output, input, size, size]: one or three pixels wide; 16 divides the output channels.</param>
     /// <param name="bias">A bias for each output channel.</param>
     /// <param name="inputs">Number of input channels.</param>
@@ -56,7 +56,7 @@ internal sealed unsafe class SingleImageConvolution
 
     /// <summary>Convolves.</summary>
     /// <param name="input">The input.</param>
-    /// <param name="output">Takes the result; 8 divides its width, which says how far the kernel steps.</param>
+    /// <param name="output">Takes the result; 8 divides its width, which determines the stride.</param>
     /// <param name="adds">Whether the result is added to what is there: the shortcut.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     public void Apply(FeatureMap input, FeatureMap output, bool adds, bool activate)
@@ -72,9 +72,10 @@ internal sealed unsafe class SingleImageConvolution
                             to + (y + 1) * output.RowLength + (x + 1) * _outputs + block * Lanes, _outputs, adds, activate);
     }
 
-    /// <summary>The values of a row of the kernel lie in one run, for the weights and for the input.</summary>
+    /// <summary>The values of a row of the kernel are contiguous, in the weights and in the input.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile(float* input, nint row, nint step, float* weights, int rows, nint run, float* bias, float* output, nint outputs, bool adds, bool activate)
+    private static void Tile(float* input, nint row, nint step, float* weights, int rows, nint run, float* bias, float* output,
+        nint outputs, bool adds, bool activate)
     {
         nint step2 = 2 * step, step3 = 3 * step, step4 = 4 * step, step5 = 5 * step, step6 = 6 * step, step7 = 7 * step;
         Vector512<float> s0 = Vector512.Load(bias), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;

@@ -5,16 +5,16 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>
-/// Convolutions three pixels wide, forward and backward, by Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 4 × 4 pixels takes
-/// a quarter of the multiplications, in fp32 whatever the activations are. A few tiles at a time, so that what lies between
-/// the activations stays in the caches.
+/// Convolutions three pixels wide, forward and backward, by Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 4 × 4 pixels takes a
+/// quarter of the multiplications, in fp32 whatever the activations are. A few tiles are processed at a time, so that intermediate values
+/// stay in the caches.
 /// </summary>
 /// <remarks>
 /// A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. With its matrices A, B and G, a tile of the output
 /// is Aᵀ[(GgGᵀ) ⊙ (BᵀdB)]A for the weight g and the 6 × 6 pixels d of the input, summed over the input channels. The gradient of the
 /// weight is the adjoint: Gᵀ[(AyAᵀ) ⊙ (BᵀdB)]G for the gradient y of a tile, summed over the tiles.
 /// </remarks>
-/// <typeparam name="TElement">How activations lie in memory: channels-last.</typeparam>
+/// <typeparam name="TElement">How activations are stored in memory: channels-last.</typeparam>
 internal static unsafe class Winograd<TElement>
     where TElement : struct, IElement
 {
@@ -31,7 +31,7 @@ internal static unsafe class Winograd<TElement>
     /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
     public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true);
 
-    /// <summary>Convolves, adds a bias and a shortcut, and lets nothing through that is below zero.</summary>
+    /// <summary>Convolves, adds a bias and a shortcut, and applies ReLU.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
     /// <param name="transformed">What <see cref="TransformedWeight"/> made of the weight.</param>
     /// <param name="bias">A number for each output channel.</param>
@@ -41,7 +41,8 @@ internal static unsafe class Winograd<TElement>
     {
         Tensor output = ActivationMemory.Like(input, bias.Length);
         fixed (float* biases = bias)
-            Convolve(new Tiles(input), new Tiles(output), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
+            Convolve(new Tiles(input), new Tiles(output), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
+                biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
         return output;
     }
 
@@ -53,7 +54,8 @@ internal static unsafe class Winograd<TElement>
         (int outputs, int inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
         nint matrix = MatrixLength(inputs, outputs);
         Tensor transformed = zeros(Places * matrix);
-        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward: false, (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), matrix);
+        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward: false,
+            (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), matrix);
         return transformed;
     }
 
@@ -65,8 +67,10 @@ internal static unsafe class Winograd<TElement>
     {
         Tiles x = new(input), y = new(gradient);
         nint matrix = MatrixLength(x.Channels, y.Channels);
-        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength), sums = new(Scratch.Use.Weights, Places * matrix);
-        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), gradientRows = new(Scratch.Use.OutputRows, y.RowsLength);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength),
+            sums = new(Scratch.Use.Weights, Places * matrix);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
+            gradientRows = new(Scratch.Use.OutputRows, y.RowsLength);
         sums.Clear();
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
@@ -76,7 +80,8 @@ internal static unsafe class Winograd<TElement>
             for (int place = 0; place < Places; place++)
                 for (nint j = 0; j < x.Channels; j += Lanes)
                     for (nint i = 0; i < y.Channels; i += Lanes)
-                        WinogradProducts.AddProducts(v.At(place * x.PlaceLength + j), x.Channels, z.At(place * y.PlaceLength + i), y.Channels, tiles,
+                        WinogradProducts.AddProducts(v.At(place * x.PlaceLength + j), x.Channels,
+                            z.At(place * y.PlaceLength + i), y.Channels, tiles,
                             sums.At(place * matrix + j * y.Channels + i), y.Channels);
         }
 
@@ -89,7 +94,8 @@ internal static unsafe class Winograd<TElement>
         Tiles x = new(input), y = new(output);
         nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch u = new(Scratch.Use.Weights, Places * matrix);
-        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels, isBackward, u.At(0), matrix);
+        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels,
+            isBackward, u.At(0), matrix);
         Convolve(x, y, u.At(0), null, null);
         return output;
     }
@@ -98,7 +104,8 @@ internal static unsafe class Winograd<TElement>
     {
         nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength);
-        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength), outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
+            outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
         {
@@ -106,7 +113,8 @@ internal static unsafe class Winograd<TElement>
             for (int place = 0; place < Places; place++)
                 for (nint i = 0; i < y.Channels; i += Lanes)
                     for (nint tile = 0; tile < tiles; tile += Lanes)
-                        WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels, weights + place * matrix + i * x.Channels, x.Channels,
+                        WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels,
+                            weights + place * matrix + i * x.Channels, x.Channels,
                             m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
             TransformOutput(y, block, outputRows, m, bias, shortcut);
         }
@@ -125,11 +133,13 @@ internal static unsafe class Winograd<TElement>
         {
             int image = row / x.RowsPerImage, top = row % x.RowsPerImage * 4;
             for (int i = 0; i < 6; i++)
-                pixels[i] = top + i is > 0 and int below && below <= x.Height ? x.Values + x.Offset(image, below - 1) : (byte*)rows.At(x.RowsLength);
+                pixels[i] = top + i is > 0 and int below && below <= x.Height
+                    ? x.Values + x.Offset(image, below - 1) : (byte*)rows.At(x.RowsLength);
             // One pixel of zeros on each side.
             WinogradTransforms.InputColumns<TElement>(pixels, x.Width * x.Channels, rows.At(x.Channels), x.BorderedLength);
             for (nint tile = 0; tile < x.TilesPerRow; tile++)
-                WinogradTransforms.InputRows(rows.At(4 * tile * x.Channels), x.BorderedLength, x.Channels, places.At(((row - first) * x.TilesPerRow + tile) * x.Channels), x.PlaceLength);
+                WinogradTransforms.InputRows(rows.At(4 * tile * x.Channels), x.BorderedLength, x.Channels,
+                    places.At(((row - first) * x.TilesPerRow + tile) * x.Channels), x.PlaceLength);
         }
 
         return (int)((end - first) * x.TilesPerRow);
@@ -144,29 +154,33 @@ internal static unsafe class Winograd<TElement>
             byte* pixels = y.Values + y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4);
             WinogradTransforms.GradientColumns<TElement>(pixels, y.Width * y.Channels, rows.At(0), y.BorderedLength);
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
-                WinogradTransforms.GradientRows(rows.At(4 * tile * y.Channels), y.BorderedLength, y.Channels, places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength);
+                WinogradTransforms.GradientRows(rows.At(4 * tile * y.Channels), y.BorderedLength, y.Channels,
+                    places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength);
         }
 
         return (int)((end - first) * y.TilesPerRow);
     }
 
-    /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles; with a bias, activated.</summary>
+    /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles;
+    /// with a bias, activated.</summary>
     private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, float* bias, byte* shortcut)
     {
         (int first, int end) = y.RowsOf(block);
         for (int row = first; row < end; row++)
         {
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
-                WinogradTransforms.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels, rows.At(4 * tile * y.Channels), y.BorderedLength);
+                WinogradTransforms.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels,
+                    rows.At(4 * tile * y.Channels), y.BorderedLength);
             nint offset = y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4), length = y.Width * y.Channels;
             if (bias == null)
                 WinogradTransforms.OutputColumns<TElement>(rows.At(0), y.BorderedLength, y.Values + offset, length);
             else
-                WinogradTransforms.ActivatedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels, shortcut == null ? null : shortcut + offset, y.Values + offset, length);
+                WinogradTransforms.ActivatedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels,
+                    shortcut == null ? null : shortcut + offset, y.Values + offset, length);
         }
     }
 
-    /// <summary>Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, at least 16 tiles where there are as many.</summary>
+    /// <summary>Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, at least 16 tiles if there are that many.</summary>
     private readonly ref struct Tiles
     {
         private readonly int _rowsPerBlock, _rowCount;
@@ -182,7 +196,7 @@ internal static unsafe class Winograd<TElement>
             BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
             BorderedLength = (Width + 2) * Channels;
             RowsLength = 6 * BorderedLength;
-            // Whole groups of tiles; and a gap, since places that are a multiple of 4 KB apart would share the lines of the cache.
+            // Whole groups of tiles; and a gap, because places that are a multiple of 4 KB apart would compete for the same cache lines.
             PlaceLength = (_rowsPerBlock * TilesPerRow + Lanes - 1) / Lanes * Lanes * Channels + Lanes;
         }
 

@@ -60,10 +60,14 @@ internal static unsafe class WinogradProducts
     public static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int tiles, float* sums, nint sumStep)
     {
         float* more = sums + 8 * sumStep;
-        Vector s0 = Vector512.LoadAligned(sums), s1 = Vector512.LoadAligned(sums + sumStep), s2 = Vector512.LoadAligned(sums + 2 * sumStep), s3 = Vector512.LoadAligned(sums + 3 * sumStep);
-        Vector s4 = Vector512.LoadAligned(sums + 4 * sumStep), s5 = Vector512.LoadAligned(sums + 5 * sumStep), s6 = Vector512.LoadAligned(sums + 6 * sumStep), s7 = Vector512.LoadAligned(sums + 7 * sumStep);
-        Vector t0 = Vector512.LoadAligned(more), t1 = Vector512.LoadAligned(more + sumStep), t2 = Vector512.LoadAligned(more + 2 * sumStep), t3 = Vector512.LoadAligned(more + 3 * sumStep);
-        Vector t4 = Vector512.LoadAligned(more + 4 * sumStep), t5 = Vector512.LoadAligned(more + 5 * sumStep), t6 = Vector512.LoadAligned(more + 6 * sumStep), t7 = Vector512.LoadAligned(more + 7 * sumStep);
+        Vector s0 = Vector512.LoadAligned(sums), s1 = Vector512.LoadAligned(sums + sumStep), s2 = Vector512.LoadAligned(sums + 2 * sumStep),
+            s3 = Vector512.LoadAligned(sums + 3 * sumStep);
+        Vector s4 = Vector512.LoadAligned(sums + 4 * sumStep), s5 = Vector512.LoadAligned(sums + 5 * sumStep),
+            s6 = Vector512.LoadAligned(sums + 6 * sumStep), s7 = Vector512.LoadAligned(sums + 7 * sumStep);
+        Vector t0 = Vector512.LoadAligned(more), t1 = Vector512.LoadAligned(more + sumStep), t2 = Vector512.LoadAligned(more + 2 * sumStep),
+            t3 = Vector512.LoadAligned(more + 3 * sumStep);
+        Vector t4 = Vector512.LoadAligned(more + 4 * sumStep), t5 = Vector512.LoadAligned(more + 5 * sumStep),
+            t6 = Vector512.LoadAligned(more + 6 * sumStep), t7 = Vector512.LoadAligned(more + 7 * sumStep);
         for (int tile = 0; tile < tiles; tile++, inputs += inputStep, outputs += outputStep)
         {
             Vector output = Vector512.LoadAligned(outputs);

@@ -19,7 +19,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="length">Values of a row.</param>
     /// <param name="target">Takes six rows.</param>
     /// <param name="targetRow">Values from one of them to the next.</param>
-    /// <typeparam name="TElement">How pixels lie in memory.</typeparam>
+    /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void InputColumns<TElement>(byte** pixels, nint length, float* target, nint targetRow)
         where TElement : struct, IElement
@@ -27,7 +27,8 @@ internal static unsafe class WinogradTransforms
         byte* p0 = pixels[0], p1 = pixels[1], p2 = pixels[2], p3 = pixels[3], p4 = pixels[4], p5 = pixels[5];
         for (nint i = 0; i < length; i += Lanes)
         {
-            Input(TElement.Load(p0, i), TElement.Load(p1, i), TElement.Load(p2, i), TElement.Load(p3, i), TElement.Load(p4, i), TElement.Load(p5, i), target + i, targetRow);
+            Input(TElement.Load(p0, i), TElement.Load(p1, i), TElement.Load(p2, i), TElement.Load(p3, i), TElement.Load(p4, i),
+                TElement.Load(p5, i), target + i, targetRow);
             Prefetch<TElement>(p4 + 2 * length * TElement.Size, i, length);
         }
     }
@@ -46,7 +47,8 @@ internal static unsafe class WinogradTransforms
             for (nint c = 0; c < channels; c += Lanes)
             {
                 float* x = rows + c;
-                Input(Vector512.LoadAligned(x), Vector512.LoadAligned(x + channels), Vector512.LoadAligned(x + 2 * channels), Vector512.LoadAligned(x + 3 * channels),
+                Input(Vector512.LoadAligned(x), Vector512.LoadAligned(x + channels), Vector512.LoadAligned(x + 2 * channels),
+                    Vector512.LoadAligned(x + 3 * channels),
                     Vector512.LoadAligned(x + 4 * channels), Vector512.LoadAligned(x + 5 * channels), places + c, place);
             }
         }
@@ -57,14 +59,15 @@ internal static unsafe class WinogradTransforms
     /// <param name="length">Values of a row.</param>
     /// <param name="target">Takes six rows.</param>
     /// <param name="targetRow">Values from one of them to the next.</param>
-    /// <typeparam name="TElement">How gradients lie in memory.</typeparam>
+    /// <typeparam name="TElement">How gradients are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void GradientColumns<TElement>(byte* pixels, nint length, float* target, nint targetRow)
         where TElement : struct, IElement
     {
         for (nint i = 0; i < length; i += Lanes)
         {
-            Gradient(TElement.Load(pixels, i), TElement.Load(pixels, i + length), TElement.Load(pixels, i + 2 * length), TElement.Load(pixels, i + 3 * length), target + i, targetRow);
+            Gradient(TElement.Load(pixels, i), TElement.Load(pixels, i + length), TElement.Load(pixels, i + 2 * length),
+                TElement.Load(pixels, i + 3 * length), target + i, targetRow);
             Prefetch<TElement>(pixels + 4 * length * TElement.Size, i, length);
         }
     }
@@ -79,7 +82,8 @@ internal static unsafe class WinogradTransforms
             for (nint c = 0; c < channels; c += Lanes)
             {
                 float* x = rows + c;
-                Gradient(Vector512.LoadAligned(x), Vector512.LoadAligned(x + channels), Vector512.LoadAligned(x + 2 * channels), Vector512.LoadAligned(x + 3 * channels), places + c, place);
+                Gradient(Vector512.LoadAligned(x), Vector512.LoadAligned(x + channels), Vector512.LoadAligned(x + 2 * channels),
+                    Vector512.LoadAligned(x + 3 * channels), places + c, place);
             }
         }
     }
@@ -112,7 +116,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="row">Values from one row to the next.</param>
     /// <param name="pixels">Takes four rows, one after the other.</param>
     /// <param name="length">Values of each.</param>
-    /// <typeparam name="TElement">How pixels lie in memory.</typeparam>
+    /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void OutputColumns<TElement>(float* rows, nint row, byte* pixels, nint length)
         where TElement : struct, IElement
@@ -127,7 +131,7 @@ internal static unsafe class WinogradTransforms
         }
     }
 
-    /// <summary>The same, plus a bias and a shortcut, and nothing below zero.</summary>
+    /// <summary>The same, plus a bias and a shortcut, and with ReLU.</summary>
     /// <param name="rows">Six rows.</param>
     /// <param name="row">Values from one row to the next.</param>
     /// <param name="bias">A number for each channel.</param>
@@ -135,9 +139,10 @@ internal static unsafe class WinogradTransforms
     /// <param name="shortcut">Four rows to add; may be null.</param>
     /// <param name="pixels">Takes four rows, one after the other.</param>
     /// <param name="length">Values of each.</param>
-    /// <typeparam name="TElement">How pixels lie in memory.</typeparam>
+    /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ActivatedColumns<TElement>(float* rows, nint row, float* bias, nint channels, byte* shortcut, byte* pixels, nint length)
+    public static void ActivatedColumns<TElement>(float* rows, nint row, float* bias, nint channels, byte* shortcut,
+        byte* pixels, nint length)
         where TElement : struct, IElement
     {
         for (nint pixel = 0; pixel < length; pixel += channels)
@@ -161,7 +166,7 @@ internal static unsafe class WinogradTransforms
     /// <param name="weight">[output channels, 3, 3, input channels] of the convolution.</param>
     /// <param name="inputs">Channels that are summed over.</param>
     /// <param name="outputs">Channels that come out.</param>
-    /// <param name="isBackward">Whether it is the way back, from the convolution's output channels to its input channels.</param>
+    /// <param name="isBackward">Whether it is for the backward pass, from the convolution's output channels to its input channels.</param>
     /// <param name="target">Takes [36, outputs / 16, inputs, 16].</param>
     /// <param name="place">Values from one of the 36 to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -176,7 +181,8 @@ internal static unsafe class WinogradTransforms
                 {
                     int output = block + lane;
                     for (int tap = 0; tap < 9; tap++)
-                        taps[tap * Lanes + lane] = isBackward ? weight[(input * 9 + 8 - tap) * outputs + output] : weight[(output * 9 + tap) * inputs + input];
+                        taps[tap * Lanes + lane] = isBackward
+                            ? weight[(input * 9 + 8 - tap) * outputs + output] : weight[(output * 9 + tap) * inputs + input];
                 }
 
                 for (int x = 0; x < 3; x++)
@@ -244,7 +250,8 @@ internal static unsafe class WinogradTransforms
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Gradient(Vector y0, Vector y1, Vector y2, Vector y3, float* target, nint step)
     {
-        Vector even = y0 + y2, odd = y1 + y3, even2 = Vector512.FusedMultiplyAdd(Vector512.Create(4f), y2, y0), odd2 = Vector512.FusedMultiplyAdd(Vector512.Create(8f), y3, y1 + y1);
+        Vector even = y0 + y2, odd = y1 + y3, even2 = Vector512.FusedMultiplyAdd(Vector512.Create(4f), y2, y0),
+            odd2 = Vector512.FusedMultiplyAdd(Vector512.Create(8f), y3, y1 + y1);
         y0.StoreAligned(target);
         (even + odd).StoreAligned(target + step);
         (even - odd).StoreAligned(target + 2 * step);
@@ -257,10 +264,12 @@ internal static unsafe class WinogradTransforms
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector Y0, Vector Y1, Vector Y2, Vector Y3) Output(float* m, nint step)
     {
-        Vector m1 = Vector512.LoadAligned(m + step), m2 = Vector512.LoadAligned(m + 2 * step), m3 = Vector512.LoadAligned(m + 3 * step), m4 = Vector512.LoadAligned(m + 4 * step);
+        Vector m1 = Vector512.LoadAligned(m + step), m2 = Vector512.LoadAligned(m + 2 * step), m3 = Vector512.LoadAligned(m + 3 * step),
+            m4 = Vector512.LoadAligned(m + 4 * step);
         Vector sum = m1 + m2, difference = m1 - m2, sum2 = m3 + m4, difference2 = m3 - m4;
         return (Vector512.LoadAligned(m) + sum + sum2, Vector512.FusedMultiplyAdd(Vector512.Create(2f), difference2, difference),
-            Vector512.FusedMultiplyAdd(Vector512.Create(4f), sum2, sum), Vector512.FusedMultiplyAdd(Vector512.Create(8f), difference2, difference) + Vector512.LoadAligned(m + 5 * step));
+            Vector512.FusedMultiplyAdd(Vector512.Create(4f), sum2, sum),
+            Vector512.FusedMultiplyAdd(Vector512.Create(8f), difference2, difference) + Vector512.LoadAligned(m + 5 * step));
     }
 
     /// <summary>G times a column of three.</summary>
@@ -281,7 +290,8 @@ internal static unsafe class WinogradTransforms
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WeightAdjoint(float* p, nint step, float* target, nint targetStep)
     {
-        Vector p1 = Vector512.Load(p + step), p2 = Vector512.Load(p + 2 * step), p3 = Vector512.Load(p + 3 * step), p4 = Vector512.Load(p + 4 * step);
+        Vector p1 = Vector512.Load(p + step), p2 = Vector512.Load(p + 2 * step), p3 = Vector512.Load(p + 3 * step),
+            p4 = Vector512.Load(p + 4 * step);
         Vector sum = (p1 + p2) * (1f / 6), sum2 = p3 + p4;
         (Vector512.Load(p) * 0.25f - sum + sum2 * (1f / 24)).Store(target);
         ((p2 - p1) * (1f / 6) + (p3 - p4) * (1f / 12)).Store(target + targetStep);

@@ -28,7 +28,8 @@ internal sealed partial class CifarResNet : NetworkFamily
     public static Network Create(int depth, Shortcut shortcut, int classes, double epsilon = BatchNorm.DefaultEpsilon)
     {
         if (!HasDepth(depth))
-            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument, $"There is no ResNet for small images with {depth} layers: 6n + 2 are possible, {MaximumDepth} at most.");
+            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
+                $"There is no ResNet for small images with {depth} layers: the depth has to be 6n + 2, at most {MaximumDepth}.");
         NetworkBuilder network = new();
         int x = Normed("conv1", "bn1", NetworkBuilder.InputLayer, 16, 3);
         x = network.Add("relu", new ReLU(), x);
@@ -61,13 +62,15 @@ internal sealed partial class CifarResNet : NetworkFamily
     /// <inheritdoc cref="NetworkFamily.FromOptions"/>
     public static new Network FromOptions(string json)
     {
-        Options options = JsonSerializer.Deserialize<Options>(json, Json.Options) ?? throw new InvalidDataException("its architecture is empty");
-        return HasDepth(options.Depth) && options.ClassCount is >= 2 and <= Network.MaximumClassCount && Enum.IsDefined(options.Shortcut) && options.BatchNormEpsilon is > 0 and < 1
+        Options options = JsonSerializer.Deserialize<Options>(json, Json.Options)
+            ?? throw new InvalidDataException("its architecture is empty");
+        return HasDepth(options.Depth) && options.ClassCount is >= 2 and <= Network.MaximumClassCount
+            && Enum.IsDefined(options.Shortcut) && options.BatchNormEpsilon is > 0 and < 1
             ? Create(options.Depth, options.Shortcut, options.ClassCount, options.BatchNormEpsilon)
-            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, {MaximumDepth} at most");
+            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }
 
-    /// <summary>The original Chainer program's network: its nine blocks own a projection each, of which seven are never used.</summary>
+    /// <summary>The original Chainer program's network: its nine blocks have a projection each, of which seven are never used.</summary>
     public static ChainerLayout ChainerLayoutOf(int classes)
     {
         Network network = Create(20, Shortcut.ProjectionOnly, classes, ChainerEpsilon);
@@ -114,11 +117,11 @@ internal sealed partial class CifarResNet : NetworkFamily
         if (shapeOf("fc.weight") is not [int classes, _])
             throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight' with a row for each class");
         int blocks = Enumerable.Range(0, MaximumDepth).TakeWhile(block => shapeOf($"layer1.{block}.conv1.weight") is not null).Count();
-        // Whether the other blocks add the identity cannot be seen.
+        // Whether the other blocks add the identity cannot be determined.
         Shortcut shortcut = shapeOf("layer2.0.downsample.0.weight") is not null ? Shortcut.Projection : Shortcut.ZeroPad;
         return HasDepth(6 * blocks + 2) && classes is >= 2 and <= Network.MaximumClassCount
             ? Create(6 * blocks + 2, shortcut, classes)
-            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, {MaximumDepth} at most");
+            : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }
 
     private static bool HasDepth(int depth) => depth is > 2 and <= MaximumDepth && depth % 6 == 2;
@@ -138,10 +141,11 @@ internal sealed partial class CifarResNet : NetworkFamily
         };
     }
 
-    private static string ToChainer(string layer) => layer.Replace("layer1.", "res3/").Replace("layer2.", "res4/").Replace("layer3.", "res5/")
+    private static string ToChainer(string layer) =>
+        layer.Replace("layer1.", "res3/").Replace("layer2.", "res4/").Replace("layer3.", "res5/")
         .Replace("downsample.0", "conv3").Replace("downsample.1", "bn3").Replace('.', '/');
 
-    /// <summary>What files of version 0.1 and 0.2 say of their network.</summary>
+    /// <summary>How files of version 0.1 and 0.2 describe their network.</summary>
     private sealed record Options(int Depth, Shortcut Shortcut, int ClassCount, double BatchNormEpsilon = BatchNorm.DefaultEpsilon);
 
     [GeneratedRegex(@"^(conv|bn)\.")]
@@ -156,6 +160,7 @@ internal sealed partial class CifarResNet : NetworkFamily
     [GeneratedRegex(@"\b(conv|bn)_([12])\.")]
     private static partial Regex Numbered();
 
-    [GeneratedRegex(@"^((conv1|layer[123]\.\d+\.(conv[12]|downsample\.0)|fc)\.(weight|bias)|(bn1|layer[123]\.\d+\.(bn[12]|downsample\.1))\.(weight|bias|running_mean|running_var))$")]
+    [GeneratedRegex(@"^((conv1|layer[123]\.\d+\.(conv[12]|downsample\.0)|fc)\.(weight|bias)"
+        + @"|(bn1|layer[123]\.\d+\.(bn[12]|downsample\.1))\.(weight|bias|running_mean|running_var))$")]
     private static partial Regex KnownName();
 }

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Cifar10Ps.Networks.Families;
 
 /// <summary>
-/// A family of networks: what model files of other programs call the tensors of its members, and how a member is told by them.
-/// A family is a file of its own and a line of <see cref="All"/>.
+/// A family of networks: how model files of other programs name the tensors of its members, and how a member is recognised by them. To add
+/// a family, add a file and a line to <see cref="All"/>.
 /// </summary>
 internal abstract class NetworkFamily
 {
@@ -18,7 +18,7 @@ internal abstract class NetworkFamily
     /// <param name="classes">Number of classes.</param>
     public static ChainerLayout Chainer(int classes) => CifarResNet.ChainerLayoutOf(classes);
 
-    /// <summary>The network of options that files of version 0.1 and 0.2 hold in its place.</summary>
+    /// <summary>The network for the options that files of version 0.1 and 0.2 contain instead of a network.</summary>
     /// <exception cref="InvalidDataException">There is no such network.</exception>
     /// <exception cref="JsonException">They are not of this form.</exception>
     public static Network FromOptions(string json) => CifarResNet.FromOptions(json);
@@ -26,14 +26,14 @@ internal abstract class NetworkFamily
     /// <summary>Finds the network that tensors belong to.</summary>
     /// <param name="shapes">Their shapes, by their names in the file, without what all names begin with.</param>
     /// <returns>The network, and the names in the file by those in the network.</returns>
-    /// <exception cref="InvalidDataException">They belong to none; the message says why.</exception>
+    /// <exception cref="InvalidDataException">They do not belong to any; the message says why.</exception>
     public static (Network Network, Dictionary<string, string> Names) Recognise(IReadOnlyDictionary<string, int[]> shapes)
     {
-        // That whose names fit best says what is wrong.
+        // The family whose names match best reports the problem.
         (NetworkFamily family, Dictionary<string, string> names, string[] unexpected) = All
             .Select(family => family.Match(shapes.Keys)).MinBy(match => match.Unexpected.Length);
         if (unexpected.Length > 0)
-            throw new InvalidDataException($"it is another network: {family.Trait} has no {DisplayText.List(unexpected)}");
+            throw new InvalidDataException($"it is a different network: {family.Trait} has no {DisplayText.List(unexpected)}");
         return (family.Read(name => names.TryGetValue(name, out string? found) ? shapes[found] : null), names);
     }
 
@@ -42,7 +42,7 @@ internal abstract class NetworkFamily
     public static Dictionary<string, string> Canonical(Network network, IEnumerable<string> names) =>
         All.Select(family => family.NamesOf(names)).MaxBy(found => network.Tensors.Count(tensor => found.ContainsKey(tensor.Name)))!;
 
-    /// <summary>What the family is, and how its tensors are called, for a message.</summary>
+    /// <summary>The family and the names of its tensors, for a message.</summary>
     private protected abstract string Trait { get; }
 
     /// <summary>Names of its classifiers, without <c>.weight</c>.</summary>
@@ -51,7 +51,7 @@ internal abstract class NetworkFamily
     /// <summary>The name in this module of a tensor of another program.</summary>
     private protected virtual string Canonical(string name) => name;
 
-    /// <summary>Whether members have a tensor of this name, or a bias that a norm takes off again.</summary>
+    /// <summary>Whether members have a tensor of this name, or a bias that a norm cancels.</summary>
     private protected abstract bool Knows(string name);
 
     /// <summary>The network that tensors of known names belong to.</summary>
@@ -81,5 +81,5 @@ internal abstract class NetworkFamily
 /// <summary>A network as the original Chainer program keeps it.</summary>
 /// <param name="Network">The network.</param>
 /// <param name="Names">The names of its tensors there, by those here.</param>
-/// <param name="Unused">Shapes of the arrays that the original owns and never uses, by their names there.</param>
+/// <param name="Unused">Shapes of the arrays that the original has but never uses, by their names there.</param>
 internal sealed record ChainerLayout(Network Network, IReadOnlyDictionary<string, string> Names, IReadOnlyDictionary<string, int[]> Unused);

@@ -4,7 +4,7 @@ namespace Cifar10Ps.Networks.Families;
 
 /// <summary>
 /// ResNets for large images: a 7 × 7 convolution and max pooling, four stages of blocks from 64 channels on, global average pooling and a
-/// linear classifier. Tensors are called as torchvision calls them, and as there the second convolution of a bottleneck has the stride.
+/// linear classifier. Tensors are named as in torchvision, and as there the second convolution of a bottleneck has the stride.
 /// </summary>
 /// <remarks>K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR 2016, table 1.</remarks>
 internal sealed partial class ResNet : NetworkFamily
@@ -12,7 +12,7 @@ internal sealed partial class ResNet : NetworkFamily
     /// <summary>The family.</summary>
     public static readonly ResNet Family = new();
 
-    /// <summary>Channels of a bottleneck's output, in parts of those inside.</summary>
+    /// <summary>Channels of a bottleneck's output, as a multiple of those inside.</summary>
     private const int Expansion = 4;
 
     private const int StageCount = 4, MaximumBlocks = 64;
@@ -32,7 +32,8 @@ internal sealed partial class ResNet : NetworkFamily
     /// <exception cref="EngineException"><c>InvalidDepth</c>.</exception>
     public static Network Create(int depth, int classes) => Depths.TryGetValue(depth, out (int[] Blocks, bool IsBottleneck) stages)
         ? Create(stages.Blocks, stages.IsBottleneck, classes)
-        : throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument, $"There is no ResNet for large images with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
+        : throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
+            $"There is no ResNet for large images with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
 
     /// <summary>Describes a member with any number of blocks.</summary>
     /// <param name="blocks">Number of blocks of each of the four stages.</param>
@@ -49,7 +50,8 @@ internal sealed partial class ResNet : NetworkFamily
         x = network.Add("avgpool", new AveragePool(), x);
         network.Add("fc", new Linear(network.ChannelsOf(x), classes), x);
         int depth = 2 + blocks.Sum() * (isBottleneck ? 3 : 2);
-        return network.Build($"ResNet-{depth}", Depths.TryGetValue(depth, out var known) && known.Blocks.SequenceEqual(blocks) && known.IsBottleneck == isBottleneck
+        return network.Build($"ResNet-{depth}",
+            Depths.TryGetValue(depth, out var known) && known.Blocks.SequenceEqual(blocks) && known.IsBottleneck == isBottleneck
             ? "" : $"{(isBottleneck ? "bottleneck" : "basic")} blocks {string.Join(", ", blocks)}");
 
         int Block(string prefix, int x, int channels, int stride)
@@ -67,8 +69,10 @@ internal sealed partial class ResNet : NetworkFamily
                 y = Normed(prefix + "conv2", prefix + "bn2", y, output, 3);
             }
 
-            int shortcut = stride == 1 && network.ChannelsOf(x) == output ? x : Normed(prefix + "downsample.0", prefix + "downsample.1", x, output, 1, stride);
-            return network.Add(prefix + (isBottleneck ? "relu3" : "relu2"), new ReLU(), network.Add(prefix + "add", new Add(), y, shortcut));
+            int shortcut = stride == 1 && network.ChannelsOf(x) == output
+                ? x : Normed(prefix + "downsample.0", prefix + "downsample.1", x, output, 1, stride);
+            return network.Add(prefix + (isBottleneck ? "relu3" : "relu2"), new ReLU(),
+                network.Add(prefix + "add", new Add(), y, shortcut));
         }
 
         int Normed(string convolution, string norm, int x, int channels, int size, int stride = 1) =>
@@ -91,6 +95,7 @@ internal sealed partial class ResNet : NetworkFamily
         return Create(blocks, isBottleneck: shapeOf("layer1.0.conv3.weight") is not null, classes);
     }
 
-    [GeneratedRegex(@"^((conv1|layer[1234]\.\d+\.(conv[123]|downsample\.0)|fc)\.(weight|bias)|(bn1|layer[1234]\.\d+\.(bn[123]|downsample\.1))\.(weight|bias|running_mean|running_var))$")]
+    [GeneratedRegex(@"^((conv1|layer[1234]\.\d+\.(conv[123]|downsample\.0)|fc)\.(weight|bias)"
+        + @"|(bn1|layer[1234]\.\d+\.(bn[123]|downsample\.1))\.(weight|bias|running_mean|running_var))$")]
     private static partial Regex KnownName();
 }

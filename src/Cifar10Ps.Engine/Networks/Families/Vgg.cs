@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps.Networks.Families;
 
 /// <summary>
-/// VGG networks: 3 × 3 convolutions with five poolings between them, and three linear layers with dropout. Tensors are called as
-/// torchvision calls them, which pools to 7 × 7 before the linear layers: images of 224 pixels, or of 32 with a single pixel there.
+/// VGG networks: 3 × 3 convolutions with five poolings between them, and three linear layers with dropout. Tensors are named as in
+/// torchvision, which pools to 7 × 7 before the linear layers: images of 224 pixels, or of 32 with a single pixel there.
 /// </summary>
 /// <remarks>K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015, table 1.</remarks>
 internal sealed partial class Vgg : NetworkFamily
@@ -32,9 +32,11 @@ internal sealed partial class Vgg : NetworkFamily
     public static Network Create(int depth, bool hasNorms, int imageSize, int classes)
     {
         if (!Depths.TryGetValue(depth, out int[]? stages))
-            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument, $"There is no VGG with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
+            throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
+                $"There is no VGG with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
         if (imageSize is < 32 or > 1024)
-            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument, $"A VGG takes images of 32 to 1024 pixels, not {imageSize}.");
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
+                $"A VGG takes images of 32 to 1024 pixels, not {imageSize}.");
         int side = imageSize / 32;
         return Create(depth, stages, hasNorms, side, classes);
     }
@@ -77,8 +79,10 @@ internal sealed partial class Vgg : NetworkFamily
     /// <inheritdoc/>
     private protected override Network Read(Func<string, int[]?> shapeOf)
     {
-        if (shapeOf("classifier.6.weight") is not [int classes, _] || classes > Network.MaximumClassCount || shapeOf("classifier.0.weight") is not [_, int inputs])
-            throw new InvalidDataException("it has no classifier 'classifier.0.weight' and 'classifier.6.weight' with a row for each output");
+        if (shapeOf("classifier.6.weight") is not [int classes, _]
+            || classes > Network.MaximumClassCount || shapeOf("classifier.0.weight") is not [_, int inputs])
+            throw new InvalidDataException(
+                "it has no classifier 'classifier.0.weight' and 'classifier.6.weight' with a row for each output");
         bool hasNorms = shapeOf("features.1.weight") is not null;
         int convolutions = Enumerable.Range(0, 100).Count(place => shapeOf($"features.{place}.weight") is { Length: 4 });
         int depth = convolutions + 3, side = (int)Math.Sqrt(inputs / LastChannels);

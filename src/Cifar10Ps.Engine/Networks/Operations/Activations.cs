@@ -12,7 +12,8 @@ internal sealed record ReLU() : Operation(LayerKind.ReLU)
 internal sealed record ClippedReLU(double Maximum) : Operation(LayerKind.ClippedReLU)
 {
     /// <inheritdoc/>
-    public override string? Problem() => Maximum > 0 && double.IsFinite(Maximum) ? null : $"its largest output is {Maximum}; it has to be above 0";
+    public override string? Problem() =>
+        Maximum > 0 && double.IsFinite(Maximum) ? null : $"its largest output is {Maximum}; it has to be above 0";
 
     /// <inheritdoc/>
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) => inputs[0];

@@ -1,6 +1,7 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>Batch norm: channels with mean 0 and variance 1 over the batch, scaled and shifted; in evaluation, by running statistics.</summary>
+/// <summary>Batch norm: channels with mean 0 and variance 1 over the batch, scaled and shifted; in evaluation,
+/// by running statistics.</summary>
 /// <param name="Channels">Channels that it takes and gives.</param>
 /// <param name="Epsilon">Added to the variance.</param>
 /// <remarks>S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.</remarks>
@@ -10,7 +11,8 @@ internal sealed record BatchNorm(int Channels, double Epsilon) : Operation(Layer
     public const double DefaultEpsilon = 1e-5;
 
     /// <inheritdoc/>
-    public override string? Problem() => ChannelProblem(Channels) ?? (Epsilon is > 0 and < 1 ? null : $"its epsilon is {Epsilon}; above 0 and below 1 is possible");
+    public override string? Problem() =>
+        ChannelProblem(Channels) ?? (Epsilon is > 0 and < 1 ? null : $"its epsilon is {Epsilon}; it has to be above 0 and below 1");
 
     /// <inheritdoc/>
     public override IEnumerable<LayerTensor> TensorsOf(string layer) =>

@@ -5,5 +5,6 @@ internal sealed record Flatten() : Operation(LayerKind.Flatten)
 {
     /// <inheritdoc/>
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) =>
-        inputs[0].Length <= int.MaxValue ? Shape.Vector((int)inputs[0].Length) : throw new InvalidDataException($"it gets {inputs[0]}, too much for a vector");
+        inputs[0].Length <= int.MaxValue
+        ? Shape.Vector((int)inputs[0].Length) : throw new InvalidDataException($"it gets {inputs[0]}, which is too large for a vector");
 }

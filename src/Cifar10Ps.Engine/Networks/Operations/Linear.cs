@@ -9,7 +9,8 @@ internal sealed record Linear(int Inputs, int Outputs, bool HasBias = true) : Op
     private const int MaximumInputs = 1 << 24;
 
     /// <inheritdoc/>
-    public override string? Problem() => ChannelProblem(Outputs) ?? (Inputs is > 0 and <= MaximumInputs ? null : $"it takes {Inputs} values; 1 to {MaximumInputs} are possible");
+    public override string? Problem() => ChannelProblem(Outputs)
+        ?? (Inputs is > 0 and <= MaximumInputs ? null : $"it takes {Inputs} values; 1 to {MaximumInputs} are possible");
 
     /// <inheritdoc/>
     public override IEnumerable<LayerTensor> TensorsOf(string layer)
@@ -22,7 +23,8 @@ internal sealed record Linear(int Inputs, int Outputs, bool HasBias = true) : Op
     /// <inheritdoc/>
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) =>
         inputs[0] == Shape.Vector(Inputs) ? Shape.Vector(Outputs) : throw new InvalidDataException(inputs[0].IsVector
-            ? $"it takes a vector of {Inputs} values, but gets {inputs[0]}" : $"it takes a vector of {Inputs} values, but gets a map of features, {inputs[0]}");
+            ? $"it takes a vector of {Inputs} values, but gets {inputs[0]}"
+            : $"it takes a vector of {Inputs} values, but gets a map of features, {inputs[0]}");
 
     /// <inheritdoc/>
     public override long MultiplyAdds(Shape output) => (long)Inputs * Outputs;

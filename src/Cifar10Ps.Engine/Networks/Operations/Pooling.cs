@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>The largest value of each window, channel by channel; beyond the border lies nothing.</summary>
+/// <summary>The largest value of each window, channel by channel; padding does not count.</summary>
 /// <param name="Window">How it runs over its input.</param>
 internal sealed record MaxPool(Window Window) : Operation(LayerKind.MaxPool)
 {
@@ -10,9 +10,10 @@ internal sealed record MaxPool(Window Window) : Operation(LayerKind.MaxPool)
     /// <inheritdoc/>
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) => Window.Output(Map(inputs), inputs[0].Channels);
 
-    /// <summary>A window in the border alone would have no value.</summary>
+    /// <summary>A window entirely in the border would have no value.</summary>
     internal static string? PaddingProblem(Window window) =>
-        Math.Max(window.Padding.Top, window.Padding.Bottom) < window.Size.Height && Math.Max(window.Padding.Left, window.Padding.Right) < window.Size.Width
+        Math.Max(window.Padding.Top, window.Padding.Bottom) < window.Size.Height
+        && Math.Max(window.Padding.Left, window.Padding.Right) < window.Size.Width
             ? null : "its padding is as large as its window";
 }
 

@@ -4,13 +4,14 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Training;
 
-/// <summary>Muon for convolutions that a batch norm follows (<see cref="OrthogonalSteps"/>), gradient descent for everything else.</summary>
-/// <param name="options">Momentum and weight decay of what gradient descent takes.</param>
+/// <summary>Muon for convolutions that a batch norm follows (<see cref="OrthogonalSteps"/>),
+/// gradient descent for everything else.</summary>
+/// <param name="options">Momentum and weight decay of gradient descent.</param>
 /// <param name="weights">What is optimised.</param>
-/// <param name="pool">Who helps.</param>
+/// <param name="pool">Workers for parallel parts.</param>
 internal sealed class Muon(TrainingOptions options, NetworkWeights weights, WorkerPool pool) : Optimizer(options, weights)
 {
-    /// <summary>Learning rate of what gradient descent takes, in parts of Muon's.</summary>
+    /// <summary>Learning rate of gradient descent, as a fraction of Muon's.</summary>
     private const double DescentFactor = 2;
 
     private readonly OrthogonalSteps _steps = new(weights, pool);

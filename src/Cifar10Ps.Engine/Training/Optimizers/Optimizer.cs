@@ -6,13 +6,14 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// An update rule, over one flat buffer of all parameters: a step is a handful of operations, and the state is one buffer for each
-/// moment, laid out like the parameters. A rule is a file of its own and a line of the table below.
+/// An update rule, over one flat buffer of all parameters: a step is a handful of operations, and the state is one buffer for each moment,
+/// laid out like the parameters. To add a rule, add a file and a line to the table below.
 /// </summary>
 internal abstract class Optimizer : IDisposable
 {
     /// <summary>The rules: the names of their moments, as PyTorch calls them, and how they are made.</summary>
-    private static readonly Dictionary<OptimizerKind, (string[] Moments, Func<TrainingOptions, NetworkWeights, WorkerPool, Optimizer> Create)> Rules = new()
+    private static readonly
+        Dictionary<OptimizerKind, (string[] Moments, Func<TrainingOptions, NetworkWeights, WorkerPool, Optimizer> Create)> Rules = new()
     {
         [OptimizerKind.Sgd] = (["momentum"], (options, weights, _) => new Sgd(options, weights)),
         [OptimizerKind.Adam] = (["exp_avg", "exp_avg_sq"], (options, weights, _) => new Adam(options, weights, isDecoupled: false)),
@@ -38,11 +39,12 @@ internal abstract class Optimizer : IDisposable
     /// <summary>What is optimised.</summary>
     protected NetworkWeights Weights { get; }
 
-    /// <summary>Makes the rule of some options.</summary>
+    /// <summary>Creates the rule for some options.</summary>
     /// <param name="options">Kind, momentum and weight decay.</param>
     /// <param name="weights">What is optimised.</param>
-    /// <param name="pool">Who helps.</param>
-    public static Optimizer Create(TrainingOptions options, NetworkWeights weights, WorkerPool pool) => Rules[options.Optimizer].Create(options, weights, pool);
+    /// <param name="pool">Workers for parallel parts.</param>
+    public static Optimizer Create(TrainingOptions options, NetworkWeights weights, WorkerPool pool) =>
+        Rules[options.Optimizer].Create(options, weights, pool);
 
     /// <summary>Names of a rule's moments.</summary>
     public static string[] MomentNames(OptimizerKind kind) => Rules[kind].Moments;

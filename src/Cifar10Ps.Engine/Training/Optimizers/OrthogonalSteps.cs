@@ -10,9 +10,9 @@ namespace Cifar10Ps.Training;
 /// to the momentum (Nesterov's) whose singular values are all about one, so that every direction is learned equally fast.
 /// </summary>
 /// <remarks>
-/// K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. As in K. Jordan's
-/// "94% on CIFAR-10 in 2.6 seconds", weights are held at a norm of √output instead of being decayed:
-/// batch norm follows every convolution, so their scale means nothing but the size of a step.
+/// K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. As in K. Jordan's "94% on CIFAR-10 in 2.6 seconds",
+/// weights are held at a norm of √output instead of being decayed: batch norm follows every convolution, so their scale only affects the
+/// relative size of a step.
 /// </remarks>
 internal sealed class OrthogonalSteps
 {
@@ -26,7 +26,7 @@ internal sealed class OrthogonalSteps
 
     /// <summary>Finds the convolutions of a network.</summary>
     /// <param name="weights">Its weights.</param>
-    /// <param name="pool">Who computes; neighbours of the same shape are one piece of work.</param>
+    /// <param name="pool">The workers; neighbours of the same shape are one piece of work.</param>
     public OrthogonalSteps(NetworkWeights weights, WorkerPool pool)
     {
         _pool = pool;
@@ -41,11 +41,11 @@ internal sealed class OrthogonalSteps
             Length += rows * columns;
         }
 
-        // The largest first, so that the workers end together.
+        // The largest first, so that the workers finish together.
         _groups = [.. groups.OrderByDescending(group => group.Count * group.Rows * group.Rows * group.Columns)];
     }
 
-    /// <summary>Number of values in convolutions that a batch norm follows; they are the first of all.</summary>
+    /// <summary>Number of values in convolutions that a batch norm follows; they come first.</summary>
     public long Length { get; }
 
     /// <summary>Changes the convolutions.</summary>
@@ -61,7 +61,8 @@ internal sealed class OrthogonalSteps
         Tensor weights = Matrices(parameters), gradient = Matrices(gradients), momentum = Matrices(momenta);
         momentum.MultiplyBy(Momentum).AddTensor(gradient);
         Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
-        weights.div_(linalg.vector_norm(weights, 2, [1, 2], keepdim: true).AddNumber(1e-12)).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
+        weights.div_(linalg.vector_norm(weights, 2, [1, 2], keepdim: true).AddNumber(1e-12))
+            .MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
 
         Tensor Matrices(Tensor all) => all.narrow(0, offset, count * rows * columns).view(count, rows, columns);
     });
@@ -74,7 +75,8 @@ internal sealed class OrthogonalSteps
     {
         bool isTall = matrices.shape[1] > matrices.shape[2];
         Tensor x = isTall ? matrices.mT : matrices;
-        Tensor square = x.bmm(x.mT), diagonal = square.diagonal(0, 1, 2), scale = diagonal.sum(1, keepdim: true).unsqueeze(2).AddNumber(1e-14);
+        Tensor square = x.bmm(x.mT), diagonal = square.diagonal(0, 1, 2),
+            scale = diagonal.sum(1, keepdim: true).unsqueeze(2).AddNumber(1e-14);
         square = square.div_(scale);
         Tensor? product = null;
         for (int i = 0; i < Iterations; i++)

@@ -1,6 +1,7 @@
 namespace Cifar10Ps.Training;
 
-/// <summary>The learning rate as a pure function of the step: no state to save. A schedule is a file of its own and a line of the table below.</summary>
+/// <summary>The learning rate as a pure function of the step: no state to save. To add a schedule,
+/// add a file and a line to the table below.</summary>
 internal static class LearningRates
 {
     /// <summary>The schedules: the share of the peak after a share of the steps, both 0 to 1.</summary>
@@ -18,5 +19,6 @@ internal static class LearningRates
     /// <param name="peak">Its highest value.</param>
     /// <param name="step">Step, from 0.</param>
     /// <param name="totalSteps">Steps of the whole run.</param>
-    public static double At(Schedule schedule, double peak, long step, long totalSteps) => Schedules[schedule](peak, (double)step / totalSteps);
+    public static double At(Schedule schedule, double peak, long step, long totalSteps) =>
+        Schedules[schedule](peak, (double)step / totalSteps);
 }
