@@ -168,7 +168,7 @@ public sealed class ImageFolder
         return Partitioner.Create(pictures, EnumerablePartitionerOptions.NoBuffering).AsParallel().AsOrdered()
             .WithCancellation(cancellation).WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(Decode);
 
-        (Picture, EngineException?) Decode(FoundPicture picture)
+        (FoundPicture, EngineException?) Decode(FoundPicture picture)
         {
             try
             {
