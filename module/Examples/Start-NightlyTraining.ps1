@@ -86,7 +86,7 @@ try {
     }
 
     if (![IO.File]::Exists("$folder/model.safetensors")) {
-        Write-Log 'Not finished: the next run goes on.'
+        Write-Log 'Not finished: the next run resumes it.'
         $exitCode = 4
     } else {
         if ($Pester) {
@@ -100,7 +100,7 @@ try {
         } else {
             $accuracy = ($Dataset | Measure-Model -Model (Import-Model -LiteralPath "$folder/model.safetensors")).Accuracy
             $passed = $accuracy -gt $Threshold
-            Write-Log ([string]::Format($culture, 'The model knows {0:P2} of the test images.', $accuracy))
+            Write-Log ([string]::Format($culture, 'The model recognises {0:P2} of the test images.', $accuracy))
         }
 
         Write-Log "$($passed ? 'Passed' : 'Not good enough'): '$folder/model.safetensors'."

@@ -7,7 +7,7 @@ using static System.Buffers.Binary.BinaryPrimitives;
 namespace Cifar10Ps.Build;
 
 /// <summary>A symbol that a library imports.</summary>
-/// <param name="Library">The library that must have it; null where any may.</param>
+/// <param name="Library">The library that must have it; null if any may.</param>
 /// <param name="Symbol">Its name, or # and its ordinal.</param>
 /// <param name="Version">The version of the symbol in ELF files, such as GLIBC_2.34; otherwise null.</param>
 internal readonly record struct Import(string? Library, string Symbol, string? Version = null);

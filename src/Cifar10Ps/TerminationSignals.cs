@@ -26,7 +26,7 @@ internal sealed class TerminationSignals : IDisposable
 
     /// <summary>Watches until it is disposed of, which signals that the training has ended.</summary>
     /// <param name="stop">Stops a training that the end of its session does not stop, and returns when it has stopped.</param>
-    /// <param name="interrupt">Begins to stop the training at SIGINT; null where the host does that.</param>
+    /// <param name="interrupt">Begins to stop the training at SIGINT; null if the host does that.</param>
     public TerminationSignals(Action? stop = null, Action? interrupt = null)
     {
         Watch(PosixSignal.SIGTERM, () => CloseSession(stop, 128 + 15));

@@ -3,7 +3,7 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>A training in the background, on a thread of its own: what <c>Start-ModelTraining -AsJob</c> returns.</summary>
+/// <summary>A training in the background, on its own thread: what <c>Start-ModelTraining -AsJob</c> returns.</summary>
 public sealed class TrainingJob : Job
 {
     private readonly Lock _gate = new();

@@ -35,7 +35,7 @@ public sealed class NativeBackendTests
 
         Assert.Equal("", messages);
         Assert.Equal(0, exitCode);
-        Assert.All(output[..3], error => Assert.Matches($"^NativeBackendNotLoaded: .*{library}.* install the module", error));
+        Assert.All(output[..3], error => Assert.Matches($"^NativeBackendNotLoaded: .*{library}.* reinstall the module", error));
         Assert.Equal("ResNet-20 (10 classes) after 3 errors", output[^1]);
     }
 }

@@ -23,7 +23,7 @@ public sealed class NightlyTests
         Assert.Equal(2, nights.Length);
         Array.Sort(nights, StringComparer.Ordinal);
         Assert.Matches(
-            "^....-..-..T..:..:.. Going on .*\n.* Epoch 2: .* of the validation images, .*\n.* The model knows .*\n"
+            "^....-..-..T..:..:.. Resuming .*\n.* Epoch 2: .* of the validation images, .*\n.* The model recognises .*\n"
             + ".* Not good enough: .*\n$", Log(nights[0]));
         Assert.Matches("^.* Starting .*: 1 epochs of Synthetic .*\n.* Epoch 1: .*\n.*\n.* Passed: .*\n$", Log(nights[1]));
         Assert.Matches("Failed: .*\n$", Log(Assert.Single(Directory.GetDirectories(session.Folder["others"]))));

@@ -75,7 +75,7 @@ Describe 'The nightly example' {
     It 'goes on with a run that was left, and starts another after one that ended' {
         $folders.Count | Should -Be 3
         Get-Content "$($folders[0])/nightly.log" | Select-Object -First 2 | Should -BeLike '????-??-??T??:??:?? *'
-        Get-Content "$($folders[0])/nightly.log" -Raw | Should -Match "(?s)Going on .*Epoch 2: .*Not good enough"
+        Get-Content "$($folders[0])/nightly.log" -Raw | Should -Match "(?s)Resuming .*Epoch 2: .*Not good enough"
         Get-Content "$($folders[1])/nightly.log" -Raw | Should -Match "(?s)Starting .*Epoch 1: .*Passed"
     }
 

@@ -44,8 +44,8 @@ public sealed class Cifar10Cache
     public static Uri PublishedAddress { get; } = new("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz");
 
     /// <summary>
-    /// The cache of the current user: <c>Cifar10Ps</c> in the folder that <c>XDG_CACHE_HOME</c> names; where it is not set, in
-    /// <c>~/.cache</c>, and on Windows in <c>%LOCALAPPDATA%</c>.
+    /// The cache of the current user: <c>Cifar10Ps</c> in the folder that <c>XDG_CACHE_HOME</c> names; if it is not set, in
+    /// <c>~/.cache</c>, or on Windows in <c>%LOCALAPPDATA%</c>.
     /// </summary>
     public static Cifar10Cache OfUser()
     {

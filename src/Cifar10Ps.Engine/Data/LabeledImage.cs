@@ -32,7 +32,7 @@ public sealed class LabeledImage
     /// <summary>Height in pixels.</summary>
     public int Height { get; }
 
-    /// <summary>The picture file that it came from; null where there is none.</summary>
+    /// <summary>The picture file that it came from; null if there is none.</summary>
     public string? Path { get; }
 
     /// <summary>Red, green and blue planes, each row-major: 3 · height · width bytes.</summary>

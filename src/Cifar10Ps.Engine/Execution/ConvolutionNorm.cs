@@ -88,7 +88,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         return Output.requires_grad_(true);
     }
 
-    /// <summary>Back through the layer.</summary>
+    /// <summary>Backward pass through the layer.</summary>
     /// <param name="gradient">Gradient of the output; becomes the gradient before ReLU, which is the shortcut's.</param>
     /// <param name="more">A second gradient of the output, to be added; null: none.</param>
     /// <param name="activated">Whether ReLU followed.</param>

@@ -37,7 +37,7 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
             return _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
     }
 
-    /// <summary>Back through the convolution.</summary>
+    /// <summary>Backward pass through the convolution.</summary>
     /// <param name="gradient">Gradient of the output; not to be changed before <see cref="WeightGradient"/> is done.</param>
     /// <param name="gradients">Takes the weight's gradient.</param>
     /// <param name="shared">Computes the weight's gradient, which no other layer waits for, if a worker is idle.</param>

@@ -21,7 +21,7 @@ internal abstract class UnitPass<TElement>(Unit unit)
     /// <param name="keys">What identifies the images.</param>
     public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys);
 
-    /// <summary>Back through the unit.</summary>
+    /// <summary>Backward pass through the unit.</summary>
     /// <param name="gradient">Gradient of its output; may be overwritten.</param>
     /// <param name="more">A second gradient of its output, to be added; null: none.</param>
     /// <param name="pending">Takes the gradients of its inputs.</param>

@@ -18,7 +18,7 @@ internal static class EventFile
     public static string[] In(string folder) => Directory.Exists(folder) ? Directory.GetFiles(folder, $"{Prefix}*{Suffix}") : [];
 
     /// <summary>Creates an event file. TensorBoard reads those of a folder in the order of their names, which is that of time.</summary>
-    /// <param name="folder">The folder; created where it is missing.</param>
+    /// <param name="folder">The folder; created if it is missing.</param>
     /// <param name="firstStep">TensorBoard discards this and later steps in earlier files of the folder.</param>
     /// <returns>Its path.</returns>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>

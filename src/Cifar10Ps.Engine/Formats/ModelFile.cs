@@ -129,7 +129,7 @@ public static partial class ModelFile
     /// <exception cref="InvalidDataException">It holds none.</exception>
     internal static ImageClassifier Take(TensorFile file, ImportOptions? options = null)
     {
-        // A checkpoint's optimizer has tensors of its own; a network with more in it would give other answers.
+        // A checkpoint's optimizer has tensors of its own; a network with more in it would give different answers.
         Dictionary<string, int[]> shapes = file.Tensors
             .Where(tensor => !tensor.Key.StartsWith(MomentPrefix, StringComparison.Ordinal) && !TensorNames.IsCounter(tensor.Key))
             .ToDictionary(tensor => tensor.Key, tensor => tensor.Value.Shape, StringComparer.Ordinal);

@@ -28,7 +28,7 @@ public static class ModelFormats
 
     /// <summary>Reads the tensors of one network from a file of any format.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="key">Which network, where there are several; null: the only one.</param>
+    /// <param name="key">Which network, if there are several; null: the only one.</param>
     /// <exception cref="EngineException">
     /// <c>FileNotFound</c>, <c>NotARegularFile</c>, <c>ModelFileUnreadable</c>, <c>UnknownModelFormat</c>, <c>FileDamaged</c>,
     /// <c>InvalidSafetensors</c>, <c>InvalidTorchFile</c>, <c>InvalidNpz</c>, <c>InvalidOnnx</c>, <c>SeveralNetworks</c>,

@@ -84,7 +84,7 @@ internal sealed class OnnxTensor
     };
 
     /// <summary>The bytes of its values, little-endian.</summary>
-    /// <param name="field">The field that holds them where they are not raw.</param>
+    /// <param name="field">The field that holds them if they are not raw.</param>
     /// <param name="size">Bytes of a value.</param>
     private ReadOnlySpan<byte> Bytes(int field, int size)
     {

@@ -40,7 +40,7 @@ internal static class PickleNames
         zipimport zlib zoneinfo
         """);
 
-    // Modules that hold nothing but types of data.
+    // Modules that only contain data types.
     private static readonly HashSet<string> DataModules = Words("""
         _collections _collections_abc _datetime _decimal argparse array collections collections.abc configparser ConfigParser
         datetime decimal enum exceptions fractions ipaddress math numbers optparse pathlib pathlib._local random UserDict UserList

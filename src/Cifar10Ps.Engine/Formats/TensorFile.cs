@@ -37,7 +37,7 @@ internal sealed class TensorFile
     public string? Note { get; init; }
 
     /// <summary>The tensors of one network in the file, without a prefix that all of their names share.</summary>
-    /// <param name="key">Which network, where there are several; null: the only one.</param>
+    /// <param name="key">Which network, if there are several; null: the only one.</param>
     /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>InvalidModel</c>.</exception>
     public TensorFile Choose(string? key)
     {

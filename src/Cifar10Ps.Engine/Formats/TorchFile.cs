@@ -69,7 +69,7 @@ internal static partial class TorchFile
 
     /// <summary>Parses the bytes of a file: the tensors of one network in it, without a prefix that all of their names share.</summary>
     /// <param name="content">The bytes.</param>
-    /// <param name="key">Which network, where there are several; null: the only one.</param>
+    /// <param name="key">Which network, if there are several; null: the only one.</param>
     /// <exception cref="InvalidDataException">They are not a usable state dict; the message says why.</exception>
     /// <exception cref="EngineException"><c>SeveralNetworks</c>, <c>NetworkNotFound</c>, <c>InvalidModel</c>.</exception>
     internal static TensorFile Parse(byte[] content, string? key = null) =>

@@ -52,7 +52,7 @@ public sealed class Evaluation
     /// <param name="images">At least one image. Their classes are matched with the model's by name; some may be missing.</param>
     /// <param name="progress">Called after each portion with the number of images done.</param>
     /// <param name="cancellation">Ends the evaluation after the current portion.</param>
-    /// <param name="warn">Receives a sentence where the names of the classes had to be guessed; null ignores it.</param>
+    /// <param name="warn">Receives a sentence if the names of the classes had to be guessed; null ignores it.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>,
     /// <c>ImageSizeMismatch</c>, <c>NoImages</c>.</exception>
     public static Evaluation Run(Predictor predictor, IReadOnlyList<LabeledImage> images, Action<int>? progress,
@@ -90,7 +90,7 @@ public sealed class Evaluation
 
     /// <summary>Evaluates predictions that have been made.</summary>
     /// <param name="predictions">At least one prediction; of models with the same classes, for images whose truth is known.</param>
-    /// <param name="warn">Receives a sentence where the names of the classes had to be guessed; null ignores it.</param>
+    /// <param name="warn">Receives a sentence if the names of the classes had to be guessed; null ignores it.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>, <c>NoImages</c>.</exception>
     public static Evaluation Of(IReadOnlyList<Prediction> predictions, Action<string>? warn = null)
     {
@@ -124,7 +124,7 @@ public sealed class Evaluation
         string.Create(CultureInfo.CurrentCulture, $"{Count:N0} images, accuracy {Accuracy:P2}, loss {Loss:F4}");
 }
 
-/// <summary>How many images of one class were guessed to be of another or the same class.</summary>
+/// <summary>How many images of one true class were guessed to be of one class.</summary>
 /// <param name="Truth">Name of the true class.</param>
 /// <param name="Guess">Name of the guessed class.</param>
 /// <param name="Count">Number of images, above zero.</param>
@@ -155,13 +155,13 @@ public sealed class ClassEvaluation
     /// <summary>Number of images that show it.</summary>
     public int Count { get; }
 
-    /// <summary>Share of the images guessed to show it that do, 0 to 1; 0 where none was guessed, null where no image shows it.</summary>
+    /// <summary>Share of the images guessed to show it that do, 0 to 1; 0 if none was guessed, null if no image shows it.</summary>
     public double? Precision { get; }
 
-    /// <summary>Share of the images that show it that were found, 0 to 1; null where no image shows it.</summary>
+    /// <summary>Share of the images that show it that were found, 0 to 1; null if no image shows it.</summary>
     public double? Recall { get; }
 
-    /// <summary>Harmonic mean of precision and recall, 0 to 1; null where no image shows it.</summary>
+    /// <summary>Harmonic mean of precision and recall, 0 to 1; null if no image shows it.</summary>
     public double? F1 { get; }
 
     /// <inheritdoc/>

@@ -37,7 +37,7 @@ public sealed class Prediction
     /// <summary>Position of the image in its split; null for a file outside a data set.</summary>
     public int? Index { get; }
 
-    /// <summary>The picture file; null where there is none.</summary>
+    /// <summary>The picture file; null if there is none.</summary>
     public string? Path { get; }
 
     /// <summary>The guess.</summary>
@@ -47,16 +47,16 @@ public sealed class Prediction
     public float Confidence => Top[0].Probability;
 
     /// <summary>Index of the true class among the classes of the data, whose order may be another than the model's;
-    /// null where the truth is not known.</summary>
+    /// null if the true class is not known.</summary>
     public int? Label { get; }
 
-    /// <summary>Name of the true class; null where the truth is not known.</summary>
+    /// <summary>Name of the true class; null if the true class is not known.</summary>
     public string? LabelName { get; }
 
-    /// <summary>Whether the guess has the name of the true class; null where the truth is not known.</summary>
+    /// <summary>Whether the guess has the name of the true class; null if the true class is not known.</summary>
     public bool? IsCorrect { get; }
 
-    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null where the truth is not known,
+    /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null if the true class is not known,
     /// or is not a class of the model.</summary>
     public double? Loss { get; }
 

@@ -18,7 +18,7 @@ internal sealed record ModelSnapshot(Network Network, string[] Classes, Preproce
     /// <summary>Number of finished epochs of training; 0 for initial weights.</summary>
     public int TrainedEpochs { get; init; }
 
-    /// <summary>Number of optimizer steps of training, those of an unfinished epoch too; 0 where a file does not say.</summary>
+    /// <summary>Number of optimizer steps of training, those of an unfinished epoch too; 0 if a file does not say.</summary>
     public long TrainedSteps { get; init; }
 
     /// <summary>Seed of the initial weights.</summary>

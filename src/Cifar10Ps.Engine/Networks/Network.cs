@@ -169,7 +169,7 @@ public sealed class Network
         }
     }
 
-    /// <summary>The same network for another number of classes: with another last layer, or one more where it is not linear.</summary>
+    /// <summary>The same network for another number of classes: with another last layer, or one more if it is not linear.</summary>
     internal Network WithClassCount(int classes) => Classifier is { Operation: Linear linear } last
         ? With([.. Layers.SkipLast(1), last.With(linear with { Outputs = classes })])
         : With([.. Layers, new Layer(NewName("fc"), new Linear(ClassCount, classes), [Layers.Count - 1])]);

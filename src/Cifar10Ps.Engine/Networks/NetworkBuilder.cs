@@ -9,7 +9,7 @@ internal sealed class NetworkBuilder
     /// <summary>Position of the input.</summary>
     public const int InputLayer = 0;
 
-    /// <summary>Channels of a layer's output; of a vector, its length; 0 where it depends on the size of the images.</summary>
+    /// <summary>Channels of a layer's output; of a vector, its length; 0 if it depends on the size of the images.</summary>
     public int ChannelsOf(int layer) => _channels[layer];
 
     /// <summary>Adds a layer.</summary>

@@ -14,7 +14,7 @@ internal static class ConfusionMatrixPlot
 
     /// <summary>Draws the matrix of an evaluation.</summary>
     /// <param name="evaluation">The evaluation.</param>
-    /// <param name="content">What is written into the cells, where they are large enough.</param>
+    /// <param name="content">What is written into the cells, if they are large enough.</param>
     /// <exception cref="EngineException"><c>TooManyClasses</c>.</exception>
     public static Picture Draw(Evaluation evaluation, ConfusionMatrixCell content)
     {

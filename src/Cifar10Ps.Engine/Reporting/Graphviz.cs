@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Cifar10Ps.Reporting;
 
-/// <summary>Graphviz's <c>dot</c>, where it is installed.</summary>
+/// <summary>Graphviz's <c>dot</c>, if it is installed.</summary>
 internal static class Graphviz
 {
     private const int OutputLimit = 256 << 20;

@@ -10,7 +10,7 @@ namespace Cifar10Ps.Reporting;
 /// <param name="Epochs">Its reports, in order; at least one.</param>
 internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epochs)
 {
-    /// <summary>The epoch with the best validation accuracy, the first one of equals; null where none was validated.</summary>
+    /// <summary>The epoch with the best validation accuracy, the first one of equals; null if none was validated.</summary>
     public EpochReport? Best => Epochs.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
 
     /// <summary>Runs with unique names: as many of the last folders of their paths as needed.</summary>

@@ -20,7 +20,7 @@ public static class LearningRateFinder
     private const double Divergence = 4;
 
     /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed, so it is reproducible.</summary>
-    /// <param name="model">The model; it stays as it is. See <see cref="Recipe"/> for what happens to the copy of an untrained one.</param>
+    /// <param name="model">The model; it is not changed. See <see cref="Recipe"/> for what happens to the copy of an untrained one.</param>
     /// <param name="data">The data: its training images.</param>
     /// <param name="options">Batch size, optimizer and so on; learning rate, schedule and number of epochs are ignored.</param>
     /// <param name="lowest">First learning rate.</param>

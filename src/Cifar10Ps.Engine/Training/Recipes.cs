@@ -74,7 +74,7 @@ public static class Recipes
     }
 
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
-    /// a trained one stays as it is.</summary>
+    /// a trained one is not changed.</summary>
     internal static ModelSnapshot Prepare(ModelSnapshot model, TrainingOptions options, ImageSplit train)
     {
         if (model.IsTrained)

@@ -242,7 +242,7 @@ public sealed class Trainer
     }
 
     /// <summary>Evaluates the model as it is after an epoch.</summary>
-    /// <returns>The evaluation; null where none is due.</returns>
+    /// <returns>The evaluation; null if none is due.</returns>
     private Evaluation? Validate(ModelSnapshot trained, WorkerPool pool, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();

@@ -21,7 +21,7 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];
 
-    /// <summary>What is written into the cells, where they are large enough.</summary>
+    /// <summary>What is written into the cells, if they are large enough.</summary>
     [Parameter]
     public ConfusionMatrixCell Cell { get; set; }
 

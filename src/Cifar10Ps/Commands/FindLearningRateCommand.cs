@@ -7,7 +7,7 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(LearningRateRange))]
 public sealed class FindLearningRateCommand : TrainingCommand
 {
-    /// <summary>The model; it stays as it is.</summary>
+    /// <summary>The model; it is not changed.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [ModelTransformation]
     [ValidateNotNull]

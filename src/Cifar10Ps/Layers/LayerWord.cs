@@ -50,7 +50,7 @@ internal sealed record LayerParameter(string Type, string Name, int? Position = 
     /// <summary>How pooling runs over its input: all of them, or none for the mean of all pixels.</summary>
     public static readonly LayerParameter[] Window = [new("int[]", "Size", 0), new("int[]", "Stride"), new("int[]", "Padding")];
 
-    /// <summary>As it stands in a function.</summary>
+    /// <summary>The declaration in a function's param block.</summary>
     public override string ToString() => string.Concat(
         Position is int position ? $"[Parameter(Position = {position})] " : "[Parameter()] ",
         Type is "int" or "int[]" or "double" ? $"[{typeof(NumberTransformationAttribute)}()] " : "",
@@ -90,9 +90,9 @@ internal sealed class LayerArguments(IDictionary bound, Action<ScriptBlock> run)
         Has(parameter) && LanguagePrimitives.ConvertTo<ScriptBlock>(bound[parameter]) is ScriptBlock block ? () => run(block) : null;
 
     /// <summary>A window by the parameters Size, Stride and Padding.</summary>
-    /// <param name="defaultSize">Its size where none was given; null: one has to be.</param>
-    /// <param name="defaultStride">Its stride where none was given; null: its size.</param>
-    /// <param name="keepsSize">Whether it is padded by half of its size where no padding was given.</param>
+    /// <param name="defaultSize">Its size if none was given; null: one has to be.</param>
+    /// <param name="defaultStride">Its stride if none was given; null: its size.</param>
+    /// <param name="keepsSize">Whether it is padded by half of its size if no padding was given.</param>
     public Window Window(int? defaultSize = null, int? defaultStride = null, bool keepsSize = false)
     {
         Extent size = Pair("Size")

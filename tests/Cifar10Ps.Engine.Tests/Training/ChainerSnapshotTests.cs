@@ -108,7 +108,7 @@ public sealed class ChainerSnapshotTests : IDisposable
     [InlineData("updater/iterator:main/epoch", 2, "log has 1 epochs")]
     [InlineData("updater/iterator:main/current_position", -8, "")]
     [InlineData("updater/iterator:main/current_position", long.MaxValue, "")]
-    [InlineData("updater/iterator:main/order", 5, "no list")]
+    [InlineData("updater/iterator:main/order", 5, "not a list")]
     [InlineData("updater/iteration", -1, "steps")]
     [InlineData("updater/optimizer:main/predictor/conv1/W/t", 9, "steps")]
     [InlineData("updater/optimizer:main/predictor/conv1/W/v", 9, "[16, 3, 3, 3]")]

@@ -118,7 +118,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
         foreach (string file in Directory.GetFiles(_folder.Path, "checkpoint-*"))
             FlipBit(file);
 
-        Assert.Contains("anew", AssertError("FileDamaged", () => Resume()).Message, StringComparison.Ordinal);
+        Assert.Contains("start the run again", AssertError("FileDamaged", () => Resume()).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -89,7 +89,8 @@ internal static unsafe class NormKernels<TElement>
         }
     }
 
-    /// <summary>Back through ReLU: the gradient where the output is above zero, and the sums that batch norm's gradients need.</summary>
+    /// <summary>Backward pass through ReLU: the gradient where the output is above zero,
+    /// and the sums that batch norm's gradients need.</summary>
     /// <param name="gradient">Gradient of the output; becomes the gradient before ReLU.</param>
     /// <param name="more">A second gradient of the output, to be added; may be null.</param>
     /// <param name="output">Output of ReLU; null: there was none.</param>
@@ -186,7 +187,7 @@ internal static unsafe class NormKernels<TElement>
         }
     }
 
-    /// <summary>result = p · gradient before ReLU + q · y + r: back through batch norm and the ReLU that follows it.</summary>
+    /// <summary>result = p · gradient before ReLU + q · y + r: the backward pass through batch norm and the ReLU that follows it.</summary>
     /// <param name="gradient">Gradient of ReLU's output; becomes the gradient of batch norm's input.</param>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
@@ -223,7 +224,7 @@ internal static unsafe class NormKernels<TElement>
         }
     }
 
-    /// <summary>result = p · gradient + q · y + r: back through batch norm, once the sums are known.</summary>
+    /// <summary>result = p · gradient + q · y + r: the backward pass through batch norm, once the sums are known.</summary>
     /// <param name="gradient">Gradient of batch norm's output.</param>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="result">Takes the gradient of the input; may be where the gradient is.</param>

@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>In training, a random part of the values becomes zero and the others are scaled to preserve the mean;
+/// <summary>In training, a random subset of the values becomes zero and the others are scaled to preserve the mean;
 /// in evaluation nothing changes.</summary>
 /// <param name="Rate">Probability of becoming zero, 0 to below 1.</param>
 /// <remarks>N. Srivastava et al., "Dropout", JMLR 2014.</remarks>
