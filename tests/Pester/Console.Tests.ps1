@@ -53,7 +53,7 @@ Describe 'On a terminal' -Skip:(!$IsLinux -or !(Get-Command script -CommandType 
 
     It 'stops at Ctrl+C and says how to resume' {
         $classic | Should -Not -Match 'not reached'
-        $classic -replace '\s' | Should -BeLike "*Goonwith-ResumeFrom'$("$TestDrive/left/checkpoint-latest.safetensors" -replace '\s')'*"
+        $classic -replace '\s' | Should -BeLike "*Resumewith-ResumeFrom'$("$TestDrive/left/checkpoint-latest.safetensors" -replace '\s')'*"
         "$TestDrive/left/model.safetensors" | Should -Not -Exist
     }
 
