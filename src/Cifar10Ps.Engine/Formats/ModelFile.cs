@@ -74,7 +74,7 @@ public static partial class ModelFile
         {
             (ModelFormat format, TensorFile file) = ModelFormats.Read(path, options?.Key);
             ImageClassifier model = Take(file, options);
-            options?.Tell?.Invoke($"'{path}' is a {format} file with a {model.Network} for {model.Classes.Length} classes. "
+            options?.Tell?.Invoke($"'{path}' ({format}) holds a model for {model.Classes.Length} classes: {model.Network}. "
                 + $"{(file.Note is null ? "" : file.Note + " ")}{Skipped(file)}");
             foreach (string layer in DeadLayers(model))
                 options?.Warn?.Invoke($"'{path}': all weights of '{layer}' are zero, so nothing passes through it. "
@@ -143,13 +143,16 @@ public static partial class ModelFile
                 ? epsilon : throw new InvalidDataException($"its batch norm has the epsilon '{text}'"));
         }
 
+        if (network.ClassCount is < 2 or > Network.MaximumClassCount)
+            throw new InvalidDataException(
+                $"a classifier has 2 to {Network.MaximumClassCount} outputs, one for each class, but this has {network.ClassCount}");
         string[] classes = options?.Classes ?? (file.Metadata.TryGetValue(ClassesKey, out string? json) ? Parse<string[]>(json)
             : network.ClassCount == Cifar10Reader.Classes.Length ? Cifar10Reader.Classes
             : ImageClassifier.PlaceholderClasses(network.ClassCount));
         ImageClassifier.CheckClasses(classes);
         if (classes.Length != network.ClassCount)
             throw new InvalidDataException($"it has {network.ClassCount} classes, but {classes.Length} names are given");
-        Preprocessing preprocessing = PreprocessingOf(file, options);
+        Preprocessing preprocessing = PreprocessingOf(file, found.ImageSize, options);
         network.Shapes(preprocessing.Height, preprocessing.Width);
         return new ImageClassifier(new ModelSnapshot(network, classes, preprocessing, WeightsOf(file, found))
         {
@@ -203,7 +206,7 @@ public static partial class ModelFile
     }
 
     /// <summary>How pictures become input: from the options, and otherwise from the file.</summary>
-    private static Preprocessing PreprocessingOf(TensorFile file, ImportOptions? options)
+    private static Preprocessing PreprocessingOf(TensorFile file, int? imageSize, ImportOptions? options)
     {
         (double[]? mean, double[]? deviation) = (options?.Mean, options?.StandardDeviation);
         if (file.Metadata.TryGetValue(PreprocessingKey, out string? json))
@@ -217,7 +220,8 @@ public static partial class ModelFile
         if (!formula.Success && (mean is null || deviation is null))
             throw new EngineException("PreprocessingUnknown", ErrorKind.InvalidData,
                 "does not say how pictures become its input: the mean and standard deviation of the pixels that it was trained with.");
-        Extent size = file.ImageSize ?? new Extent(Preprocessing.None.Height, Preprocessing.None.Width);
+        Extent size = file.ImageSize ?? (imageSize is int side ? new Extent(side, side)
+            : new Extent(Preprocessing.None.Height, Preprocessing.None.Width));
         return new Preprocessing(mean ?? Numbers("mean"), deviation ?? Numbers("deviation"), size.Width, size.Height);
 
         double[] Numbers(string part) =>
@@ -228,13 +232,17 @@ public static partial class ModelFile
     private static T Parse<T>(string json) =>
         JsonSerializer.Deserialize<T>(json, Json.Options) ?? throw new InvalidDataException("its metadata are empty");
 
-    private static string Skipped(TensorFile file) => file.Skipped.Count switch
+    private static string Skipped(TensorFile file)
     {
-        0 => "Everything was read.",
-        <= NamedSkips => $"Left out: {string.Join(", ", file.Skipped.Select(DisplayText.Name))}.",
-        int count =>
-            $"Left out: {string.Join(", ", file.Skipped.Take(NamedSkips).Select(DisplayText.Name))} and {count - NamedSkips:N0} more.",
-    };
+        // Counters of batch norm say nothing about the model, and there are many.
+        string[] names = [.. file.Skipped.Where(name => !TensorNames.IsCounter(name)).Select(DisplayText.Name)];
+        return names.Length switch
+        {
+            0 => "Everything was read.",
+            <= NamedSkips => $"Left out: {string.Join(", ", names)}.",
+            int count => $"Left out: {string.Join(", ", names.Take(NamedSkips))} and {count - NamedSkips:N0} more.",
+        };
+    }
 
     [GeneratedRegex(@"\(rgb/255 - \[(?<mean>[^\]]*)\]\) / \[(?<deviation>[^\]]*)\]")]
     private static partial Regex Formula();

@@ -9,7 +9,10 @@ namespace Cifar10Ps.Formats;
 /// <param name="Network">The network.</param>
 /// <param name="Names">The names in the file, by those in the network.</param>
 /// <param name="Biases">Names in the file of biases of convolutions that the network does not have, by the norm that cancels them.</param>
-internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<string, string> Names, IReadOnlyDictionary<Layer, string> Biases)
+/// <param name="ImageSize">Width and height in pixels of the images that a network of another program is made for;
+/// null: the file says.</param>
+internal sealed record NetworkTensors(
+    Network Network, IReadOnlyDictionary<string, string> Names, IReadOnlyDictionary<Layer, string> Biases, int? ImageSize)
 {
     /// <summary>Finds a network in tensors that hold it and nothing else.</summary>
     /// <param name="shapes">The tensors' shapes, by their names in the file.</param>
@@ -29,8 +32,9 @@ internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<strin
         }
 
         Dictionary<string, string> names;
+        int? imageSize = null;
         if (network is null)
-            (network, names) = NetworkFamily.Recognise(bare);
+            (network, names, imageSize) = NetworkFamily.Recognise(bare);
         else
             // A described network's names are taken literally, whatever they mean in a family.
             names = network.Tensors.All(tensor => bare.ContainsKey(tensor.Name))
@@ -56,7 +60,7 @@ internal sealed record NetworkTensors(Network Network, IReadOnlyDictionary<strin
         return names.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unexpected
             ? throw new InvalidDataException($"a {network.Name} has no tensor '{original[names[unexpected]]}'")
             : new NetworkTensors(network,
-                names.ToDictionary(pair => pair.Key, pair => original[pair.Value], StringComparer.Ordinal), biases);
+                names.ToDictionary(pair => pair.Key, pair => original[pair.Value], StringComparer.Ordinal), biases, imageSize);
 
         void Require(string name, int[] shape)
         {

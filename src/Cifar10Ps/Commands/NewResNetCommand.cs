@@ -8,7 +8,6 @@ namespace Cifar10Ps.Commands;
 [OutputType(typeof(ImageClassifier))]
 public sealed class NewResNetCommand : NewFamilyMemberCommand
 {
-    private const int SmallImage = 32, LargeImage = 224;
     private static readonly int[] SmallDepths = [20, 32, 44, 56, 110];
     private static readonly int[] LargeDepths = [18, 34, 50];
 
@@ -42,7 +41,7 @@ public sealed class NewResNetCommand : NewFamilyMemberCommand
             throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
                 $"A ResNet-{Depth} has projections as its shortcuts. "
                 + $"Omit -Shortcut, or take a -Depth for small images: {string.Join(", ", SmallDepths)}.");
-        return (Create(Depth, Shortcut, classes), IsLarge(Depth) ? LargeImage : SmallImage);
+        return (Create(Depth, Shortcut, classes), IsLarge(Depth) ? ResNet.ImageSize : CifarResNet.ImageSize);
     }
 
     private static bool IsLarge(int depth) => LargeDepths.Contains(depth);

@@ -16,7 +16,7 @@ public sealed class NewVggCommand : NewFamilyMemberCommand
 
     /// <summary>Width and height of the images in pixels, which decide the size of the first linear layer.</summary>
     [Parameter]
-    [ValidateRange(32, 1024)]
+    [ValidateRange(32, 447)]
     [NumberTransformation]
     public int ImageSize { get; set; } = 32;
 

@@ -54,6 +54,17 @@ public sealed class ModelFileTests : IDisposable
         Assert.Equal(Fingerprint(model), Fingerprint(loaded));
     }
 
+    [Fact]
+    public void A_file_from_elsewhere_takes_images_of_the_size_that_its_network_is_made_for()
+    {
+        Change(ImageClassifier.Create(ResNet.Create(18, 2), ["a", "b"], seed: 1), file => file.Metadata.Clear());
+
+        Preprocessing input = ModelFile.Load(_folder["model"],
+            new ImportOptions { Mean = [0, 0, 0], StandardDeviation = [1, 1, 1] }).Preprocessing;
+
+        Assert.Equal((224, 224), (input.Width, input.Height));
+    }
+
     [Theory]
     [InlineData(Shortcut.Projection)]
     [InlineData(Shortcut.ZeroPad)]

@@ -33,17 +33,25 @@ public sealed class VggTests : IDisposable
     [Theory]
     [InlineData(8, 32, "InvalidDepth")]
     [InlineData(11, 31, "InvalidNetwork")]
-    [InlineData(11, 1025, "InvalidNetwork")]
-    public void What_is_no_VGG_is_refused(int depth, int imageSize, string errorId) =>
-        AssertError(errorId, () => Vgg.Create(depth, hasNorms: true, imageSize, classes: 2));
+    [InlineData(11, 448, "InvalidNetwork")]
+    [InlineData(19, 447, "InvalidNetwork", 10_000)]
+    public void What_is_no_VGG_is_refused(int depth, int imageSize, string errorId, int classes = 2) =>
+        AssertError(errorId, () => Vgg.Create(depth, hasNorms: true, imageSize, classes));
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void A_state_dict_of_it_is_recognised_and_a_bias_before_a_norm_changes_nothing(bool hasNorms)
+    [InlineData(11)]
+    [InlineData(19)]
+    public void The_largest_size_is_possible(int depth) =>
+        Assert.True(Vgg.Create(depth, hasNorms: true, imageSize: 447, classes: 10).ParameterCount < Network.MaximumParameters);
+
+    [Theory]
+    [InlineData(true, 32)]
+    [InlineData(false, 32)]
+    [InlineData(true, 96)]
+    public void A_state_dict_of_it_is_recognised_and_a_bias_before_a_norm_changes_nothing(bool hasNorms, int imageSize)
     {
-        Network network = Vgg.Create(11, hasNorms, imageSize: 32, classes: 3);
-        ImageClassifier model = ImageClassifier.Create(network, ["a", "b", "c"], seed: 1);
+        Network network = Vgg.Create(11, hasNorms, imageSize, classes: 3);
+        ImageClassifier model = ImageClassifier.Create(network, ["a", "b", "c"], seed: 1, imageSize);
         TensorFile file = new() { Metadata = { ["preprocess"] = "input = (rgb/255 - [.485,.456,.406]) / [.229,.224,.225]" } };
         foreach (LayerTensor tensor in network.Tensors)
             file.Tensors[tensor.Name] = (tensor.Shape, model.Weights[tensor.Name]);
@@ -54,6 +62,7 @@ public sealed class VggTests : IDisposable
         ImageClassifier loaded = ModelFile.Load(_folder["vgg"]);
 
         AssertSame(network, loaded.Network);
+        Assert.Equal((imageSize, imageSize), (loaded.Preprocessing.Width, loaded.Preprocessing.Height));
         Assert.Equal(model.Weights["classifier.0.weight"], loaded.Weights["classifier.0.weight"]);
         if (hasNorms)
             Assert.Equal(-0.25f, loaded.Weights["features.1.running_mean"][0]);

@@ -14,6 +14,9 @@ internal sealed partial class CifarResNet : NetworkFamily
     /// <summary>The family.</summary>
     public static readonly CifarResNet Family = new();
 
+    /// <summary>Width and height in pixels of the images of the paper.</summary>
+    public const int ImageSize = 32;
+
     /// <summary>Largest depth: that of the paper's largest network with these stages.</summary>
     private const int MaximumDepth = 110;
 
@@ -112,7 +115,7 @@ internal sealed partial class CifarResNet : NetworkFamily
     private protected override bool Knows(string name) => KnownName().IsMatch(name);
 
     /// <inheritdoc/>
-    private protected override Network Read(Func<string, int[]?> shapeOf)
+    private protected override (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf)
     {
         if (shapeOf("fc.weight") is not [int classes, _])
             throw new InvalidDataException("it has no classifier 'fc.weight' or 'linear.weight' with a row for each class");
@@ -120,7 +123,7 @@ internal sealed partial class CifarResNet : NetworkFamily
         // Whether the other blocks add the identity cannot be determined.
         Shortcut shortcut = shapeOf("layer2.0.downsample.0.weight") is not null ? Shortcut.Projection : Shortcut.ZeroPad;
         return HasDepth(6 * blocks + 2) && classes is >= 2 and <= Network.MaximumClassCount
-            ? Create(6 * blocks + 2, shortcut, classes)
+            ? (Create(6 * blocks + 2, shortcut, classes), ImageSize)
             : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }
 

@@ -25,16 +25,18 @@ internal abstract class NetworkFamily
 
     /// <summary>Finds the network that tensors belong to.</summary>
     /// <param name="shapes">Their shapes, by their names in the file, without what all names begin with.</param>
-    /// <returns>The network, and the names in the file by those in the network.</returns>
+    /// <returns>The network, the names in the file by those in the network, and the width and height of the images for which it is
+    /// made.</returns>
     /// <exception cref="InvalidDataException">They do not belong to any; the message says why.</exception>
-    public static (Network Network, Dictionary<string, string> Names) Recognise(IReadOnlyDictionary<string, int[]> shapes)
+    public static (Network Network, Dictionary<string, string> Names, int ImageSize) Recognise(IReadOnlyDictionary<string, int[]> shapes)
     {
         // The family whose names match best reports the problem.
         (NetworkFamily family, Dictionary<string, string> names, string[] unexpected) = All
             .Select(family => family.Match(shapes.Keys)).MinBy(match => match.Unexpected.Length);
         if (unexpected.Length > 0)
             throw new InvalidDataException($"it is a different network: {family.Trait} has no {DisplayText.List(unexpected)}");
-        return (family.Read(name => names.TryGetValue(name, out string? found) ? shapes[found] : null), names);
+        (Network network, int imageSize) = family.Read(name => names.TryGetValue(name, out string? found) ? shapes[found] : null);
+        return (network, names, imageSize);
     }
 
     /// <summary>The names in a file by those in a network of whatever family.</summary>
@@ -54,10 +56,10 @@ internal abstract class NetworkFamily
     /// <summary>Whether members have a tensor of this name, or a bias that a norm cancels.</summary>
     private protected abstract bool Knows(string name);
 
-    /// <summary>The network that tensors of known names belong to.</summary>
+    /// <summary>The network that tensors of known names belong to, and the width and height of the images that it is made for.</summary>
     /// <param name="shapeOf">Finds the shape of a tensor; null: it is missing.</param>
     /// <exception cref="InvalidDataException">There is no such network.</exception>
-    private protected abstract Network Read(Func<string, int[]?> shapeOf);
+    private protected abstract (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf);
 
     private (NetworkFamily Family, Dictionary<string, string> Names, string[] Unexpected) Match(IEnumerable<string> names)
     {

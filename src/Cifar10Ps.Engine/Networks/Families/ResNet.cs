@@ -15,6 +15,9 @@ internal sealed partial class ResNet : NetworkFamily
     /// <summary>Channels of a bottleneck's output, as a multiple of those inside.</summary>
     private const int Expansion = 4;
 
+    /// <summary>Width and height in pixels of the images of the paper.</summary>
+    public const int ImageSize = 224;
+
     private const int StageCount = 4, MaximumBlocks = 64;
 
     private static readonly Dictionary<int, (int[] Blocks, bool IsBottleneck)> Depths = new()
@@ -86,13 +89,13 @@ internal sealed partial class ResNet : NetworkFamily
     private protected override bool Knows(string name) => KnownName().IsMatch(name);
 
     /// <inheritdoc/>
-    private protected override Network Read(Func<string, int[]?> shapeOf)
+    private protected override (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf)
     {
         if (shapeOf("fc.weight") is not [int classes, _] || classes > Network.MaximumClassCount)
             throw new InvalidDataException("it has no classifier 'fc.weight' with a row for each class");
         int[] blocks = [.. Enumerable.Range(1, StageCount).Select(stage =>
             Enumerable.Range(0, MaximumBlocks).TakeWhile(block => shapeOf($"layer{stage}.{block}.conv1.weight") is not null).Count())];
-        return Create(blocks, isBottleneck: shapeOf("layer1.0.conv3.weight") is not null, classes);
+        return (Create(blocks, isBottleneck: shapeOf("layer1.0.conv3.weight") is not null, classes), ImageSize);
     }
 
     [GeneratedRegex(@"^((conv1|layer[1234]\.\d+\.(conv[123]|downsample\.0)|fc)\.(weight|bias)"

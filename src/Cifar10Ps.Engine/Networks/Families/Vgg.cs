@@ -12,6 +12,9 @@ internal sealed partial class Vgg : NetworkFamily
     /// <summary>The family.</summary>
     public static readonly Vgg Family = new();
 
+    // A larger image gives the first linear layer more than the 400,000,000 learned values that a network may have.
+    private const int SmallestImage = 32, LargestImage = 447;
+
     private const int Features = 4096, LastChannels = 512;
 
     /// <summary>Convolutions of each of the five stages, by the number of weighted layers.</summary>
@@ -26,7 +29,7 @@ internal sealed partial class Vgg : NetworkFamily
     /// <summary>Describes a member.</summary>
     /// <param name="depth">Number of weighted layers: 11, 13, 16 or 19.</param>
     /// <param name="hasNorms">Whether a batch norm follows each convolution, in place of its bias.</param>
-    /// <param name="imageSize">Width and height of the images in pixels, at least 32: five poolings halve it, rounded down.</param>
+    /// <param name="imageSize">Width and height of the images in pixels, 32 to 447: five poolings halve it, rounded down.</param>
     /// <param name="classes">Number of outputs.</param>
     /// <exception cref="EngineException"><c>InvalidDepth</c>, <c>InvalidNetwork</c>.</exception>
     public static Network Create(int depth, bool hasNorms, int imageSize, int classes)
@@ -34,11 +37,18 @@ internal sealed partial class Vgg : NetworkFamily
         if (!Depths.TryGetValue(depth, out int[]? stages))
             throw new EngineException("InvalidDepth", ErrorKind.InvalidArgument,
                 $"There is no VGG with {depth} layers: {string.Join(", ", Depths.Keys)} are possible.");
-        if (imageSize is < 32 or > 1024)
+        if (imageSize is < SmallestImage or > LargestImage)
             throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
-                $"A VGG takes images of 32 to 1024 pixels, not {imageSize}.");
-        int side = imageSize / 32;
-        return Create(depth, stages, hasNorms, side, classes);
+                $"A VGG takes images of {SmallestImage} to {LargestImage} pixels, not {imageSize}.");
+        try
+        {
+            return Create(depth, stages, hasNorms, imageSize / SmallestImage, classes);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
+                $"A VGG-{depth} for images of {imageSize} pixels and {classes} classes is too large: {e.Message}.", e);
+        }
     }
 
     private static Network Create(int depth, int[] stages, bool hasNorms, int side, int classes)
@@ -77,7 +87,7 @@ internal sealed partial class Vgg : NetworkFamily
     private protected override bool Knows(string name) => KnownName().IsMatch(name);
 
     /// <inheritdoc/>
-    private protected override Network Read(Func<string, int[]?> shapeOf)
+    private protected override (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf)
     {
         if (shapeOf("classifier.6.weight") is not [int classes, _]
             || classes > Network.MaximumClassCount || shapeOf("classifier.0.weight") is not [_, int inputs])
@@ -86,8 +96,8 @@ internal sealed partial class Vgg : NetworkFamily
         bool hasNorms = shapeOf("features.1.weight") is not null;
         int convolutions = Enumerable.Range(0, 100).Count(place => shapeOf($"features.{place}.weight") is { Length: 4 });
         int depth = convolutions + 3, side = (int)Math.Sqrt(inputs / LastChannels);
-        return Depths.TryGetValue(depth, out int[]? stages) && side is >= 1 and <= 32
-            ? Create(depth, stages, hasNorms, side, classes)
+        return Depths.TryGetValue(depth, out int[]? stages) && side is >= 1 and <= LargestImage / SmallestImage
+            ? (Create(depth, stages, hasNorms, side, classes), SmallestImage * side)
             : throw new InvalidDataException($"there is no VGG with {convolutions} convolutions");
     }
 
