@@ -13,7 +13,6 @@ public sealed class NewNetworkTests : IDisposable
         }
         """;
 
-
     private readonly Session _session = new();
 
     public void Dispose() => _session.Dispose();
@@ -111,6 +110,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Linear; Linear", "gets 10: it comes after a Linear without a number")]
     [InlineData("Linear 65536; Linear 65536", "learned values")]
     [InlineData("while ($true) { ReLU }", "2,000 layers at most")]
+    [InlineData("function In($n) { if ($n) { Residual { In ($n - 1) } } else { ReLU } }; In 40", "too many residual blocks around it")]
     [InlineData("Convolutoin 8", "after 3 x 32 x 32: 'Convolutoin' is neither a layer word nor a command. The layer words are")]
     [InlineData("Get-Item nothing", "after 3 x 32 x 32: Cannot find path")]
     [InlineData("throw 'no more'", "after 3 x 32 x 32: no more.")]
@@ -138,11 +138,16 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("", 1, "The block has no layers.", "Linear as the last: Convolution, Norm,")]
     [InlineData("5; Linear", 1, "The block outputs '5' (Int32), which is not a layer.", "Assign")]
     [InlineData("Residual { ReLU; 'a' }; Linear", 1, "The block outputs 'a' (String), which is not a layer.", "Assign")]
+    [InlineData("begin { ReLU } end { Linear }", 1, "The block cannot be run: ", "without begin, process and end.")]
+    [InlineData("ReLU; break; Linear", 1, "The block has a break or continue that is not in a loop of the block.", "use return.")]
+    [InlineData("Residual { 1 | ForEach-Object { continue } }; Linear", 1, "The block has a break or continue", "use return.")]
     public void A_block_that_is_no_network_says_why(string block, int line, string start, string part)
     {
         ErrorRecord error = _session.Fail($"New-Network {{ {block} }}");
 
         Assert.Equal("InvalidNetwork", error.Id);
+        // The message is complete: advice about existing models would not fit.
+        Assert.Null(error.ErrorDetails);
         Assert.StartsWith(start, error.Exception.Message, StringComparison.Ordinal);
         Assert.Contains(part, error.Exception.Message, StringComparison.Ordinal);
         Assert.Equal(line, error.InvocationInfo.ScriptLineNumber);
@@ -230,7 +235,9 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Convol")]
     [InlineData("Convolution -")]
     [InlineData("New-Network { Linear } -Sh")]
-    public void Tab_knows_no_word_elsewhere(string line) =>
+    [InlineData("New-Network {")]
+    [InlineData("New-Network { ")]
+    public void Tab_knows_no_word_elsewhere_and_completes_nothing_from_nothing(string line) =>
         Assert.Empty(_session.Run($"(TabExpansion2 '{line}').CompletionMatches | ForEach-Object CompletionText"));
 
     [Fact]

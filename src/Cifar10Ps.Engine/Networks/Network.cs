@@ -15,7 +15,7 @@ public sealed class Network
     /// <summary>Largest number of layers.</summary>
     internal const int MaximumLayers = 2_000;
 
-    private const int MaximumNameLength = 300;
+    internal const int MaximumNameLength = 300;
 
     /// <summary>Largest number of learned values.</summary>
     internal const int MaximumParameters = 400_000_000;
@@ -38,8 +38,8 @@ public sealed class Network
         for (int i = 0; i < layers.Count; i++)
         {
             Layer layer = layers[i];
-            string? problem = layer.Name.Length is 0 or > MaximumNameLength || DisplayText.Escape(layer.Name) != layer.Name
-                ? "its name cannot be shown"
+            string? problem = layer.Name.Length > MaximumNameLength ? $"its name has more than {MaximumNameLength} characters"
+                : layer.Name.Length == 0 || DisplayText.Escape(layer.Name) != layer.Name ? "its name cannot be shown"
                 : !names.Add(layer.Name) ? "there are two of this name"
                 : (i == 0) != (layer.Kind == LayerKind.Input) ? "the input has to be the first layer, and the only one of its kind"
                 : layer.Inputs.Count != layer.Operation.InputCount

@@ -49,7 +49,9 @@ public sealed class NewNetworkCommand : NetworkMakerCommand
         {
             // The error is shown at the user's line instead of where the cmdlet is called.
             MyInvocation.DisplayScriptPosition = e.Extent;
-            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument, e.Message, e.InnerException);
+            EngineException error = new("InvalidNetwork", ErrorKind.InvalidArgument, e.Message, e.InnerException);
+            // Its message is complete, and the advice of this id is for models that exist.
+            ThrowTerminatingError(new ErrorRecord(error, error.ErrorId, ErrorCategory.InvalidArgument, null));
         }
     }
 }

@@ -92,6 +92,18 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         {
             throw Find(e) ?? Explain(e);
         }
+        catch (PSInvalidOperationException e)
+        {
+            // Of begin, process and end, PowerShell runs only one.
+            throw new LayerException($"The block cannot be run: {e.Message.TrimEnd('.')}. Write the words without begin, process and end.",
+                block.Ast.Extent, e);
+        }
+        catch (LoopFlowException)
+        {
+            // It would leave a loop of the caller, or end the caller's script, without an error.
+            throw new LayerException("The block has a break or continue that is not in a loop of the block. To end the block, use return.",
+                block.Ast.Extent);
+        }
 
         if (output.FirstOrDefault(item => item is not null) is PSObject first)
             throw new LayerException($"The block outputs '{DisplayText.Name(first.ToString())}' ({first.BaseObject.GetType().Name}), "

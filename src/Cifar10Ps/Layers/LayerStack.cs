@@ -161,6 +161,8 @@ internal sealed class LayerStack
             throw new InvalidDataException("it comes after a Linear without a number, which is the classifier and has to be the last word");
         if (_layers.Count >= Network.MaximumLayers)
             throw new InvalidDataException($"a network has {Network.MaximumLayers:N0} layers at most");
+        if (name.Length > Network.MaximumNameLength)
+            throw new InvalidDataException("there are too many residual blocks around it, one in the other");
         if (operation.Problem() is string problem)
             throw new InvalidDataException(problem);
         Shape shape = operation.OutputOf([.. inputs.Select(input => _shapes[input])]);

@@ -87,6 +87,9 @@ public sealed class LayerWordCompletion : IModuleAssemblyInitializer, IModuleAss
     public static CommandCompletion WordsFirst(CommandCompletion completion)
     {
         ArgumentNullException.ThrowIfNull(completion);
+        // Where there is nothing to complete, the collection is PowerShell's own, which cannot be changed.
+        if (completion.CompletionMatches.Count == 0)
+            return completion;
         string[] words = [.. LayerWord.All.Select(word => word.Name)];
         CompletionResult[] sorted = [.. completion.CompletionMatches.OrderByDescending(match => words.Contains(match.CompletionText))];
         completion.CompletionMatches.Clear();
