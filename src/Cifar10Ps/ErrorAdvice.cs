@@ -4,8 +4,8 @@ namespace Cifar10Ps;
 internal static class ErrorAdvice
 {
     private const string Download = "Try again later, name a mirror with -Uri, give files that you have with -Path, or try -Synthetic.";
-    private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, "
-        + "with -InitialWeights from trained weights.";
+    private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, and so do New-Network and the others; "
+        + "'New-ResNet -InitialWeights $model -Classes $data.Classes' starts from trained weights.";
     private const string OtherFile = "Give another file, or export the model again from the program that made it.";
     private const string Preprocessing = "-Mean and -StandardDeviation take three numbers each: of red, green and blue, "
         + "for pixel values from 0 to 1.";
@@ -28,12 +28,12 @@ internal static class ErrorAdvice
         ["DatasetNotFound"] = "-Path takes a folder, or for CIFAR-10 an archive too.",
         ["DownloadFailed"] = Download,
         ["EmptyClass"] = "To keep the class, put pictures into its folder.",
-        ["FileDamaged"] = "A run resumes from its newest intact checkpoint if -ResumeFrom names its folder.",
+        ["FileDamaged"] = "If it is a checkpoint, -ResumeFrom with the folder of its run takes the newest that is intact.",
         ["FileNotFound"] = "Relative paths start at the location of the session: see Get-Location.",
         ["FileNotWritable"] = "Give a path in a folder that you may write to.",
         ["FolderUnreadable"] = "Check its permissions.",
-        ["FormatCannotHold"] = "Save-Model keeps any model; New-ResNet20 -Shortcut ProjectionOnly, trained with -Recipe Original, "
-            + "is the model of the original program.",
+        ["FormatCannotHold"] = "Save-Model keeps any model, and Export-Model model.onnx -IncludePreprocessing the preprocessing too. "
+            + "The model of the original program is New-ResNet20 -Shortcut ProjectionOnly, trained with -Recipe Original.",
         ["GraphvizFailed"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["GraphvizNotFound"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["HistoryNotFound"] = "Start-ModelTraining -OutputDirectory leaves such a folder.",
@@ -41,14 +41,15 @@ internal static class ErrorAdvice
             + "Invoke-Inference -Path scales each file itself.",
         ["ImageTooLarge"] = "Scale the picture down first.",
         ["ImageUnreadable"] = "Check the permissions of the file.",
-        ["InvalidCheckpoint"] = "Give -ResumeFrom a checkpoint or the output directory of a run; Import-Model reads a model.",
+        ["InvalidCheckpoint"] = "-ResumeFrom and Get-TrainingHistory take a checkpoint or the output directory of a run; "
+            + "Import-Model reads a model.",
         ["InvalidClasses"] = "-Classes takes names, a number, or a data set whose names are taken.",
         ["InvalidDepth"] = "See the help of -Depth.",
         ["InvalidImageFile"] = "Remove the file from the folder, or replace it.",
-        ["InvalidModel"] = "Import-Model -Verbose says what is read; -Key chooses one network of several.",
-        ["InvalidNetwork"] = "Get-ModelSummary lists the output of each layer.",
+        ["InvalidModel"] = "The help of Import-Model says which networks it reads; -Key chooses one of several.",
+        ["InvalidNetwork"] = "Another -ImageSize may fit; Get-ModelSummary lists the output of each layer of a model.",
         ["InvalidNpz"] = OtherFile,
-        ["InvalidOnnx"] = OtherFile,
+        ["InvalidOnnx"] = "The help of Import-Model lists what it supports; export the model again if the file is damaged.",
         ["InvalidPreprocessing"] = Preprocessing,
         ["InvalidRange"] = "-Minimum has to be below -Maximum, and -Steps at least 2.",
         ["InvalidSafetensors"] = OtherFile,
@@ -58,7 +59,7 @@ internal static class ErrorAdvice
         ["LinkNotFollowed"] = "Get-ImageDataset does not follow links.",
         ["ModelFileUnreadable"] = "Check the permissions of the file.",
         ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; "
-            + "New-ResNet20 -InitialWeights makes a copy to train.",
+            + "New-ResNet -InitialWeights makes a copy to train.",
         ["ModelNotTrained"] = "Train it first with Start-ModelTraining, or omit -InitialWeights.",
         ["NativeBackendNotLoaded"] = "See the requirements in about_Cifar10Ps.",
         ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",

@@ -1,3 +1,5 @@
+using System.Management.Automation;
+
 namespace Cifar10Ps.Tests;
 
 public sealed class ImageDatasetTests : IDisposable
@@ -130,6 +132,19 @@ public sealed class ImageDatasetTests : IDisposable
         Assert.Equal(id, Assert.Single(outcome.Errors).Id);
         Assert.Empty(outcome.Output);
         Assert.Equal("ResNet-32", _session.Value<string>("($deep | New-ResNet).Network.Name"));
+    }
+
+    [Fact]
+    public void Networks_of_the_same_name_are_told_apart_where_they_do_not_match()
+    {
+        _session.Run("$same = New-Network -Name 'VGG-11' { AveragePool; Linear }; "
+            + "$null = $data | Start-ModelTraining $same -Epochs 1 -BatchSize 32");
+
+        ErrorRecord error = Assert.Single(_session.Try("$same | New-Vgg").Errors);
+
+        Assert.Equal("NetworkMismatch", error.Id);
+        Assert.StartsWith("The initial weights are those of a VGG-11 with 40 parameters, not of a VGG-11 with 28",
+            error.Exception.Message, StringComparison.Ordinal);
     }
 
     private void Write(string name, byte[] content)

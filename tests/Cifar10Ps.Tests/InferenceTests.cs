@@ -21,6 +21,16 @@ public sealed class InferenceTests : IDisposable
         Assert.Equal((IEnumerable<float>)predictions[1].Logits, (IEnumerable<float>)predictions[^4].Logits);
     }
 
+    [Fact]
+    public void Verbose_speaks_of_convolutions_only_where_there_are_some()
+    {
+        _session.Run("$null = $data.Test[0] | Invoke-Inference (New-Network -Name Flat { Linear }) -Verbose");
+        _session.Run("$null = $data.Test[0] | Invoke-Inference $model -Verbose");
+
+        Assert.Matches("^Flat is computed in \\w+ by libtorch; a single image in the same way\\.$", _session.Host.Verbose[0]);
+        Assert.Matches("^ResNet-20 is computed in \\w+ with batch norm folded into its convolutions: ", _session.Host.Verbose[1]);
+    }
+
     [Theory]
     [InlineData("$data | Invoke-Inference $model")]
     [InlineData("$data.Test | Invoke-Inference $model")]

@@ -44,8 +44,9 @@ internal static class Executors
         Unit[] convolutions = [.. Convolutions(model.Network)];
         int ours = convolutions.Count(unit => model.Network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
             && unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]));
-        return $"{model.Name} is computed in {Precisions.Resolve(precision)} with batch norm folded into its convolutions: "
-            + $"{ours} of {convolutions.Length} by kernels of the module, the rest by libtorch; "
+        return $"{model.Name} is computed in {Precisions.Resolve(precision)} "
+            + (convolutions.Length == 0 ? "by libtorch; " : "with batch norm folded into its convolutions: "
+                + $"{ours} of {convolutions.Length} by kernels of the module, the rest by libtorch; ")
             + (HasSingleImage(model) && precision != Precision.BFloat16
                 ? "a single image in Float32 without libtorch." : "a single image in the same way.");
     }

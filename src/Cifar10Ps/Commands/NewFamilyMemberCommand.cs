@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
@@ -38,7 +39,7 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
             Network[] allowed = [.. Allowed(found.ClassCount)];
             if (allowed.Length > 0 && !allowed.Any(found.HasSameLayers))
                 throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
-                    $"The initial weights are those of a {found}, not of a {allowed[0]}. "
+                    $"The initial weights are those of a {Described(found, allowed[0])}, not of a {Described(allowed[0], found)}. "
                     + "New-ResNet -InitialWeights without other parameters of the network makes one that fits them.");
             WriteObject(InitialWeights.ForClasses(IsBound(nameof(Classes)) ? ClassNames() : InitialWeights.Classes, Seed));
         }
@@ -46,5 +47,9 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
         {
             WriteError(ToErrorRecord(e, InitialWeights));
         }
+
+        // Networks for images of different sizes have the same name.
+        static string Described(Network network, Network other) => network.ToString() == other.ToString()
+            ? string.Create(CultureInfo.CurrentCulture, $"{network} with {network.ParameterCount:N0} parameters") : network.ToString();
     }
 }
