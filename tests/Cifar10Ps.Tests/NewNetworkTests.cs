@@ -138,7 +138,6 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("", 1, "The block has no layers.", "Linear as the last: Convolution, Norm,")]
     [InlineData("5; Linear", 1, "The block outputs '5' (Int32), which is not a layer.", "Assign")]
     [InlineData("Residual { ReLU; 'a' }; Linear", 1, "The block outputs 'a' (String), which is not a layer.", "Assign")]
-    [InlineData("begin { ReLU } end { Linear }", 1, "The block cannot be run: ", "without begin, process and end.")]
     [InlineData("ReLU; break; Linear", 1, "The block has a break or continue that is not in a loop of the block.", "use return.")]
     [InlineData("Residual { 1 | ForEach-Object { continue } }; Linear", 1, "The block has a break or continue", "use return.")]
     public void A_block_that_is_no_network_says_why(string block, int line, string start, string part)
@@ -160,6 +159,28 @@ public sealed class NewNetworkTests : IDisposable
             Linear
         } | Get-ModelSummary | ForEach-Object Name
         """));
+
+    [Theory]
+    [InlineData("$ErrorActionPreference = 'SilentlyContinue'; MaxPool 64; Linear", "its window of 64 x 64 pixels is larger")]
+    [InlineData("$ErrorActionPreference = 'Continue'; Convolution eight; Linear", "'Channels'")]
+    [InlineData("$ErrorActionPreference = 'SilentlyContinue'; Residual { ReLU; MaxPool 64 }; Linear", "its window of 64 x 64 pixels")]
+    [InlineData("function Quiet { $ErrorActionPreference = 'Ignore'; MaxPool 64 }; Quiet; Linear", "its window of 64 x 64 pixels")]
+    [InlineData("ReLU; Write-Error 'not so'; Linear", "After 3 x 32 x 32: not so.")]
+    // Functions of a module see neither the words nor the preference of the block.
+    [InlineData("Other; Linear", "'ReLU' is a layer word, which is known in the block and to functions of the script or module")]
+    public void A_mistake_ends_the_block_whatever_is_preferred_where_it_is(string block, string message)
+    {
+        _session.Run("$null = New-Module { function Other { ReLU; Gelu } }");
+
+        ErrorRecord error = _session.Fail($"New-Network {{ {block} }}");
+
+        Assert.Equal("InvalidNetwork", error.Id);
+        Assert.Contains(message, error.Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_block_may_have_begin_process_and_end() => Assert.Equal(["input", "relu1", "gelu1", "flatten1", "fc"],
+        _session.Run("New-Network { begin { ReLU } process { Gelu } end { Linear } } | Get-ModelSummary | ForEach-Object Name"));
 
     [Fact]
     public void Words_work_in_the_blocks_of_a_module() => Assert.Equal(["input", "relu1", "gelu1", "flatten1", "fc"], _session.Run("""

@@ -42,7 +42,7 @@ public sealed class NewNetworkCommand : NetworkMakerCommand
         ImageClassifier.CheckClasses(names);
         try
         {
-            Network network = new LayerBlock(Layers, names.Length, ImageSize).Read(Name);
+            Network network = new LayerBlock(Layers, names.Length, ImageSize).Read(Name, SessionState.Module);
             WriteObject(ImageClassifier.Create(network, names, Seed, ImageSize));
         }
         catch (LayerException e)

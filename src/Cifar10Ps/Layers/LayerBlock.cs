@@ -21,6 +21,9 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         if ($failure) { $PSCmdlet.ThrowTerminatingError($failure) }
         """;
 
+    // In a try, what fails ends the block whatever ErrorActionPreference is where it fails: in a function of a module, say.
+    private const string Guard = "try { & $args[0] } catch { throw }";
+
     private const int LongestLine = 120;
 
     private readonly LayerStack _stack = new(classes, imageSize);
@@ -29,8 +32,9 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
 
     /// <summary>Runs the block.</summary>
     /// <param name="name">Name of the network.</param>
+    /// <param name="caller">The module whose code wants the network; null: it is not in a module.</param>
     /// <exception cref="LayerException">The block has a mistake.</exception>
-    public Network Read(string name)
+    public Network Read(string name, PSModuleInfo? caller)
     {
         // A module that is never imported holds what the words need, so that the block does not see our variables.
         PSModuleInfo module = new(linkToGlobal: true);
@@ -40,7 +44,11 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
             functions[word.Name] = module.NewBoundScriptBlock(ScriptBlock.Create(word.FunctionText(Body)));
         // A failing command ends the block: a network without one of its layers would be a different network.
         List<PSVariable> variables = [new("ErrorActionPreference", ActionPreference.Stop)];
-        Run(layers, block => block.InvokeWithContext(functions, variables));
+        // The words have to be where the block looks for them: in the scopes of its own module.
+        ScriptBlock guard = ScriptBlock.Create(Guard);
+        ScriptBlock? bound = layers.Module is PSModuleInfo own ? own.NewBoundScriptBlock(guard) : caller is null ? guard : null;
+        Run(layers, block => bound is null
+            ? block.InvokeWithContext(functions, variables) : bound.InvokeWithContext(functions, variables, block));
         if (_stack.IsEmpty)
             throw new LayerException($"The block has no layers. Write layer words, Linear as the last: {Words}.", layers.Ast.Extent);
         if (!_stack.IsComplete)
@@ -65,7 +73,7 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         try
         {
             LayerWord word = Find(name)!;
-            _stack.Attempt(() => word.Add(_stack, new LayerArguments(arguments, block => Run(block, inner => inner.Invoke()))));
+            _stack.Attempt(() => word.Add(_stack, new LayerArguments(arguments, RunInner)));
             (_last, _lastText) = (Extent(place), $"{word.Name}{Line(place, " in line ")}");
             return null;
         }
@@ -81,6 +89,8 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         static ErrorRecord Failure(LayerException e) => new(e, "InvalidNetwork", ErrorCategory.InvalidArgument, null);
     }
 
+    private void RunInner(ScriptBlock block) => Run(block, inner => ScriptBlock.Create(Guard).Invoke(inner));
+
     private void Run(ScriptBlock block, Func<ScriptBlock, Collection<PSObject>> invoke)
     {
         Collection<PSObject> output;
@@ -91,12 +101,6 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
         catch (RuntimeException e) when (e is not PipelineStoppedException)
         {
             throw Find(e) ?? Explain(e);
-        }
-        catch (PSInvalidOperationException e)
-        {
-            // Of begin, process and end, PowerShell runs only one.
-            throw new LayerException($"The block cannot be run: {e.Message.TrimEnd('.')}. Write the words without begin, process and end.",
-                block.Ast.Extent, e);
         }
         catch (LoopFlowException)
         {
@@ -118,9 +122,13 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
     /// <summary>What the user's code did wrong.</summary>
     private LayerException Explain(RuntimeException e)
     {
-        InvocationInfo? place = e.ErrorRecord?.InvocationInfo;
+        // Write-Error names the caller of the block, which is the guard.
+        InvocationInfo? place = e.ErrorRecord?.InvocationInfo is { Line: not Guard } found ? found : null;
         string problem = e is CommandNotFoundException { CommandName: string name }
-            ? $"'{DisplayText.Name(name)}' is neither a layer word nor a command. The layer words are {Words}"
+            ? Find(name) is LayerWord { Name: string word }
+                ? $"'{word}' is a layer word, which is known in the block and to functions of the script or module that has it, "
+                    + "but not here"
+                : $"'{DisplayText.Name(name)}' is neither a layer word nor a command. The layer words are {Words}"
             : e.ErrorRecord?.ToString() is { Length: > 0 } text ? text : e.Message;
         return new LayerException(Message(Find(place?.MyCommand?.Name), place, _stack.Shape, problem), Extent(place), e);
     }
@@ -128,7 +136,7 @@ internal sealed class LayerBlock(ScriptBlock layers, int classes, int imageSize)
     private string Message(LayerWord? word, InvocationInfo? place, Shape input, string problem)
     {
         string where = word is null
-            ? $"{Line(place, "Line ")}, after {input}".TrimStart(',', ' ')
+            ? Line(place, "Line ") is { Length: > 0 } line ? $"{line}, after {input}" : $"After {input}"
             : $"{word.Name}{Line(place, " in line ")}, gets {input}";
         return $"{where}: {problem.ReplaceLineEndings(" ").TrimEnd('.')}.";
     }
