@@ -61,6 +61,17 @@ public sealed class SteeringTests : IDisposable
     }
 
     [Fact]
+    public void A_break_at_the_end_of_an_epoch_leaves_the_loop_of_the_caller_and_a_warning_says_so()
+    {
+        dynamic[] output = _session.Run("foreach ($i in 1, 2) { $data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { break } "
+            + "| Out-Null; 'not reached' }; $model.TrainedEpochs");
+
+        Assert.Equal([1], output);
+        Assert.Contains("-OnEpochEnd was left with break or continue after epoch 1", Assert.Single(_session.Host.Warnings),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_run_can_be_stopped_within_the_script_block()
     {
         _session.RunAndStop("$data | Start-ModelTraining $model @still -Epochs 4 -OnEpochEnd { $stop.Invoke(); while ($true) { } }");

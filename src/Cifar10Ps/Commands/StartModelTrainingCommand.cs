@@ -175,9 +175,11 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         {
             return OnEpochEnd!.InvokeWithContext(null, [new PSVariable("_", report)], report) is not [.., { BaseObject: false }];
         }
-        catch (RuntimeException e) when (e is not PipelineStoppedException)
+        catch (Exception e) when (e is RuntimeException and not PipelineStoppedException or LoopFlowException)
         {
-            trainer.Stop($"-OnEpochEnd failed after epoch {report.Epoch}.");
+            // A break goes on to the caller's loop, or ends the caller's script.
+            string how = e is LoopFlowException ? "was left with break or continue" : "failed";
+            trainer.Stop($"-OnEpochEnd {how} after epoch {report.Epoch}.");
             if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
             throw;
