@@ -48,7 +48,7 @@ public static class ModelFormats
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException(entry.ErrorId, ErrorKind.InvalidData, $"'{path}' {entry.Problem}: {e.Message}.", e);
+            throw new EngineException(entry.ErrorId, ErrorKind.InvalidData, $"'{path}' {entry.Problem}: {e.Message.TrimEnd('.')}.", e);
         }
 
         // This module's own files hold one network under its own names, and an optimizer's tensors.

@@ -50,7 +50,7 @@ internal static class ChainerSnapshot
         catch (InvalidDataException e)
         {
             throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
-                $"'{path}' is not a snapshot that a run can resume from: {e.Message}.", e);
+                $"'{path}' is not a snapshot that a run can resume from: {e.Message.TrimEnd('.')}.", e);
         }
     }
 

@@ -64,7 +64,8 @@ public sealed class TrainingHistory
         }
         catch (InvalidDataException e)
         {
-            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData, $"'{file}' is not the log of a run: {e.Message}.", e);
+            throw new EngineException("InvalidCheckpoint", ErrorKind.InvalidData,
+                $"'{file}' is not the log of a run: {e.Message.TrimEnd('.')}.", e);
         }
 
         return Of(source, Checkpoint.Load(file).State);
