@@ -81,7 +81,8 @@ internal static class ErrorAdvice
         ["TooManyRuns"] = "Give Export-TrainingPlot fewer runs.",
         ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or use another -Recipe.",
         ["TruthUnknown"] = "Get-ImageDataset takes the classes from the folders; -TopLosses is for images of a data set.",
-        ["UnknownModelFormat"] = "Import-Model reads by content, whatever a file is called.",
+        ["UnknownModelFormat"] = "The help of Export-Model has the formats that are written; Import-Model reads by content, "
+            + "whatever a file is called.",
         ["UnknownPictureFormat"] = "End the -Path in .png or .svg.",
         ["UnsupportedCifarVersion"] = "Omit -Path to download the binary version.",
         ["UnsupportedImageFormat"] = "Convert the picture first.",
