@@ -42,8 +42,7 @@ internal static class Executors
     {
         Shape[] shapes = model.Network.Shapes(model.Preprocessing.Height, model.Preprocessing.Width);
         Unit[] convolutions = [.. Convolutions(model.Network)];
-        int ours = convolutions.Count(unit => model.Network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
-            && unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]));
+        int ours = convolutions.Count(unit => KernelSupport.HasFoldedInference(model.Network, unit, shapes));
         return $"{model.Name} is computed in {Precisions.Resolve(precision)} "
             + (convolutions.Length == 0 ? "by libtorch; " : "with batch norm folded into its convolutions: "
                 + $"{ours} of {convolutions.Length} by kernels of the module, the rest by libtorch; ")

@@ -46,7 +46,7 @@ internal sealed class FoldedExecutor : IExecutor
             FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
             Tensor weight = ActivationMemory.ChannelsLast(
                 torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
-            bool isOurs = unit.Activation is not null && KernelSupport.HasWinograd(convolution, shapes[layer.Inputs[0]]);
+            bool isOurs = KernelSupport.HasFoldedInference(network, unit, shapes);
             Tensor? transformed = isOurs ? Kept(Winograd<Float32Element>.TransformedWeight(weight), ScalarType.Float32) : null;
             _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, _type), Kept(torch.tensor(folded.Bias), _type));
         }

@@ -121,7 +121,5 @@ internal static class ClassMatching
         static string Part(string what, string[] names) => names is [] ? "" : $"{what} {Listed(names)}";
     }
 
-    private static string Listed(string[] names) =>
-        string.Join(", ", names.Take(ListedNames).Select(name => $"'{name}'"))
-        + (names.Length > ListedNames ? $" and {names.Length - ListedNames} more" : "");
+    private static string Listed(string[] names) => DisplayText.List(names, ListedNames);
 }

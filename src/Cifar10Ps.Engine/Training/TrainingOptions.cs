@@ -1,3 +1,5 @@
+using Cifar10Ps.Networks;
+
 
 namespace Cifar10Ps;
 
@@ -23,7 +25,7 @@ public sealed record TrainingOptions
     public const double MaximumLabelSmoothing = 0.99;
 
     /// <summary>What PyTorch's batch norm adds to the variance.</summary>
-    public const double DefaultNormEpsilon = 1e-5;
+    public const double DefaultNormEpsilon = BatchNorm.DefaultEpsilon;
 
     /// <summary>Limits of <see cref="NormEpsilon"/>.</summary>
     public const double MinimumNormEpsilon = 1e-12, MaximumNormEpsilon = 0.1;
