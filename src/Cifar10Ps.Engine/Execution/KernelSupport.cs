@@ -34,7 +34,8 @@ internal static class KernelSupport
         && convolution.InputChannels % Lanes == 0
         && convolution.OutputChannels % Lanes == 0 && input.Height % Tile == 0 && input.Width % Tile == 0;
 
-    /// <summary>Whether <see cref="Winograd{TElement}"/> computes a folded unit: a convolution that it knows, with ReLU at the end.</summary>
+    /// <summary>Whether <see cref="Winograd{TElement}"/> computes a folded unit: a convolution that it knows, with ReLU at the
+    /// end.</summary>
     public static bool HasFoldedInference(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
         unit.Activation is not null && network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
         && HasWinograd(convolution, shapes[layer.Inputs[0]]);
