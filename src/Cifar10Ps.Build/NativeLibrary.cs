@@ -38,7 +38,8 @@ internal sealed record NativeLibrary(string Name, string Machine, string[] Needs
                 ? ReadMachO(MachOFile.Read(file, new MachOReaderOptions { UseSubStream = true }))
                 : ReadPE(Path.GetFileName(path), PEFile.Read(file, new PEImageReaderOptions { UseSubStream = true }));
         }
-        catch (Exception e) when (e is ObjectFileException or EndOfStreamException or InvalidOperationException or ArgumentException)
+        // An IOException too: a damaged file names positions that no file of its file system can have.
+        catch (Exception e) when (e is ObjectFileException or IOException or InvalidOperationException or ArgumentException)
         {
             throw new InvalidDataException($"'{path}' is not a native library, or is damaged: {e.Message}", e);
         }
