@@ -4,18 +4,30 @@ using System.Text;
 
 namespace Cifar10Ps;
 
-/// <summary>A data set for image classification: images to learn from, images to be tested on, and the class names.</summary>
+/// <summary>
+/// A data set for image classification: images to learn from, images to choose by while learning, images to be tested on, and the class
+/// names.
+/// </summary>
 public sealed class ImageDataset
 {
     private readonly Lazy<string> _fingerprint;
 
-    internal ImageDataset(string name, string source, string[] classes, IList<LabeledImage> train, IList<LabeledImage> test)
+    /// <summary>Creates a data set.</summary>
+    /// <param name="name">What it is.</param>
+    /// <param name="source">Where it came from.</param>
+    /// <param name="classes">Class names, in the order of the labels.</param>
+    /// <param name="train">The images to learn from.</param>
+    /// <param name="test">The images to be tested on.</param>
+    /// <param name="validation">The images to choose by; null: there are none of their own, and the test images serve.</param>
+    internal ImageDataset(string name, string source, string[] classes, IList<LabeledImage> train, IList<LabeledImage> test,
+        IList<LabeledImage>? validation = null)
     {
         Name = DisplayText.Escape(name);
         Source = source;
         Classes = [.. classes.Select(DisplayText.Escape)];
         Train = new ImageSplit(nameof(Train), Classes, train);
         Test = new ImageSplit(nameof(Test), Classes, test);
+        Validation = validation is null ? Test : new ImageSplit(nameof(Validation), Classes, validation);
         _fingerprint = new Lazy<string>(Hash);
     }
 
@@ -25,11 +37,20 @@ public sealed class ImageDataset
     /// <summary>The images to learn from.</summary>
     public ImageSplit Train { get; }
 
-    /// <summary>The images to be tested on.</summary>
+    /// <summary>The images that training validates on, to choose by; those of <see cref="Test"/> where there are no others.</summary>
+    public ImageSplit Validation { get; }
+
+    /// <summary>The images to be tested on, when all choices are made.</summary>
     public ImageSplit Test { get; }
+
+    /// <summary>Whether the images to validate on are others than those to be tested on.</summary>
+    public bool HasOwnValidation => Validation != Test;
 
     /// <summary>Number of images to learn from.</summary>
     public int TrainCount => Train.Count;
+
+    /// <summary>Number of images to validate on.</summary>
+    public int ValidationCount => Validation.Count;
 
     /// <summary>Number of images to be tested on.</summary>
     public int TestCount => Test.Count;
@@ -41,13 +62,14 @@ public sealed class ImageDataset
     public string Source { get; }
 
     /// <summary>
-    /// SHA-256 over the images of both splits in their order: class name, size and pixels. It changes with the pictures, their order, a
+    /// SHA-256 over the images of all splits in their order: class name, size and pixels. It changes with the pictures, their order, a
     /// renamed class or a changed label, but not with the location of the files or the order of the classes.
     /// </summary>
     internal string Fingerprint => _fingerprint.Value;
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name} ({Train.Count} + {Test.Count} images)";
+    public override string ToString() =>
+        $"{Name} ({Train.Count}{(HasOwnValidation ? $" + {Validation.Count}" : "")} + {Test.Count} images)";
 
     /// <summary>The same images with the labels of another order of the classes.</summary>
     /// <param name="classes">The classes in that order.</param>
@@ -56,17 +78,20 @@ public sealed class ImageDataset
     {
         if (labels.SequenceEqual(Enumerable.Range(0, classes.Length)))
             return this;
-        return new ImageDataset(Name, Source, classes, Moved(Train), Moved(Test));
+        return new ImageDataset(Name, Source, classes, Moved(Train), Moved(Test), HasOwnValidation ? Moved(Validation) : null);
 
         LabeledImage[] Moved(ImageSplit split) => [.. split.Select(image => image.WithLabel(labels[image.Label]))];
     }
+
+    /// <summary>The splits: two, or three with a validation of its own.</summary>
+    internal IEnumerable<ImageSplit> Splits => HasOwnValidation ? [Train, Test, Validation] : [Train, Test];
 
     private string Hash()
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         // A name ends with a zero, which it cannot contain.
         byte[][] names = [.. Classes.Select(name => Encoding.UTF8.GetBytes(name + '\0'))];
-        foreach (ImageSplit split in (ImageSplit[])[Train, Test])
+        foreach (ImageSplit split in Splits)
         {
             AppendNumbers(split.Count);
             foreach (LabeledImage image in split)

@@ -2,7 +2,7 @@ using System.Collections.ObjectModel;
 
 namespace Cifar10Ps;
 
-/// <summary>The training or the test part of a data set: a read-only list of images of one size.</summary>
+/// <summary>The training, validation or test part of a data set: a read-only list of images of one size.</summary>
 public sealed class ImageSplit : ReadOnlyCollection<LabeledImage>
 {
     internal ImageSplit(string name, string[] classes, IList<LabeledImage> images)
@@ -12,7 +12,7 @@ public sealed class ImageSplit : ReadOnlyCollection<LabeledImage>
         Classes = classes;
     }
 
-    /// <summary><c>Train</c> or <c>Test</c>.</summary>
+    /// <summary><c>Train</c>, <c>Validation</c> or <c>Test</c>.</summary>
     public string Name { get; }
 
     /// <summary>Class names, in the order of the labels.</summary>

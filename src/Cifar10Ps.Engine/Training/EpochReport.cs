@@ -18,10 +18,10 @@ public sealed record EpochReport
     /// <summary>Fraction of the training images guessed right at the time of their step, 0 to 1.</summary>
     public required double Accuracy { get; init; }
 
-    /// <summary>Mean cross-entropy on the test images after the epoch, in nats; null for an epoch without validation.</summary>
+    /// <summary>Mean cross-entropy on the validation images after the epoch, in nats; null for an epoch without validation.</summary>
     public required double? ValidationLoss { get; init; }
 
-    /// <summary>Share of the test images guessed right after the epoch, 0 to 1; null for an epoch without validation.</summary>
+    /// <summary>Share of the validation images guessed right after the epoch, 0 to 1; null for an epoch without validation.</summary>
     public required double? ValidationAccuracy { get; init; }
 
     /// <summary>

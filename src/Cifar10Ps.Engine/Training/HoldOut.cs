@@ -6,12 +6,12 @@ internal static class HoldOut
 {
     /// <summary>Holds images out of the training split; which ones depends on the numbers alone, not on the seed of the run.</summary>
     /// <param name="data">The data.</param>
-    /// <param name="count">How many are held out; 0: none, and the run validates on the test split.</param>
+    /// <param name="count">How many are held out; 0: none, and the run validates on the validation images of the data.</param>
     /// <exception cref="EngineException"><c>NoImages</c>.</exception>
     public static (IReadOnlyList<LabeledImage> Train, IReadOnlyList<LabeledImage> Validation) Split(ImageDataset data, int count)
     {
         if (count == 0)
-            return (data.Train, data.Test);
+            return (data.Train, data.Validation);
         ImageSplit train = data.Train;
         if (count >= train.Count)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument,

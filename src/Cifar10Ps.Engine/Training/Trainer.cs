@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Trains a classifier: for each epoch, shuffled batches, gradients by shards, one optimizer step a batch, validation on
-/// the test images, a checkpoint, a report.
+/// Trains a classifier: for each epoch, shuffled batches, gradients by shards, one optimizer step a batch, validation, a
+/// checkpoint, a report.
 /// </summary>
 public sealed class Trainer
 {
