@@ -18,8 +18,8 @@ internal static class Executors
         : new FusedExecutor<Float32Element>(master, image, precision);
 
     /// <summary>The fastest way to compute many images.</summary>
-    public static IExecutor ForInference(ModelSnapshot model, Precision precision) =>
-        new FoldedExecutor(model.Network, model.Weights, model.ImageShape, precision);
+    public static FoldedExecutor ForInference(ModelSnapshot model, Precision precision) =>
+        new(model.Network, model.Weights, model.ImageShape, precision);
 
     /// <summary>The fastest way to compute a single image, in fp32; null: there is no special one.</summary>
     public static SingleImageExecutor? ForOneImage(ModelSnapshot model) =>

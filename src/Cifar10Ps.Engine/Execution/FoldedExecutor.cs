@@ -56,11 +56,19 @@ internal sealed class FoldedExecutor : IExecutor
     }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor images)
+    public Tensor Forward(Tensor images) => Forward(images, _network.Layers.Count - 1)[0];
+
+    /// <summary>Computes the outputs of some layers in one pass; layers after them are not computed.</summary>
+    /// <param name="images">Normalised images: [count, 3, height, width], fp32, channels-last in memory.</param>
+    /// <param name="layers">Positions of the layers, each the last of its unit (<see cref="Unit.Output"/>).</param>
+    /// <returns>Their outputs in that order: vectors [count, length] in fp32, maps of features [count, channels, height, width] in the
+    /// type of the activations.</returns>
+    public Tensor[] Forward(Tensor images, params IReadOnlyList<int> layers)
     {
+        int last = layers.Max();
         Tensor?[] outputs = new Tensor?[_network.Layers.Count];
         outputs[0] = images.to(_type);
-        for (int i = 0; i < _units.Count; i++)
+        for (int i = 0; i < _units.Count && _units[i].Output <= last; i++)
         {
             Unit unit = _units[i];
             IReadOnlyList<int> inputs = _network.Layers[unit.Layer].Inputs;
@@ -68,11 +76,11 @@ internal sealed class FoldedExecutor : IExecutor
                 ? Convolve(unit, folded, outputs[inputs[0]]!, unit.Shortcut is int shortcut ? outputs[shortcut] : null)
                 : Compute(unit.Layer, [.. inputs.Select(input => outputs[input]!)]);
             outputs[unit.Output] = output;
-            foreach (int used in _lastUses[i])
+            foreach (int used in _lastUses[i].Except(layers))
                 Free(outputs, used);
         }
 
-        return outputs[^1]!;
+        return [.. layers.Select(layer => outputs[layer]!)];
     }
 
     /// <summary>Frees an output that nothing needs any more, unless it is also the output of another layer:

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Computes a classifier's logits for any number of images, a shard at a time on the workers of a pool; a single image is computed
+/// Computes a classifier's logits, or its features, for any number of images, a shard at a time on the workers of a pool; a single image is computed
 /// separately, in fp32 (<see cref="SingleImageExecutor"/>).
 /// </summary>
 public sealed class Predictor : IDisposable
@@ -20,7 +20,7 @@ public sealed class Predictor : IDisposable
     private readonly ModelSnapshot _model;
     private readonly WorkerPool _pool;
     private readonly bool _ownsPool;
-    private readonly IExecutor _executor;
+    private readonly FoldedExecutor _executor;
     private readonly BatchBuilder _builder;
     private readonly SingleImageExecutor? _single;
     private readonly bool _augment;
@@ -64,7 +64,22 @@ public sealed class Predictor : IDisposable
         using NativeWork.Scope work = NativeWork.Begin();
         if (_single is not null && images.Count == 1)
             return [LogitsOf(images[0])];
-        float[][] logits = new float[images.Count][];
+        return Outputs(images, _model.Network.Layers.Count - 1)[0];
+    }
+
+    /// <summary>Computes features: the vector that the network's last linear layer reads, or, if it does not end with one, its
+    /// outputs.</summary>
+    /// <param name="images">Images of the size that the model takes.</param>
+    /// <returns>For each image, in order: its features, all of the same number.</returns>
+    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
+    public float[][] Features(IReadOnlyList<LabeledImage> images) => Outputs(images, _model.Network.FeatureLayer)[0];
+
+    /// <summary>The outputs of some layers for each image.</summary>
+    /// <returns>For each layer, each image: its values, channel by channel.</returns>
+    private float[][][] Outputs(IReadOnlyList<LabeledImage> images, params int[] layers)
+    {
+        using NativeWork.Scope work = NativeWork.Begin();
+        float[][][] outputs = [.. layers.Select(_ => new float[images.Count][])];
         _pool.Run((images.Count + ShardSize - 1) / ShardSize, (_, shard) =>
         {
             int start = shard * ShardSize, count = Math.Min(ShardSize, images.Count - start);
@@ -74,15 +89,18 @@ public sealed class Predictor : IDisposable
             Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
             for (int i = 0; i < count; i++)
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
-            Tensor output = _executor.Forward(pixels.permute(0, 3, 1, 2));
+            Tensor[] found = _executor.Forward(pixels.permute(0, 3, 1, 2), layers);
             if (_augment)
-                output = output.AddTensor(_executor.Forward(pixels.flip(2).permute(0, 3, 1, 2))).MultiplyBy(0.5);
-            Span<float> values = MemoryMarshal.Cast<byte, float>(output.bytes);
-            int classes = _model.Classes.Length;
-            for (int i = 0; i < count; i++)
-                logits[start + i] = values.Slice(i * classes, classes).ToArray();
+                found = [.. found.Zip(_executor.Forward(pixels.flip(2).permute(0, 3, 1, 2), layers),
+                    (output, mirrored) => output.AddTensor(mirrored).MultiplyBy(0.5))];
+            foreach ((float[][] output, Tensor tensor) in outputs.Zip(found))
+            {
+                Span<float> values = MemoryMarshal.Cast<byte, float>(tensor.to(ScalarType.Float32).contiguous().bytes);
+                for (int i = 0, length = values.Length / count; i < count; i++)
+                    output[start + i] = values.Slice(i * length, length).ToArray();
+            }
         });
-        return logits;
+        return outputs;
     }
 
     private float[] LogitsOf(LabeledImage image)

@@ -28,6 +28,11 @@ public sealed class Network
     /// <param name="layers">The layers, the input first, the output last.</param>
     /// <exception cref="InvalidDataException">They are not a network; the message names the layer and says why.</exception>
     internal Network(string name, string description, IReadOnlyList<Layer> layers)
+        : this(name, description, layers, outputs: null)
+    {
+    }
+
+    private Network(string name, string description, IReadOnlyList<Layer> layers, int? outputs)
     {
         if (layers.Count is < 2 or > MaximumLayers)
             throw new InvalidDataException($"the network has {layers.Count} layers; 2 to {MaximumLayers} are possible");
@@ -62,7 +67,7 @@ public sealed class Network
         Tensors = [.. layers.SelectMany(layer => layer.Tensors)];
         if (Tensors.GroupBy(tensor => tensor.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new InvalidDataException($"the network has two tensors '{twice.Key}'");
-        ClassCount = OutputLength();
+        ClassCount = outputs ?? OutputLength();
         (LayerTensor Tensor, int Order)[] learned = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
             .Select(tensor => (tensor, !tensor.IsWeight ? 2 : IsNormed(i) ? 0 : 1)))];
         LearnedTensors = [.. learned.OrderBy(item => item.Order).Select(item => item.Tensor)];
@@ -114,6 +119,14 @@ public sealed class Network
 
     /// <summary>The last layer, if it is linear: it is recreated for other classes.</summary>
     internal Layer? Classifier => Layers[^1].Kind == LayerKind.Linear ? Layers[^1] : null;
+
+    /// <summary>Position of the layer whose output is the features of an image: what the classifier reads, or would read if the network
+    /// had one (<see cref="WithClassCount"/>).</summary>
+    internal int FeatureLayer => Classifier?.Inputs[0] ?? Layers.Count - 1;
+
+    /// <summary>The network without its classifier: its outputs are the features.</summary>
+    internal Network Backbone => Classifier is { Operation: Linear linear }
+        ? new(Name, Description, [.. Layers.Take(FeatureLayer + 1)], linear.Inputs) : this;
 
     /// <summary>The layers that use an output.</summary>
     /// <param name="layer">Position of the layer.</param>

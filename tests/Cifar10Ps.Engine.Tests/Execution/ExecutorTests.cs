@@ -55,6 +55,36 @@ public class ExecutorTests
         AssertEvaluates(name, precision, test => new FoldedExecutor(test.Network, test.Values, ImageShape(test), precision));
 
     [Theory]
+    [MemberData(nameof(NetworksByPrecision))]
+    public void Features_are_what_the_classifier_makes_the_logits_of(string name, Precision precision)
+    {
+        UseTorch();
+        using DisposeScope scope = NewDisposeScope();
+        TestNetwork test = TestNetwork.All[name];
+        int last = test.Network.Layers.Count - 1;
+        using FoldedExecutor whole = new(test.Network, test.Values, ImageShape(test), precision),
+            backbone = new(test.Network.Backbone, test.Values, ImageShape(test), precision);
+
+        Tensor[] outputs = whole.Forward(Images(test), last, test.Network.FeatureLayer);
+        (double[] logits, double[] features) = (Doubles(outputs[0]), Doubles(outputs[1]));
+
+        Assert.Equal(Doubles(whole.Forward(Images(test))), logits);
+        Assert.Equal(Doubles(backbone.Forward(Images(test))), features);
+        Assert.Equal(test.Network.Backbone.ClassCount, features.Length / test.Count);
+        if (test.Network.Classifier is { Operation: Linear linear } classifier)
+        {
+            float[] weight = test.Values[classifier.Name + ".weight"];
+            logits = [.. features.Chunk(linear.Inputs).SelectMany(image => weight.Chunk(linear.Inputs)
+                .Select((row, c) => row.Zip(image, (a, b) => a * b).Sum() + (linear.HasBias ? test.Values[classifier.Name + ".bias"][c] : 0)))];
+            AssertBelow(1e-5, Error(logits, Doubles(outputs[0])), "logits");
+        }
+        else
+        {
+            Assert.Equal(logits, features);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Networks))]
     public void An_image_alone_has_the_logits_of_the_oracle(string name)
     {

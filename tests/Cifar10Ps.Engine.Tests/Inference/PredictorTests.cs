@@ -1,3 +1,4 @@
+using Cifar10Ps.Networks.Families;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -12,6 +13,34 @@ public class PredictorTests
         float[][] logits = predictor.Logits([Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)]);
         Assert.Equal([[10f, 0, 0, 1, 0.5f, 0], [2f, 4, 6, 1, 0.5f, 0]], logits, (one, other) =>
             one.Zip(other).All(pair => Math.Abs(pair.First - pair.Second) < 1e-5));
+    }
+
+    [Fact]
+    public void Features_are_what_the_classifier_reads()
+    {
+        using Predictor predictor = new(ColourModel(), threads: 2, Precision.Float32);
+
+        float[][] features = predictor.Features([Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)]);
+
+        Assert.All(features, vector => Assert.Equal(64, vector.Length));
+        Assert.Equal([[1f, 0, 0], [0.2f, 0.4f, 0.6f]], features.Select(vector => vector[24..27]), (one, other) =>
+            one.Zip(other).All(pair => Math.Abs(pair.First - pair.Second) < 1e-6));
+        Assert.Empty(predictor.Features([]));
+    }
+
+    [Fact]
+    public void A_ResNet18_for_large_pictures_has_512_features_of_each()
+    {
+        ImageClassifier model = ImageClassifier.Create(ResNet.Create([2, 2, 2, 2], isBottleneck: false, 5), ["a", "b", "c", "d", "e"], 1, 224);
+        LabeledImage[] images = [Solid(0, 0, 255, 0, 0, side: 224), Solid(1, 0, 51, 102, 153, side: 224)];
+        using Predictor predictor = new(model, threads: 1, Precision.Float32);
+
+        float[][] features = predictor.Features(images), logits = predictor.Logits(images);
+
+        (float[] weight, float[] bias) = (model.Weights["fc.weight"], model.Weights["fc.bias"]);
+        for (int n = 0; n < 2; n++)
+            for (int c = 0; c < 5; c++)
+                Assert.Equal(bias[c] + features[n].Zip(weight.Skip(c * 512), (a, b) => a * b).Sum(), logits[n][c], 1e-3);
     }
 
     [Theory]
