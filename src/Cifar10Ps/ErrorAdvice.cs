@@ -74,6 +74,9 @@ internal static class ErrorAdvice
         ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
             + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
             + "if it was trained on plain pixels.",
+        ["PretrainedNotFound"] = "Install-PSResource Cifar10Ps.Pretrained, or put its folder beside that of Cifar10Ps; "
+            + "-Pretrained with a file takes the weights of that file.",
+        ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset -Path takes the folder of one split.",
         ["TooFewClasses"] = "Get-ImageDataset -Path takes the folder above those of the classes.",

@@ -24,7 +24,7 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
     public FusedExecutor(NetworkWeights master, Shape image, Precision precision)
     {
         Network network = master.Network;
-        Weights = new NetworkWeights(network, master.Learned);
+        Weights = new NetworkWeights(network, master);
         _outputs = new Tensor[network.Layers.Count];
         // Convolutions read a copy of the learned values in the type of the activations.
         _converted = Weights.Learned.to(precision.ToScalarType(), copy: true);

@@ -17,7 +17,7 @@ internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
     /// <param name="precision">Precision of convolutions and activations.</param>
     public LibtorchExecutor(NetworkWeights master, Precision precision)
     {
-        Weights = new NetworkWeights(master.Network, master.Learned);
+        Weights = new NetworkWeights(master.Network, master);
         Weights.RequireGradients();
         _type = precision.ToScalarType();
     }

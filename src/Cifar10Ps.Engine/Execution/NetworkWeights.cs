@@ -14,21 +14,25 @@ internal sealed class NetworkWeights : IDisposable
 {
     private readonly Dictionary<string, Tensor> _views = new(StringComparer.Ordinal);
     private readonly Tensor[] _learnedViews;
+    private readonly Tensor _constants;
 
     /// <summary>Allocates the values of a network.</summary>
     /// <param name="network">The network.</param>
-    /// <param name="learned">Another's flat buffer of learned values to share; a new one by default.</param>
-    public NetworkWeights(Network network, Tensor? learned = null)
+    /// <param name="shared">Whose learned values and constants to share; null: new ones.</param>
+    public NetworkWeights(Network network, NetworkWeights? shared = null)
     {
         Network = network;
         using DisposeScope scope = NewDisposeScope();
-        LayerTensor[] statistics = [.. network.Tensors.Where(tensor => !tensor.IsLearned)];
+        LayerTensor[] statistics = [.. network.Tensors.Where(tensor => tensor.IsStatistic)];
+        LayerTensor[] constants = [.. network.Tensors.Where(tensor => !tensor.IsStatistic && !tensor.IsLearned)];
         NormedLength = network.LearnedTensors.Take(network.NormedCount).Sum(tensor => tensor.Length);
         DecayedLength = network.LearnedTensors.Where(tensor => tensor.IsWeight).Sum(tensor => tensor.Length);
         // Detached: a separate handle, whose lifetime does not depend on the other's.
-        Learned = (learned?.detach() ?? zeros(network.ParameterCount)).DetachFromDisposeScope();
+        Learned = (shared?.Learned.detach() ?? zeros(network.ParameterCount)).DetachFromDisposeScope();
         Statistics = zeros(statistics.Sum(tensor => tensor.Length)).DetachFromDisposeScope();
-        foreach ((LayerTensor tensor, Tensor view) in Views(network.LearnedTensors, Learned).Concat(Views(statistics, Statistics)))
+        _constants = (shared?._constants.detach() ?? zeros(constants.Sum(tensor => tensor.Length))).DetachFromDisposeScope();
+        foreach ((LayerTensor tensor, Tensor view) in Views(network.LearnedTensors, Learned).Concat(Views(statistics, Statistics))
+            .Concat(Views(constants, _constants)))
             _views[tensor.Name] = view.detach().DetachFromDisposeScope();
         _learnedViews = [.. network.LearnedTensors.Select(tensor => _views[tensor.Name])];
     }
@@ -102,6 +106,7 @@ internal sealed class NetworkWeights : IDisposable
             view.Dispose();
         Learned.Dispose();
         Statistics.Dispose();
+        _constants.Dispose();
     }
 
     private static IEnumerable<(LayerTensor Tensor, Tensor View)> Views(IEnumerable<LayerTensor> tensors, Tensor flat)

@@ -81,6 +81,7 @@ internal static class OnnxFile
                     [.. Attributes(convolution.Window), OnnxGraph.Attribute("group", convolution.Groups)]),
                 BatchNorm norm => graph.Operation("BatchNormalization", layer.Name, [x[0], .. Constants(layer)],
                     OnnxGraph.Attribute("epsilon", (float)norm.Epsilon)),
+                MeanImage => graph.Operation("Sub", layer.Name, [x[0], .. Constants(layer)]),
                 ReLU => graph.Operation("Relu", layer.Name, x),
                 ClippedReLU clipped => graph.Operation("Clip", layer.Name,
                     [x[0], graph.Constant(layer.Name + ".min", [0f]), graph.Constant(layer.Name + ".max", [(float)clipped.Maximum])]),

@@ -50,7 +50,11 @@ internal sealed partial class OnnxTranslator
             ? new OnnxErrorFunction(node, affine.Source, 1, HasOne: false, HasSource: false)
             : throw new InvalidDataException("it is supported only as a part of GELU");
 
-    private OnnxValue Sum(OnnxNode node, OnnxValue value, OnnxConstant constant, float sign)
+    private OnnxValue Sum(OnnxNode node, OnnxValue value, OnnxConstant constant, float sign) =>
+        value is OnnxFeatures { Layer: 0 } images && constant.Values.Length > Input.Channels
+            ? Subtract(node, images, constant, -sign) : Shift(node, value, constant, sign);
+
+    private OnnxValue Shift(OnnxNode node, OnnxValue value, OnnxConstant constant, float sign)
     {
         if (value is OnnxErrorFunction { HasOne: false } part && constant.Values is [float one]
             && Math.Abs(sign * one - part.Factor) < Tolerance)
@@ -58,6 +62,17 @@ internal sealed partial class OnnxTranslator
         OnnxAffine affine = Affine(node, value);
         float[] added = PerChannel(node, constant, affine.Source);
         return affine with { Shift = Combine(affine.Shift, added, (shift, by) => shift + sign * by) };
+    }
+
+    /// <summary>The images without their mean image.</summary>
+    private OnnxFeatures Subtract(OnnxNode node, OnnxFeatures images, OnnxConstant constant, float sign)
+    {
+        if (!constant.Shape.SkipWhile(size => size == 1).SequenceEqual(images.Sizes))
+            throw new InvalidDataException($"its constant is {Text(constant.Shape)}, "
+                + $"but only a number, one for each channel, or an image of {Text(images.Sizes)} is supported");
+        int layer = _layers.Add(OnnxNames.Of(node), new MeanImage(_images.Height, _images.Width), [images.Layer],
+            (TensorRole.MeanImage, [.. constant.Values.Select(value => sign * value)]));
+        return new OnnxFeatures(layer, images.Sizes);
     }
 
     private OnnxValue Product(OnnxNode node, OnnxValue value, OnnxConstant constant, Func<float, float> factorOf)

@@ -7,6 +7,9 @@ public enum LayerKind
     /// <summary>Takes the normalised images.</summary>
     Input,
 
+    /// <summary>Subtracts the mean image of the training data.</summary>
+    MeanImage,
+
     /// <summary>Convolution.</summary>
     Convolution,
 

@@ -26,6 +26,9 @@ internal enum TensorRole
 
     /// <summary>Bias of a linear layer: [outputs].</summary>
     LinearBias,
+
+    /// <summary>An image to subtract, neither learned nor a statistic: [channels, height, width].</summary>
+    MeanImage,
 }
 
 /// <summary>A tensor of a layer.</summary>
@@ -38,7 +41,10 @@ internal sealed record LayerTensor(string Name, TensorRole Role, int[] Shape)
     public int Length { get; } = Shape.Aggregate(1, (product, size) => checked(product * size));
 
     /// <summary>Whether an optimizer changes it.</summary>
-    public bool IsLearned => Role is not (TensorRole.NormMean or TensorRole.NormVariance);
+    public bool IsLearned => !IsStatistic && Role != TensorRole.MeanImage;
+
+    /// <summary>Whether training measures it: a running mean or variance.</summary>
+    public bool IsStatistic => Role is TensorRole.NormMean or TensorRole.NormVariance;
 
     /// <summary>Whether it is a matrix or a kernel, which weight decay applies to.</summary>
     public bool IsWeight => Role is TensorRole.ConvolutionWeight or TensorRole.LinearWeight;

@@ -223,7 +223,7 @@ public sealed class Network
 
     private int ChannelsOf(int layer) => Layers[layer].Operation switch
     {
-        Input => Input.Channels,
+        Input or MeanImage => Input.Channels,
         Convolution convolution => convolution.OutputChannels,
         BatchNorm norm => norm.Channels,
         ZeroPad => 2 * ChannelsOf(Layers[layer].Inputs[0]),

@@ -5,6 +5,7 @@ namespace Cifar10Ps.Networks;
 /// <summary>What a layer computes, and with which tensors. It does not know the layer's position in a network.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "operation")]
 [JsonDerivedType(typeof(Input), nameof(LayerKind.Input))]
+[JsonDerivedType(typeof(MeanImage), nameof(LayerKind.MeanImage))]
 [JsonDerivedType(typeof(Convolution), nameof(LayerKind.Convolution))]
 [JsonDerivedType(typeof(BatchNorm), nameof(LayerKind.BatchNorm))]
 [JsonDerivedType(typeof(ReLU), nameof(LayerKind.ReLU))]

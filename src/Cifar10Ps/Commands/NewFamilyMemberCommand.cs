@@ -11,15 +11,15 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
     [Parameter(ValueFromPipeline = true)]
     [ModelTransformation]
     [ValidateNotNull]
-    public ImageClassifier? InitialWeights { get; set; }
+    public virtual ImageClassifier? InitialWeights { get; set; }
 
     /// <summary>The networks that the given parameters allow, the one to make first; none: any network is allowed.</summary>
     /// <param name="classes">Number of classes.</param>
     private protected abstract IEnumerable<Network> Allowed(int classes);
 
-    /// <summary>The network to make of new weights, and the width and height of its images.</summary>
-    /// <param name="classes">Number of classes.</param>
-    private protected abstract (Network Network, int ImageSize) Wanted(int classes);
+    /// <summary>Makes the network without initial weights.</summary>
+    /// <param name="classes">Class names.</param>
+    private protected abstract ImageClassifier Create(string[] classes);
 
     /// <inheritdoc/>
     protected sealed override void OnProcess()
@@ -28,8 +28,7 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
         {
             string[] names = ClassNames();
             ImageClassifier.CheckClasses(names);
-            (Network network, int imageSize) = Wanted(names.Length);
-            WriteObject(ImageClassifier.Create(network, names, Seed, imageSize));
+            WriteObject(Create(names));
             return;
         }
 

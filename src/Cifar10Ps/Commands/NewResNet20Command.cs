@@ -17,5 +17,6 @@ public sealed class NewResNet20Command : NewFamilyMemberCommand
         (IsBound(nameof(Shortcut)) ? [Shortcut] : Enum.GetValues<Shortcut>()).Select(shortcut => CifarResNet.Create(20, shortcut, classes));
 
     /// <inheritdoc/>
-    private protected override (Network Network, int ImageSize) Wanted(int classes) => (CifarResNet.Create(20, Shortcut, classes), 32);
+    private protected override ImageClassifier Create(string[] classes) =>
+        ImageClassifier.Create(CifarResNet.Create(20, Shortcut, classes.Length), classes, Seed, CifarResNet.ImageSize);
 }

@@ -1,15 +1,42 @@
 using System.Management.Automation;
+using Cifar10Ps.Formats;
 using Cifar10Ps.Networks.Families;
 
 namespace Cifar10Ps.Commands;
 
 /// <summary>Makes a ResNet to be trained, of one of the depths of He et al.: for small images, or for large ones.</summary>
-[Cmdlet(VerbsCommon.New, "ResNet")]
+[Cmdlet(VerbsCommon.New, "ResNet", DefaultParameterSetName = NewSet)]
 [OutputType(typeof(ImageClassifier))]
 public sealed class NewResNetCommand : NewFamilyMemberCommand
 {
+    private const string NewSet = "New", PretrainedSet = "Pretrained";
+    private const int PretrainedDepth = 18;
     private static readonly int[] SmallDepths = [20, 32, 44, 56, 110];
     private static readonly int[] LargeDepths = [18, 34, 50];
+
+    /// <inheritdoc/>
+    [Parameter(Position = 0, ParameterSetName = NewSet)]
+    [Parameter(Position = 1, ParameterSetName = PretrainedSet)]
+    [ClassesTransformation]
+    [ValidateNotNullOrEmpty]
+    public override string[] Classes { get; set; } = ["10"];
+
+    /// <summary>A trained model to start from: its weights, except for the last layer if the classes differ,
+    /// and its preprocessing.</summary>
+    [Parameter(ValueFromPipeline = true, ParameterSetName = NewSet)]
+    [ModelTransformation]
+    [ValidateNotNull]
+    public override ImageClassifier? InitialWeights { get; set; }
+
+    /// <summary>Starts from pretrained weights: those of -Weights, or of a ResNet-18 that was trained on ImageNet.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = PretrainedSet)]
+    public SwitchParameter Pretrained { get; set; }
+
+    /// <summary>The file of a pretrained network, or a model.</summary>
+    [Parameter(Position = 0, ParameterSetName = PretrainedSet)]
+    [ModelTransformation]
+    [ValidateNotNull]
+    public ImageClassifier? Weights { get; set; }
 
     /// <summary>Number of layers that have weights: 20, 32, 44, 56 or 110 for small images, 18, 34 or 50 for large ones.</summary>
     [Parameter]
@@ -20,6 +47,13 @@ public sealed class NewResNetCommand : NewFamilyMemberCommand
     /// <summary>What the residual blocks add; networks for large images have projections.</summary>
     [Parameter]
     public Shortcut Shortcut { get; set; }
+
+    /// <inheritdoc/>
+    protected override void OnBegin()
+    {
+        if (Pretrained)
+            InitialWeights = Weights;
+    }
 
     /// <inheritdoc/>
     private protected override IEnumerable<Network> Allowed(int classes)
@@ -35,14 +69,22 @@ public sealed class NewResNetCommand : NewFamilyMemberCommand
     }
 
     /// <inheritdoc/>
-    private protected override (Network Network, int ImageSize) Wanted(int classes)
+    private protected override ImageClassifier Create(string[] classes)
     {
+        if (Pretrained)
+            return !IsBound(nameof(Depth)) || Depth == PretrainedDepth
+                ? PretrainedNetwork.Load(PretrainedModule.Find(), Template(classes.Length), classes, Seed)
+                : throw new EngineException("PretrainedNotFound", ErrorKind.NotFound,
+                    $"There are no pretrained weights for a ResNet-{Depth}, only for a ResNet-{PretrainedDepth}.");
         if (IsLarge(Depth) && Shortcut != default)
             throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
                 $"A ResNet-{Depth} has projections as its shortcuts. "
                 + $"Omit -Shortcut, or take a -Depth for small images: {string.Join(", ", SmallDepths)}.");
-        return (Create(Depth, Shortcut, classes), IsLarge(Depth) ? ResNet.ImageSize : CifarResNet.ImageSize);
+        return ImageClassifier.Create(Create(Depth, Shortcut, classes.Length), classes, Seed,
+            IsLarge(Depth) ? ResNet.ImageSize : CifarResNet.ImageSize);
     }
+
+    private static Network Template(int classes) => ResNet.Create(PretrainedNetwork.Blocks, isBottleneck: false, classes);
 
     private static bool IsLarge(int depth) => LargeDepths.Contains(depth);
 

@@ -28,7 +28,8 @@ public sealed class NewVggCommand : NewFamilyMemberCommand
     private protected override IEnumerable<Network> Allowed(int classes) => [Create(classes)];
 
     /// <inheritdoc/>
-    private protected override (Network Network, int ImageSize) Wanted(int classes) => (Create(classes), ImageSize);
+    private protected override ImageClassifier Create(string[] classes) =>
+        ImageClassifier.Create(Create(classes.Length), classes, Seed, ImageSize);
 
     private Network Create(int classes) => Vgg.Create(Depth, BatchNorm, ImageSize, classes);
 }

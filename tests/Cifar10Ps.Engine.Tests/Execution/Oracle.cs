@@ -99,6 +99,7 @@ internal sealed class Oracle
         {
             Convolution convolution => Convolve(layer, convolution, x, i),
             BatchNorm norm => Normalize(layer, norm, x, i),
+            MeanImage => [.. x.Select((value, j) => value - Of(layer, TensorRole.MeanImage)[j % _shapes[0].Length])],
             ReLU => [.. x.Select(value => Math.Max(value, 0))],
             ClippedReLU clipped => [.. x.Select(value => Math.Clamp(value, 0, clipped.Maximum))],
             Gelu => [.. x.Select(value => value * Normal(value).Cumulative)],
@@ -130,6 +131,9 @@ internal sealed class Oracle
                     break;
                 case BatchNorm:
                     NormalizeBackward(layer, x, g, target, found, i);
+                    break;
+                case MeanImage:
+                    AddEach(target, g);
                     break;
                 case ReLU:
                     AddProducts(target, Slopes(x, side, 0), g);

@@ -115,6 +115,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Add("dropout", 16, 16, 6, Dropouts);
         Add("vectors", 12, 12, 5, Vectors);
         Add("no classifier", 16, 16, 4, NoClassifier);
+        Add("mean image", 16, 20, 4, WithMeanImage);
         return all;
 
         void Add(string name, int height, int width, int count, Action<NetworkBuilder> add)
@@ -165,6 +166,12 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         x = network.Add("flatten", new Flatten(), network.Add("b.gelu", new Gelu(), x));
         x = network.Add("hidden", new Linear(32 * 7 * 7, 24), x);
         network.Add("fc", new Linear(24, Classes), network.Add("hidden.relu", new ReLU(), x));
+    }
+
+    private static void WithMeanImage(NetworkBuilder network)
+    {
+        int x = network.Add("mean", new MeanImage(16, 20), NetworkBuilder.InputLayer);
+        Ended(network, Activated(network, "b", Activated(network, "a", x, 16), 32, stride: 2));
     }
 
     private static void WideBorders(NetworkBuilder network)
