@@ -44,6 +44,7 @@ internal static class ErrorAdvice
         ["InvalidCheckpoint"] = "-ResumeFrom and Get-TrainingHistory take a checkpoint or the output directory of a run; "
             + "Import-Model reads a model.",
         ["InvalidClasses"] = "-Classes takes names, a number, or a data set whose names are taken.",
+        ["InvalidClassWeights"] = "-ClassWeights takes Balanced, or weights by the names of classes, such as @{ cat = 2 }.",
         ["InvalidDepth"] = "See the help of -Depth.",
         ["InvalidImageFile"] = "Remove the file from the folder, or replace it.",
         ["InvalidModel"] = "The help of Import-Model says which networks it reads; -Key chooses one of several.",
@@ -69,7 +70,7 @@ internal static class ErrorAdvice
         ["NotAFolder"] = "Give the folder.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",
         ["NotEnoughMemory"] = "Use a smaller -ImageSize of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
-        ["OptionOutOfRange"] = "The help of the parameter has its range.",
+        ["OptionOutOfRange"] = "The help of the parameter has its values.",
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
         ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
             + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "

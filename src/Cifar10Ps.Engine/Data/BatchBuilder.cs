@@ -1,13 +1,16 @@
+using System.Buffers;
+
 namespace Cifar10Ps.Data;
 
 /// <summary>
-/// Turns bytes into network input in one pass over each image: crop, flip, normalise, and the channels-last layout
-/// (batch, height, width, channel) in which convolutions are fastest.
+/// Turns bytes into network input in the channels-last layout (batch, height, width, channel) in which convolutions are fastest. Crop,
+/// flip and normalisation are one pass over an image; other augmentations work on a copy in floating point.
 /// </summary>
 internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation augmentation = Augmentation.None)
 {
     private readonly float[] _table = preprocessing.LookupTable();
-    private readonly Func<int, int, int, ImageView> _view = ImageView.Of(augmentation);
+    private readonly Variation[] _variations = Variation.Of(augmentation);
+    private readonly Mixing[] _mixings = Mixing.Of(augmentation);
     private readonly int _width = preprocessing.Width, _height = preprocessing.Height;
 
     /// <summary>Number of values of one image.</summary>
@@ -18,22 +21,71 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     public void Write(LabeledImage image, Span<float> target) => Write(image, target, default);
 
-    /// <summary>Writes one image with its crop and flip for this epoch, if images are augmented.</summary>
-    /// <param name="image">The image.</param>
+    /// <summary>Whether images are mixed with others of their batch.</summary>
+    public bool Mixes => _mixings is not [];
+
+    /// <summary>Writes an image of a batch as training sees it.</summary>
+    /// <param name="batch">The whole batch: the image may be mixed with any other.</param>
+    /// <param name="position">Position of the image in the batch.</param>
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     /// <param name="seed">Seed of the run.</param>
-    /// <param name="epoch">Epoch, from 1.</param>
-    public void WriteAugmented(LabeledImage image, Span<float> target, int seed, int epoch) =>
-        Write(image, target, _view(seed, epoch, image.Index));
+    /// <returns>What the image shows.</returns>
+    public Mixture WriteAugmented(IReadOnlyList<TrainingImage> batch, int position, Span<float> target, int seed)
+    {
+        TrainingImage image = batch[position];
+        WriteVaried(image, target, seed);
+        if (!Mixes)
+            return new Mixture(image.Image, image.Image, 1);
+        RandomSequence random = image.Key(seed).Random(RandomPurpose.Mixing);
+        TrainingImage partner = batch[random.NextBelow(batch.Count)];
+        Mixing mixing = _mixings[random.NextBelow(_mixings.Length)];
+        float[] other = ArrayPool<float>.Shared.Rent(ImageLength);
+        WriteVaried(partner, other, seed);
+        float share = mixing.Mix(target, other.AsSpan(0, ImageLength), random, _width, _height);
+        ArrayPool<float>.Shared.Return(other);
+        return new Mixture(image.Image, partner.Image, share);
+    }
+
+    /// <summary>Writes one image, varied by itself.</summary>
+    private void WriteVaried(TrainingImage image, Span<float> target, int seed)
+    {
+        ImageKey key = image.Key(seed);
+        switch (_variations)
+        {
+            case []:
+                Write(image.Image, target);
+                break;
+            case [CropAndFlip alone]:
+                Write(image.Image, target, alone.At(key));
+                break;
+            default:
+                WriteVaried(image.Image, target[..ImageLength], key);
+                break;
+        }
+    }
+
+    private void WriteVaried(LabeledImage image, Span<float> target, ImageKey key)
+    {
+        RequireSize(image);
+        PixelMap map = PixelMap.Identity;
+        foreach (Variation variation in _variations)
+            map = map.Then(variation.Place(key, _width, _height));
+        map.Read(image.Pixels.Span, target, _width, _height);
+        foreach (Variation variation in _variations)
+            variation.Paint(target, key, _width, _height);
+        for (int c = 0; c < 3; c++)
+        {
+            // As in the table: from its first value, that of 0, to its last one, that of 255.
+            float offset = _table[256 * c], scale = (_table[256 * c + 255] - offset) / 255;
+            for (int i = c; i < target.Length; i += 3)
+                target[i] = offset + scale * target[i];
+        }
+    }
 
     private void Write(LabeledImage image, Span<float> target, ImageView view)
     {
         (int dx, int dy, bool flip) = view;
-        if (image.Width != _width || image.Height != _height)
-            throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
-                $"The image {image} is {image.Width} x {image.Height} pixels, but the model takes {_width} x {_height}. "
-                + "Use images of that size.");
-
+        RequireSize(image);
         ReadOnlySpan<byte> pixels = image.Pixels.Span;
         int plane = _width * _height;
         ReadOnlySpan<float> red = _table.AsSpan(0, 256), green = _table.AsSpan(256, 256), blue = _table.AsSpan(512, 256);
@@ -49,6 +101,14 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
                 target[i + 2] = blue[pixels[2 * plane + source]];
             }
         }
+    }
+
+    private void RequireSize(LabeledImage image)
+    {
+        if (image.Width != _width || image.Height != _height)
+            throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
+                $"The image {image} is {image.Width} x {image.Height} pixels, but the model takes {_width} x {_height}. "
+                + "Use images of that size.");
     }
 
     /// <summary>Mirrors a coordinate at the border pixel, which is not repeated: -1 is 1.</summary>

@@ -108,9 +108,9 @@ internal static class LibtorchOperations
         long[] shape = x.shape;
         Tensor mask = empty(shape);
         Span<float> values = MemoryMarshal.Cast<byte, float>(mask.bytes);
-        int length = values.Length / keys.Indices.Length;
+        int length = values.Length / keys.Images.Length;
         float kept = (float)(1 / (1 - rate));
-        for (int image = 0; image < keys.Indices.Length; image++)
+        for (int image = 0; image < keys.Images.Length; image++)
         {
             RandomSequence random = keys.Sequence(layer, image);
             foreach (ref float value in values.Slice(image * length, length))

@@ -84,7 +84,8 @@ internal static class ClassMatching
         return IndexOf(model.Classes, image.LabelName);
     }
 
-    private static int IndexOf(string[] classes, string name)
+    /// <summary>The position of a class; -1: there is none of that name.</summary>
+    public static int IndexOf(string[] classes, string name)
     {
         int index = Array.IndexOf(classes, name);
         return index >= 0 ? index : Array.FindIndex(classes, other => Composed(other) == Composed(name));

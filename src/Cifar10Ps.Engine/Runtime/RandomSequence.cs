@@ -70,7 +70,7 @@ public enum RandomPurpose
     /// <summary>Order of the training images; a: epoch.</summary>
     Shuffle = 2,
 
-    /// <summary>Crop; a: epoch, b: index of the image.</summary>
+    /// <summary>Crop; a: pass over the image, b: its index.</summary>
     Augmentation = 3,
 
     /// <summary>Synthetic images; a: split, b: index of the image.</summary>
@@ -84,4 +84,22 @@ public enum RandomPurpose
 
     /// <summary>What dropout sets to zero; a: epoch and layer, b: index of the image.</summary>
     Dropout = 7,
+
+    /// <summary>The part of an image that is enlarged; a: pass over the image, b: its index.</summary>
+    ResizedCrop = 8,
+
+    /// <summary>The changes of RandAugment; a: pass over the image, b: its index.</summary>
+    RandAugment = 9,
+
+    /// <summary>Brightness, contrast, saturation; a: pass over the image, b: its index.</summary>
+    ColorJitter = 10,
+
+    /// <summary>The rectangle that is erased, and its noise; a: pass over the image, b: its index.</summary>
+    Erasing = 11,
+
+    /// <summary>The partner that an image is mixed with, and how; a: pass over the image, b: its index.</summary>
+    Mixing = 12,
+
+    /// <summary>Order of the images of a class where classes are drawn equally often; a: round over the class, b: class.</summary>
+    Sampling = 13,
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cifar10Ps.Data;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
@@ -30,7 +31,7 @@ public static class LearningRateFinder
     /// <param name="progress">Receives each step, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the test after the step that is being done.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>,
-    /// <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <c>OptionOutOfRange</c>, <c>InvalidClassWeights</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
     public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5,
         double highest = 10, int steps = 100, int? threads = null, Action<LearningRatePoint>? progress = null,
@@ -39,24 +40,27 @@ public static class LearningRateFinder
         if (!(lowest > 0 && lowest < highest && double.IsFinite(highest)) || steps < 2)
             throw new EngineException("InvalidRange", ErrorKind.InvalidArgument,
                 $"{steps} learning rates from {lowest} to {highest} are not a range: give at least two, from a lower to a higher one.");
+        options.Require();
         (ModelSnapshot named, data) = ClassMatching.ForTraining(model.Snapshot, data);
         ModelSnapshot start = Recipes.Prepare(named, options, data.Train);
         start.Network.Require(start.Preprocessing.Height, start.Preprocessing.Width);
+        EpochOrder order = new(data.Train, options);
+        float[]? classWeights = order.ClassWeights(start.Classes);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using TrainingStep trainingStep = new(pool, start, options);
+        using TrainingStep trainingStep = new(pool, start, options, classWeights);
 
         List<LearningRatePoint> points = [];
         bool diverged = false;
         double average = 0, memory = Math.Pow(Memory, 100.0 / steps);
         EpochPlan plan = new(data.Train.Count, options with { StepLimit = 0 });
-        foreach ((int epoch, LabeledImage[] images) in Batches(data.Train, plan, options.Seed).Take(steps))
+        foreach (TrainingImage[] images in Batches(order, plan).Take(steps))
         {
             cancellation.ThrowIfCancellationRequested();
             NativeWork.Ending.ThrowIfCancellationRequested();
             int step = points.Count;
             double rate = lowest * Math.Pow(highest / lowest, (double)step / (steps - 1));
-            (Tensor gradients, double lossSum, _) = trainingStep.Compute(images, epoch, plan.WeightOf(images.Length));
+            (Tensor gradients, double lossSum, _) = trainingStep.Compute(images, plan.WeightOf(images.Length));
             double loss = lossSum / images.Length;
             if (diverged = !double.IsFinite(loss))
                 break;
@@ -76,15 +80,15 @@ public static class LearningRateFinder
     }
 
     /// <summary>The batches of a training, epoch after epoch, endlessly.</summary>
-    private static IEnumerable<(int Epoch, LabeledImage[] Images)> Batches(ImageSplit train, EpochPlan plan, int seed)
+    private static IEnumerable<TrainingImage[]> Batches(EpochOrder order, EpochPlan plan)
     {
         for (int epoch = 1; ; epoch++)
         {
-            int[] order = new RandomSequence(seed, RandomPurpose.Shuffle, epoch).NextPermutation(train.Count);
+            TrainingImage[] images = order.At(epoch);
             for (int done = 0, end; done < plan.ImageCount; done = end)
             {
                 end = plan.EndOfBatch(done);
-                yield return (epoch, [.. order[done..end].Select(i => train[i])]);
+                yield return images[done..end];
             }
         }
     }

@@ -33,6 +33,12 @@ public sealed record RequestedOptions
     /// <inheritdoc cref="TrainingOptions.LabelSmoothing"/>
     public double? LabelSmoothing { get; init; }
 
+    /// <inheritdoc cref="TrainingOptions.ClassWeights"/>
+    public ClassWeights? ClassWeights { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Sampling"/>
+    public Sampling? Sampling { get; init; }
+
     /// <inheritdoc cref="TrainingOptions.Precision"/>
     public Precision? Precision { get; init; }
 
@@ -74,6 +80,8 @@ public sealed record RequestedOptions
             Schedule = Schedule ?? options.Schedule,
             Augmentation = Augmentation ?? options.Augmentation,
             LabelSmoothing = LabelSmoothing ?? options.LabelSmoothing,
+            ClassWeights = ClassWeights ?? options.ClassWeights,
+            Sampling = Sampling ?? options.Sampling,
             Precision = Precision ?? options.Precision,
             Initialization = Initialization ?? options.Initialization,
             Normalization = Normalization ?? options.Normalization,

@@ -28,7 +28,8 @@ internal sealed class ShardedBatch : IDisposable
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
     private readonly ITrainingExecutor[] _executors;
-    private readonly int _width, _height;
+    private readonly int _width, _height, _classCount;
+    private readonly Tensor? _classWeights;
     private readonly Gradients[] _gradients;
     private readonly Tensor[] _statistics;
     private long _batches;
@@ -41,13 +42,15 @@ internal sealed class ShardedBatch : IDisposable
     /// <param name="model">Network and preprocessing.</param>
     /// <param name="master">Values; the executors of the workers share the learned ones.</param>
     /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
-    public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options)
+    /// <param name="classWeights">How much each class counts in the loss; null: all the same.</param>
+    public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options, float[]? classWeights = null)
     {
         _pool = pool;
         _master = master;
         _options = options;
         _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
-        (_width, _height) = (model.Preprocessing.Width, model.Preprocessing.Height);
+        (_width, _height, _classCount) = (model.Preprocessing.Width, model.Preprocessing.Height, model.Network.ClassCount);
+        _classWeights = classWeights is null ? null : tensor(classWeights);
         Precision precision = Precisions.Resolve(options.Precision);
         _executors = [.. Enumerable.Range(0, pool.Count)
             .Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
@@ -62,10 +65,9 @@ internal sealed class ShardedBatch : IDisposable
     /// batch norm into the master's.
     /// </summary>
     /// <param name="images">At most as many images as the batch size of the options.</param>
-    /// <param name="epoch">Epoch, from 1: it decides crops and flips.</param>
     /// <param name="weight">How much the batch counts in the running statistics, 0 to 1: see <see cref="EpochPlan.WeightOf"/>.</param>
     /// <returns>The gradients (overwritten by the next call), the sum of the losses and the number of right guesses.</returns>
-    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight = 1)
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<TrainingImage> images, double weight = 1)
     {
         int shards = ShardCount(images.Count);
         double[] losses = new double[shards];
@@ -85,7 +87,7 @@ internal sealed class ShardedBatch : IDisposable
             try
             {
                 int start = Start(shard), count = Start(shard + 1) - start;
-                (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, epoch, shared);
+                (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, shared);
                 isDone = true;
             }
             finally
@@ -119,27 +121,33 @@ internal sealed class ShardedBatch : IDisposable
     {
         foreach (IDisposable part in _gradients.Concat<IDisposable>(_statistics).Concat(_executors))
             part.Dispose();
+        _classWeights?.Dispose();
     }
 
-    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<LabeledImage> images, int start, int count,
-        int epoch, SharedWork shared)
+    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<TrainingImage> images, int start, int count,
+        SharedWork shared)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);
         Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
         Span<long> truth = MemoryMarshal.Cast<byte, long>(labels.bytes);
+        Tensor? shares = _builder.Mixes ? zeros(count, _classCount) : null;
         for (int i = 0; i < count; i++)
         {
-            LabeledImage image = images[start + i];
             Span<float> target = input.Slice(i * _builder.ImageLength, _builder.ImageLength);
-            _builder.WriteAugmented(image, target, _options.Seed, epoch);
-            truth[i] = image.Label;
+            Mixture mixture = _builder.WriteAugmented(images, start + i, target, _options.Seed);
+            truth[i] = mixture.Dominant.Label;
+            if (shares is null)
+                continue;
+            Span<float> share = MemoryMarshal.Cast<byte, float>(shares.bytes).Slice(i * _classCount, _classCount);
+            share[mixture.First.Label] += mixture.Share;
+            share[mixture.Second.Label] += 1 - mixture.Share;
         }
 
         ITrainingExecutor executor = _executors[worker];
-        ImageKeys keys = new(_options.Seed, epoch, [.. Enumerable.Range(start, count).Select(i => images[i].Index)]);
+        ImageKeys keys = new([.. Enumerable.Range(start, count).Select(i => images[i].Key(_options.Seed))]);
         Tensor logits = executor.Forward(pixels.permute(0, 3, 1, 2), keys).detach().requires_grad_(true);
-        (Tensor loss, Tensor gradient) = Loss(logits, labels, images.Count);
+        (Tensor loss, Tensor gradient) = Loss(logits, shares ?? labels, images.Count);
         executor.Backward(gradient, _gradients[shard], shared);
         using IDisposable noGradients = no_grad();
         _statistics[shard].copy_(executor.Weights.Statistics);
@@ -147,9 +155,13 @@ internal sealed class ShardedBatch : IDisposable
     }
 
     /// <summary>The loss summed over the images of a shard, and the gradient of the batch's mean loss.</summary>
-    private (Tensor Sum, Tensor Gradient) Loss(Tensor logits, Tensor labels, int batchSize)
+    /// <param name="logits">[image, class].</param>
+    /// <param name="truth">The class of each image, or the shares of all classes: [image, class].</param>
+    /// <param name="batchSize">Number of images in the batch.</param>
+    private (Tensor Sum, Tensor Gradient) Loss(Tensor logits, Tensor truth, int batchSize)
     {
-        Tensor sum = nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: _options.LabelSmoothing);
+        Tensor sum = nn.functional.cross_entropy(logits, truth, weight: _classWeights, reduction: nn.Reduction.Sum,
+            label_smoothing: _options.LabelSmoothing);
         using Scalar divisor = batchSize;
         return (sum.detach(), autograd.grad([sum / divisor], [logits])[0]);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
@@ -19,6 +20,8 @@ public sealed class Trainer
     private readonly IReadOnlyDictionary<string, StateDict>? _moments;
     private readonly IReadOnlyList<LabeledImage> _train, _validation;
     private readonly EpochPlan _plan;
+    private readonly EpochOrder _order;
+    private readonly float[]? _classWeights;
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
     private long _started, _imagesDone;
@@ -34,6 +37,8 @@ public sealed class Trainer
         _found = _model.Snapshot;
         (_train, _validation) = HoldOut.Split(data, _state.Options.ValidationCount);
         _plan = new EpochPlan(_train.Count, _state.Options);
+        _order = new EpochOrder(_train, _state.Options);
+        _classWeights = _order.ClassWeights(_start.Classes);
         (_earlierEpochs, _earlierSteps) = (_start.TrainedEpochs - _state.History.Count, _start.TrainedSteps - _state.Step);
     }
 
@@ -70,7 +75,8 @@ public sealed class Trainer
     /// <param name="output">Where to save checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
-    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ModelInTraining</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>InvalidClassWeights</c>,
+    /// <c>OptionOutOfRange</c>, <c>ModelInTraining</c>.</exception>
     public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null,
         int? threads = null, Action<string>? warn = null) =>
         new(model, RunStart.New(model, data, options, output is not null, warn))
@@ -152,7 +158,7 @@ public sealed class Trainer
             TrainingMemory.Require(_start, Options, Threads);
             using IDisposable? claim = Output?.Claim();
             using WorkerPool pool = new(Threads);
-            using TrainingStep step = new(pool, _start, Options, _moments);
+            using TrainingStep step = new(pool, _start, Options, _classWeights, _moments);
             Output?.Begin();
             // All checks have passed.
             _model.Snapshot = _start;
@@ -205,7 +211,7 @@ public sealed class Trainer
     private bool TrainEpoch(TrainingStep step, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
-        int[] order = new RandomSequence(Options.Seed, RandomPurpose.Shuffle, epoch).NextPermutation(_train.Count);
+        TrainingImage[] order = _order.At(epoch);
         long totalSteps = (long)_plan.Steps * Options.Epochs;
         while (_state.EpochImages < count)
         {
@@ -218,8 +224,8 @@ public sealed class Trainer
 
             long start = Stopwatch.GetTimestamp();
             _isUnsound = true;
-            LabeledImage[] images = [.. order[_state.EpochImages.._plan.EndOfBatch(_state.EpochImages)].Select(i => _train[i])];
-            (Tensor gradients, double lossSum, int correct) = step.Compute(images, epoch, _plan.WeightOf(images.Length));
+            TrainingImage[] images = order[_state.EpochImages.._plan.EndOfBatch(_state.EpochImages)];
+            (Tensor gradients, double lossSum, int correct) = step.Compute(images, _plan.WeightOf(images.Length));
             if (!double.IsFinite(lossSum))
                 throw Diverged();
             step.Update(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);

@@ -1,5 +1,5 @@
+using Cifar10Ps.Data;
 using Cifar10Ps.Networks;
-
 
 namespace Cifar10Ps;
 
@@ -67,6 +67,12 @@ public sealed record TrainingOptions
     /// <summary>Share of the target that is spread over all classes, 0 to below 1.</summary>
     public required double LabelSmoothing { get; init; }
 
+    /// <summary>How much the images of each class count in the loss; null: all the same.</summary>
+    public ClassWeights? ClassWeights { get; init; }
+
+    /// <summary>Which images an epoch trains on.</summary>
+    public Sampling Sampling { get; init; }
+
     /// <summary>Precision of convolutions and activations;
     /// a checkpoint holds what <see cref="Precision.Auto"/> meant where its run began.</summary>
     public required Precision Precision { get; init; }
@@ -96,8 +102,15 @@ public sealed record TrainingOptions
     {
         if (OutOfRange() is string option)
             throw new EngineException("OptionOutOfRange", ErrorKind.InvalidArgument,
-                $"{option} cannot be {GetType().GetProperty(option)!.GetValue(this)}.");
+                $"{option} cannot be {GetType().GetProperty(option)!.GetValue(this)}{Reason(option)}.");
     }
+
+    private string Reason(string option) => option switch
+    {
+        nameof(Augmentation) => $": {Variation.Conflict(Augmentation)}",
+        nameof(Sampling) when Enum.IsDefined(Sampling) => " with balanced class weights: each evens the classes out by itself",
+        _ => "",
+    };
 
     /// <summary>The first option whose value is not one that a run can have; null: all can.</summary>
     internal string? OutOfRange() =>
@@ -109,7 +122,8 @@ public sealed record TrainingOptions
         : Momentum is not (>= 0 and <= MaximumMomentum) ? nameof(Momentum)
         : WeightDecay is not (>= 0 and <= MaximumWeightDecay) ? nameof(WeightDecay)
         : !Enum.IsDefined(Schedule) ? nameof(Schedule)
-        : !Enum.IsDefined(Augmentation) ? nameof(Augmentation)
+        : Variation.Conflict(Augmentation) is not null ? nameof(Augmentation)
+        : !Enum.IsDefined(Sampling) || (Sampling == Sampling.Balanced && Equals(ClassWeights, ClassWeights.Balanced)) ? nameof(Sampling)
         : LabelSmoothing is not (>= 0 and <= MaximumLabelSmoothing) ? nameof(LabelSmoothing)
         : !Enum.IsDefined(Precision) ? nameof(Precision)
         : !Enum.IsDefined(Initialization) ? nameof(Initialization)

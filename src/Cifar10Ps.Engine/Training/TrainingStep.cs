@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
@@ -20,13 +21,14 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="pool">The workers.</param>
     /// <param name="start">The model that it begins with.</param>
     /// <param name="options">What to do.</param>
+    /// <param name="classWeights">How much each class counts in the loss; null: all the same.</param>
     /// <param name="moments">The optimizer's state to resume with; null: a new run.</param>
-    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options,
+    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options, float[]? classWeights,
         IReadOnlyDictionary<string, StateDict>? moments = null)
     {
         _weights = new NetworkWeights(start.Network);
         _optimizer = Optimizer.Create(options, _weights, pool);
-        _batch = new ShardedBatch(pool, start, _weights, options);
+        _batch = new ShardedBatch(pool, start, _weights, options, classWeights);
         _weights.CopyFrom(start.Weights);
         if (moments is null)
             return;
@@ -49,11 +51,10 @@ internal sealed class TrainingStep : IDisposable
 
     /// <summary>Computes the gradients of a batch.</summary>
     /// <param name="images">At most as many images as the batch size of the options.</param>
-    /// <param name="epoch">Epoch, from 1.</param>
     /// <param name="weight">How much the batch counts in the running statistics, 0 to 1.</param>
     /// <returns>The gradients, for <see cref="Update"/>; the sum of the losses; the number of right guesses.</returns>
-    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<LabeledImage> images, int epoch, double weight) =>
-        _batch.Compute(images, epoch, weight);
+    public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<TrainingImage> images, double weight) =>
+        _batch.Compute(images, weight);
 
     /// <summary>Changes the weights.</summary>
     /// <param name="gradients">The result of <see cref="Compute"/>; overwritten.</param>

@@ -37,9 +37,21 @@ public abstract class TrainingCommand : EngineCommand
     [NumberTransformation]
     public double? WeightDecay { get; set; }
 
-    /// <summary>How training images are varied.</summary>
+    /// <summary>How training images are varied: a preset, or a list of ways.</summary>
     [Parameter]
+    [AugmentationTransformation]
     public Augmentation? Augmentation { get; set; }
+
+    /// <summary>How much the images of each class count: Balanced, or weights by class name.</summary>
+    [Parameter]
+    [ClassWeightsTransformation]
+    [ArgumentCompleter(typeof(ClassWeightsCompleter))]
+    [ValidateNotNull]
+    public ClassWeights? ClassWeights { get; set; }
+
+    /// <summary>Which images an epoch trains on.</summary>
+    [Parameter]
+    public Sampling? Sampling { get; set; }
 
     /// <summary>Share of the target that is spread over all classes.</summary>
     [Parameter]
@@ -96,6 +108,8 @@ public abstract class TrainingCommand : EngineCommand
         Momentum = Momentum,
         WeightDecay = WeightDecay,
         Augmentation = Augmentation,
+        ClassWeights = ClassWeights,
+        Sampling = Sampling,
         LabelSmoothing = LabelSmoothing,
         Precision = Precision,
         Initialization = Initialization,

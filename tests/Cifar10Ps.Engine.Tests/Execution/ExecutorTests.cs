@@ -1,3 +1,4 @@
+using Cifar10Ps.Data;
 using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
@@ -159,7 +160,7 @@ public class ExecutorTests
             weights.CopyFrom(test.Values);
             using ShardedBatch batch = new(pool, model, weights,
                 Recipes.Options(Recipe.Original) with { BatchSize = images.Length, Precision = precision });
-            (Tensor gradients, double loss, _) = batch.Compute(images, epoch: 2);
+            (Tensor gradients, double loss, _) = batch.Compute([.. images.Select(image => new TrainingImage(image, Pass: 2))]);
             return (NetworkWeights.CopyOut(gradients), NetworkWeights.CopyOut(weights.Statistics), loss);
         }
     }
@@ -180,15 +181,17 @@ public class ExecutorTests
         using LibtorchExecutor executor = new(master, precision);
         Tensor images = Images(test);
 
-        double[][] all = Rows(executor.Forward(images, new ImageKeys(1, 1, [10, 11, 12, 13])));
-        double[][] backward = Rows(executor.Forward(images.flip(0), new ImageKeys(1, 1, [13, 12, 11, 10])));
-        double[][] part = Rows(executor.Forward(ActivationMemory.ChannelsLast(images.slice(0, 2, 4, 1)), new ImageKeys(1, 1, [12, 13])));
+        double[][] all = Rows(executor.Forward(images, Keys(1, 1, 10, 11, 12, 13)));
+        double[][] backward = Rows(executor.Forward(images.flip(0), Keys(1, 1, 13, 12, 11, 10)));
+        double[][] part = Rows(executor.Forward(ActivationMemory.ChannelsLast(images.slice(0, 2, 4, 1)), Keys(1, 1, 12, 13)));
 
         Assert.Equal(all, backward.Reverse());
         Assert.Equal(all.Skip(2), part);
-        ImageKeys[] others = [new(2, 1, [10, 11, 12, 13]), new(1, 2, [10, 11, 12, 13]), new(1, 1, [20, 21, 22, 23])];
+        ImageKeys[] others = [Keys(2, 1, 10, 11, 12, 13), Keys(1, 2, 10, 11, 12, 13), Keys(1, 1, 20, 21, 22, 23)];
         foreach (ImageKeys other in others)
             Assert.All(Rows(executor.Forward(images, other)).Zip(all), pair => Assert.NotEqual(pair.First, pair.Second));
+
+        static ImageKeys Keys(int seed, int pass, params int[] indices) => new([.. indices.Select(i => new ImageKey(seed, pass, i))]);
 
         static double[][] Rows(Tensor logits) => [.. Doubles(logits).Chunk(5)];
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks.Families;
@@ -43,7 +44,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
     public int[] Labels => [.. Enumerable.Range(0, Count).Select(i => i * 3 % Network.ClassCount)];
 
     /// <summary>Keys of the images.</summary>
-    public ImageKeys Keys => new(Seed: 4, Epoch: 3, [.. Enumerable.Range(0, Count).Select(i => 7 * i + 1)]);
+    public ImageKeys Keys => new([.. Enumerable.Range(0, Count).Select(i => new ImageKey(Seed: 4, Pass: 3, 7 * i + 1))]);
 
     /// <summary>The oracle's results for it, computed once.</summary>
     public static (Oracle Evaluation, Oracle Training, Dictionary<string, (double[] Values, double Doubt)> Gradients) Truth(string name) =>

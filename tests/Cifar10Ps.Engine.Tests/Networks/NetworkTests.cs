@@ -1,3 +1,4 @@
+using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks.Families;
@@ -57,7 +58,7 @@ public class NetworkTests
         using LibtorchExecutor executor = new(weights, Precision.Float32);
         executor.Weights.Statistics.copy_(weights.Statistics);
         Tensor logits = training
-            ? executor.Forward(images.to(float32), new ImageKeys(0, 1, [.. Enumerable.Range(0, 8)]))
+            ? executor.Forward(images.to(float32), new ImageKeys([.. Enumerable.Range(0, 8).Select(i => new ImageKey(0, 1, i))]))
             : executor.Forward(images.to(float32));
         Tensor expected = plain.Forward(images, training);
 
