@@ -30,6 +30,7 @@
         'New-ResNet'
         'New-ResNet20'
         'New-Vgg'
+        'Optimize-ModelCalibration'
         'Save-Model'
         'Start-ModelTraining'
     )

@@ -42,9 +42,11 @@ public sealed class ViewTests
             $range = $data | Find-LearningRate $model -BatchSize 32 -Steps 2
             $layer = (Get-ModelSummary $model)[0]
             $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
+            $calibration = $data | Optimize-ModelCalibration $model
             $objects = @{}
             $every = @(
                 $report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]
+                $evaluation.Reliability[14]; $calibration
                 $range; $range.Points[0]; $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])
             foreach ($object in $every) { $objects[$object.GetType().FullName] = $object }
             $objects['Cifar10Ps.ImageDataset'] = $data

@@ -17,7 +17,7 @@ namespace Cifar10Ps;
 public static partial class ModelFile
 {
     internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing",
-        EpochsKey = "trained_epochs", StepsKey = "trained_steps";
+        EpochsKey = "trained_epochs", StepsKey = "trained_steps", TemperatureKey = "softmax_temperature";
 
     /// <summary>What the names of an optimizer's moments start with.</summary>
     internal const string MomentPrefix = "optimizer.";
@@ -123,6 +123,7 @@ public static partial class ModelFile
         (EpochsKey, model.TrainedEpochs.ToString(CultureInfo.InvariantCulture)),
         (StepsKey, model.TrainedSteps.ToString(CultureInfo.InvariantCulture)),
         (SeedKey, model.Seed.ToString(CultureInfo.InvariantCulture)),
+        .. model.Temperature == 1 ? [] : new[] { (TemperatureKey, model.Temperature.ToString(CultureInfo.InvariantCulture)) },
     ];
 
     /// <summary>Builds the classifier that a file holds.</summary>
@@ -160,6 +161,7 @@ public static partial class ModelFile
             TrainedEpochs = Count<int>(EpochsKey, 1),
             TrainedSteps = Count<long>(StepsKey, 0),
             Seed = Count<int>(SeedKey, 0),
+            Temperature = TemperatureOf(file),
         });
 
         T Count<T>(string key, T otherwise)
@@ -172,6 +174,12 @@ public static partial class ModelFile
     private static Network? NetworkOf(TensorFile file) =>
         file.Metadata.TryGetValue(NetworkKey, out string? json) ? NetworkJson.Parse(json)
         : file.Metadata.TryGetValue(OptionsKey, out json) ? NetworkFamily.FromOptions(json) : null;
+
+    /// <summary>What a file of this module says that logits are divided by; 1 if it does not.</summary>
+    private static double TemperatureOf(TensorFile file) => !file.Metadata.TryGetValue(TemperatureKey, out string? text) ? 1
+        : double.TryParse(text, CultureInfo.InvariantCulture, out double value) && ModelSnapshot.IsTemperature(value) ? value
+        : throw new InvalidDataException($"its temperature is '{DisplayText.Name(text)}'; it has to be from "
+            + string.Create(CultureInfo.InvariantCulture, $"{ModelSnapshot.MinimumTemperature} to {ModelSnapshot.MaximumTemperature}"));
 
     private static StateDict WeightsOf(TensorFile file, NetworkTensors network)
     {

@@ -28,7 +28,8 @@ internal static class OnnxFile
     /// <summary>Writes a graph.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="path">The file.</param>
-    /// <param name="includePreprocessing">Whether the graph begins with the preprocessing and ends with softmax.</param>
+    /// <param name="includePreprocessing">Whether the graph begins with the preprocessing and ends with softmax, of logits that are divided
+    /// by the model's temperature; the output <c>logits</c> is not.</param>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Write(ModelSnapshot model, string path, bool includePreprocessing)
     {
@@ -63,10 +64,13 @@ internal static class OnnxFile
             graph.Kept("Identity", LogitsName, [outputs[^1]]);
 
         if (includePreprocessing)
-            graph.Output(graph.Kept("Softmax", ProbabilitiesName, [LogitsName], OnnxGraph.Attribute("axis", 1)),
+            graph.Output(graph.Kept("Softmax", ProbabilitiesName, [Calibrated()], OnnxGraph.Attribute("axis", 1)),
                 "a probability for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
         graph.Output(LogitsName, "a logit for each class", (Batch, BatchAxis), (network.ClassCount, ClassAxis));
         return graph;
+
+        string Calibrated() => model.Temperature == 1 ? LogitsName
+            : graph.Operation("Div", "calibrated", [LogitsName, graph.Constant("temperature", [(float)model.Temperature])]);
 
         string Translate(int i, string[] x)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Formats;
@@ -108,9 +109,14 @@ internal sealed partial class OnnxTranslator
 
     private OnnxProbabilities Softmax(OnnxNode node)
     {
-        OnnxFeatures x = Features(node, 0);
+        OnnxValue value = Value(node, 0);
+        double temperature = 1;
+        // Logits that are divided by a number are those of a calibrated model.
+        if (value is OnnxAffine { Scale: [float scale], Shift: [0] } divided && ModelSnapshot.IsTemperature(Shortest(1 / scale)))
+            (value, temperature) = (divided.Source, Shortest(1 / scale));
+        OnnxFeatures x = ToFeatures(value);
         long axis = node.Integer("axis", _model.OperatorSet < 13 ? 1 : -1);
-        return axis == 1 || (axis == -1 && x.Sizes.Length == 1) ? new OnnxProbabilities(node, x)
+        return axis == 1 || axis == -x.Sizes.Length ? new OnnxProbabilities(node, x, temperature)
             : throw new InvalidDataException($"it runs over the axis {axis}, but only the classes are supported");
     }
 

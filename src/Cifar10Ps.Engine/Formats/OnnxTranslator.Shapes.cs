@@ -37,12 +37,11 @@ internal sealed partial class OnnxTranslator
         throw new InvalidDataException("its value is of a kind that is not supported");
     }
 
-    private OnnxFeatures Flatten(OnnxNode node)
+    private OnnxValue Flatten(OnnxNode node)
     {
-        OnnxFeatures x = Features(node, 0);
         long axis = node.Integer("axis", 1);
-        return axis == 1 || axis + 1 + x.Sizes.Length == 1 ? Reshaped(node, x, [Length(x)])
-            : throw new InvalidDataException($"it flattens from the axis {axis} on, but only 1 is supported");
+        return Reshaped(node, Value(node, 0), x => axis == 1 || axis + 1 + x.Sizes.Length == 1 ? [Length(x)]
+            : throw new InvalidDataException($"it flattens from the axis {axis} on, but only 1 is supported"));
     }
 
     private OnnxValue Reshape(OnnxNode node)
@@ -53,7 +52,7 @@ internal sealed partial class OnnxTranslator
             OnnxConstant constant => constant with { Shape = Resolve(target, constant.Shape) },
             OnnxIntegers integers => integers with { Shape = Resolve(target, integers.Shape) },
             var value when target.Length > 1 && IsBatch(target[0]) =>
-                Reshaped(node, ToFeatures(value), Resolve(target[1..], ToFeatures(value).Sizes)),
+                Reshaped(node, value, x => Resolve(target[1..], x.Sizes)),
             _ => throw new InvalidDataException($"its shape is {Text(target)}, but only one vector for each image is supported"),
         };
 
@@ -68,7 +67,7 @@ internal sealed partial class OnnxTranslator
         {
             OnnxConstant constant => constant with { Shape = Without(constant.Shape, 0) },
             OnnxIntegers integers => integers with { Shape = Without(integers.Shape, 0) },
-            var value => Reshaped(node, ToFeatures(value), Without(ToFeatures(value).Sizes, 1)),
+            var value => Reshaped(node, value, x => Without(x.Sizes, 1)),
         };
 
         int[] Without(int[] sizes, int first)
@@ -89,7 +88,7 @@ internal sealed partial class OnnxTranslator
         {
             OnnxConstant constant => constant with { Shape = With(constant.Shape, 0) },
             OnnxIntegers integers => integers with { Shape = With(integers.Shape, 0) },
-            var value => Reshaped(node, ToFeatures(value), With(ToFeatures(value).Sizes, 1)),
+            var value => Reshaped(node, value, x => With(x.Sizes, 1)),
         };
 
         int[] With(int[] sizes, int first)
@@ -108,6 +107,14 @@ internal sealed partial class OnnxTranslator
 
             return [.. result];
         }
+    }
+
+    /// <summary>Features, or the probabilities made of them, in another shape.</summary>
+    private OnnxValue Reshaped(OnnxNode node, OnnxValue value, Func<OnnxFeatures, int[]> sizesOf)
+    {
+        OnnxFeatures x = value is OnnxProbabilities { Source: var logits } ? logits : ToFeatures(value);
+        OnnxFeatures reshaped = Reshaped(node, x, sizesOf(x));
+        return value is OnnxProbabilities(var origin, _, var temperature) ? new OnnxProbabilities(origin, reshaped, temperature) : reshaped;
     }
 
     /// <summary>Features in another shape: the same one, or that of a vector.</summary>

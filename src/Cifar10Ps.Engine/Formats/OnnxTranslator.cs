@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
@@ -203,6 +204,13 @@ internal sealed partial class OnnxTranslator
         {
             Preprocessing preprocessing = _images.ToPreprocessing(_inputScale, _inputShift);
             file.Metadata[ModelFile.PreprocessingKey] = JsonSerializer.Serialize(preprocessing, Json.Options);
+        }
+
+        if (_model.Outputs.Select(name => _values[name]).OfType<OnnxProbabilities>().FirstOrDefault() is { } probabilities)
+        {
+            file.Note = $"It ends with {probabilities.Node}, which is left out: a model gives the logits before it.";
+            if (probabilities.Temperature != 1)
+                file.Metadata[ModelFile.TemperatureKey] = probabilities.Temperature.ToString(CultureInfo.InvariantCulture);
         }
 
         return file;

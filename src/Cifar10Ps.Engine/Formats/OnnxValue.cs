@@ -68,10 +68,11 @@ internal sealed record OnnxBordered(OnnxNode Node, OnnxFeatures Source, Border B
 /// <param name="Stride">Pixels from one to the next.</param>
 internal sealed record OnnxSubsampled(OnnxNode Node, OnnxFeatures Source, Extent Stride) : OnnxPart(Node, Source);
 
-/// <summary>Softmax of logits, which a graph may end with.</summary>
+/// <summary>Softmax of logits, or its logarithm, which a graph may end with.</summary>
 /// <param name="Node">The operation that gave it.</param>
 /// <param name="Source">The logits.</param>
-internal sealed record OnnxProbabilities(OnnxNode Node, OnnxFeatures Source) : OnnxPart(Node, Source);
+/// <param name="Temperature">What they are divided by before.</param>
+internal sealed record OnnxProbabilities(OnnxNode Node, OnnxFeatures Source, double Temperature) : OnnxPart(Node, Source);
 
 /// <summary>Pictures whose channels are the last dimension.</summary>
 /// <param name="Node">The operation that gave them.</param>

@@ -33,8 +33,8 @@ internal sealed class TensorFile
     /// <summary>Size of the images that the network takes; null: the file does not say.</summary>
     public Extent? ImageSize { get; init; }
 
-    /// <summary>Where in the file the tensors were found, in a sentence; null: they are all that there is.</summary>
-    public string? Note { get; init; }
+    /// <summary>What was found where, or left out, in a sentence; null: the tensors are all that there is.</summary>
+    public string? Note { get; set; }
 
     /// <summary>The tensors of one network in the file, without a prefix that all of their names share.</summary>
     /// <param name="key">Which network, if there are several; null: the only one.</param>

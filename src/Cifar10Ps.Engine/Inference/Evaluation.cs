@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 
 namespace Cifar10Ps;
@@ -6,7 +7,8 @@ namespace Cifar10Ps;
 /// <summary>How well a classifier performs on images whose true class is known; every image counts the same.</summary>
 public sealed class Evaluation
 {
-    internal Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion)
+    internal Evaluation(string[] classes, int count, double loss, double accuracy, double top5Accuracy, int[][] confusion,
+        ReliabilityBin[] reliability)
     {
         Count = count;
         Loss = loss;
@@ -15,10 +17,14 @@ public sealed class Evaluation
         ConfusionMatrix = new([.. confusion.Select(row => new ReadOnlyList<int>(row, " "))]);
         Classes = new(
             [.. classes.Select((name, c) => new ClassEvaluation(name, confusion[c].Sum(), confusion[c][c], confusion.Sum(row => row[c])))]);
+        Reliability = new(reliability);
     }
 
-    /// <summary>Number of images.</summary>
+    /// <summary>Number of images; those of <see cref="UnknownCount"/> are not among them.</summary>
     public int Count { get; }
+
+    /// <summary>Number of further images whose prediction was below the least confidence, so that there is no answer to evaluate.</summary>
+    public int UnknownCount { get; init; }
 
     /// <summary>Mean cross-entropy, in nats.</summary>
     public double Loss { get; }
@@ -29,6 +35,14 @@ public sealed class Evaluation
     /// <summary>Share of images with the truth among the five best guesses, 0 to 1; null with five classes or fewer,
     /// where it would always be 1.</summary>
     public double? Top5Accuracy { get; }
+
+    /// <summary>Expected calibration error: by how much confidence and accuracy differ, 0 to 1.</summary>
+    /// <remarks>M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015; with
+    /// 15 bins of equal width.</remarks>
+    public double CalibrationError => Reliability.Sum(bin => bin.Count * Math.Abs((bin.Confidence - bin.Accuracy) ?? 0)) / Count;
+
+    /// <summary>The guesses by their confidence, in 15 bins from 0 to 1.</summary>
+    public ReadOnlyList<ReliabilityBin> Reliability { get; }
 
     /// <summary>Figures of each class, in the order of the labels.</summary>
     public ReadOnlyList<ClassEvaluation> Classes { get; }
@@ -61,31 +75,17 @@ public sealed class Evaluation
         if (images.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate.");
         (string[] classes, images) = ClassMatching.ForMeasuring(predictor.Model, images, warn);
-        int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
-        double loss = 0;
-        int correct = 0, amongFive = 0;
+        EvaluationTally tally = new(classes, predictor.Model.Temperature);
         for (int start = 0; start < images.Count; start += predictor.BatchSize)
         {
             cancellation.ThrowIfCancellationRequested();
             LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
-            float[][] logits = predictor.Logits(portion);
-            for (int i = 0; i < portion.Length; i++)
-            {
-                float[] values = logits[i];
-                int label = portion[i].Label;
-                float largest = values.Max();
-                loss += Math.Log(values.Sum(v => Math.Exp(v - largest))) + largest - values[label];
-                int guess = Array.IndexOf(values, largest);
-                confusion[label][guess]++;
-                correct += guess == label ? 1 : 0;
-                amongFive += RankOf(label, values) < 5 ? 1 : 0;
-            }
-
+            foreach ((float[] logits, LabeledImage image) in predictor.Logits(portion).Zip(portion))
+                tally.Add(logits, image.Label);
             progress?.Invoke(start + portion.Length);
         }
 
-        return new Evaluation(classes, images.Count, loss / images.Count, (double)correct / images.Count,
-            (double)amongFive / images.Count, confusion);
+        return tally.ToEvaluation();
     }
 
     /// <summary>Evaluates predictions that have been made.</summary>
@@ -100,24 +100,18 @@ public sealed class Evaluation
         if (!predictions.All(prediction => prediction.Model.Classes.SequenceEqual(predictions[0].Model.Classes)))
             throw new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
                 "The predictions come from models with different classes. Evaluate those of one model at a time.");
+        Prediction[] answered = [.. predictions.Where(prediction => !prediction.IsUnknown)];
+        if (answered is [])
+            throw new EngineException("NoImages", ErrorKind.InvalidArgument,
+                $"None of the {predictions.Count:N0} predictions is an answer: all are below the least confidence. Ask for less.");
+        ModelSnapshot model = predictions[0].Model;
         (string[] classes, IReadOnlyList<LabeledImage> images) =
-            ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
-        int[][] confusion = [.. classes.Select(_ => new int[classes.Length])];
-        int amongFive = 0;
-        foreach ((Prediction prediction, LabeledImage image) in predictions.Zip(images))
-        {
-            confusion[image.Label][prediction.Top[0].ClassIndex]++;
-            amongFive += RankOf(image.Label, prediction.Logits) < 5 ? 1 : 0;
-        }
-
-        return new Evaluation(classes, predictions.Count, predictions.Average(prediction => prediction.Loss!.Value),
-            predictions.Average(prediction => prediction.IsCorrect == true ? 1.0 : 0),
-            (double)amongFive / predictions.Count, confusion);
+            ClassMatching.ForMeasuring(model, [.. answered.Select(prediction => prediction.Image)], warn);
+        EvaluationTally tally = new(classes, model.Temperature);
+        foreach ((Prediction prediction, LabeledImage image) in answered.Zip(images))
+            tally.Add(prediction.Logits, image.Label);
+        return tally.ToEvaluation(predictions.Count - answered.Length);
     }
-
-    /// <summary>How many classes rank before one; of equal logits, the first class comes first.</summary>
-    private static int RankOf(int label, IReadOnlyList<float> logits) =>
-        logits.Where((logit, c) => logit > logits[label] || (logit == logits[label] && c < label)).Count();
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 
 namespace Cifar10Ps;
@@ -6,29 +7,36 @@ namespace Cifar10Ps;
 /// <summary>What a classifier says about one image.</summary>
 public sealed class Prediction
 {
+    private const string Unknown = "unknown";
+
     /// <summary>Evaluates logits.</summary>
     /// <param name="model">The classifier, for its class names.</param>
     /// <param name="logits">A logit for each class.</param>
     /// <param name="top">How many classes to list in <see cref="Top"/>.</param>
     /// <param name="image">The image.</param>
-    internal Prediction(ModelSnapshot model, float[] logits, int top, LabeledImage image)
+    /// <param name="minimumConfidence">The least confidence of an answer, 0 to 1.</param>
+    /// <param name="features">What the classifier reads; null: it is not kept.</param>
+    internal Prediction(ModelSnapshot model, float[] logits, int top, LabeledImage image, double minimumConfidence = 0,
+        float[]? features = null)
     {
         Logits = new(logits);
         Model = model;
-        float[] probabilities = Softmax(logits);
+        Features = features is null ? null : new(features);
+        float[] probabilities = [.. Probabilities.Of(logits, model.Temperature).Select(p => (float)p)];
         // A stable sort: equal probabilities keep the order of the classes.
         Top = new([.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
             .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))]);
+        IsUnknown = Confidence < minimumConfidence;
         Image = image;
         Path = image.Path;
         if (!image.HasKnownTruth)
             return;
         (Index, Label, LabelName) = (image.Index, image.Label, image.LabelName);
         int truth = ClassMatching.IndexOf(model, image);
-        IsCorrect = Top[0].ClassIndex == truth;
+        IsCorrect = IsUnknown ? null : Top[0].ClassIndex == truth;
         // A class that the model does not have: the guess is wrong, and the truth has no probability.
         if (truth >= 0)
-            Loss = CrossEntropy(logits, truth);
+            Loss = Probabilities.Loss(logits, model.Temperature, truth);
     }
 
     /// <summary>What the network saw.</summary>
@@ -40,10 +48,14 @@ public sealed class Prediction
     /// <summary>The picture file; null if there is none.</summary>
     public string? Path { get; }
 
-    /// <summary>The guess.</summary>
-    public string Class => Top[0].Class;
+    /// <summary>The answer: the best guess; <c>unknown</c> if that is not confident enough.</summary>
+    public string Class => IsUnknown ? Unknown : Top[0].Class;
 
-    /// <summary>Probability of the guess, 0 to 1.</summary>
+    /// <summary>Whether the best guess is below the least confidence that was asked for, so that there is no answer. It distinguishes no
+    /// answer from a class that is named <c>unknown</c>.</summary>
+    public bool IsUnknown { get; }
+
+    /// <summary>Probability of the best guess, 0 to 1.</summary>
     public float Confidence => Top[0].Probability;
 
     /// <summary>Index of the true class among the classes of the data, whose order may be another than the model's;
@@ -53,7 +65,7 @@ public sealed class Prediction
     /// <summary>Name of the true class; null if the true class is not known.</summary>
     public string? LabelName { get; }
 
-    /// <summary>Whether the guess has the name of the true class; null if the true class is not known.</summary>
+    /// <summary>Whether the answer has the name of the true class; null if the true class is not known, or there is no answer.</summary>
     public bool? IsCorrect { get; }
 
     /// <summary>Cross-entropy in nats: minus the logarithm of the truth's probability; null if the true class is not known,
@@ -66,24 +78,16 @@ public sealed class Prediction
     /// <summary>The network's output: a logit for each class, in the order of the classes.</summary>
     public ReadOnlyList<float> Logits { get; }
 
+    /// <summary>What the network's last linear layer makes the logits of (<see cref="Predictor.Features"/>), similar for similar images; null
+    /// if it was not asked for.</summary>
+    public ReadOnlyList<float>? Features { get; }
+
     /// <summary>The classifier as it was.</summary>
     internal ModelSnapshot Model { get; }
 
     /// <inheritdoc/>
-    public override string ToString() => LabelName is null ? $"{Top[0]}" : $"{Top[0]}, truth {LabelName}";
-
-    private static double CrossEntropy(float[] logits, int label)
-    {
-        float largest = logits.Max();
-        return Math.Log(logits.Sum(v => Math.Exp(v - largest))) + largest - logits[label];
-    }
-
-    private static float[] Softmax(float[] logits)
-    {
-        float largest = logits.Max();
-        double sum = logits.Sum(v => Math.Exp(v - largest));
-        return [.. logits.Select(v => (float)(Math.Exp(v - largest) / sum))];
-    }
+    public override string ToString() => (IsUnknown ? $"{Unknown}, perhaps {Top[0]}" : $"{Top[0]}")
+        + (LabelName is null ? "" : $", truth {LabelName}");
 }
 
 /// <summary>A class and how probable it is.</summary>

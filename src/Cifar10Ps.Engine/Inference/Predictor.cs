@@ -52,6 +52,8 @@ public sealed class Predictor : IDisposable
     /// <summary>What it computes with.</summary>
     internal ModelSnapshot Model => _model;
 
+    private Network Network => _model.Network;
+
     /// <summary>A suitable number of images for one call: a shard for every worker.</summary>
     public int BatchSize => ShardSize * _pool.Count;
 
@@ -64,7 +66,7 @@ public sealed class Predictor : IDisposable
         using NativeWork.Scope work = NativeWork.Begin();
         if (_single is not null && images.Count == 1)
             return [LogitsOf(images[0])];
-        return Outputs(images, _model.Network.Layers.Count - 1)[0];
+        return Outputs(images, Network.Layers.Count - 1)[0];
     }
 
     /// <summary>Computes features: the vector that the network's last linear layer reads, or, if it does not end with one, its
@@ -72,7 +74,7 @@ public sealed class Predictor : IDisposable
     /// <param name="images">Images of the size that the model takes.</param>
     /// <returns>For each image, in order: its features, all of the same number.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
-    public float[][] Features(IReadOnlyList<LabeledImage> images) => Outputs(images, _model.Network.FeatureLayer)[0];
+    public float[][] Features(IReadOnlyList<LabeledImage> images) => Outputs(images, Network.FeatureLayer)[0];
 
     /// <summary>The outputs of some layers for each image.</summary>
     /// <returns>For each layer, each image: its values, channel by channel.</returns>
@@ -114,12 +116,16 @@ public sealed class Predictor : IDisposable
     /// <summary>Predicts what images show.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
     /// <param name="top">How many of the best guesses to list.</param>
+    /// <param name="minimumConfidence">The least confidence of an answer, 0 to 1; below it, the class is <c>unknown</c>.</param>
+    /// <param name="withFeatures">Whether the predictions have their <see cref="Prediction.Features"/>.</param>
     /// <returns>A prediction for each image, in order.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
-    public IEnumerable<Prediction> Predict(IReadOnlyList<LabeledImage> images, int top)
+    public IEnumerable<Prediction> Predict(IReadOnlyList<LabeledImage> images, int top, double minimumConfidence = 0,
+        bool withFeatures = false)
     {
-        float[][] logits = Logits(images);
-        return images.Select((image, n) => new Prediction(_model, logits[n], top, image));
+        (float[][] logits, float[][]? features) = withFeatures && Outputs(images, Network.Layers.Count - 1, Network.FeatureLayer) is var both
+            ? (both[0], both[1]) : (Logits(images), null);
+        return images.Select((image, n) => new Prediction(_model, logits[n], top, image, minimumConfidence, features?[n]));
     }
 
     /// <inheritdoc/>

@@ -52,7 +52,14 @@ public sealed class ImageClassifier
         foreach (LayerTensor tensor in network.Tensors)
             weights[tensor.Name] = !keepsClassifier && network.Classifier!.Tensors.Contains(tensor)
                 ? fresh[tensor.Name] : [.. source.Weights[tensor.Name]];
-        return new ImageClassifier(source with { Network = network, Classes = classes, Weights = weights, Seed = seed });
+        return new ImageClassifier(source with
+        {
+            Network = network,
+            Classes = classes,
+            Weights = weights,
+            Seed = seed,
+            Temperature = keepsClassifier ? source.Temperature : 1,
+        });
     }
 
     /// <summary><c>ResNet-20</c>.</summary>
@@ -76,6 +83,10 @@ public sealed class ImageClassifier
     /// <summary>Number of optimizer steps that it was trained for, those of an unfinished epoch too; 0 for initial weights,
     /// and for files that do not say.</summary>
     public long TrainedSteps => Snapshot.TrainedSteps;
+
+    /// <summary>What the logits are divided by before they become probabilities: 1 until the model is calibrated, and again after any
+    /// training.</summary>
+    public double Temperature => Snapshot.Temperature;
 
     /// <summary>The model as it is now. Code that needs more than one part of it reads this once.</summary>
     internal ModelSnapshot Snapshot

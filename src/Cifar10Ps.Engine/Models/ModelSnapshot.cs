@@ -12,6 +12,9 @@ namespace Cifar10Ps.Models;
 /// <param name="Weights">All values, by name.</param>
 internal sealed record ModelSnapshot(Network Network, string[] Classes, Preprocessing Preprocessing, StateDict Weights)
 {
+    /// <summary>The range of a temperature.</summary>
+    public const double MinimumTemperature = 0.01, MaximumTemperature = 100;
+
     /// <summary>Class names, in the order of the outputs.</summary>
     public string[] Classes { get; init => field = Escaped(value); } = Escaped(Classes);
 
@@ -20,6 +23,10 @@ internal sealed record ModelSnapshot(Network Network, string[] Classes, Preproce
 
     /// <summary>Number of optimizer steps of training, those of an unfinished epoch too; 0 if a file does not say.</summary>
     public long TrainedSteps { get; init; }
+
+    /// <summary>What the logits are divided by before they become probabilities: 1 for a model that is not calibrated.</summary>
+    /// <remarks>C. Guo et al., "On calibration of modern neural networks", ICML 2017.</remarks>
+    public double Temperature { get; init; } = 1;
 
     /// <summary>Seed of the initial weights.</summary>
     public int Seed { get; init; }
@@ -38,6 +45,9 @@ internal sealed record ModelSnapshot(Network Network, string[] Classes, Preproce
 
     /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
     public int ParameterCount => Network.ParameterCount;
+
+    /// <summary>Whether a number can be a <see cref="Temperature"/>.</summary>
+    public static bool IsTemperature(double value) => value is >= MinimumTemperature and <= MaximumTemperature;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} ({Classes.Length} classes)";

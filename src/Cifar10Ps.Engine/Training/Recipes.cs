@@ -74,9 +74,10 @@ public static class Recipes
     }
 
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
-    /// a trained one is not changed.</summary>
+    /// a trained one keeps them, but its calibration is lost.</summary>
     internal static ModelSnapshot Prepare(ModelSnapshot model, TrainingOptions options, ImageSplit train)
     {
+        model = model with { Temperature = 1 };
         if (model.IsTrained)
             return model;
         Network network = model.Network.WithNormEpsilon(options.NormEpsilon);

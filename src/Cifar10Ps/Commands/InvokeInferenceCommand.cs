@@ -57,6 +57,16 @@ public sealed class InvokeInferenceCommand : EngineCommand
     [NumberTransformation]
     public int Top { get; set; } = 5;
 
+    /// <summary>The least confidence of an answer; below it, the class is unknown.</summary>
+    [Parameter]
+    [ValidateRange(0.0, 1.0)]
+    [NumberTransformation]
+    public double MinimumConfidence { get; set; }
+
+    /// <summary>Gives each prediction the features that the network's last layer makes the logits of.</summary>
+    [Parameter]
+    public SwitchParameter Features { get; set; }
+
     /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
     [Parameter]
     public Precision Precision { get; set; }
@@ -172,7 +182,7 @@ public sealed class InvokeInferenceCommand : EngineCommand
             return;
         LabeledImage[] images = [.. _waiting];
         _waiting.Clear();
-        foreach (Prediction prediction in _predictor!.Predict(images, Top))
+        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features))
             WriteObject(prediction);
     }
 }

@@ -97,6 +97,28 @@ public sealed class OnnxFileTests : IDisposable
     }
 
     [Fact]
+    public void The_probabilities_of_a_calibrated_model_are_calibrated_and_its_logits_are_not()
+    {
+        ImageClassifier model = Normalised(RandomModel(classes: 4));
+        LabeledImage image = SyntheticImages.Create(1, 1).Train[0];
+        using InferenceSession before = Open(model, includePreprocessing: true);
+        float[] logits = Assert.Single(Logits(before, model, [image], true));
+        model.Snapshot = model.Snapshot with { Temperature = 2.5 };
+
+        using InferenceSession session = Open(model, includePreprocessing: true);
+
+        using OrtValue pixels = OrtValue.CreateTensorValueFromMemory(
+            Enumerable.Range(0, 3 * 32 * 32).Select(i => image.Pixels.Span[i % 3 * 32 * 32 + i / 3]).ToArray(), [1, 32, 32, 3]);
+        using RunOptions options = new();
+        using IDisposableReadOnlyCollection<OrtValue> outputs =
+            session.Run(options, session.InputNames, [pixels], ["logits", "probabilities"]);
+        Assert.Equal(logits, outputs[0].GetTensorDataAsSpan<float>().ToArray());
+        Assert.All(Softmax([.. logits.Select(logit => logit / 2.5f)]).Zip(outputs[1].GetTensorDataAsSpan<float>().ToArray()),
+            pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        Assert.Equal(2.5, ModelFile.Load(_folder["model.onnx"]).Temperature);
+    }
+
+    [Fact]
     public void The_same_model_gives_the_same_bytes()
     {
         ImageClassifier model = RandomModel();

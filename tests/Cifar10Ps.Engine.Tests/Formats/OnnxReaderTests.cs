@@ -248,6 +248,64 @@ public sealed class OnnxReaderTests : IDisposable
     }
 
     [Theory]
+    [InlineData("Softmax", 17, -1, "")]
+    [InlineData("Softmax", 17, 1, "")]
+    [InlineData("Softmax", 17, null, "")]
+    [InlineData("Softmax", 11, null, "")]
+    [InlineData("LogSoftmax", 17, -1, "")]
+    [InlineData("LogSoftmax", 11, 1, "")]
+    [InlineData("Softmax", 17, 1, "map")]
+    [InlineData("Softmax", 17, -3, "map")]
+    [InlineData("LogSoftmax", 17, 1, "map")]
+    [InlineData("Softmax", 11, null, "map")]
+    [InlineData("Softmax", 17, -1, "Flatten")]
+    [InlineData("LogSoftmax", 17, 1, "Identity")]
+    [InlineData("Softmax", 17, 1, "divided")]
+    public void A_softmax_at_the_end_is_left_out(string type, int operatorSet, int? axis, string around)
+    {
+        bool isLog = type == "LogSoftmax";
+        Write((graph, image) =>
+        {
+            string x = graph.Operation("Conv", "c", [image, graph.Constant("w", OnnxGraphs.Images(3, 2, 2), 4, 3, 1, 3)]);
+            x = graph.Operation("GlobalAveragePool", "g", [x]);
+            if (around != "map")
+                x = graph.Operation("Flatten", "f", [x]);
+            if (around == "divided")
+                x = graph.Operation("Div", "d", [x, graph.Constant("t", [2.5f])]);
+            x = graph.Operation(type, "s", [x], [.. axis is int a ? new[] { OnnxGraph.Attribute("axis", a) } : []]);
+            return around is "map" or "Flatten" ? graph.Operation("Flatten", "o", [x])
+                : around == "Identity" ? graph.Operation("Identity", "o", [x]) : x;
+        }, operatorSet);
+        List<string> told = [];
+
+        ImageClassifier model = ModelFile.Load(File, new ImportOptions { Mean = Plain.Mean, StandardDeviation = Plain.StandardDeviation, Tell = told.Add });
+
+        Assert.Equal(around == "divided" ? 2.5 : 1, model.Temperature);
+        Assert.Contains($"It ends with the operator '{type}' (node 's'), which is left out", Assert.Single(told), StringComparison.Ordinal);
+        float[] images = OnnxGraphs.Images(2, 32, 32);
+        IEnumerable<float> expected = OnnxGraphs.ByEngine(model, images).Chunk(4)
+            .SelectMany(logits => Softmax([.. logits.Select(logit => (float)(logit / model.Temperature))]))
+            .Select(p => isLog ? MathF.Log(p) : p);
+        Assert.InRange(OnnxGraphs.Difference(OnnxGraphs.ByRuntime(File, images, 32, 32), [.. expected]), 0, Tolerance);
+    }
+
+    [Theory]
+    [InlineData(true, -1, "it runs over the axis -1, but only the classes are supported")]
+    [InlineData(true, 2, "it runs over the axis 2, but only the classes are supported")]
+    [InlineData(false, 1, "it takes the result of the operator 'Softmax' (node 's'), which is supported only at the end")]
+    public void A_softmax_over_anything_else_or_before_the_end_is_refused(bool isLast, int axis, string because)
+    {
+        Write((graph, image) =>
+        {
+            string x = graph.Operation("Conv", "c", [image, graph.Constant("w", OnnxGraphs.Images(3, 2, 2), 4, 3, 1, 3)]);
+            x = graph.Operation("Softmax", "s", [x], OnnxGraph.Attribute("axis", axis));
+            return isLast ? x : graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "g", [x])]);
+        });
+
+        Assert.Contains(because, Refused("InvalidOnnx").Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("LSTM", "rnn", "the operator 'LSTM' (node 'rnn') is not supported")]
     [InlineData("Conv\u001b[31m", "\n", @"the operator 'Conv\u001b[31m' (node '\u000a') is not supported")]
     [InlineData("Mul", "gate", "the operator 'Mul' (node 'gate') cannot be used: it multiplies two maps of features")]

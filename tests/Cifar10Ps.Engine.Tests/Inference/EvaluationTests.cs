@@ -67,7 +67,49 @@ public class EvaluationTests
     [InlineData(6, 0.75)]
     public void Top_5_of_five_classes_says_nothing(int count, double? expected) =>
         Assert.Equal(expected, new Evaluation(ImageClassifier.PlaceholderClasses(count), 4, 1,
-            0.5, 0.75, [.. Enumerable.Range(0, count).Select(_ => new int[count])]).Top5Accuracy);
+            0.5, 0.75, [.. Enumerable.Range(0, count).Select(_ => new int[count])], []).Top5Accuracy);
+
+    [Fact]
+    public void The_calibration_error_is_the_weighted_difference_of_confidence_and_accuracy()
+    {
+        // Red is nine tenths sure, black three tenths: the best logit is 1 of 1, 0.5 and four zeros.
+        double red = Confidence(OfRed), black = Confidence(OfBlack);
+        Evaluation evaluation = Evaluate([Red(0), Red(0), Red(0), Red(1), Black(3)]);
+
+        Assert.Equal(15, evaluation.Reliability.Count);
+        ReliabilityBin last = evaluation.Reliability[14], low = evaluation.Reliability[(int)(black * 15)];
+        Assert.Equal((4, 0.75), (last.Count, last.Accuracy));
+        Assert.Equal(red, last.Confidence!.Value, 1e-4);
+        Assert.Equal((1, 1.0), (low.Count, low.Accuracy));
+        Assert.All(evaluation.Reliability.Except([last, low]), bin => Assert.Equal((0, null, null), (bin.Count, bin.Confidence, bin.Accuracy)));
+        Assert.Equal(0.8 * (red - 0.75) + 0.2 * (1 - black), evaluation.CalibrationError, 1e-4);
+
+        static double Confidence(double[] logits) => Math.Exp(logits.Max()) / logits.Sum(Math.Exp);
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0.2, 2)]
+    [InlineData(0.2000001, 3)]
+    [InlineData(1, 14)]
+    public void A_bin_holds_the_confidences_up_to_its_end(double confidence, int bin) =>
+        Assert.Equal(1, ReliabilityBin.Of([(confidence, true)])[bin].Count);
+
+    [Fact]
+    public void Predictions_without_an_answer_are_counted_and_not_evaluated()
+    {
+        using Predictor predictor = new(ColourModel(), threads: 1);
+        LabeledImage[] images = [Red(0), Red(1), Green(1), Black(3)];
+        Prediction[] predictions = [.. predictor.Predict(images, 1, minimumConfidence: 0.8)];
+
+        Evaluation evaluation = Evaluation.Of(predictions), whole = Evaluation.Of([.. predictor.Predict(images, 1)]);
+
+        Assert.Equal((3, 1), (evaluation.Count, evaluation.UnknownCount));
+        Assert.Equal(2 / 3.0, evaluation.Accuracy, 1e-12);
+        Assert.Equal((4, 0), (whole.Count, whole.UnknownCount));
+        Assert.Equal(Evaluate(images).Loss, whole.Loss, 1e-3);
+        AssertError("NoImages", () => Evaluation.Of([.. predictor.Predict([Black(3)], 1, minimumConfidence: 0.8)]));
+    }
 
     [Fact]
     public void Every_image_counts_the_same_wherever_the_portions_end()

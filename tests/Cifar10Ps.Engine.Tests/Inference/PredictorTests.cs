@@ -1,3 +1,4 @@
+using Cifar10Ps.Models;
 using Cifar10Ps.Networks.Families;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -139,6 +140,38 @@ public class PredictorTests
         Assert.Equal((17, 4, "class 4", false), (prediction.Index, prediction.Label, prediction.LabelName, prediction.IsCorrect));
         Assert.Equal(-Math.Log(Math.Exp(3) / sum), prediction.Loss!.Value, 1e-9);
         Assert.True(new Prediction(model.Snapshot, [0, 0, 0, 0, 1, 0], 1, Solid(0, label: 4, 0, 0, 0)).IsCorrect);
+    }
+
+    [Fact]
+    public void Below_the_least_confidence_there_is_no_answer()
+    {
+        ModelSnapshot model = ColourModel().Snapshot with { Classes = ["unknown", "b", "c", "d", "e", "f"] };
+        float[] sure = [9, 0, 0, 0, 0, 0], unsure = [1, 0, 0, 0, 0, 0];
+        LabeledImage image = new(0, 0, "unknown", 32, 32, new byte[3 * 32 * 32]);
+
+        Prediction answer = new(model, sure, 3, image, 0.8), none = new(model, unsure, 3, image, 0.8), asked = new(model, unsure, 3, image);
+
+        Assert.Equal(("unknown", false, true), (answer.Class, answer.IsUnknown, answer.IsCorrect));
+        Assert.Equal(("unknown", true, null), (none.Class, none.IsUnknown, none.IsCorrect));
+        Assert.Equal(("unknown", false, true), (asked.Class, asked.IsUnknown, asked.IsCorrect));
+        Assert.Equal(asked.Top, none.Top);
+        Assert.Equal(asked.Confidence, none.Confidence);
+        Assert.Equal(asked.Loss, none.Loss);
+        // A probability of exactly the least confidence is an answer.
+        Assert.False(new Prediction(model, [0, 0, -99, -99, -99, -99], 1, image, 0.5).IsUnknown);
+    }
+
+    [Fact]
+    public void Predictions_have_features_if_they_are_asked_for()
+    {
+        using Predictor predictor = new(ColourModel(), threads: 2, Precision.Float32);
+        LabeledImage[] images = [Solid(0, 0, 255, 0, 0), Solid(1, 0, 51, 102, 153)];
+
+        Prediction[] with = [.. predictor.Predict(images, 1, withFeatures: true)], without = [.. predictor.Predict(images, 1)];
+
+        Assert.Equal(predictor.Features(images), with.Select(prediction => prediction.Features!.ToArray()));
+        Assert.Equal(without.Select(prediction => prediction.Logits), with.Select(prediction => prediction.Logits));
+        Assert.All(without, prediction => Assert.Null(prediction.Features));
     }
 
     [Fact]

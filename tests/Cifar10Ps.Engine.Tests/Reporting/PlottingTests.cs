@@ -332,7 +332,7 @@ public class PlottingTests
             counts[c][(c + 1) % n] += wrong;
         }
 
-        return new Evaluation(names, n * images, 0.3, (images - wrong) / (double)images, 1, counts);
+        return new Evaluation(names, n * images, 0.3, (images - wrong) / (double)images, 1, counts, ReliabilityBin.Of([(0.8, true)]));
     }
 
     private static Prediction Predict(int index, int label, int guess, float logit = 3) =>
