@@ -88,6 +88,11 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     /// <summary>Writes a line for <c>-Verbose</c>; names in it may be untrusted.</summary>
     protected new void WriteVerbose(string text) => base.WriteVerbose(DisplayText.Escape(text));
 
+    /// <summary>Writes a line that is shown by default, as Write-Host does: what was decided for the user; names in it may be
+    /// untrusted.</summary>
+    protected void WriteNotice(string text) =>
+        WriteInformation(new HostInformationMessage { Message = DisplayText.Escape(text) }, ["PSHOST"]);
+
     private void Guard(Action step)
     {
         try

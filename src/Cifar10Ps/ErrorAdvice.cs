@@ -37,6 +37,7 @@ internal static class ErrorAdvice
         ["GraphvizFailed"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["GraphvizNotFound"] = "Export-ModelGraph model.dot needs no Graphviz.",
         ["HistoryNotFound"] = "Start-ModelTraining -OutputDirectory leaves such a folder.",
+        ["ImageChanged"] = "Get-ImageDataset reads the pictures again; a larger -MemoryLimit keeps more of them in memory.",
         ["ImageSizeMismatch"] = "Get-ImageDataset -ImageSize reads pictures in the size of the model; "
             + "Invoke-Inference -Path scales each file itself.",
         ["ImageTooLarge"] = "Scale the picture down first.",
@@ -46,6 +47,7 @@ internal static class ErrorAdvice
         ["InvalidClasses"] = "-Classes takes names, a number, or a data set whose names are taken.",
         ["InvalidClassWeights"] = "-ClassWeights takes Balanced, or weights by the names of classes, such as @{ cat = 2 }.",
         ["InvalidDepth"] = "See the help of -Depth.",
+        ["InvalidFractions"] = "The fractions have to leave some images to train on.",
         ["InvalidImageFile"] = "Remove the file from the folder, or replace it.",
         ["InvalidModel"] = "The help of Import-Model says which networks it reads; -Key chooses one of several.",
         ["InvalidNetwork"] = "Another -ImageSize may fit; Get-ModelSummary lists the output of each layer of a model.",
@@ -69,9 +71,10 @@ internal static class ErrorAdvice
         ["NoPredictions"] = "Pipe the output of Invoke-Inference.",
         ["NotAFolder"] = "Give the folder.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",
-        ["NotEnoughMemory"] = "Use a smaller -ImageSize of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
+        ["NotEnoughMemory"] = "Use a smaller -ImageSize or -MemoryLimit of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
         ["OptionOutOfRange"] = "The help of the parameter has its values.",
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
+        ["PartGivenTwice"] = "Omit the fraction, or the folder: see the help of Get-ImageDataset.",
         ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
             + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
             + "if it was trained on plain pixels.",
@@ -79,7 +82,7 @@ internal static class ErrorAdvice
             + "-Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
-        ["SplitsNotClasses"] = "Get-ImageDataset -Path takes the folder of one split.",
+        ["SplitsNotClasses"] = "Get-ImageDataset takes the folder for training; -ValidationPath and -TestPath name others.",
         ["TooFewClasses"] = "Get-ImageDataset -Path takes the folder above those of the classes.",
         ["TooManyClasses"] = "Measure-Model gives the figures by class.",
         ["TooManyRuns"] = "Give Export-TrainingPlot fewer runs.",

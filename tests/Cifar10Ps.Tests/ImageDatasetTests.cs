@@ -43,6 +43,39 @@ public sealed class ImageDatasetTests : IDisposable
     }
 
     [Fact]
+    public void Folders_of_parts_are_read_as_such_and_a_line_says_so()
+    {
+        foreach ((string part, int count) in new[] { ("Train", 6), ("val", 4), ("test", 2) })
+            foreach ((string name, int value) in new[] { ("dark", 20), ("bright", 200) })
+                for (int i = 0; i < count; i++)
+                    Write($"parts/{part}/{name}/{i}.bmp", Pictures.Bmp([.. Enumerable.Repeat((byte)(value + i), 3 * 32 * 32)]));
+
+        dynamic[] output = _session.Run("Get-ImageDataset parts 6>&1; Get-ImageDataset parts/Train -TestPath parts/* -ErrorAction Ignore; "
+            + "Get-ImageDataset parts/Train -TestPath parts/te*; Get-ImageDataset 'photos*' -TestFraction 0.1 6>&1");
+
+        Assert.EndsWith("is read in parts: 'Train' for training, 'val' for validation, 'test' for testing.", output[0].ToString());
+        Assert.Equal([(12, 8, 4), (12, 4, 4), (14, 4, 2)],
+            output.Skip(1).Select(data => ((int)data.TrainCount, (int)data.ValidationCount, (int)data.TestCount)));
+    }
+
+    [Fact]
+    public void Only_what_fits_is_kept_in_memory_and_training_is_the_same()
+    {
+        dynamic[] runs = _session.Run("""
+            foreach ($limit in 0, 512MB) {
+                $photos = Get-ImageDataset 'photos*' -MemoryLimit $limit -Verbose 4>&1
+                "$($photos[0])"
+                $photos[1] | Start-ModelTraining (New-ResNet20 bright, dark -Seed 1) -Epochs 1 -BatchSize 8 -Precision Float32
+            }
+            """);
+
+        Assert.Equal("0 of 20 images are in memory; the others are decoded whenever they are needed.", runs[0]);
+        Assert.Equal("All 20 images are in memory.", runs[2]);
+        Assert.Equal((double)runs[1].Loss, (double)runs[3].Loss);
+        Assert.Equal((double)runs[1].ValidationLoss, (double)runs[3].ValidationLoss);
+    }
+
+    [Fact]
     public void A_model_is_trained_saved_and_asked_about_files()
     {
         dynamic[] predictions = _session.Run("""

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Cifar10Ps.Data;
 
 namespace Cifar10Ps;
 
@@ -10,6 +11,9 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed class ImageDataset
 {
+    /// <summary>Tells a fingerprint over digests from one over pixels, which has none.</summary>
+    private const string FingerprintMark = "images:";
+
     private readonly Lazy<string> _fingerprint;
 
     /// <summary>Creates a data set.</summary>
@@ -28,7 +32,7 @@ public sealed class ImageDataset
         Train = new ImageSplit(nameof(Train), Classes, train);
         Test = new ImageSplit(nameof(Test), Classes, test);
         Validation = validation is null ? Test : new ImageSplit(nameof(Validation), Classes, validation);
-        _fingerprint = new Lazy<string>(Hash);
+        _fingerprint = new Lazy<string>(() => FingerprintMark + Hash(image => image.Content.Digest));
     }
 
     /// <summary>What it is: <c>CIFAR-10</c>.</summary>
@@ -62,8 +66,9 @@ public sealed class ImageDataset
     public string Source { get; }
 
     /// <summary>
-    /// SHA-256 over the images of all splits in their order: class name, size and pixels. It changes with the pictures, their order, a
-    /// renamed class or a changed label, but not with the location of the files or the order of the classes.
+    /// SHA-256 over the images of all splits in their order: class name, size and SHA-256 of the pixels. It changes with the pictures,
+    /// their order, a renamed class or a changed label, but not with the location of the files, the order of the classes, or what is
+    /// kept in memory.
     /// </summary>
     internal string Fingerprint => _fingerprint.Value;
 
@@ -83,10 +88,23 @@ public sealed class ImageDataset
         LabeledImage[] Moved(ImageSplit split) => [.. split.Select(image => image.WithLabel(labels[image.Label]))];
     }
 
+    /// <summary>How many images are in memory, in a sentence.</summary>
+    internal string DescribeMemory()
+    {
+        LabeledImage[] images = [.. Splits.SelectMany(split => split)];
+        int kept = images.Count(image => image.Content is PixelsInMemory);
+        return kept == images.Length ? $"All {kept:N0} images are in memory."
+            : $"{kept:N0} of {images.Length:N0} images are in memory; the others are decoded whenever they are needed.";
+    }
+
     /// <summary>The splits: two, or three with a validation of its own.</summary>
     internal IEnumerable<ImageSplit> Splits => HasOwnValidation ? [Train, Test, Validation] : [Train, Test];
 
-    private string Hash()
+    /// <summary>Whether a fingerprint is that of this data set. Earlier versions hashed the pixels themselves.</summary>
+    internal bool IsOf(string fingerprint) => fingerprint == Fingerprint
+        || (!fingerprint.StartsWith(FingerprintMark, StringComparison.Ordinal) && fingerprint == Hash(image => image.Pixels.Span));
+
+    private string Hash(Func<LabeledImage, ReadOnlySpan<byte>> content)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         // A name ends with a zero, which it cannot contain.
@@ -98,7 +116,7 @@ public sealed class ImageDataset
             {
                 hash.AppendData(names[image.Label]);
                 AppendNumbers(image.Width, image.Height);
-                hash.AppendData(image.Pixels.Span);
+                hash.AppendData(content(image));
             }
         }
 

@@ -1,16 +1,23 @@
+using Cifar10Ps.Data;
+
 namespace Cifar10Ps;
 
 /// <summary>One picture of a data set: its pixels as bytes, and what it shows.</summary>
 public sealed class LabeledImage
 {
     internal LabeledImage(int index, int label, string labelName, int width, int height, ReadOnlyMemory<byte> pixels, string? path = null)
+        : this(index, label, labelName, width, height, new PixelsInMemory(pixels), path)
+    {
+    }
+
+    internal LabeledImage(int index, int label, string labelName, int width, int height, ImageContent content, string? path)
     {
         Index = index;
         Label = label;
         LabelName = DisplayText.Escape(labelName);
         Width = width;
         Height = height;
-        Pixels = pixels;
+        Content = content;
         Path = path;
     }
 
@@ -35,13 +42,25 @@ public sealed class LabeledImage
     /// <summary>The picture file that it came from; null if there is none.</summary>
     public string? Path { get; }
 
-    /// <summary>Red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
-    internal ReadOnlyMemory<byte> Pixels { get; }
+    /// <summary>The pixels, and what is known of them without reading them again.</summary>
+    internal ImageContent Content { get; }
+
+    /// <summary>Red, green and blue planes, each row-major: 3 · height · width bytes; see <see cref="ImageContent.Pixels"/>.</summary>
+    /// <exception cref="EngineException">The file of the image has changed, or cannot be read any more.</exception>
+    internal ReadOnlyMemory<byte> Pixels => Content.Pixels;
 
     /// <summary>The same picture with another index of the same class.</summary>
-    internal LabeledImage WithLabel(int label) => label == Label ? this : new(Index, label, LabelName, Width, Height, Pixels, Path);
+    internal LabeledImage WithLabel(int label) => At(Index, label);
+
+    /// <summary>The same picture of the same class at another place.</summary>
+    /// <param name="index">Its position in its split.</param>
+    /// <param name="label">The index of its class.</param>
+    internal LabeledImage At(int index, int label) =>
+        (index, label) == (Index, Label) ? this : new(index, label, LabelName, Width, Height, Content, Path);
 
     /// <summary>A copy of the pixels: red, green and blue planes, each row-major: 3 · height · width bytes.</summary>
+    /// <exception cref="EngineException"><c>ImageChanged</c>, <c>FileNotFound</c> and others: the image is not kept in memory, and its
+    /// file has changed, or cannot be read any more.</exception>
     public byte[] GetPixels() => Pixels.ToArray();
 
     /// <inheritdoc/>

@@ -6,8 +6,7 @@ namespace Cifar10Ps.Data;
 /// </summary>
 internal sealed class PictureFolder
 {
-    /// <summary>Why files are left out.</summary>
-    public const string NoPicture = "files without a picture extension";
+    private const string NoPicture = "files without a picture extension";
 
     // Created by macOS, Synology and QNAP, Windows, Linux, version control, Jupyter and file managers.
     private static readonly HashSet<string> SystemNames = new(StringComparer.OrdinalIgnoreCase)
@@ -100,6 +99,9 @@ internal sealed class PictureFolder
 
         return pictures;
     }
+
+    /// <summary>Why a file beside the folders of classes is left out.</summary>
+    public static string Reason(FileSystemInfo file) => ImageFormat.IsPicture(file.Name) ? "pictures outside the class folders" : NoPicture;
 
     /// <summary>Counts a file or folder that is left out.</summary>
     /// <param name="reason">Why, or what it is; the same text for the same reason.</param>

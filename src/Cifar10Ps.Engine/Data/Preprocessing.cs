@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using Cifar10Ps.Data;
 
 namespace Cifar10Ps;
 
@@ -59,32 +60,14 @@ public sealed record Preprocessing
     /// <param name="images">At least one image; all of one size.</param>
     public static Preprocessing Measure(IReadOnlyList<LabeledImage> images)
     {
-        long[] histogram = new long[3 * 256];
-        foreach (LabeledImage image in images)
-        {
-            ReadOnlySpan<byte> pixels = image.Pixels.Span;
-            int plane = pixels.Length / 3;
-            for (int c = 0; c < 3; c++)
-                foreach (byte value in pixels.Slice(c * plane, plane))
-                    histogram[c * 256 + value]++;
-        }
-
+        ChannelSums sums = images.Aggregate(default(ChannelSums), (all, image) => all + image.Content.Sums);
         double[] mean = new double[3], deviation = new double[3];
-        for (int c = 0; c < 3; c++)
+        foreach ((int c, (long sum, long squares)) in new[] { sums.Red, sums.Green, sums.Blue }.Index())
         {
-            long count = 0, sum = 0, squares = 0;
-            for (int v = 0; v < 256; v++)
-            {
-                long n = histogram[c * 256 + v];
-                count += n;
-                sum += n * v;
-                squares += n * v * v;
-            }
-
-            double m = (double)sum / count;
+            double m = (double)sum / sums.Count;
             mean[c] = m / 255;
             // A channel with almost no variation is left as it is.
-            deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / count - m * m)) / 255 is >= SmallestDeviation and double d ? d : 1;
+            deviation[c] = Math.Sqrt(Math.Max(0, (double)squares / sums.Count - m * m)) / 255 is >= SmallestDeviation and double d ? d : 1;
         }
 
         return new Preprocessing(mean, deviation, images[0].Width, images[0].Height);

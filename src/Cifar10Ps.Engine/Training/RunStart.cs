@@ -52,7 +52,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
             throw Mismatch($"it has {Differences(saved, wanted)}");
         if (checkpoint.State.TrainCount != data.Train.Count)
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
-        if (checkpoint.State.DataFingerprint is string fingerprint && fingerprint != data.Fingerprint)
+        if (checkpoint.State.DataFingerprint is string fingerprint && !data.IsOf(fingerprint))
             throw Mismatch("it was trained or validated on other images, or in another order");
         if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
             throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}"

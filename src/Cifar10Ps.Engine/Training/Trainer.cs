@@ -223,9 +223,10 @@ public sealed class Trainer
             }
 
             long start = Stopwatch.GetTimestamp();
-            _isUnsound = true;
             TrainingImage[] images = order[_state.EpochImages.._plan.EndOfBatch(_state.EpochImages)];
             (Tensor gradients, double lossSum, int correct) = step.Compute(images, _plan.WeightOf(images.Length));
+            // An image that can no longer be read ends the run before this step, of which nothing is done yet.
+            _isUnsound = true;
             if (!double.IsFinite(lossSum))
                 throw Diverged();
             step.Update(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);

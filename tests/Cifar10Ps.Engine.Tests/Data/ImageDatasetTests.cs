@@ -30,9 +30,12 @@ public sealed class ImageDatasetTests
     }
 
     [Fact]
-    public void The_fingerprint_of_data_without_a_validation_of_its_own_is_that_of_earlier_versions()
+    public void The_fingerprint_that_earlier_versions_gave_the_data_is_recognised()
     {
-        Assert.Equal("5fde89d543efb99574a69bb5d9a1005ec5274ea70065ec0766780ef787ee8968", Two.Fingerprint);
+        Assert.True(Two.IsOf(Two.Fingerprint));
+        Assert.True(Two.IsOf("5fde89d543efb99574a69bb5d9a1005ec5274ea70065ec0766780ef787ee8968"));
+        Assert.False(Two.IsOf("6fde89d543efb99574a69bb5d9a1005ec5274ea70065ec0766780ef787ee8968"));
+        Assert.False(Two.IsOf(SyntheticImages.Create(30, 11).Fingerprint));
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class ImageFolderTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly List<(string Path, string ErrorId)> _skipped = [];
-    private readonly List<string> _warnings = [];
+    private readonly List<string> _warnings = [], _understood = [];
 
     public void Dispose() => _folder.Dispose();
 
@@ -318,20 +318,163 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("train", "test")]
-    [InlineData("Training", "Validation", "test")]
-    public void Splits_are_not_taken_for_classes(params string[] splits)
+    [InlineData("train", "val", "test")]
+    [InlineData("Training", "VALID", "Testing")]
+    [InlineData("TRAIN", "Validation", "test")]
+    public void Folders_of_parts_are_understood_and_said(string train, string validation, string test)
     {
-        foreach (string split in splits)
+        foreach ((string part, int count) in new[] { (train, 6), (validation, 4), (test, 2) })
+            Parts(part, count);
+        _folder.Write("readme.txt", [1]);
+
+        ImageDataset data = Read();
+
+        Assert.Equal(["a", "b"], data.Classes);
+        Assert.Equal((12, 8, 4), (data.TrainCount, data.ValidationCount, data.TestCount));
+        Assert.All(data.Train, image => Assert.StartsWith(_folder[train], image.Path!, StringComparison.Ordinal));
+        Assert.All(data.Validation, image => Assert.StartsWith(_folder[validation], image.Path!, StringComparison.Ordinal));
+        Assert.Equal(Enumerable.Range(0, 8), data.Validation.Select(image => image.Index));
+        Assert.Equal($"'{_folder.Path}' is read in parts: '{train}' for training, '{validation}' for validation, '{test}' for testing.",
+            Assert.Single(_understood));
+        Assert.Contains("'readme.txt'", Assert.Single(_warnings), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("val")]
+    [InlineData("test")]
+    public void The_only_other_part_serves_for_validation_and_testing(string other)
+    {
+        Parts("train", 6);
+        Parts(other, 4);
+
+        ImageDataset data = Read();
+
+        Assert.Equal((12, 8), (data.TrainCount, data.TestCount));
+        Assert.False(data.HasOwnValidation);
+        Assert.Empty(_warnings);
+    }
+
+    [Fact]
+    public void A_missing_part_can_be_held_out_of_the_training_pictures()
+    {
+        Parts("train", 10);
+        Parts("val", 4);
+
+        ImageDataset data = new ImageFolder(_folder.Path) { TestFraction = 0.2 }.Read();
+
+        Assert.Equal((16, 8, 4), (data.TrainCount, data.ValidationCount, data.TestCount));
+        AssertError("PartGivenTwice", () => new ImageFolder(_folder.Path) { ValidationFraction = 0.2 }.Read());
+    }
+
+    [Fact]
+    public void A_folder_for_training_alone_is_a_folder_of_classes()
+    {
+        Parts("train", 10);
+
+        ImageDataset data = Read();
+
+        Assert.Equal((16, 4), (data.TrainCount, data.TestCount));
+        Assert.Equal(data.Test.Select(image => image.Path), new ImageFolder(_folder["train"]).Read().Test.Select(image => image.Path));
+    }
+
+    [Fact]
+    public void Parts_may_lie_elsewhere()
+    {
+        Parts("train", 6);
+        Parts("val", 4);
+        Draw("more/a", 3);
+        Draw("more/b", 3);
+
+        ImageDataset both = new ImageFolder(_folder["train"])
         {
-            Draw(split + "/a", 2);
-            Draw(split + "/b", 2);
-        }
+            ValidationPath = _folder["val"], TestPath = _folder["more"] + Path.DirectorySeparatorChar,
+        }.Read();
+        ImageDataset instead = new ImageFolder(_folder.Path) { ValidationPath = _folder["more"] }.Read();
 
-        EngineException error = AssertError("SplitsNotClasses", () => Read());
+        Assert.Equal((12, 8, 6), (both.TrainCount, both.ValidationCount, both.TestCount));
+        Assert.Equal((12, 6), (instead.TrainCount, instead.ValidationCount));
+        AssertError("PartGivenTwice", () => new ImageFolder(_folder["train"]) { TestPath = _folder["train"] }.Read());
+        AssertError("DatasetNotFound", () => new ImageFolder(_folder["train"]) { TestPath = _folder["nowhere"] }.Read());
+    }
 
-        Assert.Contains(_folder[splits[0]], error.Message, StringComparison.Ordinal);
-        Assert.Equal(["a", "b"], new ImageFolder(_folder[splits[0]]).Read().Classes);
+    [Fact]
+    public void A_class_that_a_part_lacks_is_told_and_still_a_class()
+    {
+        foreach (string folder in new[] { "train/cat", "train/dog", "train/owl", "val/cat", "val/dog", "val/yak", "test/owl" })
+            Draw(folder, 2);
+
+        ImageDataset data = Read();
+
+        Assert.Equal(["cat", "dog", "owl", "yak"], data.Classes);
+        Assert.Equal([3, 3], data.Validation.Where(image => image.LabelName == "yak").Select(image => image.Label));
+        Assert.Equal("The parts of the data set have different classes: the pictures for training show no 'yak', which cannot be learned; "
+            + "the pictures for validation show no 'owl'; the pictures for testing show no 'cat', 'dog', 'yak'.", Assert.Single(_warnings));
+    }
+
+    [Fact]
+    public void What_lies_beside_the_parts_is_counted()
+    {
+        Parts("train", 2);
+        Parts("val", 2);
+        Draw("test", 3);
+        Draw("train", 1);
+        Draw("unlabelled/x", 3);
+
+        Assert.Equal((4, 4), (Read().TrainCount, Read().TestCount));
+        Assert.Contains("folders beside those of the parts: 2 (such as 'test'); pictures outside the class folders: 1 ('train/0.png')",
+            _warnings[0].Replace('\\', '/'), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("none of them is for training", "val", "test")]
+    [InlineData("more than one is for validation", "train", "val", "valid")]
+    public void Parts_that_make_no_sense_are_not_taken_for_classes(string because, params string[] parts)
+    {
+        foreach (string part in parts)
+            Parts(part, 2);
+
+        Assert.Contains(because, AssertError("SplitsNotClasses", () => Read()).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("train")]
+    [InlineData("val")]
+    public void A_class_called_like_a_part_may_have_subfolders_beside_other_classes(string name)
+    {
+        Draw(name + "/steam", 3);
+        Draw("bus", 3);
+
+        Assert.Equal(new[] { "bus", name }, Read().Classes);
+        Assert.Empty(_understood);
+    }
+
+    [Fact]
+    public void Pictures_for_testing_are_others_than_those_for_validation()
+    {
+        Draw("a", 20);
+        Draw("b", 20);
+
+        ImageDataset two = Read(), three = new ImageFolder(_folder.Path) { TestFraction = 0.1 }.Read();
+
+        Assert.Equal((28, 8, 4), (three.TrainCount, three.ValidationCount, three.TestCount));
+        // The same pictures as without any for testing.
+        Assert.Equal(two.Test.Select(image => image.Path), three.Validation.Select(image => image.Path));
+        Assert.Equal(40, three.Train.Concat(three.Validation).Concat(three.Test).Select(image => image.Path).Distinct().Count());
+        AssertError("InvalidFractions", () => new ImageFolder(_folder.Path) { ValidationFraction = 0.5, TestFraction = 0.5 }.Read());
+    }
+
+    [Fact]
+    public void Damage_is_named_in_every_part()
+    {
+        Parts("train", 2);
+        Parts("test", 2);
+        _folder.Write("test/a/cut.png", File.ReadAllBytes(_folder["test/a/0.png"]).AsSpan(0, 40));
+        _folder.Write("test/b/scan.tif", "II*\0"u8);
+        Directory.CreateDirectory(_folder["test/c"]);
+
+        Assert.Equal(4, Read().TestCount);
+        Assert.Equal([("test/a/cut.png", "InvalidImageFile"), ("test/c", "EmptyClass")], _skipped);
+        Assert.Contains("'test/b/scan.tif'", Assert.Single(_warnings).Replace('\\', '/'), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -439,7 +582,15 @@ public sealed class ImageFolderTests : IDisposable
     {
         Skipped = (path, error) => _skipped.Add((Path.GetRelativePath(_folder.Path, path).Replace('\\', '/'), error.ErrorId)),
         Warning = _warnings.Add,
+        Understood = _understood.Add,
     }.Read(progress, cancellation);
+
+    /// <summary>Draws two classes of pictures in the folder of a part.</summary>
+    private void Parts(string part, int count)
+    {
+        Draw(part + "/a", count);
+        Draw(part + "/b", count);
+    }
 
     /// <summary>Draws pictures 0.png, 1.png … that all differ.</summary>
     private string[] Draw(string folder, int count, int width = 40, int height = 30,

@@ -1,0 +1,48 @@
+namespace Cifar10Ps.Data;
+
+/// <summary>Understands a folder whose folders are the parts of a data set, each with a folder for each class.</summary>
+internal static class PartFolders
+{
+    // Folders that cannot be read are reported by the search for pictures; links are not followed.
+    private static readonly EnumerationOptions Quietly = new()
+    {
+        RecurseSubdirectories = true, AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint,
+    };
+
+    /// <summary>The folders of the parts, that of training first; none: the folders are those of classes.</summary>
+    /// <remarks>
+    /// A class may be called "train". So the folder for training counts only with folders of classes in it, and together with a folder
+    /// of another part, or alone.
+    /// </remarks>
+    /// <param name="root">The full path of the folder.</param>
+    /// <exception cref="EngineException"><c>SplitsNotClasses</c>: parts that cannot be understood.</exception>
+    public static IReadOnlyList<(DatasetPart Part, DirectoryInfo Folder)> Find(string root)
+    {
+        DirectoryInfo[] folders = new DirectoryInfo(root).GetDirectories("*", new EnumerationOptions
+        {
+            AttributesToSkip = Quietly.AttributesToSkip,
+        });
+        (DatasetPart Part, DirectoryInfo Folder)[] parts = [.. from folder in folders
+                                                               let part = DatasetParts.Named(folder.Name)
+                                                               where part is not null && HasPictures(folder, below: true)
+                                                               orderby part
+                                                               select (part.Value, folder)];
+        bool hasOthers = folders.ExceptBy(parts.Select(part => part.Folder.Name), folder => folder.Name)
+            .Any(folder => DatasetParts.Named(folder.Name) is null && HasPictures(folder, below: false));
+        if (parts is [] || (hasOthers && parts is [_]))
+            return [];
+        if (parts.All(part => part.Part != DatasetPart.Train))
+            return hasOthers ? [] : throw NotUnderstood("none of them is for training");
+        if (parts.GroupBy(part => part.Part).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw NotUnderstood($"more than one is for {twice.Key.Purpose()}");
+        return parts;
+
+        EngineException NotUnderstood(string why) => new("SplitsNotClasses", ErrorKind.InvalidData,
+            $"The folders of '{root}' ({DisplayText.List([.. parts.Select(part => part.Folder.Name)])}) are parts of a data set, "
+            + $"which hold the folders of the classes, but {why}.");
+    }
+
+    private static bool HasPictures(DirectoryInfo folder, bool below) =>
+        folder.EnumerateFiles("*", Quietly).Any(file =>
+            ImageFormat.IsPicture(file.Name) && (!below || file.DirectoryName != folder.FullName));
+}
