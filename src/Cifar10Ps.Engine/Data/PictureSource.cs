@@ -56,6 +56,7 @@ public abstract class PictureSource
             .WithCancellation(cancellation).WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(item => Decode(item.Index, item.Item)))
         {
             progress?.Invoke(++done, found.Length);
+            cancellation.ThrowIfCancellationRequested();
             if (content is not null)
                 yield return new ReadPicture(picture, content);
             else if (error!.ErrorId == "UnsupportedImageFormat")
