@@ -102,6 +102,7 @@ public sealed class ImportTests
         @"Rank +Class +Probability\n[- ]+\n +1 +\w.* +[\d.]+ %\n +2 +\w.* +[\d.]+ %\n")]
     [InlineData("$data | Measure-Model $model",
         @"Count +: 32\nLoss +: \d+\.\d{4}\nAccuracy +: [\d.]+ %\nTop5Accuracy +: [\d.]+ %\n"
+        + @"BalancedAccuracy +: [\d.]+ %\nMacroF1 +: [\d.]+ %\nWeightedF1 +: [\d.]+ %\nCalibrationError +: [\d.]+ %\n"
         + @"Classes +: +Precision +Recall +F1 +Count\n +disc +[\d.]+ % +[\d.]+ % +[\d.]+ % +4\n")]
     [InlineData("($data | Measure-Model $model).Classes",
         @"Class +Count +Precision +Recall +F1\n[- ]+\ndisc +4 +[\d.]+ % +[\d.]+ % +[\d.]+ %\n")]

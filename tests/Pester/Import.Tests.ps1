@@ -109,7 +109,7 @@ Describe 'Views' {
         @{ script = { ($data.Test[3] | Invoke-Inference $model).Top }; view = 'Rank +Class +Probability\r?\n.*\r?\n +1 .* [\d.,]+ ?%' }
         @{
             script = { $data | Measure-Model $model }
-            view = 'Accuracy +: [\d.,]+ ?%[^:]*Top5Accuracy[^:]*: [^:]*Classes +: +Precision +Recall +F1 +Count'
+            view = 'Accuracy +: [\d.,]+ ?%[^:]*Top5Accuracy[^:]*: [^:]*BalancedAccuracy[^:]*: [^:]*MacroF1[^:]*: [^:]*WeightedF1[^:]*: [^:]*CalibrationError[^:]*: [^:]*Classes +: +Precision +Recall +F1 +Count'
         }
         @{ script = { $model }; view = 'Name +: ResNet-20[^:]*: 10: [^:]*: ResNet-20, Projection[^:]*: 272.474' }
         @{ script = { $data }; view = 'Name +: Synthetic[^:]*: 64[^:]*: 32' }

@@ -47,8 +47,19 @@ public sealed class Evaluation
     /// <summary>Figures of each class, in the order of the labels.</summary>
     public ReadOnlyList<ClassEvaluation> Classes { get; }
 
+    /// <summary>Mean recall over the classes that images show, 0 to 1: the accuracy if each class had as many images.</summary>
+    public double BalancedAccuracy => Measured.Average(c => c.Recall!.Value);
+
+    /// <summary>Mean F1 over the classes that images show, 0 to 1: every class counts the same.</summary>
+    public double MacroF1 => Measured.Average(c => c.F1!.Value);
+
+    /// <summary>Mean F1 over the images, each with that of its class, 0 to 1: every image counts the same.</summary>
+    public double WeightedF1 => Measured.Sum(c => c.Count * c.F1!.Value) / Count;
+
     /// <summary>The class with the lowest recall, the first of equals.</summary>
-    public ClassEvaluation WeakestClass => Classes.Where(c => c.Recall is not null).MinBy(c => c.Recall)!;
+    public ClassEvaluation WeakestClass => Measured.MinBy(c => c.Recall)!;
+
+    private IEnumerable<ClassEvaluation> Measured => Classes.Where(c => c.Count > 0);
 
     /// <summary>Number of images by true class (first index) and guessed class (second index).</summary>
     public ReadOnlyList<ReadOnlyList<int>> ConfusionMatrix { get; }

@@ -35,6 +35,8 @@ internal static class ConfusionMatrixPlot
         int right = evaluation.Classes.Select((_, c) => evaluation.ConfusionMatrix[c][c]).Sum();
         string result = string.Create(CultureInfo.CurrentCulture,
             $"{right:N0} of {evaluation.Count:N0} images right ({evaluation.Accuracy:P2})");
+        if (evaluation.Classes.Select(c => c.Count).Distinct().Skip(1).Any())
+            result += string.Create(CultureInfo.CurrentCulture, $", balanced accuracy {evaluation.BalancedAccuracy:P2}");
         int width = Math.Max(left + side + ScaleWidth + Margin, (int)PictureText.Measure(result, LargestType) + 2 * Margin);
         int height = HeaderHeight + side + (turned ? (int)widest : (int)type) + 16 + AxisTitle;
 

@@ -30,6 +30,10 @@ public class EvaluationTests
             "class 1 as class 3: 1", "class 2 as class 0: 1", "class 3 as class 3: 1", "class 5 as class 0: 1"],
             evaluation.Confusions.Select(row => $"{row}"));
         Assert.Equal("class 2", evaluation.WeakestClass.Class);
+        // Over the five classes that images show: scikit-learn's balanced_accuracy_score, f1_score(average='macro') and 'weighted'.
+        Assert.Equal((4 / 5.0 + 2 / 3.0 + 0 + 1 + 0) / 5, evaluation.BalancedAccuracy, 1e-12);
+        Assert.Equal((8 / 11.0 + 2 / 3.0 + 0 + 2 / 3.0 + 0) / 5, evaluation.MacroF1, 1e-12);
+        Assert.Equal((5 * 8 / 11.0 + 3 * 2 / 3.0 + 2 / 3.0) / 11, evaluation.WeightedF1, 1e-12);
         AssertClass(0, count: 5, precision: 4 / 6.0, recall: 4 / 5.0, f1: 8 / 11.0);
         AssertClass(1, count: 3, precision: 2 / 3.0, recall: 2 / 3.0, f1: 2 / 3.0);
         AssertClass(2, count: 1, precision: 0, recall: 0, f1: 0);

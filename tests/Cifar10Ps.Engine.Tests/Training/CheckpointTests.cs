@@ -106,6 +106,31 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     }
 
     [Fact]
+    public void A_run_on_mixed_images_of_drawn_classes_resumes_to_the_last_bit()
+    {
+        ImageDataset data = Unequal(TinyData);
+        TrainingOptions options = TinyOptions() with
+        {
+            Augmentation = Augmentation.Strong, Sampling = Sampling.Balanced, ClassWeights = new([new("ring", 2)]),
+        };
+        Trainer whole = NewRun(options, data: data);
+        EpochReport[] expected = whole.RunToEnd();
+        OutputDirectory output = Output();
+        using CancellationTokenSource cancellation = new();
+
+        Assert.Throws<OperationCanceledException>(() => NewRun(options, output, data).RunToEnd(
+            progress => { if (progress is { Epoch: 2, Done: > 30 }) cancellation.Cancel(); }, cancellation.Token));
+        Trainer resumed = Trainer.Resume(output.Path, null, data, changed => changed, output, threads: 1);
+
+        Assert.Equal(Timeless(expected.TakeLast(1)), Timeless(resumed.RunToEnd()));
+        Assert.Equal(Fingerprint(whole.Model), Fingerprint(resumed.Model));
+
+        // Every fourth image of half of the classes.
+        static ImageDataset Unequal(ImageDataset data) => new(data.Name, data.Source, data.Classes,
+            [.. data.Train.Where(image => image.Label < 5 || image.Index % 40 < 10)], data.Test);
+    }
+
+    [Fact]
     public void A_finished_run_has_nothing_left_to_do_unless_it_gets_more_epochs()
     {
         string path = MakeCheckpoint();
@@ -146,6 +171,9 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
             (nameof(TrainingOptions.WeightDecay), o => o with { WeightDecay = 0 }),
             (nameof(TrainingOptions.Schedule), o => o with { Schedule = Schedule.Cosine }),
             (nameof(TrainingOptions.Augmentation), o => o with { Augmentation = Augmentation.None }),
+            (nameof(TrainingOptions.Augmentation), o => o with { Augmentation = Augmentation.Light | Augmentation.Mixup }),
+            (nameof(TrainingOptions.ClassWeights), o => o with { ClassWeights = ClassWeights.Balanced }),
+            (nameof(TrainingOptions.Sampling), o => o with { Sampling = Sampling.Balanced }),
             (nameof(TrainingOptions.LabelSmoothing), o => o with { LabelSmoothing = 0.1 }),
             (nameof(TrainingOptions.Seed), o => o with { Seed = 4 }),
         ];
@@ -229,6 +257,14 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     [InlineData("options.momentum", "1")]
     [InlineData("options.momentum", "-0.5")]
     [InlineData("options.weightDecay", "11")]
+    [InlineData("options.augmentation", "\"Fancy\"")]
+    [InlineData("options.augmentation", "\"Light, Standard\"")]
+    [InlineData("options.augmentation", "4096")]
+    [InlineData("options.sampling", "7")]
+    [InlineData("options.classWeights", "\"Unbalanced\"")]
+    [InlineData("options.classWeights", "3")]
+    [InlineData("options.classWeights", "{\"disc\":0}")]
+    [InlineData("options.classWeights", "{\"disc\":\"heavy\"}")]
     [InlineData("options.labelSmoothing", "1")]
     [InlineData("options.seed", "-1")]
     [InlineData("options.stepLimit", "-1")]

@@ -83,6 +83,54 @@ public class ShardedBatchTests
             AssertClose(0.9 * plain[name] + 0.1 * value, weights[name], 1e-4, name);
     }
 
+    /// <summary>PyTorch's rule for weights, label smoothing and shares of classes: its <c>cross_entropy</c>, spelled out.</summary>
+    [Theory]
+    [InlineData(0.0, Augmentation.None)]
+    [InlineData(0.1, Augmentation.None)]
+    [InlineData(0.0, Augmentation.Mixup)]
+    [InlineData(0.2, Augmentation.Mixup | Augmentation.CutMix)]
+    public void Weighted_losses_and_their_gradients_are_those_of_PyTorch(double smoothing, Augmentation augmentation)
+    {
+        const int Count = 40;
+        UseTorch();
+        using DisposeScope scope = NewDisposeScope();
+        ImageClassifier model = RandomModel();
+        float[] weights = [0.2f, 3, 1, 1, 0.5f, 1, 1, 2, 1, 0.3f];
+        TrainingOptions options = Recipes.Options(Recipe.Original) with
+        {
+            BatchSize = Count, LabelSmoothing = smoothing, Augmentation = augmentation, Precision = Precision.Float32,
+        };
+        TrainingImage[] images = Drawn(Images.Take(Count));
+        using WorkerPool pool = new(2);
+        using NetworkWeights values = new(model.Network);
+        values.CopyFrom(model.Weights);
+        using ShardedBatch batch = new(pool, model.Snapshot, values, options, weights);
+
+        (Tensor gradients, double lossSum, int correct) = batch.Compute(images);
+
+        BatchBuilder builder = new(model.Preprocessing, augmentation);
+        float[] input = new float[Count * builder.ImageLength];
+        double[] shares = new double[Count * weights.Length];
+        long[] dominant = new long[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            Mixture mixture = builder.WriteAugmented(images, i, input.AsSpan(i * builder.ImageLength, builder.ImageLength), options.Seed);
+            shares[i * weights.Length + mixture.First.Label] += mixture.Share;
+            shares[i * weights.Length + mixture.Second.Label] += 1 - mixture.Share;
+            dominant[i] = mixture.Dominant.Label;
+        }
+
+        PlainResNet plain = new(model);
+        Tensor logits = plain.Forward(torch.tensor(input, [Count, 32, 32, 3]).to(float64).permute(0, 3, 1, 2), training: true);
+        Tensor target = torch.tensor(shares, [Count, weights.Length]) * (1 - smoothing) + smoothing / weights.Length;
+        Tensor loss = -(torch.tensor([.. weights.Select(weight => (double)weight)], [1, weights.Length]) * target * logits.log_softmax(1)).sum();
+        (loss / Count).backward();
+        Assert.Equal(loss.item<double>(), lossSum, 1e-3);
+        Assert.Equal(logits.argmax(1).eq(torch.tensor(dominant)).sum().item<long>(), correct);
+        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(model.Network, gradients))
+            AssertClose(plain[tensor.Name].grad!, view, tensor.Name.StartsWith("fc.", StringComparison.Ordinal) ? 1e-4 : 0.03, tensor.Name);
+    }
+
     [Theory]
     [InlineData(Shortcut.Projection)]
     [InlineData(Shortcut.ZeroPad)]
@@ -122,11 +170,16 @@ public class ShardedBatchTests
     }
 
     [Theory]
-    [InlineData(Precision.Float32)]
-    [InlineData(Precision.BFloat16)]
-    public void The_number_of_workers_does_not_change_a_bit(Precision precision)
+    [InlineData(Precision.Float32, Augmentation.Light)]
+    [InlineData(Precision.BFloat16, Augmentation.Light)]
+    [InlineData(Precision.Float32, Augmentation.Strong)]
+    public void The_number_of_workers_does_not_change_a_bit(Precision precision, Augmentation augmentation)
     {
-        TrainingOptions options = Recipes.Options(Recipe.Fast) with { Epochs = 1, BatchSize = 130, Precision = precision };
+        TrainingOptions options = Recipes.Options(Recipe.Fast) with
+        {
+            Epochs = 1, BatchSize = 130, Precision = precision, Augmentation = augmentation,
+            Sampling = augmentation == Augmentation.Strong ? Sampling.Balanced : default,
+        };
         ImageDataset data = SyntheticImages.Create(240, 20);
 
         Assert.Single(new[] { 1, 2, 3 }.Select(TrainWith).Distinct());
