@@ -26,12 +26,14 @@
         'Import-Model'
         'Invoke-Inference'
         'Measure-Model'
+        'New-ImageDataset'
         'New-Network'
         'New-ResNet'
         'New-ResNet20'
         'New-Vgg'
         'Optimize-ModelCalibration'
         'Save-Model'
+        'Split-ImageDataset'
         'Start-ModelTraining'
     )
     FunctionsToExport      = @()

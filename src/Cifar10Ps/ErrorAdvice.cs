@@ -47,7 +47,8 @@ internal static class ErrorAdvice
         ["InvalidClasses"] = "-Classes takes names, a number, or a data set whose names are taken.",
         ["InvalidClassWeights"] = "-ClassWeights takes Balanced, or weights by the names of classes, such as @{ cat = 2 }.",
         ["InvalidDepth"] = "See the help of -Depth.",
-        ["InvalidFractions"] = "The fractions have to leave some images to train on.",
+        ["InvalidFractions"] = "An example is Split-ImageDataset -Fraction 0.8, 0.1, 0.1; "
+            + "-ValidationFraction and -TestFraction add up to less than 1.",
         ["InvalidImageFile"] = "Remove the file from the folder, or replace it.",
         ["InvalidModel"] = "The help of Import-Model says which networks it reads; -Key chooses one of several.",
         ["InvalidNetwork"] = "Another -ImageSize may fit; Get-ModelSummary lists the output of each layer of a model.",
@@ -74,6 +75,7 @@ internal static class ErrorAdvice
         ["NotEnoughMemory"] = "Use a smaller -ImageSize or -MemoryLimit of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
         ["OptionOutOfRange"] = "The help of the parameter has its values.",
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
+        ["OutsideRoot"] = "Give another -Root, or omit it.",
         ["PartGivenTwice"] = "Omit the fraction, or the folder: see the help of Get-ImageDataset.",
         ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
             + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
@@ -81,9 +83,10 @@ internal static class ErrorAdvice
         ["PretrainedNotFound"] = "Install-PSResource Cifar10Ps.Pretrained, or put its folder beside that of Cifar10Ps; "
             + "-Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
+        ["RowNotUnderstood"] = "-PathProperty, -LabelProperty and -SplitProperty name the properties of the objects.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset takes the folder for training; -ValidationPath and -TestPath name others.",
-        ["TooFewClasses"] = "Get-ImageDataset -Path takes the folder above those of the classes.",
+        ["TooFewClasses"] = "For Get-ImageDataset, give the folder above those of the classes.",
         ["TooManyClasses"] = "Measure-Model gives the figures by class.",
         ["TooManyRuns"] = "Give Export-TrainingPlot fewer runs.",
         ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or use another -Recipe.",

@@ -21,7 +21,7 @@ public sealed class WholeDatasetTransformationAttribute : ArgumentTransformation
     {
         if (ReferenceEquals(dataset, Part))
             throw new EngineException("DatasetExpected", ErrorKind.InvalidArgument,
-                "These are images of a data set, but training needs the whole data set: the images to train on, and those to validate on. "
-                + "Pipe the data set ($cifar), not one of its splits ($cifar.Train).");
+                "These are images of a data set, but the whole data set is needed: the images to train on, and those to validate on. "
+                + "Pipe the data set ($cifar), not one of its splits ($cifar.Train). New-ImageDataset makes a data set of images.");
     }
 }

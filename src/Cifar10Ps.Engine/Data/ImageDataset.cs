@@ -35,6 +35,24 @@ public sealed class ImageDataset
         _fingerprint = new Lazy<string>(() => FingerprintMark + Hash(image => image.Content.Digest));
     }
 
+    /// <summary>A data set of images of others, which get their labels by the names of the classes, and new indices.</summary>
+    /// <param name="name">What it is.</param>
+    /// <param name="source">Where it came from.</param>
+    /// <param name="classes">Class names.</param>
+    /// <param name="train">The images to learn from.</param>
+    /// <param name="validation">The images to choose by; none: those to be tested on serve.</param>
+    /// <param name="test">The images to be tested on; none: those to choose by serve.</param>
+    internal static ImageDataset Of(string name, string source, string[] classes, IReadOnlyList<LabeledImage> train,
+        IReadOnlyList<LabeledImage> validation, IReadOnlyList<LabeledImage> test)
+    {
+        Dictionary<string, int> labels = classes.Index().ToDictionary(item => item.Item, item => item.Index);
+        return new ImageDataset(name, source, classes, Renumbered(train), Renumbered(test.Count == 0 ? validation : test),
+            validation.Count == 0 || test.Count == 0 ? null : Renumbered(validation));
+
+        LabeledImage[] Renumbered(IReadOnlyList<LabeledImage> images) =>
+            [.. images.Select((image, i) => image.At(i, labels[image.LabelName]))];
+    }
+
     /// <summary>What it is: <c>CIFAR-10</c>.</summary>
     public string Name { get; }
 
@@ -86,6 +104,22 @@ public sealed class ImageDataset
         return new ImageDataset(Name, Source, classes, Moved(Train), Moved(Test), HasOwnValidation ? Moved(Validation) : null);
 
         LabeledImage[] Moved(ImageSplit split) => [.. split.Select(image => image.WithLabel(labels[image.Label]))];
+    }
+
+    /// <summary>Says which classes some of the parts lack; null: all parts that have images have all classes.</summary>
+    internal string? DifferentClasses()
+    {
+        List<string> lacks = [];
+        foreach ((ImageSplit split, string purpose) in HasOwnValidation
+            ? new[] { (Train, "training"), (Validation, "validation"), (Test, "testing") }
+            : [(Train, "training"), (Test, "validation and testing")])
+        {
+            string[] lacking = [.. Classes.Except(split.Select(image => image.LabelName))];
+            if (split.Count > 0 && lacking is not [])
+                lacks.Add($"the images for {purpose} show no {DisplayText.List(lacking)}{(split == Train ? ", which cannot be learned" : "")}");
+        }
+
+        return lacks is [] ? null : $"The parts of '{Name}' have different classes: {string.Join("; ", lacks)}.";
     }
 
     /// <summary>How many images are in memory, in a sentence.</summary>

@@ -90,7 +90,6 @@ public abstract class PictureSource
         IReadOnlyCollection<DatasetPart> given)
     {
         string[] classes = [.. pictures.Select(picture => picture.File.Class).Distinct().Order(StringComparer.Ordinal)];
-        WarnOfMissingClasses(pictures, classes);
         (double validation, double test) = Fractions(given);
         Dictionary<DatasetPart, List<LabeledImage>> parts = new()
         {
@@ -108,9 +107,12 @@ public abstract class PictureSource
         }
 
         bool hasValidation = given.Contains(DatasetPart.Validation) || validation > 0, hasTest = given.Contains(DatasetPart.Test) || test > 0;
-        return new ImageDataset(name, source, classes, parts[DatasetPart.Train],
+        ImageDataset data = new(name, source, classes, parts[DatasetPart.Train],
             hasTest ? parts[DatasetPart.Test] : parts[DatasetPart.Validation],
             hasTest && hasValidation ? parts[DatasetPart.Validation] : null);
+        if (data.DifferentClasses() is string different)
+            Warning?.Invoke(different);
+        return data;
     }
 
     /// <summary>A name in Unicode's composed form; <see cref="DisplayText.Escape"/> also removes what has none.</summary>
@@ -151,19 +153,6 @@ public abstract class PictureSource
 
         string Hash(FoundPicture file) => Convert.ToHexString(
             SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Seed}/{file.Name}"))));
-    }
-
-    /// <summary>Reports, in one sentence, the classes that some of the parts do not have.</summary>
-    private void WarnOfMissingClasses(IReadOnlyList<ReadPicture> pictures, string[] classes)
-    {
-        string[] missing = [.. from part in pictures.GroupBy(picture => picture.File.Part)
-                               let lacks = classes.Except(part.Select(picture => picture.File.Class)).ToArray()
-                               where lacks is not []
-                               orderby part.Key
-                               select $"the pictures for {part.Key.Purpose()} show no {DisplayText.List(lacks)}"
-                                   + (part.Key == DatasetPart.Train ? ", which cannot be learned" : "")];
-        if (missing is not [])
-            Warning?.Invoke($"The parts of the data set have different classes: {string.Join("; ", missing)}.");
     }
 
     /// <summary>A picture file.</summary>

@@ -102,4 +102,7 @@ public enum RandomPurpose
 
     /// <summary>Order of the images of a class where classes are drawn equally often; a: round over the class, b: class.</summary>
     Sampling = 13,
+
+    /// <summary>Which part of a data set an image goes to; a: class.</summary>
+    Division = 20,
 }

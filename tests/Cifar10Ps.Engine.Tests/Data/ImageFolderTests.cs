@@ -407,8 +407,8 @@ public sealed class ImageFolderTests : IDisposable
 
         Assert.Equal(["cat", "dog", "owl", "yak"], data.Classes);
         Assert.Equal([3, 3], data.Validation.Where(image => image.LabelName == "yak").Select(image => image.Label));
-        Assert.Equal("The parts of the data set have different classes: the pictures for training show no 'yak', which cannot be learned; "
-            + "the pictures for validation show no 'owl'; the pictures for testing show no 'cat', 'dog', 'yak'.", Assert.Single(_warnings));
+        Assert.Equal($"The parts of '{data.Name}' have different classes: the images for training show no 'yak', which cannot be learned; "
+            + "the images for validation show no 'owl'; the images for testing show no 'cat', 'dog', 'yak'.", Assert.Single(_warnings));
     }
 
     [Fact]
