@@ -17,6 +17,7 @@
         'Export-Model'
         'Export-ModelGraph'
         'Export-PredictionSheet'
+        'Export-ReliabilityPlot'
         'Export-TrainingPlot'
         'Find-LearningRate'
         'Get-Cifar10'

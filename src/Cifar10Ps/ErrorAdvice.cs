@@ -67,9 +67,10 @@ internal static class ErrorAdvice
         ["ModelNotTrained"] = "Train it first with Start-ModelTraining, or omit -InitialWeights.",
         ["NativeBackendNotLoaded"] = "See the requirements in about_Cifar10Ps.",
         ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",
+        ["NoActivationMap"] = "Omit -Explain. All networks of New-ResNet20 and New-ResNet can be explained.",
         ["NoEpochReports"] = "Start-ModelTraining gives reports, and Get-TrainingHistory those of earlier runs.",
         ["NoImages"] = "Pipe images such as $data.Test, or give -Dataset; lower -ValidationCount if it takes all images.",
-        ["NoPredictions"] = "Pipe the output of Invoke-Inference.",
+        ["NoPredictions"] = "Pipe the output of Invoke-Inference, or of Measure-Model.",
         ["NotAFolder"] = "Give the folder.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",
         ["NotEnoughMemory"] = "Use a smaller -ImageSize or -MemoryLimit of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
@@ -77,6 +78,7 @@ internal static class ErrorAdvice
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
         ["OutsideRoot"] = "Give another -Root, or omit it.",
         ["PartGivenTwice"] = "Omit the fraction, or the folder: see the help of Get-ImageDataset.",
+        ["PlotsMixed"] = "Export-TrainingPlot draws either reports or learning rate tests.",
         ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
             + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
             + "if it was trained on plain pixels.",
@@ -88,7 +90,7 @@ internal static class ErrorAdvice
         ["SplitsNotClasses"] = "Get-ImageDataset takes the folder for training; -ValidationPath and -TestPath name others.",
         ["TooFewClasses"] = "For Get-ImageDataset, give the folder above those of the classes.",
         ["TooManyClasses"] = "Measure-Model gives the figures by class.",
-        ["TooManyRuns"] = "Give Export-TrainingPlot fewer runs.",
+        ["TooManyRuns"] = "Draw them in several plots.",
         ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or use another -Recipe.",
         ["TruthUnknown"] = "Get-ImageDataset takes the classes from the folders; -TopLosses is for images of a data set.",
         ["UnknownModelFormat"] = "The help of Export-Model has the formats that are written; Import-Model reads by content, "

@@ -14,6 +14,7 @@ public sealed partial class GuidelineTests : IDisposable
         ["Export-ModelGraph"] = "$model | Export-ModelGraph new.dot",
         ["Export-ConfusionMatrix"] = "$data | Measure-Model $model | Export-ConfusionMatrix new.svg",
         ["Export-PredictionSheet"] = "$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg",
+        ["Export-ReliabilityPlot"] = "$data | Measure-Model $model | Export-ReliabilityPlot new.svg",
         ["Export-TrainingPlot"] =
             "$data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -WhatIf:$false -Confirm:$false | "
             + "Export-TrainingPlot new.svg",

@@ -11,7 +11,11 @@ public sealed class PictureTests : IDisposable
 
     [Theory]
     [InlineData("$predictions | Export-PredictionSheet")]
+    [InlineData("$predictions | Export-PredictionSheet -Explain")]
     [InlineData("$evaluation | Export-ConfusionMatrix")]
+    [InlineData("$evaluation, $evaluation | Export-ReliabilityPlot")]
+    [InlineData("$predictions | Export-ReliabilityPlot")]
+    [InlineData("$data | Find-LearningRate $model -BatchSize 32 -Steps 3 | Export-TrainingPlot")]
     [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Export-TrainingPlot")]
     public void Pictures_are_written_in_the_format_of_their_name(string script)
     {
@@ -71,6 +75,11 @@ public sealed class PictureTests : IDisposable
     [InlineData("@() | Export-TrainingPlot a.png", "NoEpochReports")]
     [InlineData("@() | Export-PredictionSheet a.png", "NoPredictions")]
     [InlineData("$evaluation, $evaluation | Export-ConfusionMatrix a.png", "NotOneEvaluation")]
+    [InlineData("@() | Export-ReliabilityPlot a.png", "NoPredictions")]
+    [InlineData("1..8 | ForEach-Object { $evaluation } | Export-ReliabilityPlot a.png", "TooManyRuns")]
+    [InlineData("$data.Test | Invoke-Inference (New-Network { Linear }) | Export-PredictionSheet a.png -Explain", "NoActivationMap")]
+    [InlineData("& { $data | Find-LearningRate $model -BatchSize 32 -Steps 3; $data | Start-ModelTraining $model -Epochs 1 } | "
+        + "Export-TrainingPlot a.png", "PlotsMixed")]
     [InlineData("Invoke-Inference $model red.png | Export-PredictionSheet a.png -TopLosses", "TruthUnknown")]
     [InlineData("$predictions | Export-PredictionSheet a.png -Count 0", "ParameterArgumentValidationError")]
     [InlineData("$evaluation | Export-ConfusionMatrix a.png -Cell Colour", "CannotConvertArgumentNoMessage")]
@@ -85,6 +94,15 @@ public sealed class PictureTests : IDisposable
         Assert.Equal(id, _session.Fail(script).Id);
 
         Assert.False(File.Exists(_session.Folder["a.png"]));
+    }
+
+    [Fact]
+    public void A_calibration_is_drawn_before_and_after()
+    {
+        _session.Run("$data | Optimize-ModelCalibration $model | Export-ReliabilityPlot a.svg");
+
+        Assert.Matches("before: calibration error.*calibrated: calibration error",
+            File.ReadAllText(_session.Folder["a.svg"]).ReplaceLineEndings(" "));
     }
 
     [Fact]

@@ -47,14 +47,14 @@ internal static class KernelSupport
 
     /// <summary>Whether <see cref="SingleImageExecutor"/> computes a network: all of it, from the image to the classifier.</summary>
     public static bool HasSingleImage(Network network, IReadOnlyList<Shape> shapes) =>
-        Vector256.IsHardwareAccelerated && network.Classifier is { } classifier && PooledBy(network, classifier) is int pool
+        Vector256.IsHardwareAccelerated && network.Classifier is not null && Pooled(network) is int pool
         && Unit.Of(network).TakeWhile(unit => unit.Output != pool).All(unit => HasSingleImage(network, unit, shapes));
 
-    /// <summary>The mean over all pixels that a classifier reads, with nothing between them except layers that evaluation skips; null:
-    /// it reads something else.</summary>
-    public static int? PooledBy(Network network, Layer classifier)
+    /// <summary>The mean over all pixels that is the features, with nothing after it except layers that evaluation skips; null: they are
+    /// something else.</summary>
+    public static int? Pooled(Network network)
     {
-        int layer = classifier.Inputs[0];
+        int layer = network.FeatureLayer;
         while (network.Layers[layer].Kind is LayerKind.Dropout || (network.Layers[layer].Kind == LayerKind.Flatten
             && network.Layers[network.Layers[layer].Inputs[0]].Operation is AveragePool { Window: null }))
             layer = network.Layers[layer].Inputs[0];

@@ -24,7 +24,7 @@ internal sealed class SingleImageExecutor : IExecutor
     {
         Shape[] shapes = network.Shapes(image.Height, image.Width);
         Layer classifier = network.Classifier!;
-        int pool = KernelSupport.PooledBy(network, classifier)!.Value;
+        int pool = KernelSupport.Pooled(network)!.Value;
         Unit[] units = [.. Unit.Of(network).TakeWhile(unit => unit.Output != pool)];
         FeatureMap[] maps = new FeatureMap[network.Layers.Count];
         List<FeatureMap> free = [];

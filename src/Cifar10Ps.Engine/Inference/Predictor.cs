@@ -77,8 +77,10 @@ public sealed class Predictor : IDisposable
     public float[][] Features(IReadOnlyList<LabeledImage> images) => Outputs(images, Network.FeatureLayer)[0];
 
     /// <summary>The outputs of some layers for each image.</summary>
+    /// <param name="images">Images of the size that the model takes.</param>
+    /// <param name="layers">Positions of the layers, each the last of its <see cref="Unit"/>.</param>
     /// <returns>For each layer, each image: its values, channel by channel.</returns>
-    private float[][][] Outputs(IReadOnlyList<LabeledImage> images, params int[] layers)
+    internal float[][][] Outputs(IReadOnlyList<LabeledImage> images, params int[] layers)
     {
         using NativeWork.Scope work = NativeWork.Begin();
         float[][][] outputs = [.. layers.Select(_ => new float[images.Count][])];

@@ -1,5 +1,8 @@
 using System.Globalization;
 using Cifar10Ps.Data;
+using Cifar10Ps.Inference;
+using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
 using SkiaSharp;
 
 namespace Cifar10Ps.Reporting;
@@ -18,8 +21,11 @@ internal static class PredictionSheet
     /// <param name="count">At most how many to show.</param>
     /// <param name="topLosses">Whether to show the worst ones, worst first; otherwise a sample over the classes,
     /// in their original order.</param>
-    /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>.</exception>
-    public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses)
+    /// <param name="explain">Whether the images are lit where they speak for the best guess (<see cref="ActivationMap"/>).</param>
+    /// <param name="cancellation">Ends the computation of that.</param>
+    /// <exception cref="EngineException"><c>NoPredictions</c>, <c>TruthUnknown</c>, <c>NoActivationMap</c>.</exception>
+    public static Picture Draw(IReadOnlyList<Prediction> predictions, int count, bool topLosses, bool explain = false,
+        CancellationToken cancellation = default)
     {
         if (predictions.Count == 0)
             throw new EngineException("NoPredictions", ErrorKind.InvalidArgument, "There is no prediction to show.");
@@ -30,6 +36,7 @@ internal static class PredictionSheet
             ? [.. predictions.Where(p => p.Loss is not null).OrderByDescending(p => p.Loss).Take(count)]
             : Sample(predictions, count, p => p.LabelName ?? p.Class);
 
+        Dictionary<Prediction, ActivationMap> maps = explain ? Explain(shown, cancellation) : [];
         int columns = shown.Length <= 4 ? shown.Length : Math.Min(8, (int)Math.Ceiling(Math.Sqrt(1.6 * shown.Length)));
         int rows = (shown.Length + columns - 1) / columns, lines = shown.Any(p => p.Label is not null) ? 3 : 2;
         int pitchX = Tile + Gap, pitchY = Tile + lines * LineHeight + Gap;
@@ -44,7 +51,7 @@ internal static class PredictionSheet
             {
                 canvas.Save();
                 canvas.Translate(Gap + i % columns * pitchX, HeaderHeight + i / columns * pitchY);
-                DrawTile(canvas, shown[i]);
+                DrawTile(canvas, shown[i], maps.GetValueOrDefault(shown[i]));
                 canvas.Restore();
             }
         });
@@ -79,13 +86,34 @@ internal static class PredictionSheet
             known == 0 ? "truth not known" : string.Create(culture, $"{right:N0} of {known:N0} right ({(double)right / known:P1})"));
     }
 
-    private static void DrawTile(SKCanvas canvas, Prediction prediction)
+    /// <summary>Why each guess was made: by the model that made it.</summary>
+    private static Dictionary<Prediction, ActivationMap> Explain(Prediction[] predictions, CancellationToken cancellation)
+    {
+        Dictionary<Prediction, ActivationMap> maps = [];
+        using WorkerPool pool = new(WorkerPool.DefaultCount);
+        foreach (IGrouping<ModelSnapshot, Prediction> ofModel in predictions.GroupBy(prediction => prediction.Model))
+        {
+            using Predictor predictor = new(ofModel.Key, pool, Precision.Float32);
+            foreach ((Prediction prediction, ActivationMap map) in ofModel.Zip(ActivationMap.Of(predictor,
+                [.. ofModel.Select(prediction => (prediction.Image, prediction.Top[0].ClassIndex))])))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                maps[prediction] = map;
+            }
+        }
+
+        return maps;
+    }
+
+    private static void DrawTile(SKCanvas canvas, Prediction prediction, ActivationMap? map)
     {
         using (SKImage image = ToImage(prediction))
         {
             float scale = (float)Tile / Math.Max(image.Width, image.Height), width = scale * image.Width, height = scale * image.Height;
-            canvas.DrawImage(image, SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height),
-                new SKSamplingOptions(SKCubicResampler.Mitchell), null);
+            SKRect place = SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height);
+            canvas.DrawImage(image, place, new SKSamplingOptions(SKCubicResampler.Mitchell), null);
+            if (map is not null)
+                DrawShade(canvas, map, place);
         }
 
         SKColor color = prediction.IsCorrect switch { true => Palette.Right, false => Palette.Wrong, null => Palette.Faint };
@@ -110,6 +138,17 @@ internal static class PredictionSheet
 
     private static void DrawFitted(SKCanvas canvas, string text, float baseline, SKColor color, bool bold = false, float width = Tile) =>
         PictureText.Draw(canvas, PictureText.Fit(text, width, Type, bold), 0, baseline, Type, color, bold: bold);
+
+    /// <summary>Darkens what does not speak for the guess: lightness alone shows it, and the colours of the picture stay.</summary>
+    private static void DrawShade(SKCanvas canvas, ActivationMap map, SKRect place)
+    {
+        const float Darkest = 0.8f;
+        float most = Math.Max(map.Values.Max(), float.Epsilon);
+        byte[] alphas = [.. map.Values.Select(value => (byte)(255 * Darkest * (1 - Math.Clamp(value / most, 0, 1))))];
+        using SKImage shade = SKImage.FromPixelCopy(new SKImageInfo(map.Width, map.Height, SKColorType.Alpha8, SKAlphaType.Premul), alphas);
+        using SKPaint black = new() { Color = SKColors.Black };
+        canvas.DrawImage(shade, place, new SKSamplingOptions(SKFilterMode.Linear), black);
+    }
 
     /// <summary>A tick or a cross in the upper right corner.</summary>
     private static void DrawMark(SKCanvas canvas, bool right, SKColor color)

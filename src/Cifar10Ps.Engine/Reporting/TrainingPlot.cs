@@ -35,19 +35,10 @@ internal static class TrainingPlot
     public const int MaximumRuns = 14;
 
     private const int Width = 1200, CurvesHeight = 380, RateHeight = 260, RowHeight = 26, TableTop = 84, Margin = 16;
-    private const float Type = 14, Dash = 7, DashGap = 4;
-
-    private static readonly PixelPadding Padding = new(72, 16, 58, 44);
+    private const float Type = Charts.Type;
 
     // Points and markers of one curve, however many epochs it has.
     private const int MaximumPoints = 2_000, MaximumMarkers = 12;
-
-    private static readonly (MarkerShape Filled, MarkerShape Open)[] Markers =
-    [
-        (MarkerShape.FilledCircle, MarkerShape.OpenCircle), (MarkerShape.FilledSquare, MarkerShape.OpenSquare),
-        (MarkerShape.FilledTriangleUp, MarkerShape.OpenTriangleUp), (MarkerShape.FilledDiamond, MarkerShape.OpenDiamond),
-        (MarkerShape.FilledTriangleDown, MarkerShape.OpenTriangleDown),
-    ];
 
     /// <summary>Draws runs.</summary>
     /// <exception cref="EngineException"><c>NoEpochReports</c>, <c>TooManyRuns</c>.</exception>
@@ -59,7 +50,6 @@ internal static class TrainingPlot
         if (runs.Count > MaximumRuns)
             throw new EngineException("TooManyRuns", ErrorKind.InvalidArgument,
                 $"{runs.Count} runs cannot be distinguished in one plot. Give at most {MaximumRuns}.");
-        Typefaces.Register();
         int bottom = Math.Max(RateHeight, TableTop + RowHeight * runs.Count + Margin);
         return new Picture(Width, CurvesHeight + bottom, canvas =>
         {
@@ -69,9 +59,9 @@ internal static class TrainingPlot
             using Plot accuracy = CreatePlot("Accuracy", CurvesHeight, runs, report => 100 * report.Accuracy,
                 report => 100 * report.ValidationAccuracy, percent: true);
             using Plot rate = CreatePlot("Learning rate", bottom, runs, null, report => report.LearningRate, percent: false);
-            Render(loss, canvas, new PixelRect(0, Middle, CurvesHeight, 0));
-            Render(accuracy, canvas, new PixelRect(Middle, Width, CurvesHeight, 0));
-            Render(rate, canvas, new PixelRect(0, Middle, CurvesHeight + bottom, CurvesHeight));
+            Charts.Render(loss, canvas, new PixelRect(0, Middle, CurvesHeight, 0));
+            Charts.Render(accuracy, canvas, new PixelRect(Middle, Width, CurvesHeight, 0));
+            Charts.Render(rate, canvas, new PixelRect(0, Middle, CurvesHeight + bottom, CurvesHeight));
             canvas.Save();
             canvas.Translate(Middle, CurvesHeight);
             DrawTable(canvas, runs);
@@ -79,31 +69,22 @@ internal static class TrainingPlot
         });
     }
 
-    private static void Render(Plot plot, SKCanvas canvas, PixelRect rect)
-    {
-        plot.RenderManager.ClearCanvasBeforeEachRender = false;
-        // ScottPlot redraws when its axes have changed, as they always have after the first time: so draw to nothing once, then for real.
-        using (SKNoDrawCanvas nothing = new((int)rect.Right, (int)rect.Bottom))
-            plot.Render(nothing, rect);
-        plot.Render(canvas, rect);
-    }
-
     private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training,
         Func<EpochReport, double?> validation, bool percent)
     {
-        Plot plot = new();
+        Plot plot = Charts.Create(title, "Epoch");
         Coordinates[][] trainings = [.. runs.Select(run => training is null ? [] : Points(run, training))],
             validations = [.. runs.Select(run => Points(run, validation))];
-        SetAxes(plot, title, runs, [.. trainings.Concat(validations).SelectMany(points => points).Select(point => point.Y)], percent);
+        SetAxes(plot, runs, [.. trainings.Concat(validations).SelectMany(points => points).Select(point => point.Y)], percent);
         AxisLimits limits = plot.Axes.GetLimits();
         (double X, double Y) scale =
-            ((Width / 2 - Padding.Horizontal) / limits.HorizontalSpan, (height - Padding.Vertical) / limits.VerticalSpan);
+            ((Width / 2 - Charts.Padding.Horizontal) / limits.HorizontalSpan, (height - Charts.Padding.Vertical) / limits.VerticalSpan);
         for (int i = 0; i < runs.Count; i++)
         {
             AddCurve(plot, trainings, i, isTraining: true, scale);
             AddCurve(plot, validations, i, isTraining: false, scale);
             if (training is not null && runs[i].Best is EpochReport best && validation(best) is double at && double.IsFinite(at))
-                plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, ToColor(Palette.Series[i % Palette.Series.Length]))
+                plot.Add.Marker(best.Epoch, at, MarkerShape.OpenCircle, 16, Charts.ToColor(Charts.SeriesColor(i)))
                     .MarkerLineWidth = 2;
         }
 
@@ -125,18 +106,17 @@ internal static class TrainingPlot
             return;
         int[] equals = [.. Enumerable.Range(0, curves.Length).Where(other => other == number || Coincide(points, curves[other]))];
         int count = equals.Length, turn = Array.IndexOf(equals, number);
-        (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
-        Color color = ToColor(Palette.Series[number % Palette.Series.Length]);
+        Color color = Charts.ToColor(Charts.SeriesColor(number));
         points = Thin(points, MaximumPoints);
         IEnumerable<Coordinates[]> pieces = count > 1 ? Dashes(points, Turn, (count - 1) * Turn, turn * Turn, scale)
-            : isTraining ? Dashes(points, Dash, DashGap, 0, scale) : [points];
+            : isTraining ? Dashes(points, Charts.Dash, Charts.DashGap, 0, scale) : [points];
         foreach (Coordinates[] piece in pieces)
             plot.Add.ScatterLine(piece, color).LineWidth = isTraining ? 1.5f : 2;
         // If there are fewer points than curves, the lower marker is the larger one.
         Coordinates[] marked = Thin(points, MaximumMarkers);
         int slots = Math.Min(count, marked.Length);
         marked = [.. marked.Where((_, i) => i % slots == turn % slots)];
-        var markers = plot.Add.Markers(marked, isTraining ? open : filled, Size + 4 * ((count - 1 - turn) / slots), color);
+        var markers = plot.Add.Markers(marked, Charts.Marker(number, isTraining), Size + 4 * ((count - 1 - turn) / slots), color);
         markers.MarkerLineWidth = 1.5f;
     }
 
@@ -202,29 +182,11 @@ internal static class TrainingPlot
         return [.. points.Where((_, i) => (points.Length - 1 - i) % step == 0)];
     }
 
-    private static void SetAxes(Plot plot, string title, IReadOnlyList<TrainingRun> runs, double[] values, bool percent)
+    private static void SetAxes(Plot plot, IReadOnlyList<TrainingRun> runs, double[] values, bool percent)
     {
-        Color ink = ToColor(Palette.Ink), faint = ToColor(Palette.Faint);
-        plot.Title(title, 16);
-        plot.Axes.Title.Label.ForeColor = ink;
-        plot.XLabel("Epoch", Type);
-        plot.Axes.Bottom.Label.Bold = false;
-        foreach (IAxis axis in new IAxis[] { plot.Axes.Bottom, plot.Axes.Left })
-        {
-            axis.Label.ForeColor = axis.TickLabelStyle.ForeColor = axis.FrameLineStyle.Color = faint;
-            axis.TickLabelStyle.FontSize = Type - 1;
-            axis.MajorTickStyle.Color = faint;
-            axis.MinorTickStyle.Length = 0;
-        }
-
-        plot.Axes.Top.FrameLineStyle.Width = plot.Axes.Right.FrameLineStyle.Width = 0;
-        plot.Grid.MajorLineColor = ToColor(Palette.Line);
-
         int first = runs.Min(run => run.Epochs[0].Epoch), last = runs.Max(run => run.Epochs[^1].Epoch);
         double besides = Math.Max(0.5, 0.02 * (last - first));
         (double bottom, double top) = Limits(values, percent);
-        // All three plots line up, however long the labels are.
-        plot.Layout.Fixed(Padding);
         plot.Axes.SetLimits(first - besides, last + besides, bottom, top);
         plot.Axes.Bottom.TickGenerator =
             new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = v => v.ToString("N0", CultureInfo.CurrentCulture) };
@@ -250,13 +212,13 @@ internal static class TrainingPlot
     /// <summary>What the curves are, and how each run ended: the lower right quarter.</summary>
     private static void DrawTable(SKCanvas canvas, IReadOnlyList<TrainingRun> runs)
     {
-        const float Left = 40, NameWidth = 190, Sample = 46;
+        const float Left = 40, NameWidth = 190, Sample = Charts.SampleLength;
         (string Head, float Right)[] columns = [("Best accuracy", 378), ("at epoch", 488), ("Time", 576)];
 
         float x = Left, y = 34;
         foreach ((string text, bool isTraining) in new[] { ("validation", false), ("training", true) })
         {
-            DrawSample(canvas, x, y - 5, 0, Palette.Ink, isTraining);
+            Charts.DrawSample(canvas, x, y - 5, 0, Palette.Ink, isTraining);
             PictureText.Draw(canvas, text, x + Sample, y, Type, Palette.Ink);
             x += Sample + PictureText.Measure(text, Type) + 30;
         }
@@ -272,7 +234,7 @@ internal static class TrainingPlot
         {
             TrainingRun run = runs[i];
             y = TableTop + RowHeight * i + Type;
-            DrawSample(canvas, Left, y - 5, i, Palette.Series[i % Palette.Series.Length], isTraining: false);
+            Charts.DrawSample(canvas, Left, y - 5, i, Charts.SeriesColor(i), isDashed: false);
             PictureText.Draw(canvas, PictureText.Fit(run.Name, NameWidth, Type), Left + Sample, y, Type, Palette.Ink);
             string[] cells =
             [
@@ -285,20 +247,4 @@ internal static class TrainingPlot
                 PictureText.Draw(canvas, cells[c], columns[c].Right, y, Type, Palette.Ink, SKTextAlign.Right, bold: c == 0);
         }
     }
-
-    /// <summary>A piece of a curve.</summary>
-    private static void DrawSample(SKCanvas canvas, float x, float y, int number, SKColor color, bool isTraining)
-    {
-        const float Length = 34;
-        using SKPaint paint = new() { Color = color, IsStroke = true, StrokeWidth = 2, IsAntialias = true };
-        float dash = isTraining ? Dash : Length;
-        for (float at = 0; at < Length; at += dash + DashGap)
-            canvas.DrawLine(x + at, y, x + Math.Min(at + dash, Length), y, paint);
-        (MarkerShape filled, MarkerShape open) = Markers[number % Markers.Length];
-        using Paint pen = Paint.NewDisposablePaint();
-        Drawing.DrawMarker(canvas, pen, new Pixel(x + Length / 2, y),
-            new MarkerStyle(isTraining ? open : filled, 8, ToColor(color)) { LineWidth = 1.5f });
-    }
-
-    private static Color ToColor(SKColor color) => new(color.Red, color.Green, color.Blue);
 }

@@ -19,6 +19,10 @@ public sealed class ExportPredictionSheetCommand : PictureWriterCommand
     [Parameter]
     public SwitchParameter TopLosses { get; set; }
 
+    /// <summary>Darkens the parts of each image that do not speak for the guess.</summary>
+    [Parameter]
+    public SwitchParameter Explain { get; set; }
+
     /// <summary>At most how many predictions to show.</summary>
     [Parameter]
     [ValidateRange(1, PredictionSheet.MaximumCount)]
@@ -32,5 +36,5 @@ public sealed class ExportPredictionSheetCommand : PictureWriterCommand
     protected override void OnProcess() => _predictions.AddRange(Prediction);
 
     /// <inheritdoc/>
-    private protected override Picture Draw() => PredictionSheet.Draw(_predictions, Count, TopLosses);
+    private protected override Picture Draw() => PredictionSheet.Draw(_predictions, Count, TopLosses, Explain, StopToken);
 }

@@ -3,17 +3,23 @@ using Cifar10Ps.Reporting;
 
 namespace Cifar10Ps.Commands;
 
-/// <summary>Draws the curves of training runs: loss, accuracy and learning rate.</summary>
+/// <summary>Draws the curves of training runs: loss, accuracy and learning rate; or those of learning rate tests.</summary>
 [Cmdlet(VerbsData.Export, "TrainingPlot", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(FileInfo))]
 public sealed class ExportTrainingPlotCommand : PictureWriterCommand
 {
     private readonly List<(string? Name, List<EpochReport> Reports)> _runs = [];
+    private readonly List<LearningRateRange> _ranges = [];
 
     /// <summary>The reports of one run or of several, one run after the other.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
     public EpochReport[] Report { get; set; } = [];
+
+    /// <summary>The results of Find-LearningRate.</summary>
+    [Parameter(ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public LearningRateRange[] Range { get; set; } = [];
 
     /// <summary>Name of the run, instead of the one in its reports.</summary>
     [Parameter]
@@ -26,6 +32,7 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
+        _ranges.AddRange(Range);
         foreach (EpochReport report in Report)
         {
             string? run = Run ?? report.Run;
@@ -37,5 +44,8 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     }
 
     /// <inheritdoc/>
-    private protected override Picture Draw() => TrainingPlot.Draw(TrainingRun.Named(_runs));
+    private protected override Picture Draw() => _ranges.Count == 0 ? TrainingPlot.Draw(TrainingRun.Named(_runs))
+        : _runs.Count == 0 ? LearningRatePlot.Draw(_ranges)
+        : throw new EngineException("PlotsMixed", ErrorKind.InvalidArgument,
+            "Epochs and learning rate tests do not go into one plot. Give each a file of its own.");
 }

@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using Cifar10Ps.Models;
 using Cifar10Ps.Reporting;
 using SkiaSharp;
+using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
@@ -220,6 +221,50 @@ public class PlottingTests
         Assert.DoesNotContain("dasharray", File.ReadAllText(folder["picture.svg"]), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(ReliabilityPlot.MaximumCurves)]
+    public void A_reliability_plot_has_legible_labels(int curves)
+    {
+        Evaluation evaluation = Matrix(Cifar10, 20);
+        (string, Evaluation)[] all = [.. Enumerable.Range(1, curves).Select(i => (curves == 1 ? "" : $"number {i}", evaluation))];
+
+        string[] texts = [.. SvgText.CheckLayout(ReliabilityPlot.Draw(all)).Select(text => text.Text)];
+
+        Assert.All(["Reliability", "Accuracy", "Share of images"], label => Assert.Contains(label, texts));
+        Assert.Equal(curves, texts.Count(text => text.Contains("calibration error", StringComparison.Ordinal)));
+        Assert.Equal(2, texts.Count(text => text == "Confidence"));
+    }
+
+    [Fact]
+    public void Confidences_beside_the_accuracies_are_drawn_where_they_belong()
+    {
+        Evaluation evaluation = new(["a", "b"], 10, 1, 0.5, 1, [[5, 0], [5, 0]], ReliabilityBin.Of(
+            [.. Enumerable.Range(0, 10).Select(i => (0.9, i < 5))]));
+
+        Assert.Equal(0.4, evaluation.CalibrationError, 1e-12);
+        Assert.Contains($"calibration error {0.4:P2}, accuracy {0.5:P2}, 10 images", Texts(ReliabilityPlot.Draw([("", evaluation)])));
+    }
+
+    [Theory]
+    [InlineData(1e-5, 10, true)]
+    [InlineData(0.01, 0.03, false)]
+    [InlineData(1e-12, 1e6, false)]
+    public void A_learning_rate_test_has_legible_labels(double lowest, double highest, bool diverged)
+    {
+        LearningRateRange range = new([.. Enumerable.Range(0, 50).Select(i =>
+        {
+            double rate = lowest * Math.Pow(highest / lowest, i / 49.0), loss = 2.3 - 0.03 * i;
+            return new LearningRatePoint(i + 1, rate, i == 49 ? 1e9 : loss, i == 49 ? 8 : loss);
+        })], diverged);
+
+        string[] texts = [.. SvgText.CheckLayout(LearningRatePlot.Draw([range, range])).Select(text => text.Text)];
+
+        Assert.All(["Learning rate test", "Learning rate", "Loss"], label => Assert.Contains(label, texts));
+        Assert.Equal(2, texts.Count(text => text.StartsWith($"suggestion {range.Suggestion:0.0E+0}, lowest loss", StringComparison.Ordinal)));
+        Assert.True(texts.Count(text => text.Contains('E', StringComparison.Ordinal)) >= 4, "the axis of the rates has no labels");
+    }
+
     [Fact]
     public void Text_in_SVG_is_as_wide_as_it_was_measured_in_any_typeface()
     {
@@ -261,6 +306,29 @@ public class PlottingTests
         Assert.Equal(SKColors.Red, sheet.GetPixel(2 * (18 + 64), 2 * (68 + 64)));
         Assert.Equal(SKColors.Blue, sheet.GetPixel(2 * (18 + 146 + 64), 2 * (68 + 64)));
         Assert.Equal("TruthUnknown", Refused(() => PredictionSheet.Draw(predictions, 2, topLosses: true)));
+    }
+
+    [Fact]
+    public void An_explained_sheet_is_dark_where_nothing_speaks_for_the_guess()
+    {
+        ImageClassifier model = ColourModel();
+        // A red square in the upper left corner of a blue image: class 0 sees red, class 2 blue.
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 32 * 32).Select(i =>
+            (byte)((i % 1024 % 32 < 16 && i % 1024 / 32 < 16 ? i < 1024 : i >= 2048) ? 255 : 0))];
+        LabeledImage image = new(0, 2, "class 2", 32, 32, pixels);
+        using Predictor predictor = new(model, threads: 1, Precision.Float32);
+        Prediction blue = predictor.Predict([image], 1).Single();
+
+        using SKBitmap plain = Drawn(explain: false), explained = Drawn(explain: true);
+
+        Assert.Equal("class 2", blue.Class);
+        Assert.True(Light(plain, 40, 100) - Light(explained, 40, 100) > 100, "the red corner is as light as before");
+        Assert.InRange(Light(plain, 120, 170) - Light(explained, 120, 170), -5, 5);
+
+        SKBitmap Drawn(bool explain) =>
+            SKBitmap.Decode(PredictionSheet.Draw([blue], 1, topLosses: false, explain).ToPng(1));
+
+        static int Light(SKBitmap bitmap, int x, int y) => bitmap.GetPixel(x, y) is var c ? c.Red + c.Green + c.Blue : 0;
     }
 
     [Fact]
