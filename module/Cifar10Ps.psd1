@@ -13,6 +13,7 @@
     TypesToProcess         = @('Cifar10Ps.Types.ps1xml')
     FormatsToProcess       = @('Cifar10Ps.Format.ps1xml')
     CmdletsToExport        = @(
+        'Export-AugmentationSheet'
         'Export-ConfusionMatrix'
         'Export-Model'
         'Export-ModelGraph'

@@ -37,6 +37,7 @@ public sealed class PathTests : IDisposable
         { "$reports | Export-TrainingPlot {0}", ".svg" },
         { "$data | Measure-Model $model | Export-ConfusionMatrix {0}", ".svg" },
         { "$data | Invoke-Inference $model | Export-PredictionSheet {0}", ".svg" },
+        { "$data | Export-AugmentationSheet {0}", ".svg" },
     };
 
     [Theory]

@@ -12,6 +12,7 @@ public sealed class PictureTests : IDisposable
     [Theory]
     [InlineData("$predictions | Export-PredictionSheet")]
     [InlineData("$predictions | Export-PredictionSheet -Explain")]
+    [InlineData("$data | Export-AugmentationSheet")]
     [InlineData("$evaluation | Export-ConfusionMatrix")]
     [InlineData("$evaluation, $evaluation | Export-ReliabilityPlot")]
     [InlineData("$predictions | Export-ReliabilityPlot")]
@@ -84,6 +85,9 @@ public sealed class PictureTests : IDisposable
     [InlineData("$predictions | Export-PredictionSheet a.png -Count 0", "ParameterArgumentValidationError")]
     [InlineData("$evaluation | Export-ConfusionMatrix a.png -Cell Colour", "CannotConvertArgumentNoMessage")]
     [InlineData("$predictions | Export-PredictionSheet '?.png' -Force", "AmbiguousPath")]
+    [InlineData("@() | Export-AugmentationSheet a.png", "NoImages")]
+    [InlineData("$data | Export-AugmentationSheet a.png -Augmentation Light, RandomResizedCrop", "OptionOutOfRange")]
+    [InlineData("$data | Export-AugmentationSheet a.png -Augmentation None, Flip", "ParameterArgumentTransformationError")]
     public void What_cannot_be_is_refused_and_leaves_no_file(string script, string id)
     {
         File.WriteAllBytes(_session.Folder["red.png"], Pictures.RedPng);

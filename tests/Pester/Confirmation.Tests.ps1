@@ -6,6 +6,7 @@ Describe 'Every cmdlet that writes' {
         # Each cmdlet that asks, and something that it would write.
         $writers = [ordered]@{
             'Export-ConfusionMatrix' = '$data | Measure-Model $model | Export-ConfusionMatrix new.svg'
+            'Export-AugmentationSheet' = '$data.Train[0] | Export-AugmentationSheet new.svg'
             'Export-PredictionSheet' = '$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg'
             'Export-TrainingPlot' = '$reports | Export-TrainingPlot new.svg'
             'Export-Model'        = '$model | Export-Model new.pth'

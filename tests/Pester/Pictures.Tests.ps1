@@ -9,6 +9,7 @@ Describe '<command>' -ForEach @(
     @{ command = 'Export-TrainingPlot'; source = { $reports } }
     @{ command = 'Export-ConfusionMatrix'; source = { $evaluation } }
     @{ command = 'Export-PredictionSheet'; source = { $predictions } }
+    @{ command = 'Export-AugmentationSheet'; source = { $data } }
 ) {
     It 'writes PNG and SVG, on a drive of PowerShell too' {
         & $source | & $command "TestDrive:/$command.png"

@@ -109,9 +109,7 @@ internal static class PredictionSheet
     {
         using (SKImage image = ToImage(prediction))
         {
-            float scale = (float)Tile / Math.Max(image.Width, image.Height), width = scale * image.Width, height = scale * image.Height;
-            SKRect place = SKRect.Create((Tile - width) / 2, (Tile - height) / 2, width, height);
-            canvas.DrawImage(image, place, new SKSamplingOptions(SKCubicResampler.Mitchell), null);
+            SKRect place = ImageTile.Draw(canvas, image, Tile);
             if (map is not null)
                 DrawShade(canvas, map, place);
         }
@@ -180,7 +178,7 @@ internal static class PredictionSheet
         {
             try
             {
-                return ToImage(ImageFile.Read(path, Side, Side), Side, Side);
+                return ImageTile.Of(ImageFile.Read(path, Side, Side), Side, Side);
             }
             catch (EngineException)
             {
@@ -188,20 +186,6 @@ internal static class PredictionSheet
             }
         }
 
-        return ToImage(prediction.Image.Pixels.Span, prediction.Image.Width, prediction.Image.Height);
-    }
-
-    private static SKImage ToImage(ReadOnlySpan<byte> planes, int width, int height)
-    {
-        int plane = width * height;
-        byte[] rgba = new byte[4 * plane];
-        for (int i = 0; i < plane; i++)
-        {
-            for (int c = 0; c < 3; c++)
-                rgba[4 * i + c] = planes[c * plane + i];
-            rgba[4 * i + 3] = byte.MaxValue;
-        }
-
-        return SKImage.FromPixelCopy(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque), rgba);
+        return ImageTile.Of(prediction.Image.Pixels.Span, prediction.Image.Width, prediction.Image.Height);
     }
 }

@@ -43,12 +43,11 @@ internal sealed class EpochOrder(IReadOnlyList<LabeledImage> images, TrainingOpt
         for (int c = 0; c < _classes.Length; c++)
         {
             int[] members = _classes[c], order = [];
-            int orderedRound = -1;
             for (long draw = DrawsBefore(epoch, c); draw < DrawsBefore(epoch + 1, c); draw++)
             {
                 (int round, int place) = ((int)(draw / members.Length), (int)(draw % members.Length));
-                if (round != orderedRound)
-                    order = new RandomSequence(options.Seed, RandomPurpose.Sampling, orderedRound = round, c).NextPermutation(members.Length);
+                if (order is [] || place == 0)
+                    order = new RandomSequence(options.Seed, RandomPurpose.Sampling, round, c).NextPermutation(members.Length);
                 drawn.Add(new TrainingImage(images[members[order[place]]], round + 1));
             }
         }

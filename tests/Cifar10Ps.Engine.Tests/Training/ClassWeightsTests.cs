@@ -30,7 +30,8 @@ public class ClassWeightsTests
         Assert.Contains("\"sampling\":\"EachImage\"", plain, StringComparison.Ordinal);
         Assert.Equal(options, Read(plain.Replace("\"classWeights\":null,", "", StringComparison.Ordinal)
             .Replace("\"sampling\":\"EachImage\",", "", StringComparison.Ordinal)));
-        Assert.Contains("\"classWeights\":\"Balanced\"", Written(options with { ClassWeights = ClassWeights.Balanced }), StringComparison.Ordinal);
+        Assert.Contains("\"classWeights\":\"Balanced\"", Written(options with { ClassWeights = ClassWeights.Balanced }),
+            StringComparison.Ordinal);
         foreach (ClassWeights weights in new[] { ClassWeights.Balanced, new([new("cat", 2), new("Größe", 0.1)]) })
             Assert.Equal(options with { ClassWeights = weights }, Read(Written(options with { ClassWeights = weights })));
 

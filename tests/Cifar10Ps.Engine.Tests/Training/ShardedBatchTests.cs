@@ -123,7 +123,7 @@ public class ShardedBatchTests
         PlainResNet plain = new(model);
         Tensor logits = plain.Forward(torch.tensor(input, [Count, 32, 32, 3]).to(float64).permute(0, 3, 1, 2), training: true);
         Tensor target = torch.tensor(shares, [Count, weights.Length]) * (1 - smoothing) + smoothing / weights.Length;
-        Tensor loss = -(torch.tensor([.. weights.Select(weight => (double)weight)], [1, weights.Length]) * target * logits.log_softmax(1)).sum();
+        Tensor factors = torch.tensor(weights, [1, weights.Length]).to(float64), loss = -(factors * target * logits.log_softmax(1)).sum();
         (loss / Count).backward();
         Assert.Equal(loss.item<double>(), lossSum, 1e-3);
         Assert.Equal(logits.argmax(1).eq(torch.tensor(dominant)).sum().item<long>(), correct);
@@ -161,7 +161,8 @@ public class ShardedBatchTests
             using (executor)
             using (Gradients gradients = new(master))
             {
-                Tensor logits = executor.Forward(images, new ImageKeys([.. Drawn(Images.Take(32)).Select(image => image.Key(seed: 0))])).detach().requires_grad_(true);
+                ImageKeys keys = new([.. Drawn(Images.Take(32)).Select(image => image.Key(seed: 0))]);
+                Tensor logits = executor.Forward(images, keys).detach().requires_grad_(true);
                 nn.functional.cross_entropy(logits, labels, label_smoothing: 0.1).backward();
                 executor.Backward(logits.grad!, gradients, new SharedWork());
                 return gradients.Flat.clone();

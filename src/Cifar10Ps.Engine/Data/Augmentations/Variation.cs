@@ -23,9 +23,8 @@ internal abstract class Variation
     /// <summary>Why the names of an augmentation do not go together; null: they do.</summary>
     public static string? Conflict(Augmentation augmentation)
     {
-        Augmentation known = All.Aggregate(Augmentation.None, (names, item) => names | item.Name) | Augmentation.Mixup | Augmentation.CutMix;
         Augmentation crops = augmentation & (Augmentation.Standard | Augmentation.Light | Augmentation.RandomResizedCrop);
-        return (augmentation & ~known) != 0 ? "it has no such value"
+        return (augmentation & ~Enum.GetValues<Augmentation>().Aggregate((all, value) => all | value)) != 0 ? "it has no such value"
             : !int.IsPow2((int)crops) && crops != 0 ? $"{crops} crop in different ways; choose one of them"
             : crops is Augmentation.Standard or Augmentation.Light && augmentation.HasFlag(Augmentation.Flip)
                 ? $"{crops} flips images already"
