@@ -32,6 +32,11 @@ Describe 'Tab' {
         Complete '$data | Start-ModelTraining $model -Optimizer AD' | Should -Be 'Adam', 'AdamW'
     }
 
+    It 'completes a list, and the rule for class weights' {
+        Complete 'Start-ModelTraining -Augmentation Flip, Ran' | Should -Be 'RandAugment', 'RandomErasing', 'RandomResizedCrop'
+        Complete 'Find-LearningRate -ClassWeights ' | Should -Be 'Balanced', '@{ }'
+    }
+
     It 'knows the properties of what comes out' {
         Complete '$data | Start-ModelTraining $model | Where-Object Validation' | Should -Contain 'ValidationAccuracy'
         Complete 'Import-Model a | ForEach-Object { $_.Preproc' | Should -Contain 'Preprocessing'

@@ -7,6 +7,9 @@ namespace Cifar10Ps.Training;
 /// <param name="options">Sampling and seed.</param>
 internal sealed class EpochOrder(IReadOnlyList<LabeledImage> images, TrainingOptions options)
 {
+    /// <summary>How many times as many images a class may have as another without a word about it.</summary>
+    private const int TolerableRatio = 5;
+
     /// <summary>Positions of the images of each class, with one image or more.</summary>
     private readonly int[][] _classes = [.. images.Index().GroupBy(item => item.Item.Label, item => item.Index)
         .OrderBy(group => group.Key).Select(group => group.ToArray())];
@@ -31,6 +34,14 @@ internal sealed class EpochOrder(IReadOnlyList<LabeledImage> images, TrainingOpt
         foreach (int[] members in _classes)
             counts[images[members[0]].Label] = options.Sampling == Sampling.Balanced ? 1 : members.Length;
         return options.ClassWeights?.For(names, counts);
+    }
+
+    /// <summary>The largest and the smallest class, if they differ much and nothing is done about it; null otherwise.</summary>
+    public (LabeledImage Largest, int Most, LabeledImage Smallest, int Least)? Imbalance()
+    {
+        int[] largest = _classes.MaxBy(members => members.Length)!, smallest = _classes.MinBy(members => members.Length)!;
+        return largest.Length > TolerableRatio * smallest.Length && options is { Sampling: Sampling.EachImage, ClassWeights: null }
+            ? (images[largest[0]], largest.Length, images[smallest[0]], smallest.Length) : null;
     }
 
     /// <summary>

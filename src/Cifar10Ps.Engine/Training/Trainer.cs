@@ -116,6 +116,9 @@ public sealed class Trainer
         }
     }
 
+    /// <inheritdoc cref="EpochOrder.Imbalance"/>
+    internal (LabeledImage Largest, int Most, LabeledImage Smallest, int Least)? Imbalance => _order.Imbalance();
+
     /// <summary>Whether nothing is left to do.</summary>
     public bool IsComplete => _state.History.Count >= Options.Epochs;
 

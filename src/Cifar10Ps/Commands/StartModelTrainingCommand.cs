@@ -118,6 +118,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
         trainer.MaxDuration = MaxDuration;
+        if (ResumeFrom is null && TrainingMessages.AboutClassSizes(trainer) is string advice)
+            WriteWarning(advice);
         if (trainer.IsComplete)
             WriteWarning("The run is already complete. To continue training, give more -Epochs.");
         WriteVerbose(trainer.Description);
