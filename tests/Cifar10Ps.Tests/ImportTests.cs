@@ -10,11 +10,11 @@ public sealed class ImportTests
         string[] names = [.. session.Run("$module.ExportedCommands.Values | ForEach-Object Name")
             .Select(name => (string)name).Order(StringComparer.Ordinal)];
 
-        Assert.Equal(["Export-AugmentationSheet", "Export-ConfusionMatrix", "Export-Model", "Export-ModelGraph", "Export-PredictionSheet",
-            "Export-TrainingPlot",
-            "Find-LearningRate", "Get-Cifar10", "Get-ImageDataset", "Get-ModelSummary", "Get-TrainingHistory", "Import-Model",
-            "Invoke-Inference", "Measure-Model", "New-Network", "New-ResNet", "New-ResNet20", "New-Vgg", "Save-Model",
-            "Start-ModelTraining"], names);
+        Assert.Equal(["Export-AugmentationSheet", "Export-ConfusionMatrix", "Export-Model", "Export-ModelGraph",
+            "Export-PredictionSheet", "Export-TrainingPlot", "Find-LearningRate", "Get-Cifar10", "Get-ImageDataset",
+            "Get-ModelSummary", "Get-TrainingHistory", "Import-Model", "Invoke-Inference", "Measure-Model",
+            "New-ImageDataset", "New-Network", "New-ResNet", "New-ResNet20", "New-Vgg", "Optimize-ModelCalibration",
+            "Save-Model", "Split-ImageDataset", "Start-ModelTraining"], names);
         Assert.Empty(session.Host.Warnings);
     }
 
