@@ -8,15 +8,15 @@ internal static class TrainingMessages
     /// <summary>The progress of a run: its epochs, and below them the batches.</summary>
     public static IEnumerable<ProgressRecord> ToRecords(ImageClassifier model, TrainingProgress at)
     {
-        double part = at.IsValidating ? 1 : (double)at.Done / at.Total;
+        double part = at.IsPreparing ? 0 : at.IsValidating ? 1 : (double)at.Done / at.Total;
         yield return ProgressReporter.Record(1, $"Training {model.Name}", $"Epoch {at.Epoch} of {at.EpochCount}", at.Epoch - 1 + part,
             at.EpochCount, at.RunTimeLeft);
         // Short: with activity, indentation and time, 80 columns hold it.
-        string status = at.IsValidating
-            ? $"Validating: {at.Done:N0} of {at.Total:N0} images"
+        string status = at.IsPreparing ? $"Computing features: {at.Done:N0} of {at.Total:N0} images"
+            : at.IsValidating ? $"Validating: {at.Done:N0} of {at.Total:N0} images"
             : $"{at.Done:N0}/{at.Total:N0}, loss {at.Loss:F3}, accuracy {at.Accuracy:P1}, {at.ImagesPerSecond:F0} images/s";
         yield return ProgressReporter.Record(2, $"Epoch {at.Epoch}", status, at.Done, at.Total,
-            at.IsValidating ? null : at.EpochTimeLeft, parent: 1);
+            at.IsValidating || at.IsPreparing ? null : at.EpochTimeLeft, parent: 1);
     }
 
     /// <summary>What to know about classes of unequal size; null: they are not, or the run evens them out.</summary>

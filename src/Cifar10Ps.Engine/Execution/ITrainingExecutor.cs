@@ -10,7 +10,8 @@ internal interface ITrainingExecutor : IDisposable
     NetworkWeights Weights { get; }
 
     /// <summary>Computes logits with the statistics of these images.</summary>
-    /// <param name="images">Normalised images: [count, 3, height, width], fp32, channels-last in memory.</param>
+    /// <param name="images">Normalised images: [count, 3, height, width], fp32, channels-last in memory;
+    /// features if the network's backbone is frozen: [count, features], fp32.</param>
     /// <param name="keys">What identifies the images.</param>
     /// <returns>[count, classes], fp32.</returns>
     Tensor Forward(Tensor images, ImageKeys keys);

@@ -22,7 +22,7 @@ internal static class KernelSupport
     /// <summary>Whether <see cref="ConvolutionNorm{TElement}"/> computes a unit: 64 values at a time,
     /// of whole periods of channels.</summary>
     public static bool HasFusedTraining(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
-        unit.Norm is not null
+        unit.Norm is not null && !unit.Layers.Any(layer => network.Layers[layer].IsFrozen)
         && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, Window.Padding.IsSymmetric: true } convolution
         && NormKernels<Float32Element>.Period % convolution.OutputChannels == 0
         && shapes[unit.Output].Length % NormKernels<Float32Element>.Period == 0;

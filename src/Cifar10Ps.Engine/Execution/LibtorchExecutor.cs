@@ -5,7 +5,7 @@ namespace Cifar10Ps.Execution;
 
 /// <summary>
 /// Leaves everything to libtorch and its autograd: any network, either precision. The reference for the other executors, and the fallback
-/// for what they cannot compute.
+/// for what they cannot compute. In training with a frozen backbone, it takes features instead of images.
 /// </summary>
 internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
 {
@@ -63,8 +63,9 @@ internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
     {
         Network network = Weights.Network;
         Tensor[] outputs = new Tensor[network.Layers.Count];
-        outputs[0] = images.to(_type);
-        for (int i = 1; i < outputs.Length; i++)
+        int first = network.HasFrozenBackbone ? network.FeatureLayer : 0;
+        outputs[first] = first > 0 ? images : images.to(_type);
+        for (int i = first + 1; i < outputs.Length; i++)
             outputs[i] = LibtorchOperations.Compute(network, i, [.. network.Layers[i].Inputs.Select(input => outputs[input])],
                 name => Weights[name], keys);
         return outputs[^1];

@@ -26,7 +26,7 @@ internal static class LibtorchOperations
             Convolution convolution => Convolve(convolution, x[0], Required(TensorRole.ConvolutionWeight).to(x[0].dtype),
                 Find(TensorRole.ConvolutionBias)?.to(x[0].dtype)),
             BatchNorm norm => Normalize(norm, x[0], Required(TensorRole.NormMean), Required(TensorRole.NormVariance),
-                Required(TensorRole.NormScale), Required(TensorRole.NormShift), keys is not null),
+                Required(TensorRole.NormScale), Required(TensorRole.NormShift), keys is not null && !at.IsFrozen),
             MeanImage => x[0].sub(Required(TensorRole.MeanImage)).to(x[0].dtype),
             ReLU => F.relu(x[0]),
             ClippedReLU clipped => F.relu(x[0]).ClampMaximum(clipped.Maximum),

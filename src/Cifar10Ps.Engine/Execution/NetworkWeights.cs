@@ -56,6 +56,27 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>The learned tensors, in the order in which they lie in <see cref="Learned"/>.</summary>
     public IReadOnlyList<Tensor> LearnedViews => _learnedViews;
 
+    /// <summary>The parts of a flat buffer like <see cref="Learned"/> that do not belong to the classifier.</summary>
+    public IEnumerable<Tensor> BackboneOf(Tensor flat)
+    {
+        IReadOnlyList<LayerTensor> ofClassifier = Network.Classifier?.Tensors ?? [];
+        long start = 0, end = 0;
+        foreach (LayerTensor tensor in Network.LearnedTensors)
+        {
+            if (ofClassifier.Contains(tensor))
+            {
+                if (end > start)
+                    yield return flat.narrow(0, start, end - start);
+                start = end + tensor.Length;
+            }
+
+            end += tensor.Length;
+        }
+
+        if (end > start)
+            yield return flat.narrow(0, start, end - start);
+    }
+
     /// <summary>A tensor by name, in the shape of the state dict.</summary>
     public Tensor this[string name] => _views[name];
 

@@ -37,7 +37,7 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
 {
     private readonly ConvolutionNorm<TElement> _norm;
     private readonly int _input;
-    private readonly bool _skipsPixels;
+    private readonly bool _skipsPixels, _needsShortcut;
 
     /// <summary>Prepares a unit.</summary>
     /// <param name="unit">The unit, one that <see cref="KernelSupport"/> knows.</param>
@@ -51,11 +51,11 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
         Convolution convolution = (Convolution)layer.Operation;
         _input = layer.Inputs[0];
         Shape input = shapes[_input];
-        // The gradient of the images is not needed.
-        _skipsPixels = _input > 0 && KernelSupport.HasEverySecondPixel(convolution, input);
+        _skipsPixels = weights.Network.NeedsGradient(_input) && KernelSupport.HasEverySecondPixel(convolution, input);
         if (_skipsPixels)
             (convolution, input) = (convolution with { Window = Window.Square(1, 1, 0) },
                 new Shape(input.Channels, input.Height / 2, input.Width / 2));
+        _needsShortcut = unit.Shortcut is int shortcut && weights.Network.NeedsGradient(shortcut);
         string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
         _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf),
             weights.Network.Layers[unit.Norm!.Value], weights);
@@ -76,10 +76,10 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
     /// <inheritdoc/>
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
     {
-        Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: Unit.Shortcut > 0);
+        Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: _needsShortcut);
         // It is now the gradient of the sum.
-        if (Unit.Shortcut is int shortcut and > 0)
-            pending.Add(shortcut, gradient);
+        if (_needsShortcut)
+            pending.Add(Unit.Shortcut!.Value, gradient);
         if (ofInput is null)
             return;
         if (_skipsPixels)
@@ -120,15 +120,17 @@ internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
             _output = LibtorchOperations.Compute(_weights.Network, _layer, _x,
                 name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
         Tensor output = _output.detach();
-        return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output).requires_grad_(true);
+        return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output).requires_grad_(_weights.Network.NeedsGradient(_layer));
     }
 
     /// <inheritdoc/>
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
     {
+        if (!_weights.Network.NeedsGradient(_layer))
+            return;
         if (more is not null)
             gradient = gradient.PlusTensor(more);
-        (int Layer, Tensor X)[] wanted = [.. _inputs.Zip(_x).Where(input => input.First > 0).DistinctBy(input => input.First)];
+        (int Layer, Tensor X)[] wanted = [.. _inputs.Zip(_x).Where(input => input.Second.requires_grad).DistinctBy(input => input.First)];
         if (_parameters.Count + wanted.Length == 0)
             return;
         IList<Tensor> found;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
 using TorchSharp;
@@ -20,7 +21,8 @@ public sealed class Predictor : IDisposable
     private readonly ModelSnapshot _model;
     private readonly WorkerPool _pool;
     private readonly bool _ownsPool;
-    private readonly FoldedExecutor _executor;
+    private readonly FoldedExecutor? _executor;
+    private readonly FeatureTable? _features;
     private readonly BatchBuilder _builder;
     private readonly SingleImageExecutor? _single;
     private readonly bool _augment;
@@ -37,16 +39,23 @@ public sealed class Predictor : IDisposable
 
     /// <summary>Computes on another owner's workers, in the memory that they have.</summary>
     internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false)
+        : this(model, pool, augment)
     {
         using NativeWork.Scope work = NativeWork.Begin();
-        _augment = augment;
-        _model = model;
-        _pool = pool;
         model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
         _executor = Executors.ForInference(model, Precisions.Resolve(precision));
-        _builder = new BatchBuilder(model.Preprocessing);
         if (precision != Precision.BFloat16 && !augment)
             _single = Executors.ForOneImage(model);
+    }
+
+    /// <summary>Computes logits from features that are known, with the classifier alone.</summary>
+    internal Predictor(ModelSnapshot model, WorkerPool pool, FeatureTable features)
+        : this(model, pool, augment: false) => _features = features;
+
+    private Predictor(ModelSnapshot model, WorkerPool pool, bool augment)
+    {
+        (_model, _pool, _augment) = (model, pool, augment);
+        _builder = new BatchBuilder(model.Preprocessing);
     }
 
     /// <summary>What it computes with.</summary>
@@ -64,6 +73,8 @@ public sealed class Predictor : IDisposable
     public float[][] Logits(IReadOnlyList<LabeledImage> images)
     {
         using NativeWork.Scope work = NativeWork.Begin();
+        if (_features is not null)
+            return _features.Logits(_model, images);
         if (_single is not null && images.Count == 1)
             return [LogitsOf(images[0])];
         return Outputs(images, Network.Layers.Count - 1)[0];
@@ -93,9 +104,9 @@ public sealed class Predictor : IDisposable
             Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
             for (int i = 0; i < count; i++)
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
-            Tensor[] found = _executor.Forward(pixels.permute(0, 3, 1, 2), layers);
+            Tensor[] found = _executor!.Forward(pixels.permute(0, 3, 1, 2), layers);
             if (_augment)
-                found = [.. found.Zip(_executor.Forward(pixels.flip(2).permute(0, 3, 1, 2), layers),
+                found = [.. found.Zip(_executor!.Forward(pixels.flip(2).permute(0, 3, 1, 2), layers),
                     (output, mirrored) => output.AddTensor(mirrored).MultiplyBy(0.5))];
             foreach ((float[][] output, Tensor tensor) in outputs.Zip(found))
             {
@@ -136,6 +147,6 @@ public sealed class Predictor : IDisposable
         using NativeWork.Scope work = NativeWork.Begin();
         if (_ownsPool)
             _pool.Dispose();
-        _executor.Dispose();
+        _executor?.Dispose();
     }
 }

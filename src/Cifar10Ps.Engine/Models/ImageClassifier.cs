@@ -88,6 +88,9 @@ public sealed class ImageClassifier
     /// training.</summary>
     public double Temperature => Snapshot.Temperature;
 
+    /// <summary>Whether the weights were trained, even if only for part of an epoch.</summary>
+    internal bool IsTrained => Snapshot.IsTrained;
+
     /// <summary>The model as it is now. Code that needs more than one part of it reads this once.</summary>
     internal ModelSnapshot Snapshot
     {

@@ -35,16 +35,17 @@ internal enum TensorRole
 /// <param name="Name">Name in the state dict, as PyTorch gives it: the layer's and its own, <c>layer1.0.conv1.weight</c>.</param>
 /// <param name="Role">What it does in its layer.</param>
 /// <param name="Shape">Sizes of its dimensions.</param>
-internal sealed record LayerTensor(string Name, TensorRole Role, int[] Shape)
+/// <param name="IsFrozen">Whether training leaves it as it is.</param>
+internal sealed record LayerTensor(string Name, TensorRole Role, int[] Shape, bool IsFrozen = false)
 {
     /// <summary>Number of values.</summary>
     public int Length { get; } = Shape.Aggregate(1, (product, size) => checked(product * size));
 
     /// <summary>Whether an optimizer changes it.</summary>
-    public bool IsLearned => !IsStatistic && Role != TensorRole.MeanImage;
+    public bool IsLearned => !IsFrozen && Role is not (TensorRole.NormMean or TensorRole.NormVariance or TensorRole.MeanImage);
 
     /// <summary>Whether training measures it: a running mean or variance.</summary>
-    public bool IsStatistic => Role is TensorRole.NormMean or TensorRole.NormVariance;
+    public bool IsStatistic => !IsFrozen && Role is TensorRole.NormMean or TensorRole.NormVariance;
 
     /// <summary>Whether it is a matrix or a kernel, which weight decay applies to.</summary>
     public bool IsWeight => Role is TensorRole.ConvolutionWeight or TensorRole.LinearWeight;

@@ -21,6 +21,7 @@ public sealed class Network
     internal const int MaximumParameters = 400_000_000;
 
     private readonly List<int>[] _consumers;
+    private readonly bool[] _needsGradient;
 
     /// <summary>Creates a network.</summary>
     /// <param name="name">Its name: <c>ResNet-20</c>.</param>
@@ -69,9 +70,12 @@ public sealed class Network
             throw new InvalidDataException($"the network has two tensors '{twice.Key}'");
         ClassCount = outputs ?? OutputLength();
         (LayerTensor Tensor, int Order)[] learned = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
-            .Select(tensor => (tensor, !tensor.IsWeight ? 2 : IsNormed(i) ? 0 : 1)))];
+            .Select(tensor => (tensor, !tensor.IsWeight ? 2 : IsNormed(i) && !layers[_consumers[i][0]].IsFrozen ? 0 : 1)))];
         LearnedTensors = [.. learned.OrderBy(item => item.Order).Select(item => item.Tensor)];
         NormedCount = learned.Count(item => item.Order == 0);
+        _needsGradient = new bool[layers.Count];
+        for (int i = 0; i < layers.Count; i++)
+            _needsGradient[i] = layers[i].Inputs.Any(NeedsGradient) || layers[i].Tensors.Any(tensor => tensor.IsLearned);
 
         static IEnumerable<LayerTensor> Products(Layer layer)
         {
@@ -141,6 +145,10 @@ public sealed class Network
     internal bool IsNormed(int layer) =>
         Layers[layer].Kind == LayerKind.Convolution && ConsumerOf(layer) is int norm && Layers[norm].Kind == LayerKind.BatchNorm;
 
+    /// <summary>Whether the output of a layer depends on a learned value, so that training needs its gradient.</summary>
+    /// <param name="layer">Position of the layer.</param>
+    internal bool NeedsGradient(int layer) => _needsGradient[layer];
+
     /// <summary>Sizes of the layers' outputs.</summary>
     /// <param name="height">Height of the images in pixels.</param>
     /// <param name="width">Width of the images in pixels.</param>
@@ -190,6 +198,14 @@ public sealed class Network
     /// <summary>The same network with another epsilon in all batch norms.</summary>
     internal Network WithNormEpsilon(double epsilon) =>
         With([.. Layers.Select(layer => layer.Operation is BatchNorm norm ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
+
+    /// <summary>Whether training changes nothing but the classifier, so that features are all it needs.</summary>
+    internal bool HasFrozenBackbone => Classifier is { IsFrozen: false } && !NeedsGradient(FeatureLayer);
+
+    /// <summary>The same network, of which training leaves some layers as they are.</summary>
+    /// <param name="isFrozen">Which layers.</param>
+    internal Network Frozen(Func<Layer, bool> isFrozen) =>
+        With([.. Layers.Select(layer => isFrozen(layer) ? layer.Frozen() : layer)]);
 
     /// <summary>Whether another network has the same layers, regardless of its name and of the epsilon of its batch norms.</summary>
     internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon)

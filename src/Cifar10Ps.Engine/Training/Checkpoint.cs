@@ -21,7 +21,7 @@ internal sealed class Checkpoint
     /// <summary>The state of the run.</summary>
     public required TrainingState State { get; init; }
 
-    /// <summary>The optimizer's moments, by their name; each like the learned part of the model.</summary>
+    /// <summary>The optimizer's moments, by their name; each like the learned values of <see cref="TrainingState.PartOf"/>.</summary>
     public required IReadOnlyDictionary<string, StateDict> Moments { get; init; }
 
     /// <summary>Writes a checkpoint.</summary>
@@ -32,7 +32,7 @@ internal sealed class Checkpoint
         ModelFile.Put(Model, file);
         file.Metadata[StateKey] = JsonSerializer.Serialize(State, Json.Options);
         foreach ((string moment, StateDict values) in Moments)
-            foreach (LayerTensor tensor in Model.Network.LearnedTensors)
+            foreach (LayerTensor tensor in State.PartOf(Model.Network).LearnedTensors)
                 file.Tensors[$"{ModelFile.MomentPrefix}{moment}.{tensor.Name}"] = (tensor.Shape, values[tensor.Name]);
         Safetensors.Write(file, path);
     }
@@ -62,7 +62,7 @@ internal sealed class Checkpoint
             {
                 Model = model,
                 State = state,
-                Moments = moments.ToDictionary(name => name, name => ReadMoment(file, model, name)),
+                Moments = moments.ToDictionary(name => name, name => ReadMoment(file, state.PartOf(model.Network), name)),
             };
         }
         catch (Exception e)
@@ -73,10 +73,10 @@ internal sealed class Checkpoint
         }
     }
 
-    private static StateDict ReadMoment(TensorFile file, ModelSnapshot model, string moment)
+    private static StateDict ReadMoment(TensorFile file, Network part, string moment)
     {
         StateDict values = new();
-        foreach (LayerTensor tensor in model.Network.LearnedTensors)
+        foreach (LayerTensor tensor in part.LearnedTensors)
         {
             string name = $"{ModelFile.MomentPrefix}{moment}.{tensor.Name}";
             if (!file.Tensors.TryGetValue(name, out (int[] Shape, float[] Values) found) || !found.Shape.SequenceEqual(tensor.Shape))

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Cifar10Ps.Data;
+using Cifar10Ps.Execution;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
@@ -48,7 +50,11 @@ public static class LearningRateFinder
         float[]? classWeights = order.ClassWeights(start.Classes);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using TrainingStep trainingStep = new(pool, start, options, classWeights);
+        // The epochs that train the classifier alone, if there are any, are not what the learning rate is limited by.
+        Network part = TrainedPart.Of(start.Network, options, options.ClassifierEpochs + 1);
+        FeatureTable? features = part.HasFrozenBackbone
+            ? new FeatureTable(start, pool, Precisions.Resolve(options.Precision), data.Train, null, cancellation) : null;
+        using TrainingStep trainingStep = new(pool, start, part, options, classWeights, features);
 
         List<LearningRatePoint> points = [];
         bool diverged = false;

@@ -18,4 +18,10 @@ public enum Recipe
     /// <summary>The original Chainer program: Adam at a constant 1e-3, no augmentation, pixels in [0, 1], LeCun-normal weights,
     /// batch norm epsilon 2e-5.</summary>
     Original,
+
+    /// <summary>
+    /// For a pretrained or otherwise trained model: first the classifier alone, then everything but batch norm at a tenth of its rate, with
+    /// cosine schedule, light augmentation and batches of 32. It is the default for such a model.
+    /// </summary>
+    FineTune,
 }

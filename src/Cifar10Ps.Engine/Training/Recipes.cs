@@ -46,16 +46,30 @@ public static class Recipes
             Normalization = Normalization.None,
             NormEpsilon = ChainerEpsilon,
         },
+        [Recipe.FineTune] = Fast with
+        {
+            Recipe = Recipe.FineTune,
+            Epochs = 20,
+            ClassifierEpochs = 10,
+            BatchSize = 32,
+            Optimizer = OptimizerKind.Sgd,
+            LearningRate = 0.005,
+            BackboneLearningRate = 0.0005,
+            Freeze = Freeze.Norm,
+            WeightDecay = 0.05,
+            Schedule = Schedule.Cosine,
+        },
     };
 
-    /// <summary>Learning rate and weight decay that suit another update rule than a preset's,
-    /// with and without augmentation and a schedule.</summary>
-    private static readonly Dictionary<OptimizerKind, (double LearningRate, double WeightDecay, double OriginalRate)> Rules = new()
+    /// <summary>Learning rate and weight decay that suit another update rule than a preset's: with augmentation and a schedule, without,
+    /// and for fine-tuning.</summary>
+    private static readonly Dictionary<OptimizerKind, (double LearningRate, double WeightDecay, double OriginalRate, double FineTuningRate)>
+        Rules = new()
     {
-        [OptimizerKind.Sgd] = (0.3, 5e-4, 0.1),
-        [OptimizerKind.Adam] = (3e-3, 0, 1e-3),
-        [OptimizerKind.AdamW] = (3e-3, 0.05, 1e-3),
-        [OptimizerKind.Muon] = (0.05, 5e-4, 0.05),
+        [OptimizerKind.Sgd] = (0.3, 5e-4, 0.1, 0.005),
+        [OptimizerKind.Adam] = (3e-3, 0, 1e-3, 1e-3),
+        [OptimizerKind.AdamW] = (3e-3, 0.05, 1e-3, 1e-3),
+        [OptimizerKind.Muon] = (0.05, 5e-4, 0.05, 0.005),
     };
 
     /// <summary>The options of a preset.</summary>
@@ -67,17 +81,27 @@ public static class Recipes
         TrainingOptions options = Presets[recipe];
         if (optimizer is not OptimizerKind kind || kind == options.Optimizer)
             return options;
-        (double learningRate, double weightDecay, double originalRate) = Rules[kind];
-        return recipe == Recipe.Original
-            ? options with { Optimizer = kind, LearningRate = originalRate }
-            : options with { Optimizer = kind, LearningRate = learningRate, WeightDecay = weightDecay, Schedule = Schedule.OneCycle };
+        (double learningRate, double weightDecay, double originalRate, double fineTuningRate) = Rules[kind];
+        options = options with { Optimizer = kind };
+        return recipe switch
+        {
+            Recipe.Original => options with { LearningRate = originalRate },
+            Recipe.FineTune => options with
+            {
+                LearningRate = fineTuningRate,
+                BackboneLearningRate = fineTuningRate * (options.BackboneLearningRate / options.LearningRate),
+                WeightDecay = weightDecay,
+            },
+            _ => options with { LearningRate = learningRate, WeightDecay = weightDecay, Schedule = Schedule.OneCycle },
+        };
     }
 
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
     /// a trained one keeps them, but its calibration is lost.</summary>
     internal static ModelSnapshot Prepare(ModelSnapshot model, TrainingOptions options, ImageSplit train)
     {
-        model = model with { Temperature = 1 };
+        if (model.Temperature != 1)
+            model = model with { Temperature = 1 };
         if (model.IsTrained)
             return model;
         Network network = model.Network.WithNormEpsilon(options.NormEpsilon);

@@ -18,6 +18,18 @@ public sealed record RequestedOptions
     /// <inheritdoc cref="TrainingOptions.LearningRate"/>
     public double? LearningRate { get; init; }
 
+    /// <inheritdoc cref="TrainingOptions.BackboneLearningRate"/>
+    public double? BackboneLearningRate { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.ClassifierEpochs"/>
+    public int? ClassifierEpochs { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.Freeze"/>
+    public Freeze? Freeze { get; init; }
+
+    /// <inheritdoc cref="TrainingOptions.GradientClipping"/>
+    public double? GradientClipping { get; init; }
+
     /// <inheritdoc cref="TrainingOptions.Momentum"/>
     public double? Momentum { get; init; }
 
@@ -61,7 +73,19 @@ public sealed record RequestedOptions
     public int? Seed { get; init; }
 
     /// <summary>The options of a new run: the recipe's, overridden by the chosen ones.</summary>
-    public TrainingOptions Resolve() => Over(Recipes.Options(Recipe ?? default, Optimizer));
+    /// <param name="model">The model, which decides the recipe if none was chosen: a trained one is fine-tuned.</param>
+    public TrainingOptions Resolve(ImageClassifier model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        TrainingOptions recipe = Recipes.Options(Recipe ?? (model.IsTrained ? Cifar10Ps.Recipe.FineTune : default), Optimizer);
+        TrainingOptions options = Over(recipe);
+        // A shorter or longer run has the same share of epochs for the classifier, and another rate the same ratio.
+        return options with
+        {
+            ClassifierEpochs = ClassifierEpochs ?? (int)((long)recipe.ClassifierEpochs * options.Epochs / recipe.Epochs),
+            BackboneLearningRate = BackboneLearningRate ?? recipe.BackboneLearningRate * (options.LearningRate / recipe.LearningRate),
+        };
+    }
 
     /// <summary>Options overridden by the chosen ones.</summary>
     /// <param name="options">The options of the recipe, or of the resumed run.</param>
@@ -75,6 +99,10 @@ public sealed record RequestedOptions
             BatchSize = BatchSize ?? options.BatchSize,
             Optimizer = Optimizer ?? options.Optimizer,
             LearningRate = LearningRate ?? options.LearningRate,
+            BackboneLearningRate = BackboneLearningRate ?? options.BackboneLearningRate,
+            ClassifierEpochs = ClassifierEpochs ?? options.ClassifierEpochs,
+            Freeze = Freeze ?? options.Freeze,
+            GradientClipping = GradientClipping ?? options.GradientClipping,
             Momentum = Momentum ?? options.Momentum,
             WeightDecay = WeightDecay ?? options.WeightDecay,
             Schedule = Schedule ?? options.Schedule,

@@ -58,8 +58,11 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
             throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}"
                 + (model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : ""));
         model?.CheckNotInTraining();
-        return new RunStart(start, matched,
-            checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint }, checkpoint.Moments);
+        TrainingState state = checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint };
+        // More epochs may train another part than the last one did, whose moments begin at zero.
+        bool isSamePart = TrainedPart.IsClassifier(start.Network, saved, Math.Min(state.Epoch, saved.Epochs))
+            == TrainedPart.IsClassifier(start.Network, wanted, Math.Min(state.Epoch, wanted.Epochs));
+        return new RunStart(start, matched, state, isSamePart ? checkpoint.Moments : null);
 
         EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
             $"The checkpoint '{path}' belongs to another run: {why}. Start a new run, or resume with the options and data of that run.");

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
 using TorchSharp;
@@ -30,6 +31,7 @@ internal sealed class ShardedBatch : IDisposable
     private readonly ITrainingExecutor[] _executors;
     private readonly int _width, _height, _classCount;
     private readonly Tensor? _classWeights;
+    private readonly FeatureTable? _features;
     private readonly Gradients[] _gradients;
     private readonly Tensor[] _statistics;
     private long _batches;
@@ -43,8 +45,11 @@ internal sealed class ShardedBatch : IDisposable
     /// <param name="master">Values; the executors of the workers share the learned ones.</param>
     /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
     /// <param name="classWeights">How much each class counts in the loss; null: all the same.</param>
-    public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options, float[]? classWeights = null)
+    /// <param name="features">What the network takes instead of pixels, if its backbone is frozen.</param>
+    public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options, float[]? classWeights = null,
+        FeatureTable? features = null)
     {
+        _features = features;
         _pool = pool;
         _master = master;
         _options = options;
@@ -128,6 +133,22 @@ internal sealed class ShardedBatch : IDisposable
         SharedWork shared)
     {
         using DisposeScope scope = NewDisposeScope();
+        TrainingImage[] own = [.. images.Skip(start).Take(count)];
+        (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(images, start, count) : Features(own, _features);
+        ITrainingExecutor executor = _executors[worker];
+        ImageKeys keys = new([.. own.Select(image => image.Key(_options.Seed))]);
+        Tensor logits = executor.Forward(inputs, keys).detach().requires_grad_(true);
+        (Tensor loss, Tensor gradient) = Loss(logits, truth, images.Count);
+        executor.Backward(gradient, _gradients[shard], shared);
+        using IDisposable noGradients = no_grad();
+        _statistics[shard].copy_(executor.Weights.Statistics);
+        return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
+    }
+
+    /// <summary>The images of a shard as the network takes them.</summary>
+    /// <returns>The pixels; what the loss compares with, which are labels or shares of classes; the labels.</returns>
+    private (Tensor Inputs, Tensor Truth, Tensor Labels) Pixels(IReadOnlyList<TrainingImage> images, int start, int count)
+    {
         Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);
         Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
         Span<long> truth = MemoryMarshal.Cast<byte, long>(labels.bytes);
@@ -144,14 +165,18 @@ internal sealed class ShardedBatch : IDisposable
             share[mixture.Second.Label] += 1 - mixture.Share;
         }
 
-        ITrainingExecutor executor = _executors[worker];
-        ImageKeys keys = new([.. Enumerable.Range(start, count).Select(i => images[i].Key(_options.Seed))]);
-        Tensor logits = executor.Forward(pixels.permute(0, 3, 1, 2), keys).detach().requires_grad_(true);
-        (Tensor loss, Tensor gradient) = Loss(logits, shares ?? labels, images.Count);
-        executor.Backward(gradient, _gradients[shard], shared);
-        using IDisposable noGradients = no_grad();
-        _statistics[shard].copy_(executor.Weights.Statistics);
-        return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
+        return (pixels.permute(0, 3, 1, 2), shares ?? labels, labels);
+    }
+
+    /// <summary>The features of a shard.</summary>
+    private static (Tensor Inputs, Tensor Truth, Tensor Labels) Features(TrainingImage[] images, FeatureTable features)
+    {
+        Tensor inputs = empty(images.Length, features.Length);
+        Span<float> values = MemoryMarshal.Cast<byte, float>(inputs.bytes);
+        for (int i = 0; i < images.Length; i++)
+            features[images[i].Image].CopyTo(values[(i * features.Length)..]);
+        Tensor labels = tensor([.. images.Select(image => (long)image.Image.Label)]);
+        return (inputs, labels, labels);
     }
 
     /// <summary>The loss summed over the images of a shard, and the gradient of the batch's mean loss.</summary>

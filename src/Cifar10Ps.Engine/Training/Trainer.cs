@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
@@ -22,6 +23,8 @@ public sealed class Trainer
     private readonly EpochPlan _plan;
     private readonly EpochOrder _order;
     private readonly float[]? _classWeights;
+    private FeatureTable? _features;
+    private ModelSnapshot? _best;
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
     private long _started, _imagesDone;
@@ -57,11 +60,19 @@ public sealed class Trainer
     /// <summary>Ends the run after so many validations in a row without a better accuracy; 0: never.</summary>
     public int EarlyStoppingPatience { get; set; }
 
+    /// <summary>Which epoch's model a run that ends leaves behind; one that is interrupted leaves its last.</summary>
+    public Restore Restore { get; set; }
+
     /// <summary>Ends the run after this time, within a step, as if it had been stopped by hand; null: never.</summary>
     public TimeSpan? MaxDuration { get; set; }
 
     /// <summary>Why the run ended before its last epoch; null: it did not, or it was cancelled.</summary>
     public string? StopReason { get => _state.StopReason; private set => _state.StopReason = value; }
+
+    /// <summary>The epoch whose model the run left behind, if it chose one.</summary>
+    public int? RestoredEpoch { get; private set; }
+
+    private int? BestEpoch => _state.History.FindLast(report => report.IsBest)?.Epoch;
 
     private TrainingOptions Options => _state.Options;
 
@@ -75,11 +86,13 @@ public sealed class Trainer
     /// <param name="output">Where to save checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
+    /// <param name="chooses">Whether validation will choose among the epochs: then it never takes place on the images of the test split,
+    /// but on a tenth of the training images if the data have no validation images of their own.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>InvalidClassWeights</c>,
     /// <c>OptionOutOfRange</c>, <c>ModelInTraining</c>.</exception>
     public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null,
-        int? threads = null, Action<string>? warn = null) =>
-        new(model, RunStart.New(model, data, options, output is not null, warn))
+        int? threads = null, Action<string>? warn = null, bool chooses = false) =>
+        new(model, RunStart.New(model, data, chooses ? HoldOut.ForChoosing(options, data, warn) : options, output is not null, warn))
         {
             Output = output,
             Threads = threads ?? WorkerPool.DefaultCount,
@@ -161,7 +174,7 @@ public sealed class Trainer
             TrainingMemory.Require(_start, Options, Threads);
             using IDisposable? claim = Output?.Claim();
             using WorkerPool pool = new(Threads);
-            using TrainingStep step = new(pool, _start, Options, _classWeights, _moments);
+            TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
             Output?.Begin();
             // All checks have passed.
             _model.Snapshot = _start;
@@ -185,6 +198,14 @@ public sealed class Trainer
                     _state.History.Add(report);
                     (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
                     _model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
+                    if (report.IsBest)
+                        _best = _model.Snapshot;
+                    if (!IsComplete && TrainsClassifier(_state.Epoch) != TrainsClassifier(report.Epoch))
+                    {
+                        step.Dispose();
+                        step = NewStep(_model.Snapshot, pool, progress, cancellation);
+                    }
+
                     Output?.SaveEpoch(ToCheckpoint(step));
                     isWhole = true;
                     Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
@@ -195,17 +216,52 @@ public sealed class Trainer
                 // The reason for stopping belongs in its history.
                 if (StopReason is not null && _state.Step > 0)
                     Output?.SaveInterrupted(ToCheckpoint(step));
+                if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
+                    (_model.Snapshot, RestoredEpoch) = (best, BestEpoch);
                 Output?.SaveModel(_model);
             }
             finally
             {
                 if (!isWhole)
                     KeepInterrupted(step);
+                step.Dispose();
             }
         }
         finally
         {
             _model.EndTraining();
+        }
+    }
+
+    private bool TrainsClassifier(int epoch) => TrainedPart.IsClassifier(_start.Network, Options, epoch);
+
+    /// <summary>Prepares to train the part of the network that is next.</summary>
+    private TrainingStep NewStep(ModelSnapshot model, WorkerPool pool, Action<TrainingProgress>? progress, CancellationToken cancellation,
+        IReadOnlyDictionary<string, StateDict>? moments = null)
+    {
+        long start = Stopwatch.GetTimestamp();
+        Network part = TrainedPart.Of(model.Network, Options, _state.Epoch);
+        LabeledImage[] images = part.HasFrozenBackbone ? [.. _train, .. _validation] : [];
+        _features = part.HasFrozenBackbone ? new FeatureTable(model, pool, Options.Precision, images,
+            done => progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true }), cancellation) : null;
+        _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return new TrainingStep(pool, model, part, Options, _classWeights, _features, moments);
+    }
+
+    /// <summary>The model of the best epoch before the run was resumed; null: there was none, or its checkpoint is gone.</summary>
+    private ModelSnapshot? EarlierBest()
+    {
+        if (Output is null || BestEpoch is not int epoch)
+            return null;
+        try
+        {
+            return OutputDirectory.BestIn(Output.Path).Select(Checkpoint.Load)
+                .FirstOrDefault(checkpoint => checkpoint.State.History.Count == epoch)?.Model;
+        }
+        catch (EngineException)
+        {
+            // Damaged: the last epoch is still a result.
+            return null;
         }
     }
 
@@ -258,7 +314,7 @@ public sealed class Trainer
         long start = Stopwatch.GetTimestamp();
         if (_validation.Count == 0 || (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs))
             return null;
-        using Predictor predictor = new(trained, pool, Options.Precision);
+        using Predictor predictor = _features is null ? new(trained, pool, Options.Precision) : new(trained, pool, _features);
         Evaluation evaluation = Evaluation.Run(predictor, _validation,
             done => progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true)), cancellation);
         if (!double.IsFinite(evaluation.Loss))
@@ -299,7 +355,8 @@ public sealed class Trainer
     /// <summary>Time that the rest of the run takes at this pace, validation and checkpoints counted; null: not known yet.</summary>
     private TimeSpan? RunTimeLeft()
     {
-        if (_imagesDone == 0)
+        // Epochs of the classifier say nothing about those of the whole network.
+        if (_imagesDone == 0 || (TrainsClassifier(_state.Epoch) && !TrainsClassifier(Options.Epochs)))
             return null;
         TimeSpan spent = Stopwatch.GetElapsedTime(_started);
         long left = (long)_plan.ImageCount * (Options.Epochs - _state.History.Count) - _state.EpochImages;

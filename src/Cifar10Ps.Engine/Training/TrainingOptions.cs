@@ -15,6 +15,9 @@ public sealed record TrainingOptions
     /// <summary>Limits of the learning rate.</summary>
     public const double MinimumLearningRate = 1e-12, MaximumLearningRate = 1e6;
 
+    /// <summary>Largest gradient clipping.</summary>
+    public const double MaximumGradientClipping = 1e6;
+
     /// <summary>Largest momentum.</summary>
     public const double MaximumMomentum = 0.9999;
 
@@ -50,6 +53,18 @@ public sealed record TrainingOptions
 
     /// <summary>Peak learning rate; <see cref="Schedule"/> scales it.</summary>
     public required double LearningRate { get; init; }
+
+    /// <summary>Peak learning rate of everything but the classifier; null: <see cref="LearningRate"/>.</summary>
+    public double? BackboneLearningRate { get; init; }
+
+    /// <summary>Epochs at the beginning that train the classifier alone, on features of the other layers, which do not change.</summary>
+    public int ClassifierEpochs { get; init; }
+
+    /// <summary>What does not change in the whole run.</summary>
+    public Freeze Freeze { get; init; }
+
+    /// <summary>Largest norm of a batch's gradient, which is scaled down to it; 0: no limit.</summary>
+    public double GradientClipping { get; init; }
 
     /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     public required double Momentum { get; init; }
@@ -119,6 +134,10 @@ public sealed record TrainingOptions
         : BatchSize is < 1 or > MaximumBatchSize ? nameof(BatchSize)
         : !Enum.IsDefined(Optimizer) ? nameof(Optimizer)
         : LearningRate is not (>= MinimumLearningRate and <= MaximumLearningRate) ? nameof(LearningRate)
+        : BackboneLearningRate is not (null or >= MinimumLearningRate and <= MaximumLearningRate) ? nameof(BackboneLearningRate)
+        : ClassifierEpochs is < 0 or > MaximumEpochs ? nameof(ClassifierEpochs)
+        : !Enum.IsDefined(Freeze) ? nameof(Freeze)
+        : GradientClipping is not (>= 0 and <= MaximumGradientClipping) ? nameof(GradientClipping)
         : Momentum is not (>= 0 and <= MaximumMomentum) ? nameof(Momentum)
         : WeightDecay is not (>= 0 and <= MaximumWeightDecay) ? nameof(WeightDecay)
         : !Enum.IsDefined(Schedule) ? nameof(Schedule)

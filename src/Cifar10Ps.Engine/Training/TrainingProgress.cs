@@ -10,9 +10,10 @@ namespace Cifar10Ps;
 /// <param name="Accuracy">Training accuracy of this epoch so far, 0 to 1.</param>
 /// <param name="ImagesPerSecond">Training images per second in this epoch so far.</param>
 /// <param name="RunTimeLeft">Time that the rest of the run takes at its pace since it began or was resumed; null: not known yet.</param>
+/// <param name="IsPreparing">Whether features are being computed, which epochs of the classifier alone need once.</param>
 public readonly record struct TrainingProgress(
     int Epoch, int EpochCount, int Done, int Total, bool IsValidating, double Loss, double Accuracy, double ImagesPerSecond,
-    TimeSpan? RunTimeLeft)
+    TimeSpan? RunTimeLeft, bool IsPreparing = false)
 {
     /// <summary>Time that the rest of this epoch takes at this rate, validation not counted.</summary>
     public TimeSpan EpochTimeLeft => ImagesPerSecond > 0 ? TimeSpan.FromSeconds((Total - Done) / ImagesPerSecond) : TimeSpan.Zero;

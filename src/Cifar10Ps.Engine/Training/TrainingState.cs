@@ -40,6 +40,10 @@ internal sealed record TrainingState
     /// <summary>The epoch that is next, or under way, from 1.</summary>
     public int Epoch => History.Count + 1;
 
+    /// <summary>The part of a network that the next epoch trains; after the last one, that which the last one trained. The moments of a
+    /// checkpoint belong to it.</summary>
+    public Network PartOf(Network network) => TrainedPart.Of(network, Options, Math.Min(Epoch, Options.Epochs));
+
     /// <summary>What is impossible in the state of a run, which may come from any file; null: nothing.</summary>
     public string? Contradiction()
     {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Data;
 using Cifar10Ps.Execution;
+using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
@@ -16,25 +17,29 @@ internal sealed class TrainingStep : IDisposable
     private readonly NetworkWeights _weights;
     private readonly Optimizer _optimizer;
     private readonly ShardedBatch _batch;
+    private readonly double _maximumNorm;
 
     /// <summary>Prepares the first step.</summary>
     /// <param name="pool">The workers.</param>
     /// <param name="start">The model that it begins with.</param>
+    /// <param name="part">Its network, with what is frozen.</param>
     /// <param name="options">What to do.</param>
     /// <param name="classWeights">How much each class counts in the loss; null: all the same.</param>
+    /// <param name="features">The features of the images, if the backbone is frozen.</param>
     /// <param name="moments">The optimizer's state to resume with; null: a new run.</param>
-    public TrainingStep(WorkerPool pool, ModelSnapshot start, TrainingOptions options, float[]? classWeights,
-        IReadOnlyDictionary<string, StateDict>? moments = null)
+    public TrainingStep(WorkerPool pool, ModelSnapshot start, Network part, TrainingOptions options, float[]? classWeights,
+        FeatureTable? features = null, IReadOnlyDictionary<string, StateDict>? moments = null)
     {
-        _weights = new NetworkWeights(start.Network);
+        _maximumNorm = options.GradientClipping;
+        _weights = new NetworkWeights(part);
         _optimizer = Optimizer.Create(options, _weights, pool);
-        _batch = new ShardedBatch(pool, start, _weights, options, classWeights);
+        _batch = new ShardedBatch(pool, start, _weights, options, classWeights, features);
         _weights.CopyFrom(start.Weights);
         if (moments is null)
             return;
         using DisposeScope scope = NewDisposeScope();
         foreach ((string name, StateDict values) in moments)
-            foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(start.Network, _optimizer.Moments[name]))
+            foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(part, _optimizer.Moments[name]))
                 NetworkWeights.CopyIn(view, values[tensor.Name], tensor);
     }
 
@@ -60,7 +65,12 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="gradients">The result of <see cref="Compute"/>; overwritten.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
     /// <param name="step">Number of this step, from 1.</param>
-    public void Update(Tensor gradients, double learningRate, long step) => _optimizer.Step(gradients, learningRate, step);
+    public void Update(Tensor gradients, double learningRate, long step)
+    {
+        if (_maximumNorm > 0)
+            Clip(gradients);
+        _optimizer.Step(gradients, learningRate, step);
+    }
 
     /// <summary>A copy of the weights and statistics.</summary>
     public StateDict ToStateDict() => _weights.ToStateDict();
@@ -75,6 +85,18 @@ internal sealed class TrainingStep : IDisposable
         _batch.Dispose();
         _optimizer.Dispose();
         _weights.Dispose();
+    }
+
+    /// <summary>Scales a gradient down to the largest norm.</summary>
+    /// <remarks>R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.</remarks>
+    private void Clip(Tensor gradients)
+    {
+        // In one order, whatever the number of threads.
+        double squares = 0;
+        foreach (float value in MemoryMarshal.Cast<byte, float>(gradients.bytes))
+            squares += (double)value * value;
+        if (Math.Sqrt(squares) > _maximumNorm)
+            gradients.MultiplyBy(_maximumNorm / Math.Sqrt(squares));
     }
 
     private StateDict Split(Tensor flat)

@@ -36,7 +36,7 @@ public sealed class FindLearningRateCommand : TrainingCommand
     {
         ImageClassifier model = Require(Model);
         using ProgressReporter progress = new(this);
-        WriteObject(LearningRateFinder.Run(model, Dataset, Requested().Resolve(), Minimum, Maximum, Steps, Threads,
+        WriteObject(LearningRateFinder.Run(model, Dataset, Requested().Resolve(model), Minimum, Maximum, Steps, Threads,
             at => progress.Report(() => [ProgressReporter.Record(1, $"Finding a learning rate for {model.Name}",
                 $"Step {at.Step} of {Steps}, learning rate {at.LearningRate:0.0E+0}, loss {at.SmoothedLoss:F3}",
                 at.Step, Steps)]), StopToken));

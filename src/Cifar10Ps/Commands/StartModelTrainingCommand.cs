@@ -35,6 +35,18 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [NumberTransformation]
     public double? LearningRate { get; set; }
 
+    /// <summary>Peak learning rate of everything but the classifier, the last linear layer.</summary>
+    [Parameter]
+    [ValidateRange(TrainingOptions.MinimumLearningRate, TrainingOptions.MaximumLearningRate)]
+    [NumberTransformation]
+    public double? BackboneLearningRate { get; set; }
+
+    /// <summary>Epochs at the beginning that train the classifier alone.</summary>
+    [Parameter]
+    [ValidateRange(0, TrainingOptions.MaximumEpochs)]
+    [NumberTransformation]
+    public int? ClassifierEpochs { get; set; }
+
     /// <summary>How the learning rate changes over the run.</summary>
     [Parameter]
     public Schedule? Schedule { get; set; }
@@ -76,6 +88,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [NumberTransformation]
     public int EarlyStoppingPatience { get; set; }
 
+    /// <summary>Which epoch's model the run leaves: the best one by validation accuracy, or the last one.</summary>
+    [Parameter]
+    public Restore? Restore { get; set; }
+
     /// <summary>Ends the run after this time, at least a second, as Ctrl+C would: with a checkpoint.</summary>
     [Parameter]
     [ValidateDuration]
@@ -111,12 +127,15 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
 
+        Restore restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : Cifar10Ps.Restore.Last);
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Require(Model), Dataset, Requested().Resolve(), output, Threads, WriteWarning)
+            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!), output, Threads, WriteWarning,
+                chooses: EarlyStoppingPatience > 0 || restore == Cifar10Ps.Restore.Best)
             : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads, WriteWarning);
         trainer.Observer = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
+        trainer.Restore = restore;
         trainer.MaxDuration = MaxDuration;
         if (ResumeFrom is null && TrainingMessages.AboutClassSizes(trainer) is string advice)
             WriteWarning(advice);
@@ -133,6 +152,16 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         job.Start();
         JobRepository.Add(job);
         WriteObject(job);
+    }
+
+    /// <summary>The options of a new run.</summary>
+    private TrainingOptions Resolve(ImageClassifier model)
+    {
+        TrainingOptions options = Requested().Resolve(model);
+        if (Recipe is null && options.Recipe == Cifar10Ps.Recipe.FineTune)
+            WriteNotice($"The {model.Name} is already trained and is fine-tuned (-Recipe FineTune); "
+                + $"{options.ClassifierEpochs} of {options.Epochs} epochs train the classifier alone.");
+        return options;
     }
 
     /// <summary>Trains in the pipeline.</summary>
@@ -154,6 +183,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
 
             if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
+            if (trainer.RestoredEpoch is int epoch)
+                WriteVerbose($"The model is that of epoch {epoch}, which had the best validation accuracy.");
         }
         catch (PipelineStoppedException)
         {
@@ -193,6 +224,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         Epochs = Epochs,
         LearningRate = LearningRate,
+        BackboneLearningRate = BackboneLearningRate,
+        ClassifierEpochs = ClassifierEpochs,
         Schedule = Schedule,
         ValidationCount = ValidationCount,
         StepLimit = LimitSteps,

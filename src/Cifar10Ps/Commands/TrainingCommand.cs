@@ -25,6 +25,16 @@ public abstract class TrainingCommand : EngineCommand
     [Parameter]
     public OptimizerKind? Optimizer { get; set; }
 
+    /// <summary>What training leaves as it is: batch norm, or everything but the classifier.</summary>
+    [Parameter]
+    public Freeze? Freeze { get; set; }
+
+    /// <summary>Largest norm of a batch's gradient, which is scaled down to it; 0: no limit.</summary>
+    [Parameter]
+    [ValidateRange(0.0, TrainingOptions.MaximumGradientClipping)]
+    [NumberTransformation]
+    public double? GradientClipping { get; set; }
+
     /// <summary>Momentum of Sgd, or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
     [Parameter]
     [ValidateRange(0.0, TrainingOptions.MaximumMomentum)]
@@ -105,6 +115,8 @@ public abstract class TrainingCommand : EngineCommand
         Recipe = Recipe,
         BatchSize = BatchSize,
         Optimizer = Optimizer,
+        Freeze = Freeze,
+        GradientClipping = GradientClipping,
         Momentum = Momentum,
         WeightDecay = WeightDecay,
         Augmentation = Augmentation,

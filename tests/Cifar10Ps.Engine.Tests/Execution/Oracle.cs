@@ -62,7 +62,7 @@ internal sealed class Oracle
         double[] ofLogits = GradientOfLogits(Logits, labels);
         ValuesByName exact = Backward(ofLogits, Side.Computed);
         ValuesByName[] others = _hasDoubt ? [Backward(ofLogits, Side.Lower), Backward(ofLogits, Side.Upper)] : [];
-        return exact.ToDictionary(pair => pair.Key, pair => (pair.Value, others.Sum(other => Difference(pair.Value, other[pair.Key]))));
+        return exact.Where(pair => _network.LearnedTensors.Any(tensor => tensor.Name == pair.Key)).ToDictionary(pair => pair.Key, pair => (pair.Value, others.Sum(other => Difference(pair.Value, other[pair.Key]))));
 
         static double Difference(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
     }
@@ -116,7 +116,7 @@ internal sealed class Oracle
 
     private ValuesByName Backward(double[] ofLogits, Side side)
     {
-        ValuesByName found = _network.LearnedTensors.ToDictionary(tensor => tensor.Name, tensor => new double[tensor.Length]);
+        ValuesByName found = _network.Tensors.ToDictionary(tensor => tensor.Name, tensor => new double[tensor.Length]);
         double[][] gradients = [.. _outputs.Select(output => new double[output.Length])];
         gradients[^1] = ofLogits;
         for (int i = gradients.Length - 1; i > 0; i--)
@@ -311,7 +311,7 @@ internal sealed class Oracle
     {
         double[] y = new double[x.Length], scale = Of(layer, TensorRole.NormScale), shift = Of(layer, TensorRole.NormShift);
         double[] mean = Of(layer, TensorRole.NormMean), variance = Of(layer, TensorRole.NormVariance);
-        if (_keys is not null)
+        if (_keys is not null && !layer.IsFrozen)
         {
             double count = x.Length / norm.Channels;
             (mean, variance) = (new double[norm.Channels], new double[norm.Channels]);
@@ -338,7 +338,18 @@ internal sealed class Oracle
     private void NormalizeBackward(Layer layer, double[] x, double[] g, double[] target, ValuesByName found, int i)
     {
         (double[] mean, double[] deviation) = _norms[i];
-        double[] scale = Of(layer, TensorRole.NormScale), sums = found[layer.Tensor(TensorRole.NormShift)!.Name];
+        double[] scale = Of(layer, TensorRole.NormScale);
+        if (layer.IsFrozen)
+        {
+            ForChannels(i, (channel, start, length) =>
+            {
+                for (int n = start; n < start + length; n++)
+                    target[n] += scale[channel] / deviation[channel] * g[n];
+            });
+            return;
+        }
+
+        double[] sums = found[layer.Tensor(TensorRole.NormShift)!.Name];
         double[] products = found[layer.Tensor(TensorRole.NormScale)!.Name];
         double count = x.Length / scale.Length;
         ForChannels(i, (channel, start, length) =>

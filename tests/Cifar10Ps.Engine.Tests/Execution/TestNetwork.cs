@@ -117,6 +117,10 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Add("vectors", 12, 12, 5, Vectors);
         Add("no classifier", 16, 16, 4, NoClassifier);
         Add("mean image", 16, 20, 4, WithMeanImage);
+        all["frozen norms"] = new(CifarResNet.Create(8, Shortcut.Projection, Classes).Frozen(layer => layer.Kind == LayerKind.BatchNorm),
+            32, 32, 2, 2);
+        all["frozen beginning"] = new(CifarResNet.Create(8, Shortcut.Projection, Classes)
+            .Frozen(layer => layer.Name is "conv1" or "bn1" || layer.Name.StartsWith("layer1", StringComparison.Ordinal)), 32, 32, 2, 2);
         return all;
 
         void Add(string name, int height, int width, int count, Action<NetworkBuilder> add)

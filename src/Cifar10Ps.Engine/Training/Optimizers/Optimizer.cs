@@ -21,12 +21,16 @@ internal abstract class Optimizer : IDisposable
         [OptimizerKind.Muon] = (["momentum"], (options, weights, pool) => new Muon(options, weights, pool)),
     };
 
+    // Learning rate of everything but the classifier, as a fraction of the classifier's.
+    private readonly double _backboneRate;
+
     /// <summary>Prepares a rule, with its moments at zero.</summary>
     /// <param name="options">Kind, momentum and weight decay.</param>
     /// <param name="weights">What is optimised.</param>
     protected Optimizer(TrainingOptions options, NetworkWeights weights)
     {
         (Options, Weights) = (options, weights);
+        _backboneRate = options.BackboneLearningRate is double rate ? rate / options.LearningRate : 1;
         Moments = MomentNames(options.Optimizer).ToDictionary(name => name, _ => zeros_like(weights.Learned).DetachFromDisposeScope());
     }
 
@@ -57,7 +61,13 @@ internal abstract class Optimizer : IDisposable
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
+        Tensor? before = _backboneRate == 1 ? null : Weights.Learned.clone();
         Change(gradients, learningRate, step);
+        if (before is null)
+            return;
+        // Any rule's change, made smaller or larger.
+        foreach ((Tensor now, Tensor then) in Weights.BackboneOf(Weights.Learned).Zip(Weights.BackboneOf(before)))
+            now.AddScaled(then, -1).MultiplyBy(_backboneRate).AddTensor(then);
     }
 
     /// <inheritdoc/>

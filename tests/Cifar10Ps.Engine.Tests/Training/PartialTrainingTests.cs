@@ -1,0 +1,268 @@
+using Cifar10Ps.Models;
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+/// <summary>Training of a part of a network, rates of its own for a part, and which epoch's model remains.</summary>
+public sealed class PartialTrainingTests : IDisposable
+{
+    private static readonly ImageDataset Data = SmallImages(40, 20, side: 16);
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void A_frozen_backbone_does_not_move_and_the_number_of_workers_changes_no_bit(Precision precision)
+    {
+        TrainingOptions options = Options() with { Freeze = Freeze.Backbone, Precision = precision };
+        string[] results = [.. new[] { 1, 2, 3 }.Select(threads =>
+        {
+            ImageClassifier model = Trained();
+            ModelSnapshot before = model.Snapshot;
+            Trainer.Start(model, Data, options, threads: threads).RunToEnd();
+            Assert.Equal(["fc.weight", "fc.bias"], Changed(before, model));
+            return Fingerprint(model);
+        })];
+
+        Assert.Single(results.Distinct());
+    }
+
+    [Theory]
+    [InlineData(OptimizerKind.Sgd)]
+    [InlineData(OptimizerKind.AdamW)]
+    [InlineData(OptimizerKind.Muon)]
+    public void Frozen_norms_keep_their_statistics_scales_and_shifts(OptimizerKind optimizer)
+    {
+        ImageClassifier model = Trained();
+        ModelSnapshot before = model.Snapshot;
+        HashSet<string> norms = [.. model.Network.Layers.Where(layer => layer.Kind == LayerKind.BatchNorm)
+            .SelectMany(layer => layer.Tensors).Select(tensor => tensor.Name)];
+
+        Trainer.Start(model, Data, Options() with { Freeze = Freeze.Norm, Optimizer = optimizer }, threads: 2).RunToEnd();
+
+        Assert.Equal(model.Network.Tensors.Select(tensor => tensor.Name).Where(name => !norms.Contains(name)), Changed(before, model));
+    }
+
+    [Fact]
+    public void The_first_epochs_train_the_classifier_and_the_others_everything()
+    {
+        ImageClassifier model = Trained();
+        ModelSnapshot before = model.Snapshot;
+        List<int> changed = [];
+        foreach (EpochReport _ in Trainer.Start(model, Data, Options() with { Epochs = 3, ClassifierEpochs = 2 }, threads: 2).Run())
+            changed.Add(Changed(before, model).Length);
+
+        Assert.Equal([2, 2, model.Network.Tensors.Count], changed);
+    }
+
+    [Fact]
+    public void Validation_from_kept_features_is_that_of_the_model()
+    {
+        ImageClassifier model = Trained();
+        EpochReport report = Trainer.Start(model, Data, Options() with { Epochs = 1, Freeze = Freeze.Backbone, Precision = Precision.Float32 },
+            threads: 2).RunToEnd()[0];
+        using Predictor predictor = new(model, threads: 2, Precision.Float32);
+        Evaluation evaluation = Evaluation.Run(predictor, Data.Test, progress: null, CancellationToken.None);
+
+        Assert.Equal(evaluation.Accuracy, report.ValidationAccuracy);
+        Assert.Equal(evaluation.Loss, report.ValidationLoss!.Value, 1e-5);
+    }
+
+    [Theory]
+    [InlineData(1, 5)]
+    [InlineData(1, 10)]
+    [InlineData(2, 10)]
+    [InlineData(3, 5)]
+    public void A_run_that_is_interrupted_in_either_part_goes_on_to_the_same_bits(int epoch, int images)
+    {
+        TrainingOptions options = Options() with { Epochs = 4, ClassifierEpochs = 2, BatchSize = 5, GradientClipping = 1 };
+        Trainer whole = Trainer.Start(Trained(), Data, options, threads: 2);
+        whole.RunToEnd();
+        Trainer stopped = Trainer.Start(Trained(), Data, options, Output(), threads: 2);
+        using CancellationTokenSource stop = new();
+        Assert.ThrowsAny<OperationCanceledException>(() => stopped.RunToEnd(at =>
+        {
+            if (at is { IsPreparing: false, IsValidating: false } && (at.Epoch, at.Done) == (epoch, images))
+                stop.Cancel();
+        }, stop.Token));
+
+        Trainer resumed = Trainer.Resume(_folder.Path, null, Data, o => o, Output(replace: false), threads: 3);
+        resumed.RunToEnd();
+
+        Assert.Equal(Fingerprint(whole.Model), Fingerprint(resumed.Model));
+    }
+
+    [Fact]
+    public void A_run_that_was_left_between_the_parts_goes_on_to_the_same_bits()
+    {
+        TrainingOptions options = Options() with { Epochs = 3, ClassifierEpochs = 1 };
+        Trainer whole = Trainer.Start(Trained(), Data, options, threads: 2);
+        whole.RunToEnd();
+        foreach (EpochReport _ in Trainer.Start(Trained(), Data, options, Output(), threads: 2).Run())
+            break;
+
+        Trainer resumed = Trainer.Resume(_folder.Path, null, Data, o => o, Output(replace: false), threads: 2);
+
+        Assert.Equal([2, 3], resumed.RunToEnd().Select(report => report.Epoch));
+        Assert.Equal(Fingerprint(whole.Model), Fingerprint(resumed.Model));
+    }
+
+    [Fact]
+    public void A_finished_run_of_the_classifier_goes_on_with_everything()
+    {
+        Trainer.Start(Trained(), Data, Options() with { Epochs = 1, ClassifierEpochs = 1 }, Output(), threads: 2).RunToEnd();
+        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 2 }, Output(replace: false), threads: 2);
+        ModelSnapshot before = more.Model.Snapshot;
+
+        more.RunToEnd();
+
+        Assert.Equal(before.Network.Tensors.Count, Changed(before, more.Model).Length);
+    }
+
+    [Theory]
+    [InlineData(OptimizerKind.Sgd)]
+    [InlineData(OptimizerKind.AdamW)]
+    [InlineData(OptimizerKind.Adam)]
+    public void A_rate_of_its_own_for_the_backbone_scales_its_step_and_not_the_classifiers(OptimizerKind optimizer)
+    {
+        TrainingOptions options = Options() with { Optimizer = optimizer, Epochs = 1, BatchSize = 40, LearningRate = 0.01 };
+        ModelSnapshot start = Trained().Snapshot;
+
+        StateDict whole = After(options), part = After(options with { BackboneLearningRate = 0.001 });
+
+        Assert.Equal(whole["fc.weight"], part["fc.weight"]);
+        double all = Distance(whole, "layer2.0.conv1.weight"), slow = Distance(part, "layer2.0.conv1.weight");
+        Assert.Equal(0.1 * all, slow, all * 1e-3);
+
+        StateDict After(TrainingOptions options)
+        {
+            ImageClassifier model = new(start);
+            Trainer.Start(model, Data, options, threads: 1).RunToEnd();
+            return model.Weights;
+        }
+
+        double Distance(StateDict weights, string name) =>
+            Math.Sqrt(weights[name].Zip(start.Weights[name], (a, b) => (double)(a - b) * (a - b)).Sum());
+    }
+
+    [Theory]
+    [InlineData(0.01, 0.01)]
+    [InlineData(1e6, null)]
+    public void A_clipped_gradient_has_the_largest_norm_that_was_given(double maximum, double? expected)
+    {
+        // One step of gradient descent without momentum: its length is the rate times the norm.
+        TrainingOptions options = Options() with
+        {
+            Optimizer = OptimizerKind.Sgd, Momentum = 0, WeightDecay = 0, Epochs = 1, BatchSize = 40, LearningRate = 1, Schedule = Schedule.Constant,
+        };
+        double unclipped = Length(options), length = Length(options with { GradientClipping = maximum });
+
+        Assert.Equal(expected ?? unclipped, length, 1e-3 * unclipped);
+
+        static double Length(TrainingOptions options)
+        {
+            ImageClassifier model = Trained();
+            ModelSnapshot before = model.Snapshot;
+            Trainer.Start(model, Data, options, threads: 1).RunToEnd();
+            return Math.Sqrt(before.Network.LearnedTensors.Sum(tensor =>
+                before.Weights[tensor.Name].Zip(model.Weights[tensor.Name], (a, b) => (double)(a - b) * (a - b)).Sum()));
+        }
+    }
+
+    [Fact]
+    public void A_trained_model_is_fine_tuned_by_default_and_the_recipe_adapts_to_what_was_chosen()
+    {
+        Assert.Equal(Recipe.Fast, new RequestedOptions().Resolve(NewModel()).Recipe);
+        TrainingOptions options = new RequestedOptions { Epochs = 4, LearningRate = 0.01 }.Resolve(Trained());
+
+        Assert.Equal((Recipe.FineTune, 4, 2, Freeze.Norm), (options.Recipe, options.Epochs, options.ClassifierEpochs, options.Freeze));
+        Assert.Equal(0.001, options.BackboneLearningRate!.Value, 1e-9);
+        Assert.Equal(Recipe.Fast, new RequestedOptions { Recipe = Recipe.Fast }.Resolve(Trained()).Recipe);
+    }
+
+    [Fact]
+    public void The_best_model_remains_in_memory_and_in_its_file()
+    {
+        // Nothing is learned, so that the first epoch is the best.
+        Trainer trainer = Trainer.Start(Trained(), Data, Still(epochs: 3), Output(), threads: 2);
+        trainer.Restore = Restore.Best;
+        int before = trainer.Model.TrainedEpochs;
+        trainer.RunToEnd();
+
+        Assert.Equal(1, trainer.RestoredEpoch);
+        Assert.Equal(before + 1, trainer.Model.TrainedEpochs);
+        Assert.Equal(before + 1, ModelFile.Load(_folder["model.safetensors"]).TrainedEpochs);
+        Assert.Equal(Fingerprint(ModelFile.Load(_folder["checkpoint-best.safetensors"])), Fingerprint(trainer.Model));
+    }
+
+    [Fact]
+    public void The_best_model_of_a_run_that_was_resumed_is_that_of_its_file()
+    {
+        Trainer.Start(Trained(), Data, Still(epochs: 2), Output(), threads: 2).RunToEnd();
+        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 3 }, Output(replace: false), threads: 2);
+        more.Restore = Restore.Best;
+        more.RunToEnd();
+
+        Assert.Equal(1, more.RestoredEpoch);
+        Assert.Equal(Fingerprint(ModelFile.Load(_folder["checkpoint-best.safetensors"])), Fingerprint(more.Model));
+    }
+
+    [Fact]
+    public void A_best_file_that_is_damaged_leaves_the_last_model()
+    {
+        Trainer.Start(Trained(), Data, Still(epochs: 2), Output(), threads: 2).RunToEnd();
+        File.WriteAllText(_folder["checkpoint-best.safetensors"], "damaged");
+        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 3 }, Output(replace: false), threads: 2);
+        more.Restore = Restore.Best;
+
+        Assert.Single(more.RunToEnd());
+        Assert.Null(more.RestoredEpoch);
+    }
+
+    [Fact]
+    public void Test_images_never_choose_an_epoch()
+    {
+        List<string> warnings = [];
+        List<int> validated = [];
+        Trainer trainer = Trainer.Start(Trained(), Data, Still(epochs: 1), warn: warnings.Add, threads: 2, chooses: true);
+        trainer.RunToEnd(at => validated.Add(at.IsValidating ? at.Total : 0));
+
+        Assert.Equal(4, validated.Max());
+        Assert.Contains("4 of 40 training images are held out", Assert.Single(warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Validation_images_choose_an_epoch()
+    {
+        ImageDataset data = new(Data.Name, Data.Source, Data.Classes, Data.Train, Data.Test, [.. Data.Test.Take(7)]);
+        List<int> validated = [];
+        Trainer trainer = Trainer.Start(Trained(), data, Still(epochs: 1), warn: Assert.Fail, threads: 2, chooses: true);
+        trainer.RunToEnd(at => validated.Add(at.IsValidating ? at.Total : 0));
+
+        Assert.Equal(7, validated.Max());
+    }
+
+    private OutputDirectory Output(bool replace = true) => new(_folder.Path, keepCheckpoints: 1, replace);
+
+    private static TrainingOptions Options() => TinyOptions(epochs: 2) with { BatchSize = 10, LearningRate = 0.01 };
+
+    /// <summary>A run that learns nothing.</summary>
+    private static TrainingOptions Still(int epochs) =>
+        Options() with { Epochs = epochs, LearningRate = TrainingOptions.MinimumLearningRate, Freeze = Freeze.Backbone };
+
+    /// <summary>A model that counts as trained, with values of its own in each tensor.</summary>
+    private static ImageClassifier Trained()
+    {
+        ModelSnapshot model = RandomModel().Snapshot;
+        return new ImageClassifier(model with
+        {
+            Classes = SyntheticImages.Classes, Preprocessing = Preprocessing.Measure(Data.Train), TrainedEpochs = 1,
+        });
+    }
+
+    private static string[] Changed(ModelSnapshot before, ImageClassifier model) =>
+        [.. before.Network.Tensors.Select(tensor => tensor.Name)
+            .Where(name => !before.Weights[name].AsSpan().SequenceEqual(model.Weights[name]))];
+}
