@@ -31,6 +31,8 @@ internal static class Table
         new("Start-ModelTraining against the bare engine, progress on", "times as fast", IsLong: true),
         new("Start-ModelTraining against the bare engine, progress off", "times as fast", IsLong: true),
         new("input path, one core", "µs an image"),
+        new("input path, one core, Pictures", "µs an image"),
+        new("input path, one core, Strong", "µs an image"),
         new("training bf16: resident memory", "MB"),
         new("training bf16: growth from step 200 to step 2,000", "MB", IsLong: true),
         new("model: save", "ms"),
@@ -58,7 +60,9 @@ internal static class Measurements
         "single image: bf16" => SingleImage(Precision.BFloat16),
         "Start-ModelTraining against the bare engine, progress on" => CmdletAgainstEngine("Continue"),
         "Start-ModelTraining against the bare engine, progress off" => CmdletAgainstEngine("SilentlyContinue"),
-        "input path, one core" => InputPath(),
+        "input path, one core" => InputPath(Augmentation.Standard),
+        "input path, one core, Pictures" => InputPath(Augmentation.Pictures),
+        "input path, one core, Strong" => InputPath(Augmentation.Strong),
         "training bf16: resident memory" => ResidentMemory(40)[^1],
         "training bf16: growth from step 200 to step 2,000" => ResidentMemory(2_000) is var sizes ? sizes[^1] - sizes[199] : 0,
         "model: save" => Files().Save,
@@ -143,10 +147,10 @@ internal static class Measurements
         return measured[measured.Length / 2];
     }
 
-    private static double InputPath()
+    private static double InputPath(Augmentation augmentation)
     {
         ImageSplit images = SyntheticImages.Create(1_024, 10).Train;
-        BatchBuilder builder = new(Preprocessing.Measure(images), Augmentation.Standard);
+        BatchBuilder builder = new(Preprocessing.Measure(images), augmentation);
         TrainingImage[] batch = [.. images.Select(image => new TrainingImage(image, Pass: 1))];
         float[] target = new float[builder.ImageLength];
         return MedianMilliseconds(50, () =>

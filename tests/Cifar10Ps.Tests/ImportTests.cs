@@ -11,8 +11,8 @@ public sealed class ImportTests
             .Select(name => (string)name).Order(StringComparer.Ordinal)];
 
         Assert.Equal(["Export-AugmentationSheet", "Export-ConfusionMatrix", "Export-Model", "Export-ModelGraph",
-            "Export-PredictionSheet", "Export-ReliabilityPlot", "Export-TrainingPlot", "Find-LearningRate", "Get-Cifar10", "Get-ImageDataset",
-            "Get-ModelSummary", "Get-TrainingHistory", "Import-Model", "Invoke-Inference", "Measure-Model",
+            "Export-PredictionSheet", "Export-ReliabilityPlot", "Export-TrainingPlot", "Find-LearningRate", "Get-Cifar10",
+            "Get-ImageDataset", "Get-ModelSummary", "Get-TrainingHistory", "Import-Model", "Invoke-Inference", "Measure-Model",
             "New-ImageDataset", "New-Network", "New-ResNet", "New-ResNet20", "New-Vgg", "Optimize-ModelCalibration",
             "Save-Model", "Split-ImageDataset", "Start-ModelTraining"], names);
         Assert.Empty(session.Host.Warnings);

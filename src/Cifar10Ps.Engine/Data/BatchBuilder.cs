@@ -73,12 +73,14 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
         map.Read(image.Pixels.Span, target, _width, _height);
         foreach (Variation variation in _variations)
             variation.Paint(target, key, _width, _height);
-        for (int c = 0; c < 3; c++)
+        // As in the table: from its first value, that of 0, to its last one, that of 255.
+        float red = _table[0], green = _table[256], blue = _table[512];
+        float redScale = (_table[255] - red) / 255, greenScale = (_table[511] - green) / 255, blueScale = (_table[767] - blue) / 255;
+        for (int i = 0; i < target.Length; i += 3)
         {
-            // As in the table: from its first value, that of 0, to its last one, that of 255.
-            float offset = _table[256 * c], scale = (_table[256 * c + 255] - offset) / 255;
-            for (int i = c; i < target.Length; i += 3)
-                target[i] = offset + scale * target[i];
+            target[i] = red + redScale * target[i];
+            target[i + 1] = green + greenScale * target[i + 1];
+            target[i + 2] = blue + blueScale * target[i + 2];
         }
     }
 
