@@ -25,7 +25,7 @@ internal abstract class Variation
     {
         Augmentation crops = augmentation & (Augmentation.Standard | Augmentation.Light | Augmentation.RandomResizedCrop);
         return (augmentation & ~Enum.GetValues<Augmentation>().Aggregate((all, value) => all | value)) != 0 ? "it has no such value"
-            : !int.IsPow2((int)crops) && crops != 0 ? $"{crops} crop in different ways; choose one of them"
+            : !int.IsPow2((int)crops) && crops != 0 ? $"{crops} crop in different ways, of which a run takes one"
             : crops is Augmentation.Standard or Augmentation.Light && augmentation.HasFlag(Augmentation.Flip)
                 ? $"{crops} flips images already"
             : null;
