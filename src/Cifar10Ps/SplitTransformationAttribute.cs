@@ -6,11 +6,15 @@ namespace Cifar10Ps;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class SplitTransformationAttribute : ArgumentTransformationAttribute
 {
-    /// <summary>Whether it takes the images to choose by, instead of those to be tested on.</summary>
-    public bool IsForChoosing { get; init; }
+    /// <summary>The split that it takes, by the name of the property.</summary>
+    public string Part { get; init; } = nameof(ImageDataset.Test);
 
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>
-        (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) is ImageDataset dataset
-            ? IsForChoosing ? dataset.Validation : dataset.Test : inputData;
+        (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) is not ImageDataset dataset ? inputData : Part switch
+        {
+            nameof(ImageDataset.Train) => dataset.Train,
+            nameof(ImageDataset.Validation) => dataset.Validation,
+            _ => dataset.Test,
+        };
 }

@@ -43,10 +43,12 @@ public sealed class ViewTests
             $layer = (Get-ModelSummary $model)[0]
             $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
             $calibration = $data | Optimize-ModelCalibration $model
+            $similar = $data.Test[0] | Find-SimilarImage -In $data.Train -Top 1
+            $doubt = ($data | Find-LabelError $model)[0]
             $objects = @{}
             $every = @(
                 $report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]
-                $evaluation.Reliability[14]; $calibration
+                $evaluation.Reliability[14]; $calibration; $similar; $doubt
                 $range; $range.Points[0]; $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])
             foreach ($object in $every) { $objects[$object.GetType().FullName] = $object }
             $objects['Cifar10Ps.ImageDataset'] = $data

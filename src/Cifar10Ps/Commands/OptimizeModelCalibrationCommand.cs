@@ -24,7 +24,7 @@ public sealed class OptimizeModelCalibrationCommand : EngineCommand
 
     /// <summary>A split, or a data set, which means its validation split.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
-    [SplitTransformation(IsForChoosing = true)]
+    [SplitTransformation(Part = nameof(ImageDataset.Validation))]
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
 
