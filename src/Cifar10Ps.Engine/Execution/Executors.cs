@@ -13,7 +13,7 @@ internal static class Executors
     /// <param name="image">Size of the images.</param>
     /// <param name="precision">Precision of convolutions and activations.</param>
     public static ITrainingExecutor ForTraining(NetworkWeights master, Shape image, Precision precision) =>
-        !KernelSupport.HasFusedTraining(precision) || FusedUnits(master.Network, image).Ours == 0 ? new LibtorchExecutor(master, precision)
+        !KernelSupport.HasFusedTraining(precision) || !HasOurKernels(master.Network, image) ? new LibtorchExecutor(master, precision)
         : precision == Precision.BFloat16 ? new FusedExecutor<BFloat16Element>(master, image, precision)
         : new FusedExecutor<Float32Element>(master, image, precision);
 
@@ -31,10 +31,16 @@ internal static class Executors
         if (!KernelSupport.HasFusedTraining(precision))
             return $"{network.Name} is trained in {precision} by libtorch, because this processor lacks the vectors that the fused kernels "
                 + "need.";
-        (int ours, int all) = FusedUnits(network, image);
-        return ours == 0 ? $"{network.Name} is trained in {precision} by libtorch, because none of its layers suits the fused kernels."
-            : $"{network.Name} is trained in {precision} by fused kernels: {ours} of {all} convolutions with their norms, "
-                + "additions and activations; libtorch computes the rest.";
+        if (network.HasFrozenBackbone)
+            return $"The classifier of {network.Name} is trained by libtorch on features that are computed once.";
+        Shape[] shapes = network.Shapes(image.Height, image.Width);
+        Unit[] convolutions = [.. Convolutions(network)];
+        int fused = convolutions.Count(unit => KernelSupport.HasFusedTraining(network, unit, shapes)),
+            alone = convolutions.Count(unit => !KernelSupport.HasFusedTraining(network, unit, shapes)
+                && KernelSupport.HasTrainedConvolution(network, unit.Layer, shapes));
+        return fused + alone == 0 ? $"{network.Name} is trained in {precision} by libtorch, because none of its layers suits the kernels."
+            : $"{network.Name} is trained in {precision} by fused kernels: {fused} of {convolutions.Length} convolutions with their norms, "
+                + $"additions and activations{(alone == 0 ? "" : $", and {alone} without")}; libtorch computes the rest.";
     }
 
     /// <summary>How a network is computed, and why, in a sentence.</summary>
@@ -56,10 +62,10 @@ internal static class Executors
     private static IEnumerable<Unit> Convolutions(Network network) =>
         Unit.Of(network).Where(unit => network.Layers[unit.Layer].Kind == LayerKind.Convolution);
 
-    private static (int Ours, int All) FusedUnits(Network network, Shape image)
+    private static bool HasOurKernels(Network network, Shape image)
     {
         Shape[] shapes = network.Shapes(image.Height, image.Width);
-        Unit[] convolutions = [.. Convolutions(network)];
-        return (convolutions.Count(unit => KernelSupport.HasFusedTraining(network, unit, shapes)), convolutions.Length);
+        return Convolutions(network).Any(unit => KernelSupport.HasFusedTraining(network, unit, shapes)
+            || KernelSupport.HasTrainedConvolution(network, unit.Layer, shapes));
     }
 }

@@ -120,14 +120,17 @@ internal sealed class FoldedExecutor : IExecutor
 
     private Tensor Convolve(Unit unit, Folded folded, Tensor x, Tensor? shortcut)
     {
-        if (folded.Transformed is not null)
+        Convolution convolution = (Convolution)_network.Layers[unit.Layer].Operation;
+        bool isMatrix = _type == ScalarType.Float32 && KernelSupport.HasMatrix(convolution, x.shape);
+        if (folded.Transformed is not null && !isMatrix)
         {
             return _type == ScalarType.BFloat16
                 ? Winograd<BFloat16Element>.ConvolveAndActivate(x, folded.Transformed, folded.ExactBias, shortcut)
                 : Winograd<Float32Element>.ConvolveAndActivate(x, folded.Transformed, folded.ExactBias, shortcut);
         }
 
-        Tensor y = LibtorchOperations.Convolve((Convolution)_network.Layers[unit.Layer].Operation, x, folded.Weight, folded.Bias);
+        Tensor y = isMatrix ? MatrixConvolution.Convolve(convolution, x, folded.Weight, folded.Bias)
+            : LibtorchOperations.Convolve(convolution, x, folded.Weight, folded.Bias);
         if (shortcut is not null)
             y.AddTensor(shortcut);
         return unit.Activation is null ? y : y.relu_();

@@ -43,7 +43,10 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
                 _passes.Add(new FusedPass<TElement>(
                     unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
             else
-                _passes.AddRange(unit.Layers.Select(layer => new LibtorchPass<TElement>(layer, Weights)));
+                _passes.AddRange(unit.Layers.Select(layer => KernelSupport.HasTrainedConvolution(network, layer, shapes)
+                    ? new ConvolutionPass<TElement>(
+                        layer, Weights, leaves[network.Layers[layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes)
+                    : (UnitPass<TElement>)new LibtorchPass<TElement>(layer, Weights)));
         }
     }
 

@@ -10,6 +10,9 @@ internal static class KernelSupport
 {
     private const int Lanes = WinogradTransforms.Lanes, Tile = 4, SinglePixels = 8;
 
+    // Measured with one image of 224 x 224 pixels in a ResNet-18.
+    private const int MatrixChannels = 128, MatrixPixels = 100;
+
     /// <summary>Whether fused training pays on this processor.</summary>
     /// <remarks>Without 512-bit vectors, the compiler splits each into two of 256 bits.</remarks>
     public static bool HasFusedTraining(Precision precision) => precision switch
@@ -27,18 +30,32 @@ internal static class KernelSupport
         && NormKernels<Float32Element>.Period % convolution.OutputChannels == 0
         && shapes[unit.Output].Length % NormKernels<Float32Element>.Period == 0;
 
+    /// <summary>Whether a convolution is trained by <see cref="Winograd{TElement}"/> although the unit is not fused.</summary>
+    public static bool HasTrainedConvolution(Network network, int layer, IReadOnlyList<Shape> shapes) =>
+        network.Layers[layer] is { IsFrozen: false, Operation: Convolution { HasBias: false } convolution, Inputs: [int input] }
+        && HasWinograd(convolution, shapes[input]);
+
     /// <summary>Whether <see cref="Winograd{TElement}"/> computes a convolution: 3 × 3 pixels with a border,
-    /// whole vectors of channels, whole tiles.</summary>
+    /// whole vectors of channels, and tiles of which at least half lies inside the image.</summary>
     public static bool HasWinograd(Convolution convolution, Shape input) =>
         Vector512.IsHardwareAccelerated && convolution.Groups == 1 && convolution.Window == Window.Square(3, 1, 1)
         && convolution.InputChannels % Lanes == 0
-        && convolution.OutputChannels % Lanes == 0 && input.Height % Tile == 0 && input.Width % Tile == 0;
+        && convolution.OutputChannels % Lanes == 0
+        && 2 * input.Height * input.Width >= Tiled(input.Height) * Tiled(input.Width);
 
     /// <summary>Whether <see cref="Winograd{TElement}"/> computes a folded unit: a convolution that it knows, with ReLU at the
     /// end.</summary>
     public static bool HasFoldedInference(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
         unit.Activation is not null && network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
         && HasWinograd(convolution, shapes[layer.Inputs[0]]);
+
+    /// <summary>Whether a convolution of one image has so few pixels, and so large a weight, that <see cref="MatrixConvolution"/> is
+    /// faster than any other way.</summary>
+    /// <param name="convolution">The convolution.</param>
+    /// <param name="input">[batch, channels, height, width].</param>
+    public static bool HasMatrix(Convolution convolution, ReadOnlySpan<long> input) =>
+        input[0] == 1 && convolution.Groups == 1 && convolution.InputChannels >= MatrixChannels
+        && input[2] * input[3] <= MatrixPixels * convolution.Window.Stride.Height * convolution.Window.Stride.Width;
 
     /// <summary>Whether a convolution only reads every second pixel (<see cref="EverySecondPixel{TElement}"/>).</summary>
     public static bool HasEverySecondPixel(Convolution convolution, Shape input) =>
@@ -60,6 +77,8 @@ internal static class KernelSupport
             layer = network.Layers[layer].Inputs[0];
         return network.Layers[layer].Operation is AveragePool { Window: null } ? layer : null;
     }
+
+    private static int Tiled(int length) => (length + Tile - 1) / Tile * Tile;
 
     private static bool HasSingleImage(Network network, Unit unit, IReadOnlyList<Shape> shapes)
     {

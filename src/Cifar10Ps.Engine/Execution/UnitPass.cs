@@ -89,6 +89,45 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
     }
 }
 
+/// <summary>A convolution in our kernels whose norm, or what else follows it, is left to libtorch.</summary>
+internal sealed class ConvolutionPass<TElement> : UnitPass<TElement>
+    where TElement : struct, IElement
+{
+    private readonly TrainedConvolution<TElement> _convolution;
+    private readonly NetworkWeights _weights;
+    private readonly int _layer, _input;
+
+    /// <summary>Prepares a layer.</summary>
+    /// <param name="layer">Position of the convolution, one that <see cref="KernelSupport"/> knows.</param>
+    /// <param name="weights">The values.</param>
+    /// <param name="leaf">The convolution's weight in the type of the activations, as a leaf.</param>
+    /// <param name="shapes">Sizes of the layers' outputs.</param>
+    public ConvolutionPass(int layer, NetworkWeights weights, Tensor leaf, IReadOnlyList<Shape> shapes)
+        : base(new Unit(layer))
+    {
+        Layer description = weights.Network.Layers[layer];
+        (_layer, _input, _weights) = (layer, description.Inputs[0], weights);
+        _convolution = new TrainedConvolution<TElement>((Convolution)description.Operation, shapes[_input],
+            description.Tensor(TensorRole.ConvolutionWeight)!.Name, weights, leaf);
+    }
+
+    /// <inheritdoc/>
+    public override Task WeightGradient => _convolution.WeightGradient;
+
+    /// <inheritdoc/>
+    public override Tensor Forward(Tensor[] outputs, ImageKeys keys) =>
+        _convolution.Forward(outputs[_input]).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
+
+    /// <inheritdoc/>
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
+    {
+        if (more is not null)
+            gradient = gradient.PlusTensor(more);
+        if (_convolution.Backward(gradient, gradients, shared) is { } ofInput && _weights.Network.NeedsGradient(_input))
+            pending.Add(_input, ofInput);
+    }
+}
+
 /// <summary>A layer that is left to libtorch and its autograd.</summary>
 internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
     where TElement : struct, IElement

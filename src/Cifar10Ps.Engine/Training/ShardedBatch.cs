@@ -21,6 +21,9 @@ internal sealed class ShardedBatch : IDisposable
     /// <summary>Largest number of images in a shard: about as many as fit the caches of a core.</summary>
     public const int ShardSize = 64;
 
+    // Without statistics of a shard, small shards are as good, and keep more workers busy.
+    private const int SmallShardSize = 16;
+
     /// <summary>Weight of the newest batch in the running statistics of batch norm; PyTorch's default.</summary>
     private const double StatisticsMomentum = 0.1;
 
@@ -29,7 +32,7 @@ internal sealed class ShardedBatch : IDisposable
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
     private readonly ITrainingExecutor[] _executors;
-    private readonly int _width, _height, _classCount;
+    private readonly int _width, _height, _classCount, _shardSize;
     private readonly Tensor? _classWeights;
     private readonly FeatureTable? _features;
     private readonly Gradients[] _gradients;
@@ -37,7 +40,7 @@ internal sealed class ShardedBatch : IDisposable
     private long _batches;
 
     /// <summary>Number of shards of a batch.</summary>
-    public static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
+    public static int ShardCount(int images, int shardSize = ShardSize) => (images + shardSize - 1) / shardSize;
 
     /// <summary>Allocates memory for the largest batch.</summary>
     /// <param name="pool">The workers.</param>
@@ -60,7 +63,8 @@ internal sealed class ShardedBatch : IDisposable
         _executors = [.. Enumerable.Range(0, pool.Count)
             .Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
 
-        int shards = ShardCount(options.BatchSize);
+        _shardSize = HasFrozenNorms(master.Network) ? SmallShardSize : ShardSize;
+        int shards = ShardCount(options.BatchSize, _shardSize);
         _gradients = [.. Enumerable.Range(0, shards).Select(_ => new Gradients(master))];
         _statistics = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Statistics))];
     }
@@ -74,7 +78,7 @@ internal sealed class ShardedBatch : IDisposable
     /// <returns>The gradients (overwritten by the next call), the sum of the losses and the number of right guesses.</returns>
     public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<TrainingImage> images, double weight = 1)
     {
-        int shards = ShardCount(images.Count);
+        int shards = ShardCount(images.Count, _shardSize);
         double[] losses = new double[shards];
         int[] correct = new int[shards];
         int left = shards;
@@ -144,6 +148,9 @@ internal sealed class ShardedBatch : IDisposable
         _statistics[shard].copy_(executor.Weights.Statistics);
         return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
     }
+
+    private static bool HasFrozenNorms(Network network) =>
+        !network.HasFrozenBackbone && network.Layers.Any(layer => layer is { Kind: LayerKind.BatchNorm, IsFrozen: true });
 
     /// <summary>The images of a shard as the network takes them.</summary>
     /// <returns>The pixels; what the loss compares with, which are labels or shares of classes; the labels.</returns>

@@ -26,6 +26,9 @@ internal readonly unsafe struct Scratch
 
         /// <summary>A row of tiles of the output or its gradient, partly transformed.</summary>
         OutputRows,
+
+        /// <summary>Rows of pixels at an edge.</summary>
+        Edge,
     }
 
     private const int Alignment = 64 / sizeof(float);
@@ -41,7 +44,7 @@ internal readonly unsafe struct Scratch
     /// <param name="length">How many numbers.</param>
     public Scratch(Use use, nint length)
     {
-        float[]?[] rooms = _rooms ??= new float[5][];
+        float[]?[] rooms = _rooms ??= new float[6][];
         float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment
             ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
         nint first = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));

@@ -7,7 +7,7 @@ namespace Cifar10Ps.Execution.Kernels;
 /// <summary>
 /// Convolutions three pixels wide, forward and backward, by Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 4 × 4 pixels takes a
 /// quarter of the multiplications, in fp32 whatever the activations are. A few tiles are processed at a time, so that intermediate values
-/// stay in the caches.
+/// stay in the caches. Tiles at the right and lower edge may reach over it: what lies beyond is zero, and what they give there is dropped.
 /// </summary>
 /// <remarks>
 /// A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. With its matrices A, B and G, a tile of the output
@@ -41,7 +41,7 @@ internal static unsafe class Winograd<TElement>
     {
         Tensor output = ActivationMemory.Like(input, bias.Length);
         fixed (float* biases = bias)
-            Convolve(new Tiles(input), new Tiles(output), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
+            Convolve(new Tiles(input, output), new Tiles(output, input), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
                 biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
         return output;
     }
@@ -65,18 +65,19 @@ internal static unsafe class Winograd<TElement>
     /// <param name="target">Takes it: [output channels, input channels, 3, 3], fp32, channels-last.</param>
     public static void GradientOfWeight(Tensor input, Tensor gradient, Tensor target)
     {
-        Tiles x = new(input), y = new(gradient);
+        Tiles x = new(input, gradient), y = new(gradient, input);
         nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength),
             sums = new(Scratch.Use.Weights, Places * matrix);
         Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
-            gradientRows = new(Scratch.Use.OutputRows, y.RowsLength);
+            gradientRows = new(Scratch.Use.OutputRows, y.RowsLength), edge = new(Scratch.Use.Edge, y.EdgeLength);
         sums.Clear();
         inputRows.Clear();
+        gradientRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
         {
             int tiles = TransformInput(x, block, inputRows, v);
-            _ = TransformGradient(y, block, gradientRows, z);
+            _ = TransformGradient(y, block, gradientRows, z, edge);
             for (int place = 0; place < Places; place++)
                 for (nint j = 0; j < x.Channels; j += Lanes)
                     for (nint i = 0; i < y.Channels; i += Lanes)
@@ -91,7 +92,7 @@ internal static unsafe class Winograd<TElement>
     private static Tensor Convolve(Tensor input, Tensor weight, bool isBackward)
     {
         Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
-        Tiles x = new(input), y = new(output);
+        Tiles x = new(input, output), y = new(output, input);
         nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch u = new(Scratch.Use.Weights, Places * matrix);
         WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels,
@@ -105,7 +106,7 @@ internal static unsafe class Winograd<TElement>
         nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength);
         Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
-            outputRows = new(Scratch.Use.OutputRows, y.RowsLength);
+            outputRows = new(Scratch.Use.OutputRows, y.RowsLength), edge = new(Scratch.Use.Edge, 2 * y.EdgeLength);
         inputRows.Clear();
         for (int block = 0; block < x.BlockCount; block++)
         {
@@ -116,7 +117,7 @@ internal static unsafe class Winograd<TElement>
                         WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels,
                             weights + place * matrix + i * x.Channels, x.Channels,
                             m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
-            TransformOutput(y, block, outputRows, m, bias, shortcut);
+            TransformOutput(y, block, outputRows, m, edge, bias, shortcut);
         }
     }
 
@@ -146,12 +147,19 @@ internal static unsafe class Winograd<TElement>
     }
 
     /// <summary>AyAᵀ of a block of tiles.</summary>
-    private static int TransformGradient(in Tiles y, int block, Scratch rows, Scratch places)
+    private static int TransformGradient(in Tiles y, int block, Scratch rows, Scratch places, Scratch edge)
     {
         (int first, int end) = y.RowsOf(block);
         for (int row = first; row < end; row++)
         {
             byte* pixels = y.Values + y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4);
+            if (y.BytesInside(row) is nint inside && inside < y.TileRowBytes)
+            {
+                new Span<byte>(edge.At(0), (int)y.TileRowBytes).Clear();
+                Buffer.MemoryCopy(pixels, edge.At(0), inside, inside);
+                pixels = (byte*)edge.At(0);
+            }
+
             WinogradTransforms.GradientColumns<TElement>(pixels, y.Width * y.Channels, rows.At(0), y.BorderedLength);
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
                 WinogradTransforms.GradientRows(rows.At(4 * tile * y.Channels), y.BorderedLength, y.Channels,
@@ -163,7 +171,7 @@ internal static unsafe class Winograd<TElement>
 
     /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles;
     /// with a bias, activated.</summary>
-    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, float* bias, byte* shortcut)
+    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, Scratch edge, float* bias, byte* shortcut)
     {
         (int first, int end) = y.RowsOf(block);
         for (int row = first; row < end; row++)
@@ -172,29 +180,45 @@ internal static unsafe class Winograd<TElement>
                 WinogradTransforms.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels,
                     rows.At(4 * tile * y.Channels), y.BorderedLength);
             nint offset = y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4), length = y.Width * y.Channels;
+            nint inside = y.BytesInside(row);
+            bool isWhole = inside == y.TileRowBytes;
+            byte* pixels = isWhole ? y.Values + offset : (byte*)edge.At(0), added = shortcut == null ? null : shortcut + offset;
+            if (!isWhole && shortcut != null)
+            {
+                Buffer.MemoryCopy(added, edge.At(y.EdgeLength), inside, inside);
+                added = (byte*)edge.At(y.EdgeLength);
+            }
+
             if (bias == null)
-                WinogradTransforms.OutputColumns<TElement>(rows.At(0), y.BorderedLength, y.Values + offset, length);
+                WinogradTransforms.OutputColumns<TElement>(rows.At(0), y.BorderedLength, pixels, length);
             else
-                WinogradTransforms.ActivatedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels,
-                    shortcut == null ? null : shortcut + offset, y.Values + offset, length);
+                WinogradTransforms.ActivatedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels, added, pixels, length);
+            if (!isWhole)
+                Buffer.MemoryCopy(pixels, y.Values + offset, inside, inside);
         }
     }
 
-    /// <summary>Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, at least 16 tiles if there are that many.</summary>
+    /// <summary>
+    /// Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, if there are that many at least 16, or 64 with many channels,
+    /// whose weights do not fit the caches.
+    /// </summary>
     private readonly ref struct Tiles
     {
+        private const int FewChannels = 64;
+
         private readonly int _rowsPerBlock, _rowCount;
 
-        public Tiles(Tensor activations)
+        public Tiles(Tensor activations, Tensor others)
         {
             long[] shape = activations.shape;
             Values = ActivationMemory.Of(activations);
             (Channels, Height, Width) = ((nint)shape[1], (int)shape[2], (nint)shape[3]);
-            (RowsPerImage, TilesPerRow) = (Height / 4, Width / 4);
-            _rowsPerBlock = (int)Math.Max(1, Lanes / TilesPerRow);
+            (RowsPerImage, TilesPerRow) = ((Height + 3) / 4, (Width + 3) / 4);
+            int tilesPerBlock = Math.Max(Channels, others.shape[1]) <= FewChannels ? Lanes : 4 * Lanes;
+            _rowsPerBlock = (int)Math.Max(1, tilesPerBlock / TilesPerRow);
             _rowCount = (int)shape[0] * RowsPerImage;
             BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
-            BorderedLength = (Width + 2) * Channels;
+            BorderedLength = (4 * TilesPerRow + 2) * Channels;
             RowsLength = 6 * BorderedLength;
             // Whole groups of tiles; and a gap, because places that are a multiple of 4 KB apart would compete for the same cache lines.
             PlaceLength = (_rowsPerBlock * TilesPerRow + Lanes - 1) / Lanes * Lanes * Channels + Lanes;
@@ -214,7 +238,13 @@ internal static unsafe class Winograd<TElement>
 
         public int BlockCount { get; }
 
-        /// <summary>Values of a row of pixels with a border on both sides.</summary>
+        /// <summary>Bytes of four rows of pixels.</summary>
+        public nint TileRowBytes => 4 * Width * Channels * TElement.Size;
+
+        /// <summary>As many bytes in fp32: the four rows of the tiles at the lower edge, part of which may lie beyond it.</summary>
+        public nint EdgeLength => TileRowBytes / sizeof(float);
+
+        /// <summary>Values of a row of the tiles' pixels with a border on both sides.</summary>
         public nint BorderedLength { get; }
 
         /// <summary>Values of the six rows that a row of tiles becomes.</summary>
@@ -224,6 +254,9 @@ internal static unsafe class Winograd<TElement>
         public nint PlaceLength { get; }
 
         public (int First, int End) RowsOf(int block) => (block * _rowsPerBlock, Math.Min((block + 1) * _rowsPerBlock, _rowCount));
+
+        /// <summary>Bytes of the rows of pixels of a row of tiles that lie inside the image.</summary>
+        public nint BytesInside(int row) => TileRowBytes / 4 * Math.Min(4, Height - row % RowsPerImage * 4);
 
         /// <summary>Bytes to a row of pixels.</summary>
         public nint Offset(int image, int y) => ((nint)image * Height + y) * Width * Channels * TElement.Size;
