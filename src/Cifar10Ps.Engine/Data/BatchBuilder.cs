@@ -21,30 +21,38 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     /// <param name="target"><see cref="ImageLength"/> values.</param>
     public void Write(LabeledImage image, Span<float> target) => Write(image, target, default);
 
-    /// <summary>Whether images are mixed with others of their batch.</summary>
+    /// <summary>Whether images are mixed with others.</summary>
     public bool Mixes => _mixings is not [];
 
-    /// <summary>Writes an image of a batch as training sees it.</summary>
-    /// <param name="batch">The whole batch: the image may be mixed with any other.</param>
-    /// <param name="position">Position of the image in the batch.</param>
-    /// <param name="target"><see cref="ImageLength"/> values.</param>
+    /// <summary>Writes images as training sees them.</summary>
+    /// <param name="images">The images; each may be mixed with any other of them.</param>
+    /// <param name="target"><see cref="ImageLength"/> values for each.</param>
     /// <param name="seed">Seed of the run.</param>
-    /// <returns>What the image shows.</returns>
-    public Mixture WriteAugmented(IReadOnlyList<TrainingImage> batch, int position, Span<float> target, int seed)
+    /// <returns>What each shows.</returns>
+    public Mixture[] WriteAugmented(IReadOnlyList<TrainingImage> images, Span<float> target, int seed)
     {
-        TrainingImage image = batch[position];
-        WriteVaried(image, target, seed);
+        for (int i = 0; i < images.Count; i++)
+            WriteVaried(images[i], ValuesOf(target, i), seed);
         if (!Mixes)
-            return new Mixture(image.Image, image.Image, 1);
-        RandomSequence random = image.Key(seed).Random(RandomPurpose.Mixing);
-        TrainingImage partner = batch[random.NextBelow(batch.Count)];
-        Mixing mixing = _mixings[random.NextBelow(_mixings.Length)];
-        float[] other = ArrayPool<float>.Shared.Rent(ImageLength);
-        WriteVaried(partner, other, seed);
-        float share = mixing.Mix(target, other.AsSpan(0, ImageLength), random, _width, _height);
-        ArrayPool<float>.Shared.Return(other);
-        return new Mixture(image.Image, partner.Image, share);
+            return [.. images.Select(image => new Mixture(image.Image, image.Image, 1))];
+        // They are mixed as they were before any was mixed.
+        float[] unmixed = ArrayPool<float>.Shared.Rent(target.Length);
+        target.CopyTo(unmixed);
+        Mixture[] mixtures = new Mixture[images.Count];
+        for (int i = 0; i < images.Count; i++)
+        {
+            RandomSequence random = images[i].Key(seed).Random(RandomPurpose.Mixing);
+            int partner = random.NextBelow(images.Count);
+            Mixing mixing = _mixings[random.NextBelow(_mixings.Length)];
+            float share = mixing.Mix(ValuesOf(target, i), ValuesOf(unmixed, partner), random, _width, _height);
+            mixtures[i] = new Mixture(images[i].Image, images[partner].Image, share);
+        }
+
+        ArrayPool<float>.Shared.Return(unmixed);
+        return mixtures;
     }
+
+    private Span<float> ValuesOf(Span<float> values, int i) => values.Slice(i * ImageLength, ImageLength);
 
     /// <summary>Writes one image, varied by itself.</summary>
     private void WriteVaried(TrainingImage image, Span<float> target, int seed)
@@ -59,7 +67,7 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
                 Write(image.Image, target, alone.At(key));
                 break;
             default:
-                WriteVaried(image.Image, target[..ImageLength], key);
+                WriteVaried(image.Image, target, key);
                 break;
         }
     }

@@ -138,7 +138,7 @@ internal sealed class ShardedBatch : IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         TrainingImage[] own = [.. images.Skip(start).Take(count)];
-        (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(images, start, count) : Features(own, _features);
+        (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own) : Features(own, _features);
         ITrainingExecutor executor = _executors[worker];
         ImageKeys keys = new([.. own.Select(image => image.Key(_options.Seed))]);
         Tensor logits = executor.Forward(inputs, keys).detach().requires_grad_(true);
@@ -154,25 +154,25 @@ internal sealed class ShardedBatch : IDisposable
 
     /// <summary>The images of a shard as the network takes them.</summary>
     /// <returns>The pixels; what the loss compares with, which are labels or shares of classes; the labels.</returns>
-    private (Tensor Inputs, Tensor Truth, Tensor Labels) Pixels(IReadOnlyList<TrainingImage> images, int start, int count)
+    private (Tensor Inputs, Tensor Truth, Tensor Labels) Pixels(TrainingImage[] images)
     {
-        Tensor pixels = empty(count, _height, _width, 3), labels = empty(count, int64);
-        Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
-        Span<long> truth = MemoryMarshal.Cast<byte, long>(labels.bytes);
-        Tensor? shares = _builder.Mixes ? zeros(count, _classCount) : null;
-        for (int i = 0; i < count; i++)
+        Tensor pixels = empty(images.Length, _height, _width, 3);
+        Mixture[] mixtures = _builder.WriteAugmented(images, MemoryMarshal.Cast<byte, float>(pixels.bytes), _options.Seed);
+        Tensor labels = tensor([.. mixtures.Select(mixture => (long)mixture.Dominant.Label)]);
+        return (pixels.permute(0, 3, 1, 2), _builder.Mixes ? Shares(mixtures) : labels, labels);
+    }
+
+    /// <summary>The shares of the classes in mixed images: [image, class].</summary>
+    private Tensor Shares(Mixture[] mixtures)
+    {
+        float[] shares = new float[mixtures.Length * _classCount];
+        foreach ((int i, Mixture mixture) in mixtures.Index())
         {
-            Span<float> target = input.Slice(i * _builder.ImageLength, _builder.ImageLength);
-            Mixture mixture = _builder.WriteAugmented(images, start + i, target, _options.Seed);
-            truth[i] = mixture.Dominant.Label;
-            if (shares is null)
-                continue;
-            Span<float> share = MemoryMarshal.Cast<byte, float>(shares.bytes).Slice(i * _classCount, _classCount);
-            share[mixture.First.Label] += mixture.Share;
-            share[mixture.Second.Label] += 1 - mixture.Share;
+            shares[i * _classCount + mixture.First.Label] += mixture.Share;
+            shares[i * _classCount + mixture.Second.Label] += 1 - mixture.Share;
         }
 
-        return (pixels.permute(0, 3, 1, 2), shares ?? labels, labels);
+        return tensor(shares, [mixtures.Length, _classCount]);
     }
 
     /// <summary>The features of a shard.</summary>

@@ -19,17 +19,18 @@ public class AugmentationTests
     [MemberData(nameof(Ways))]
     public void Each_way_changes_images_and_is_a_function_of_seed_pass_and_index_alone(Augmentation way)
     {
-        TrainingImage[] batch = [.. Enumerable.Range(0, 20).Select(i => new TrainingImage(With(Noise, i), 1 + i % 2)),
+        TrainingImage[] images = [.. Enumerable.Range(0, 20).Select(i => new TrainingImage(With(Noise, i), 1 + i % 2)),
             new TrainingImage(Ramp, 1)];
-        string[] varied = [.. batch.Select((_, i) => Text(Varied(batch, i, way)))];
+        string varied = Text(images, way);
 
-        Assert.Equal(varied, batch.Select((_, i) => Text(Varied(batch, i, way))));
-        Assert.NotEqual(varied, batch.Select((_, i) => Text(Varied(batch, i, Augmentation.None))));
-        Assert.NotEqual(varied, batch.Select((_, i) => Text(Varied(batch, i, way, seed: 2))));
-        TrainingImage[] later = [.. batch.Select(image => image with { Pass = image.Pass + 1 })],
-            others = [.. batch.Select(image => image with { Image = With(image.Image, image.Image.Index + 100) })];
-        Assert.NotEqual(varied, later.Select((_, i) => Text(Varied(later, i, way))));
-        Assert.NotEqual(varied, others.Select((_, i) => Text(Varied(others, i, way))));
+        Assert.Equal(varied, Text(images, way));
+        Assert.NotEqual(varied, Text(images, Augmentation.None));
+        Assert.NotEqual(varied, Text(images, way, seed: 2));
+        Assert.NotEqual(varied, Text([.. images.Select(image => image with { Pass = image.Pass + 1 })], way));
+        Assert.NotEqual(varied, Text([.. images.Select(image => image with { Image = With(image.Image, image.Image.Index + 100) })], way));
+
+        static string Text(TrainingImage[] images, Augmentation way, int seed = 1) =>
+            string.Join(' ', Varied(images, way, seed).SelectMany(image => image.Pixels));
     }
 
     [Theory]
@@ -40,11 +41,13 @@ public class AugmentationTests
     public void Images_of_any_size_are_varied_and_their_values_stay_in_the_range(int width, int height)
     {
         LabeledImage image = Image(0, width, height, (x, y) => (x, y, x * y));
-        TrainingImage[] batch = [.. Enumerable.Range(1, 40).Select(pass => new TrainingImage(image, pass))];
+        TrainingImage[] images = [.. Enumerable.Range(1, 40).Select(pass => new TrainingImage(image, pass))];
 
-        Assert.All(Enumerable.Range(0, batch.Length), i => Assert.All(
-            new[] { Varied(batch, i, Augmentation.Strong).Min(), Varied(batch, i, Augmentation.Strong).Max() },
-            value => Assert.InRange(value, -1e-4f, 255.0001f)));
+        Assert.All(Varied(images, Augmentation.Strong), varied =>
+        {
+            Assert.InRange(varied.Pixels.Min(), -1e-4f, 255);
+            Assert.InRange(varied.Pixels.Max(), 0, 255.0001f);
+        });
     }
 
     /// <summary>On a linear ramp bilinear interpolation is exact: the part of the image can be read off the pixels.</summary>
@@ -54,7 +57,7 @@ public class AugmentationTests
         List<(double Left, double Top, double Width, double Height)> parts = [];
         for (int pass = 1; pass <= 2_000; pass++)
         {
-            float[] pixels = Varied([new TrainingImage(Ramp, pass)], 0, Augmentation.RandomResizedCrop);
+            float[] pixels = Varied(new TrainingImage(Ramp, pass), Augmentation.RandomResizedCrop);
             // Away from the border, where the image is mirrored.
             double stepX = (pixels[3 * 20] - pixels[3 * 10]) / 80, stepY = (pixels[3 * 20 * Side + 1] - pixels[3 * 10 * Side + 1]) / 80;
             double left = pixels[3 * 10] / 8 - 10 * stepX + 0.5 - stepX / 2;
@@ -87,7 +90,7 @@ public class AugmentationTests
             PixelMap map = Variation.Of(move).Single().Place(new ImageKey(1, 1, 3), Side, Side);
             float[] read = new float[3 * Side * Side];
             map.Read(grey.Pixels.Span, read, Side, Side);
-            Assert.Equal(Varied([new TrainingImage(grey, 1)], 0, move), read, (a, b) => Math.Abs(a - b) < 1e-3);
+            Assert.Equal(Varied(new TrainingImage(grey, 1), move), read, (a, b) => Math.Abs(a - b) < 1e-3);
         }
     }
 
@@ -98,7 +101,7 @@ public class AugmentationTests
         HashSet<int> brightness = [];
         for (int pass = 1; pass <= 200; pass++)
         {
-            float[] pixels = Varied([new TrainingImage(grey, pass)], 0, Augmentation.ColorJitter);
+            float[] pixels = Varied(new TrainingImage(grey, pass), Augmentation.ColorJitter);
             brightness.Add((int)pixels.Average());
             for (int i = 0; i < pixels.Length; i += 3)
                 Assert.All(new[] { pixels[i + 1], pixels[i + 2] }, value => Assert.Equal(pixels[i], value, 1e-3f));
@@ -147,7 +150,7 @@ public class AugmentationTests
         {
             ImageKey key = new(1, pass, 0);
             bool moves = new RandAugment().Place(key, Side, Side) != PixelMap.Identity;
-            float[] pixels = Varied([new TrainingImage(grey, pass)], 0, Augmentation.RandAugment);
+            float[] pixels = Varied(new TrainingImage(grey, pass), Augmentation.RandAugment);
             bool colours = pixels.Any(value => Math.Abs(value - 120) > 0.01);
             moved += moves ? 1 : 0;
             coloured += colours ? 1 : 0;
@@ -170,7 +173,7 @@ public class AugmentationTests
         List<(double Area, double Ratio)> holes = [];
         for (int pass = 1; pass <= 400; pass++)
         {
-            float[] pixels = Varied([new TrainingImage(Image(0, Side, Side, (_, _) => (9, 9, 9)), pass)], 0, Augmentation.RandomErasing);
+            float[] pixels = Varied(new TrainingImage(Image(0, Side, Side, (_, _) => (9, 9, 9)), pass), Augmentation.RandomErasing);
             int[] changed = [.. Enumerable.Range(0, Side * Side)
                 .Where(i => pixels.AsSpan(3 * i, 3).ContainsAnyExceptInRange(8.999f, 9.001f))];
             if (changed is [])
@@ -190,12 +193,11 @@ public class AugmentationTests
     [Fact]
     public void Mixup_fades_images_into_others_and_says_how_much_is_left()
     {
-        TrainingImage[] batch = Solids(300);
+        TrainingImage[] images = Solids(300);
         List<float> shares = [];
-        for (int i = 0; i < batch.Length; i++)
+        foreach ((int i, (float[] pixels, Mixture mixture)) in Varied(images, Augmentation.Mixup).Index())
         {
-            (float[] pixels, Mixture mixture) = Mixed(batch, i, Augmentation.Mixup);
-            Assert.Same(batch[i].Image, mixture.First);
+            Assert.Same(images[i].Image, mixture.First);
             Assert.InRange(mixture.Share, 0, 1);
             float expected = mixture.Share * mixture.First.Pixels.Span[0] + (1 - mixture.Share) * mixture.Second.Pixels.Span[0];
             Assert.All(pixels, value => Assert.Equal(expected, value, 0.01f));
@@ -210,11 +212,10 @@ public class AugmentationTests
     [Fact]
     public void CutMix_replaces_a_rectangle_and_counts_its_pixels()
     {
-        TrainingImage[] batch = Solids(300);
+        TrainingImage[] images = Solids(300);
         List<float> shares = [];
-        for (int i = 0; i < batch.Length; i++)
+        foreach ((float[] pixels, Mixture mixture) in Varied(images, Augmentation.CutMix))
         {
-            (float[] pixels, Mixture mixture) = Mixed(batch, i, Augmentation.CutMix);
             if (mixture.Second.Index == mixture.First.Index)
                 continue;
             int[] own = [.. Enumerable.Range(0, Side * Side).Where(p => Math.Abs(pixels[3 * p] - mixture.First.Pixels.Span[0]) < 0.01)];
@@ -229,17 +230,16 @@ public class AugmentationTests
     }
 
     [Fact]
-    public void Partners_come_from_the_whole_batch_and_a_coin_decides_between_two_ways_of_mixing()
+    public void Partners_come_from_all_the_images_and_a_coin_decides_between_two_ways_of_mixing()
     {
-        TrainingImage[] batch = Solids(200);
-        Mixture[] mixtures = [.. batch.Select((_, i) => Mixed(batch, i, Augmentation.Mixup | Augmentation.CutMix).Mixture)];
-        int faded = batch.Select((_, i) => Mixed(batch, i, Augmentation.Mixup | Augmentation.CutMix))
-            .Count(mixed => mixed.Pixels.Distinct().Count() == 1);
+        (float[] Pixels, Mixture Mixture)[] mixed = Varied(Solids(200), Augmentation.Mixup | Augmentation.CutMix);
+        int faded = mixed.Count(image => image.Pixels.Distinct().Count() == 1);
 
         // Of 200 draws with replacement, 126 different ones are expected.
-        Assert.InRange(mixtures.Select(mixture => mixture.Second.Index).Distinct().Count(), 110, 145);
+        Assert.InRange(mixed.Select(image => image.Mixture.Second.Index).Distinct().Count(), 110, 145);
         Assert.InRange(faded, 70, 130);
-        Assert.All(mixtures, mixture => Assert.Same(mixture.Share >= 0.5f ? mixture.First : mixture.Second, mixture.Dominant));
+        Assert.All(mixed, image =>
+            Assert.Same(image.Mixture.Share >= 0.5f ? image.Mixture.First : image.Mixture.Second, image.Mixture.Dominant));
     }
 
     [Theory]
@@ -272,17 +272,16 @@ public class AugmentationTests
         Assert.Null(options.OutOfRange());
     }
 
-    private static float[] Varied(TrainingImage[] batch, int position, Augmentation augmentation, int seed = 1) =>
-        Mixed(batch, position, augmentation, seed).Pixels;
+    private static float[] Varied(TrainingImage image, Augmentation augmentation) => Varied([image], augmentation)[0].Pixels;
 
-    private static (float[] Pixels, Mixture Mixture) Mixed(TrainingImage[] batch, int position, Augmentation augmentation, int seed = 1)
+    private static (float[] Pixels, Mixture Mixture)[] Varied(TrainingImage[] images, Augmentation augmentation, int seed = 1)
     {
-        LabeledImage image = batch[position].Image;
+        LabeledImage first = images[0].Image;
         // Input is 0 to 1; here pixels are 0 to 255.
-        BatchBuilder builder = new(new Preprocessing([0, 0, 0], [1, 1, 1], image.Width, image.Height), augmentation);
-        float[] pixels = new float[builder.ImageLength];
-        Mixture mixture = builder.WriteAugmented(batch, position, pixels, seed);
-        return ([.. pixels.Select(value => value * 255)], mixture);
+        BatchBuilder builder = new(new Preprocessing([0, 0, 0], [1, 1, 1], first.Width, first.Height), augmentation);
+        float[] values = new float[images.Length * builder.ImageLength];
+        Mixture[] mixtures = builder.WriteAugmented(images, values, seed);
+        return [.. values.Select(value => value * 255).Chunk(builder.ImageLength).Zip(mixtures)];
     }
 
     /// <summary>Grey images, each of its own brightness as far as that goes.</summary>
@@ -301,6 +300,4 @@ public class AugmentationTests
                     ((byte)color(x, y).Item1, (byte)color(x, y).Item2, (byte)color(x, y).Item3);
         return new LabeledImage(index, 0, "ramp", width, height, pixels);
     }
-
-    private static string Text(float[] values) => string.Join(' ', values);
 }

@@ -90,7 +90,7 @@ public class BatchBuilderTests
     private static string Augmented(LabeledImage image, int seed, int epoch, Augmentation augmentation = Augmentation.Standard)
     {
         float[] input = new float[3 * 32 * 32];
-        new BatchBuilder(Preprocessing.None, augmentation).WriteAugmented([new TrainingImage(image, epoch)], 0, input, seed);
+        new BatchBuilder(Preprocessing.None, augmentation).WriteAugmented([new TrainingImage(image, epoch)], input, seed);
         return Text(input);
     }
 

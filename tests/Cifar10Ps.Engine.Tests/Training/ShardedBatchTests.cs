@@ -110,14 +110,12 @@ public class ShardedBatchTests
 
         BatchBuilder builder = new(model.Preprocessing, augmentation);
         float[] input = new float[Count * builder.ImageLength];
+        Mixture[] mixtures = builder.WriteAugmented(images, input, options.Seed);
         double[] shares = new double[Count * weights.Length];
-        long[] dominant = new long[Count];
-        for (int i = 0; i < Count; i++)
+        foreach ((int i, Mixture mixture) in mixtures.Index())
         {
-            Mixture mixture = builder.WriteAugmented(images, i, input.AsSpan(i * builder.ImageLength, builder.ImageLength), options.Seed);
             shares[i * weights.Length + mixture.First.Label] += mixture.Share;
             shares[i * weights.Length + mixture.Second.Label] += 1 - mixture.Share;
-            dominant[i] = mixture.Dominant.Label;
         }
 
         PlainResNet plain = new(model);
@@ -126,7 +124,8 @@ public class ShardedBatchTests
         Tensor factors = torch.tensor(weights, [1, weights.Length]).to(float64), loss = -(factors * target * logits.log_softmax(1)).sum();
         (loss / Count).backward();
         Assert.Equal(loss.item<double>(), lossSum, 1e-3);
-        Assert.Equal(logits.argmax(1).eq(torch.tensor(dominant)).sum().item<long>(), correct);
+        Tensor dominant = torch.tensor(mixtures.Select(mixture => (long)mixture.Dominant.Label).ToArray());
+        Assert.Equal(logits.argmax(1).eq(dominant).sum().item<long>(), correct);
         foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(model.Network, gradients))
             AssertClose(plain[tensor.Name].grad!, view, tensor.Name.StartsWith("fc.", StringComparison.Ordinal) ? 1e-4 : 0.03, tensor.Name);
     }

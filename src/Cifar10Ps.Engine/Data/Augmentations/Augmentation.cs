@@ -29,10 +29,10 @@ public enum Augmentation
     /// <summary>A random rectangle of noise over every second image.</summary>
     RandomErasing = 64,
 
-    /// <summary>Each image faded into another one of its batch; the truth is shared likewise.</summary>
+    /// <summary>Each image faded into another one of its shard, a part of the batch; the truth is shared likewise.</summary>
     Mixup = 128,
 
-    /// <summary>A random rectangle of each image replaced by that of another one of its batch; the truth is shared by area.</summary>
+    /// <summary>A random rectangle of each image replaced by that of another one of its shard; the truth is shared by area.</summary>
     CutMix = 256,
 
     /// <summary>For photos: <see cref="RandomResizedCrop"/>, <see cref="Flip"/> and <see cref="ColorJitter"/>.</summary>

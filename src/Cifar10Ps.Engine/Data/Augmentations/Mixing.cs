@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Data;
 
-/// <summary>A way of mixing a training image with another one of its batch.</summary>
+/// <summary>A way of mixing a training image with another one of its shard.</summary>
 internal abstract class Mixing
 {
     /// <summary>The ways; an image takes one of those that are wanted. To add one, add a file, a line here and a value of
