@@ -111,7 +111,7 @@ public sealed class ExampleTests
 
         string[] lines = session.Host.Text.Split('\n');
         Assert.Contains(lines, line =>
-            line.StartsWith("TrainCount", StringComparison.Ordinal) && line.Contains(": 480", StringComparison.Ordinal));
+            line.StartsWith("TrainCount", StringComparison.Ordinal) && line.Contains(": 360", StringComparison.Ordinal));
         string accuracy = Assert.Single(lines, line => line.StartsWith("Accuracy ", StringComparison.Ordinal));
         Assert.InRange(decimal.Parse(accuracy.Split(':')[1].TrimEnd('%', ' ', '\r'),
             System.Globalization.CultureInfo.InvariantCulture), 95, 100);

@@ -80,17 +80,16 @@ public sealed class Calibration
     }
 
     /// <summary>
-    /// The temperature with the smallest loss: a convex function of its reciprocal, whose slope is bisected. As the targets of n images have
-    /// the probability 1 - 1/(n + 2) instead of 1, it is neither zero nor infinite where all guesses are right.
+    /// The temperature with the smallest loss: a convex function of its reciprocal, whose slope is bisected. A prior, log-normal around 1,
+    /// weighs about as much as one image: it keeps the temperature of a model whose guesses are all right from becoming zero.
     /// </summary>
-    /// <remarks>The targets are those of J. Platt, "Probabilistic outputs for support vector machines", 1999.</remarks>
     /// <exception cref="EngineException"><c>WeightsNotFinite</c>.</exception>
     internal static double TemperatureOf(IReadOnlyList<(float[] Logits, int Label)> answers)
     {
         if (!answers.All(answer => Array.TrueForAll(answer.Logits, float.IsFinite)))
             throw new EngineException("WeightsNotFinite", ErrorKind.InvalidArgument,
                 "The model's logits are not all finite, so it cannot be calibrated: its training diverged. Use the model from before.");
-        double missed = 1.0 / (answers.Count + 2), low = 1 / ModelSnapshot.MaximumTemperature, high = 1 / ModelSnapshot.MinimumTemperature;
+        double low = 1 / ModelSnapshot.MaximumTemperature, high = 1 / ModelSnapshot.MinimumTemperature;
         // Then every temperature is as good.
         if (answers.All(answer => answer.Logits.Min() == answer.Logits.Max()))
             return 1;
@@ -102,15 +101,12 @@ public sealed class Calibration
 
         return 1 / Math.Sqrt(low * high);
 
-        // The derivative of the loss: by how much the mean logit exceeds the target's.
-        double Slope(double factor) => answers.Sum(answer =>
+        // The derivative of the loss, by how much the mean logit exceeds the target's, and that of the prior.
+        double Slope(double factor) => Math.Log(factor) / factor + answers.Sum(answer =>
         {
             (float[] logits, int label) = answer;
             double[] probabilities = Probabilities.Of(logits, 1 / factor);
-            double mean = 0, sum = 0;
-            for (int c = 0; c < logits.Length; c++)
-                (mean, sum) = (mean + probabilities[c] * logits[c], sum + logits[c]);
-            return mean - (1 - missed) * logits[label] - missed * (sum - logits[label]) / (logits.Length - 1);
+            return probabilities.Zip(logits, (probability, logit) => probability * logit).Sum() - logits[label];
         });
     }
 
