@@ -59,6 +59,16 @@ public class PlottingTests
     }
 
     [Fact]
+    public void A_confusion_matrix_of_unequal_classes_says_how_many_of_the_average_class_are_right()
+    {
+        Evaluation unequal = new(["cat", "dog"], 110, 0.3, 95 / 110.0, 1, [[90, 10], [5, 5]], ReliabilityBin.Of([(0.8, true)]));
+
+        Assert.Contains("95 of 110 images right (86.36 %), balanced accuracy 70.00 %", Texts(ConfusionMatrixPlot.Draw(unequal, default)));
+        Assert.DoesNotContain(Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default)),
+            text => text.Contains("balanced", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Numbers_are_those_of_the_culture()
     {
         using Culture culture = new("de-DE");
