@@ -27,6 +27,7 @@
         'Get-ImageDataset'
         'Get-ModelSummary'
         'Get-TrainingHistory'
+        'Get-TrainingRun'
         'Import-Model'
         'Invoke-Inference'
         'Measure-Model'

@@ -41,14 +41,15 @@ public sealed class ViewTests
             $prediction = $data.Test[0] | Invoke-Inference $model
             $range = $data | Find-LearningRate $model -BatchSize 32 -Steps 2
             $layer = (Get-ModelSummary $model)[0]
-            $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
+            $report = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 -OutputDirectory run
+            $run = Get-TrainingRun run
             $calibration = $data | Optimize-ModelCalibration $model
             $similar = $data.Test[0] | Find-SimilarImage -In $data.Train -Top 1
             $doubt = ($data | Find-LabelError $model)[0]
             $objects = @{}
             $every = @(
                 $report; $evaluation; $evaluation.Classes[0]; $evaluation.Confusions[0]; $prediction; $prediction.Top[0]
-                $evaluation.Reliability[14]; $calibration; $similar; $doubt
+                $evaluation.Reliability[14]; $calibration; $similar; $doubt; $run
                 $range; $range.Points[0]; $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])
             foreach ($object in $every) { $objects[$object.GetType().FullName] = $object }
             $objects['Cifar10Ps.ImageDataset'] = $data

@@ -8,21 +8,21 @@ namespace Cifar10Ps.Reporting;
 /// <summary>A run to plot.</summary>
 /// <param name="Name">What to call it.</param>
 /// <param name="Epochs">Its reports, in order; at least one.</param>
-internal sealed record TrainingRun(string Name, IReadOnlyList<EpochReport> Epochs)
+internal sealed record PlottedRun(string Name, IReadOnlyList<EpochReport> Epochs)
 {
     /// <summary>The epoch with the best validation accuracy, the first one of equals; null if none was validated.</summary>
     public EpochReport? Best => Epochs.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
 
     /// <summary>Runs with unique names: as many of the last folders of their paths as needed.</summary>
     /// <param name="runs">The reports of each, with its name or path, if it has one.</param>
-    public static TrainingRun[] Named(IReadOnlyList<(string? Name, List<EpochReport> Reports)> runs)
+    public static PlottedRun[] Named(IReadOnlyList<(string? Name, List<EpochReport> Reports)> runs)
     {
         string[][] parts = [.. runs.Select((run, i) => (run.Name ?? $"run {i + 1}")
             .Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).DefaultIfEmpty("run").ToArray())];
         int longest = parts.Max(part => (int?)part.Length) ?? 0, shown = 1;
         while (shown < longest && parts.Select(Ending).Distinct().Count() < parts.Length)
             shown++;
-        return [.. runs.Select((run, i) => new TrainingRun(Ending(parts[i]), run.Reports))];
+        return [.. runs.Select((run, i) => new PlottedRun(Ending(parts[i]), run.Reports))];
 
         string Ending(string[] part) => string.Join('/', part.TakeLast(shown));
     }
@@ -42,7 +42,7 @@ internal static class TrainingPlot
 
     /// <summary>Draws runs.</summary>
     /// <exception cref="EngineException"><c>NoEpochReports</c>, <c>TooManyRuns</c>.</exception>
-    public static Picture Draw(IReadOnlyList<TrainingRun> runs)
+    public static Picture Draw(IReadOnlyList<PlottedRun> runs)
     {
         if (runs.Count == 0)
             throw new EngineException("NoEpochReports", ErrorKind.InvalidArgument,
@@ -69,7 +69,7 @@ internal static class TrainingPlot
         });
     }
 
-    private static Plot CreatePlot(string title, int height, IReadOnlyList<TrainingRun> runs, Func<EpochReport, double?>? training,
+    private static Plot CreatePlot(string title, int height, IReadOnlyList<PlottedRun> runs, Func<EpochReport, double?>? training,
         Func<EpochReport, double?> validation, bool percent)
     {
         Plot plot = Charts.Create(title, "Epoch");
@@ -92,7 +92,7 @@ internal static class TrainingPlot
     }
 
     /// <summary>A curve. Epochs without validation have no value; a run that diverged has values that no axis can show.</summary>
-    private static Coordinates[] Points(TrainingRun run, Func<EpochReport, double?> value) =>
+    private static Coordinates[] Points(PlottedRun run, Func<EpochReport, double?> value) =>
         [.. run.Epochs.Where(report => value(report) is double v && double.IsFinite(v))
             .Select(report => new Coordinates(report.Epoch, value(report)!.Value))];
 
@@ -182,7 +182,7 @@ internal static class TrainingPlot
         return [.. points.Where((_, i) => (points.Length - 1 - i) % step == 0)];
     }
 
-    private static void SetAxes(Plot plot, IReadOnlyList<TrainingRun> runs, double[] values, bool percent)
+    private static void SetAxes(Plot plot, IReadOnlyList<PlottedRun> runs, double[] values, bool percent)
     {
         int first = runs.Min(run => run.Epochs[0].Epoch), last = runs.Max(run => run.Epochs[^1].Epoch);
         double besides = Math.Max(0.5, 0.02 * (last - first));
@@ -210,7 +210,7 @@ internal static class TrainingPlot
         value is < 0 or > 100.0001 ? "" : (value / 100).ToString(value % 1 == 0 ? "P0" : "P1", CultureInfo.CurrentCulture);
 
     /// <summary>What the curves are, and how each run ended: the lower right quarter.</summary>
-    private static void DrawTable(SKCanvas canvas, IReadOnlyList<TrainingRun> runs)
+    private static void DrawTable(SKCanvas canvas, IReadOnlyList<PlottedRun> runs)
     {
         const float Left = 40, NameWidth = 190, Sample = Charts.SampleLength;
         (string Head, float Right)[] columns = [("Best accuracy", 378), ("at epoch", 488), ("Time", 576)];
@@ -232,7 +232,7 @@ internal static class TrainingPlot
             PictureText.Draw(canvas, head, right, TableTop - 16, Type - 1, Palette.Faint, SKTextAlign.Right);
         for (int i = 0; i < runs.Count; i++)
         {
-            TrainingRun run = runs[i];
+            PlottedRun run = runs[i];
             y = TableTop + RowHeight * i + Type;
             Charts.DrawSample(canvas, Left, y - 5, i, Charts.SeriesColor(i), isDashed: false);
             PictureText.Draw(canvas, PictureText.Fit(run.Name, NameWidth, Type), Left + Sample, y, Type, Palette.Ink);

@@ -81,6 +81,25 @@ public sealed partial class OutputDirectory
     internal static IEnumerable<string> EpochsIn(string folder) =>
         EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
 
+    /// <summary>Whether a run writes to a folder now.</summary>
+    internal static bool IsClaimed(string folder)
+    {
+        try
+        {
+            // A process that was killed leaves the file, but does not hold it.
+            using FileStream file = new(System.IO.Path.Combine(folder, Lock), FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            return false;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Locks the folder against other runs. Fails immediately, not after hours, if it is not writable.</summary>
     /// <returns>Releases the lock when it is disposed; so does the end of the process, however it ends.</returns>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>

@@ -29,7 +29,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
             TrainCount = data.Train.Count,
             DataFingerprint = keepsFiles ? data.Fingerprint : null,
         };
-        return new RunStart(Recipes.Prepare(named, options, data.Train), matched, state, null);
+        return new RunStart(Recipes.Prepare(named, options, data.Train), matched, state.On(data), null);
     }
 
     /// <summary>Prepares a run that resumes from a checkpoint.</summary>
@@ -62,7 +62,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         // More epochs may train another part than the last one did, whose moments begin at zero.
         bool isSamePart = TrainedPart.IsClassifier(start.Network, saved, Math.Min(state.Epoch, saved.Epochs))
             == TrainedPart.IsClassifier(start.Network, wanted, Math.Min(state.Epoch, wanted.Epochs));
-        return new RunStart(start, matched, state, isSamePart ? checkpoint.Moments : null);
+        return new RunStart(start, matched, state.On(data), isSamePart ? checkpoint.Moments : null);
 
         EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
             $"The checkpoint '{path}' belongs to another run: {why}. Start a new run, or resume with the options and data of that run.");

@@ -7,9 +7,10 @@ namespace Cifar10Ps;
 /// <summary>The history of a run that left files: the reports of its epochs, and why it stopped.</summary>
 public sealed class TrainingHistory
 {
-    private TrainingHistory(string source, IReadOnlyList<EpochReport> reports, string? stopReason)
+    private TrainingHistory(string source, IReadOnlyList<EpochReport> reports, string? stopReason, Checkpoint? checkpoint = null)
     {
         Source = source;
+        Checkpoint = checkpoint;
         EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
         Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best), Run = source })];
         StopReason = stopReason is null ? null : DisplayText.Escape(stopReason);
@@ -23,6 +24,9 @@ public sealed class TrainingHistory
 
     /// <summary>Why the run stopped before its last epoch; null: it did not, it was interrupted, or the file does not say.</summary>
     public string? StopReason { get; }
+
+    /// <summary>The checkpoint that it was read from; null: it was read from a log.</summary>
+    internal Checkpoint? Checkpoint { get; }
 
     /// <summary>Reads a history.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
@@ -38,7 +42,7 @@ public sealed class TrainingHistory
         string log = Path.Combine(path, OutputDirectory.LogName);
         try
         {
-            return Of(path, CheckpointFinder.Load(path, warn).State);
+            return Of(path, CheckpointFinder.Load(path, warn));
         }
         catch (EngineException e) when (e.Kind is ErrorKind.InvalidData or ErrorKind.NotFound && File.Exists(log))
         {
@@ -68,8 +72,9 @@ public sealed class TrainingHistory
                 $"'{file}' is not the log of a run: {e.Message.TrimEnd('.')}.", e);
         }
 
-        return Of(source, Checkpoint.Load(file).State);
+        return Of(source, Checkpoint.Load(file));
     }
 
-    private static TrainingHistory Of(string source, TrainingState state) => new(source, state.History, state.StopReason);
+    private static TrainingHistory Of(string source, Checkpoint checkpoint) =>
+        new(source, checkpoint.State.History, checkpoint.State.StopReason, checkpoint);
 }

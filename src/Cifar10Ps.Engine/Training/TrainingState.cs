@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Cifar10Ps.Training;
 
 /// <summary>Everything about a run except weights and moments: with these, it resumes as if it had never stopped.</summary>
@@ -12,6 +14,15 @@ internal sealed record TrainingState
     /// <summary>Fingerprint of the data (<see cref="ImageDataset.Fingerprint"/>);
     /// null: an earlier version or another program wrote the checkpoint.</summary>
     public string? DataFingerprint { get; init; }
+
+    /// <summary>Name of the data; null: an earlier version or another program wrote the checkpoint.</summary>
+    public string? DataName { get; init; }
+
+    /// <summary>Number of images to validate on, where they are not held out of the training images; null, likewise.</summary>
+    public int? DataValidationCount { get; init; }
+
+    /// <summary>The machine that the run last began on; null, likewise.</summary>
+    public string? Machine { get; init; }
 
     /// <summary>Optimizer steps done.</summary>
     public long Step { get; set; }
@@ -43,6 +54,14 @@ internal sealed record TrainingState
     /// <summary>The part of a network that the next epoch trains; after the last one, that which the last one trained. The moments of a
     /// checkpoint belong to it.</summary>
     public Network PartOf(Network network) => TrainedPart.Of(network, Options, Math.Min(Epoch, Options.Epochs));
+
+    /// <summary>The same state of a run that begins, or goes on, with some data on this machine.</summary>
+    public TrainingState On(ImageDataset data) => this with
+    {
+        DataName = data.Name,
+        DataValidationCount = data.Validation.Count,
+        Machine = $"{Environment.MachineName}, {Environment.ProcessorCount} processors, {RuntimeInformation.OSArchitecture}",
+    };
 
     /// <summary>What is impossible in the state of a run, which may come from any file; null: nothing.</summary>
     public string? Contradiction()

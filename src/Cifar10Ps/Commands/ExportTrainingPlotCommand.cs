@@ -44,7 +44,7 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     }
 
     /// <inheritdoc/>
-    private protected override Picture Draw() => _ranges.Count == 0 ? TrainingPlot.Draw(TrainingRun.Named(_runs))
+    private protected override Picture Draw() => _ranges.Count == 0 ? TrainingPlot.Draw(PlottedRun.Named(_runs))
         : _runs.Count == 0 ? LearningRatePlot.Draw(_ranges)
         : throw new EngineException("PlotsMixed", ErrorKind.InvalidArgument,
             "Epochs and learning rate tests do not go into one plot. Give each a file of its own.");

@@ -24,7 +24,7 @@ public class PlottingTests
     public void Training_curves_have_legible_labels(int runs, int epochs, int validateEvery)
     {
         Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs)
-            .Select(i => new TrainingRun($"run {i} has a name that is much longer than its column", Reports(epochs, validateEvery)))]);
+            .Select(i => new PlottedRun($"run {i} has a name that is much longer than its column", Reports(epochs, validateEvery)))]);
 
         string[] texts = [.. SvgText.CheckLayout(picture).Select(text => text.Text)];
 
@@ -49,9 +49,9 @@ public class PlottingTests
     public void Runs_that_diverged_or_were_never_validated_are_drawn_all_the_same()
     {
         EpochReport[] reports = Reports(6);
-        TrainingRun diverged = new("diverged",
+        PlottedRun diverged = new("diverged",
             [.. reports.Select(r => r.Epoch < 4 ? r : r with { Loss = double.NaN, ValidationLoss = double.PositiveInfinity })]);
-        TrainingRun hopeless = new("hopeless", [.. reports.Select(r =>
+        PlottedRun hopeless = new("hopeless", [.. reports.Select(r =>
             r with { Loss = double.NaN, Accuracy = 0, ValidationLoss = null, ValidationAccuracy = null, LearningRate = 0 })]);
 
         SvgText.CheckLayout(TrainingPlot.Draw([diverged, hopeless]));
@@ -86,11 +86,11 @@ public class PlottingTests
         List<EpochReport> reports = [.. Reports(1)];
 
         Assert.Equal(["a/result", "b/result", "adam"],
-            TrainingRun.Named([("/x/a/result", reports), ("/x/b/result/", reports), ("adam", reports)]).Select(run => run.Name));
+            PlottedRun.Named([("/x/a/result", reports), ("/x/b/result/", reports), ("adam", reports)]).Select(run => run.Name));
         Assert.Equal(["run 1", "result", "run 3"],
-            TrainingRun.Named([(null, reports), (@"C:\x\result", reports), (null, reports)]).Select(run => run.Name));
+            PlottedRun.Named([(null, reports), (@"C:\x\result", reports), (null, reports)]).Select(run => run.Name));
         Assert.Equal(["same", "same", "run"],
-            TrainingRun.Named([("same", reports), ("same", reports), ("/", reports)]).Select(run => run.Name));
+            PlottedRun.Named([("same", reports), ("same", reports), ("/", reports)]).Select(run => run.Name));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public class PlottingTests
     {
         Assert.Equal("NoEpochReports", Refused(() => TrainingPlot.Draw([])));
         Assert.Equal("TooManyRuns",
-            Refused(() => TrainingPlot.Draw([.. Enumerable.Repeat(new TrainingRun("run", Reports(1)), TrainingPlot.MaximumRuns + 1)])));
+            Refused(() => TrainingPlot.Draw([.. Enumerable.Repeat(new PlottedRun("run", Reports(1)), TrainingPlot.MaximumRuns + 1)])));
     }
 
     [Theory]
@@ -216,7 +216,7 @@ public class PlottingTests
     {
         // One run was stopped early: its reports are the first ones of the others.
         Picture picture = TrainingPlot.Draw([.. Enumerable.Range(0, runs)
-            .Select(i => new TrainingRun($"run {i}", Reports(12)[..(i == 1 && epochs > 2 ? epochs - 1 : epochs)]))]);
+            .Select(i => new PlottedRun($"run {i}", Reports(12)[..(i == 1 && epochs > 2 ? epochs - 1 : epochs)]))]);
         using SKBitmap bitmap = SKBitmap.Decode(picture.ToPng(scale: 1));
 
         // The learning rate plot, within its axes.

@@ -1,0 +1,12 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Gets runs that left files, in one line each: options, data, best epoch, duration, machine.</summary>
+[Cmdlet(VerbsCommon.Get, "TrainingRun", DefaultParameterSetName = PathSet)]
+[OutputType(typeof(TrainingRun))]
+public sealed class GetTrainingRunCommand : FileReaderCommand
+{
+    /// <inheritdoc/>
+    protected override void Read(string path) => WriteObject(TrainingRun.Read(path, WriteWarning));
+}
