@@ -83,7 +83,8 @@ public sealed record RequestedOptions
         return options with
         {
             ClassifierEpochs = ClassifierEpochs ?? (int)((long)recipe.ClassifierEpochs * options.Epochs / recipe.Epochs),
-            BackboneLearningRate = BackboneLearningRate ?? recipe.BackboneLearningRate * (options.LearningRate / recipe.LearningRate),
+            BackboneLearningRate = BackboneLearningRate ?? (recipe.BackboneLearningRate is double rate
+                ? Math.Max(rate * (options.LearningRate / recipe.LearningRate), TrainingOptions.MinimumLearningRate) : null),
         };
     }
 
