@@ -78,7 +78,8 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
         PixelMap map = PixelMap.Identity;
         foreach (Variation variation in _variations)
             map = map.Then(variation.Place(key, _width, _height));
-        map.Read(image.Pixels.Span, target, _width, _height);
+        using (BorrowedPixels pixels = image.Content.Borrow())
+            map.Read(pixels.Span, target, _width, _height);
         foreach (Variation variation in _variations)
             variation.Paint(target, key, _width, _height);
         // As in the table: from its first value, that of 0, to its last one, that of 255.
@@ -96,7 +97,8 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     {
         (int dx, int dy, bool flip) = view;
         RequireSize(image);
-        ReadOnlySpan<byte> pixels = image.Pixels.Span;
+        using BorrowedPixels borrowed = image.Content.Borrow();
+        ReadOnlySpan<byte> pixels = borrowed.Span;
         int plane = _width * _height;
         ReadOnlySpan<float> red = _table.AsSpan(0, 256), green = _table.AsSpan(256, 256), blue = _table.AsSpan(512, 256);
         int i = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cifar10Ps.Runtime;
 using SkiaSharp;
 
@@ -31,6 +32,18 @@ internal static class ImageFile
     /// <c>UnsupportedImageFormat</c>, <c>ImageTooLarge</c>, <c>ImageUnreadable</c>.</exception>
     internal static byte[] Read(string path, int width, int height)
     {
+        byte[] pixels = new byte[3 * height * width];
+        Read(path, width, height, pixels);
+        return pixels;
+    }
+
+    /// <summary>The same, into memory that exists.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="width">Wanted width in pixels.</param>
+    /// <param name="height">Wanted height in pixels.</param>
+    /// <param name="pixels">Takes the planes: 3 · height · width bytes.</param>
+    internal static void Read(string path, int width, int height, Span<byte> pixels)
+    {
         try
         {
             // Says what is wrong with the file, if anything is. Skia reads the file itself:
@@ -54,9 +67,13 @@ internal static class ImageFile
             // JPEG and WebP decode faster to a smaller picture; from twice the wanted size the filter does the rest.
             size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
             if ((long)size.Width * size.Height <= LargePicture)
-                return Decode(codec, size, origin, path, width, height);
+            {
+                Decode(codec, size, origin, path, width, height, pixels);
+                return;
+            }
+
             lock (Turn)
-                return Decode(codec, size, origin, path, width, height);
+                Decode(codec, size, origin, path, width, height, pixels);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -76,19 +93,31 @@ internal static class ImageFile
         new("UnsupportedImageFormat", ErrorKind.InvalidData,
             $"'{path}' is a {format} file, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
 
-    private static byte[] Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height)
+    private static void Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height, Span<byte> pixels)
     {
-        using SKBitmap bitmap = new(new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        // JPEG has no transparency.
+        SKAlphaType alpha = codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? SKAlphaType.Opaque : SKAlphaType.Premul;
+        using SKBitmap bitmap = new(new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, alpha));
         if (codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
             throw Invalid(path, null);
         if (origin == SKEncodedOrigin.TopLeft)
-            return Resize(bitmap, width, height);
+        {
+            Resize(bitmap, width, height, pixels);
+            return;
+        }
+
         using SKBitmap upright = Upright(bitmap, origin);
-        return Resize(upright, width, height);
+        Resize(upright, width, height, pixels);
     }
 
-    private static byte[] Resize(SKBitmap upright, int width, int height)
+    private static void Resize(SKBitmap upright, int width, int height, Span<byte> pixels)
     {
+        if ((upright.Width, upright.Height) == (width, height) && upright.AlphaType == SKAlphaType.Opaque)
+        {
+            ToPlanes(upright, pixels);
+            return;
+        }
+
         // An immutable bitmap is drawn without a copy.
         upright.SetImmutable();
         double scale = Math.Max((double)width / upright.Width, (double)height / upright.Height);
@@ -105,13 +134,21 @@ internal static class ImageFile
         canvas.Clear(SKColors.White);
         canvas.DrawImage(image, middle, new SKRect(0, 0, width, height), filter, null);
 
-        ReadOnlySpan<byte> rgba = result.GetPixelSpan();
-        int plane = width * height;
-        byte[] pixels = new byte[3 * plane];
-        for (int i = 0; i < plane; i++)
-            for (int c = 0; c < 3; c++)
-                pixels[c * plane + i] = rgba[4 * i + c];
-        return pixels;
+        ToPlanes(result, pixels);
+    }
+
+    private static void ToPlanes(SKBitmap bitmap, Span<byte> pixels)
+    {
+        ReadOnlySpan<int> rgba = MemoryMarshal.Cast<byte, int>(bitmap.GetPixelSpan());
+        int plane = rgba.Length;
+        Span<byte> red = pixels[..plane], green = pixels.Slice(plane, plane), blue = pixels.Slice(2 * plane, plane);
+        for (int i = 0; i < rgba.Length; i++)
+        {
+            int value = rgba[i];
+            red[i] = (byte)value;
+            green[i] = (byte)(value >> 8);
+            blue[i] = (byte)(value >> 16);
+        }
     }
 
     private static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)

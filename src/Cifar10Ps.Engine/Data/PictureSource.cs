@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -67,15 +68,22 @@ public abstract class PictureSource
 
         (FoundPicture, ImageContent?, EngineException?) Decode(int i, FoundPicture picture)
         {
+            bool isKept = (i + 1) * kept / found.Length > i * kept / found.Length;
+            byte[] memory = isKept ? new byte[imageLength] : ArrayPool<byte>.Shared.Rent((int)imageLength);
             try
             {
-                byte[] pixels = ImageFile.Read(picture.Path, ImageSize, ImageSize);
-                bool isKept = (i + 1) * kept / found.Length > i * kept / found.Length;
-                return (picture, isKept ? new PixelsInMemory(pixels) : new PixelsInFile(picture.Path, ImageSize, ImageSize, pixels), null);
+                Span<byte> pixels = memory.AsSpan(0, (int)imageLength);
+                ImageFile.Read(picture.Path, ImageSize, ImageSize, pixels);
+                return (picture, isKept ? new PixelsInMemory(memory) : new PixelsInFile(picture.Path, ImageSize, ImageSize, pixels), null);
             }
             catch (EngineException e)
             {
                 return (picture, null, e);
+            }
+            finally
+            {
+                if (!isKept)
+                    ArrayPool<byte>.Shared.Return(memory);
             }
         }
     }
