@@ -15,6 +15,7 @@
     CmdletsToExport        = @(
         'Export-AugmentationSheet'
         'Export-ConfusionMatrix'
+        'Export-Image'
         'Export-Model'
         'Export-ModelGraph'
         'Export-PredictionSheet'
@@ -38,6 +39,7 @@
         'New-Vgg'
         'Optimize-ModelCalibration'
         'Save-Model'
+        'Show-Image'
         'Split-ImageDataset'
         'Start-ModelTraining'
     )

@@ -13,6 +13,7 @@ public sealed partial class GuidelineTests : IDisposable
         ["Export-Model"] = "$model | Export-Model new.pth",
         ["Export-ModelGraph"] = "$model | Export-ModelGraph new.dot",
         ["Export-ConfusionMatrix"] = "$data | Measure-Model $model | Export-ConfusionMatrix new.svg",
+        ["Export-Image"] = "$data.Test[0] | Export-Image new",
         ["Export-AugmentationSheet"] = "$data.Train[0] | Export-AugmentationSheet new.svg",
         ["Export-PredictionSheet"] = "$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg",
         ["Export-ReliabilityPlot"] = "$data | Measure-Model $model | Export-ReliabilityPlot new.svg",

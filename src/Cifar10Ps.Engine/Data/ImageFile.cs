@@ -44,6 +44,28 @@ internal static class ImageFile
     /// <param name="pixels">Takes the planes: 3 · height · width bytes.</param>
     internal static void Read(string path, int width, int height, Span<byte> pixels)
     {
+        using OpenPicture picture = Open(path);
+        Read(picture, width, height, pixels);
+    }
+
+    /// <summary>Reads the whole of a picture, not only its middle, as an image whose true class is not known.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">Wanted length of the longer side in pixels; a smaller picture stays as it is.</param>
+    /// <exception cref="EngineException">As those of <see cref="Load"/>.</exception>
+    internal static LabeledImage LoadWhole(string path, int limit)
+    {
+        using OpenPicture picture = Open(path);
+        double scale = Math.Min(1, (double)limit / Math.Max(picture.Width, picture.Height));
+        int width = Math.Max(1, (int)Math.Round(scale * picture.Width)), height = Math.Max(1, (int)Math.Round(scale * picture.Height));
+        byte[] pixels = new byte[3 * height * width];
+        Read(picture, width, height, pixels);
+        return new LabeledImage(0, -1, "", width, height, pixels, path);
+    }
+
+    private static OpenPicture Open(string path)
+    {
+        SKFileStream? stream = null;
+        SKCodec? codec = null;
         try
         {
             // Says what is wrong with the file, if anything is. Skia reads the file itself:
@@ -53,8 +75,8 @@ internal static class ImageFile
             head = head[..file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
             if (ImageFormat.Unsupported(head) is string unsupported)
                 throw Unsupported(path, unsupported);
-            using SKFileStream stream = new(path);
-            using SKCodec codec = SKCodec.Create(stream) ?? throw Invalid(path, ImageFormat.Other(head));
+            stream = new SKFileStream(path);
+            codec = SKCodec.Create(stream) ?? throw Invalid(path, ImageFormat.Other(head));
             if (codec.EncodedFormat is not (SKEncodedImageFormat.Png
                 or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Webp or SKEncodedImageFormat.Gif))
                 throw Invalid(path, null);
@@ -64,16 +86,9 @@ internal static class ImageFile
                     $"'{path}' has {size.Width} x {size.Height} pixels; the limit is {PixelLimit:N0} in all. Make it smaller.");
             SKEncodedOrigin origin = codec.EncodedFormat == SKEncodedImageFormat.Jpeg
                 ? codec.EncodedOrigin : ExifOrientation.Read(file, codec.EncodedFormat);
-            // JPEG and WebP decode faster to a smaller picture; from twice the wanted size the filter does the rest.
-            size = codec.GetScaledDimensions(Math.Min(1, 2f * Math.Max(width, height) / Math.Min(size.Width, size.Height)));
-            if ((long)size.Width * size.Height <= LargePicture)
-            {
-                Decode(codec, size, origin, path, width, height, pixels);
-                return;
-            }
-
-            lock (Turn)
-                Decode(codec, size, origin, path, width, height, pixels);
+            OpenPicture picture = new(path, stream, codec, origin);
+            (stream, codec) = (null, null);
+            return picture;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -83,6 +98,26 @@ internal static class ImageFile
         {
             throw new EngineException("ImageUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
         }
+        finally
+        {
+            codec?.Dispose();
+            stream?.Dispose();
+        }
+    }
+
+    private static void Read(OpenPicture picture, int width, int height, Span<byte> pixels)
+    {
+        // JPEG and WebP decode faster to a smaller picture; from twice the wanted size the filter does the rest.
+        SKSizeI size = picture.Codec.GetScaledDimensions(
+            Math.Min(1, 2f * Math.Max(width, height) / Math.Min(picture.Width, picture.Height)));
+        if ((long)size.Width * size.Height <= LargePicture)
+        {
+            Decode(picture, size, width, height, pixels);
+            return;
+        }
+
+        lock (Turn)
+            Decode(picture, size, width, height, pixels);
     }
 
     private static EngineException Invalid(string path, string? isWhat) =>
@@ -93,20 +128,20 @@ internal static class ImageFile
         new("UnsupportedImageFormat", ErrorKind.InvalidData,
             $"'{path}' is a {format} file, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
 
-    private static void Decode(SKCodec codec, SKSizeI size, SKEncodedOrigin origin, string path, int width, int height, Span<byte> pixels)
+    private static void Decode(OpenPicture picture, SKSizeI size, int width, int height, Span<byte> pixels)
     {
         // JPEG has no transparency.
-        SKAlphaType alpha = codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? SKAlphaType.Opaque : SKAlphaType.Premul;
+        SKAlphaType alpha = picture.Codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? SKAlphaType.Opaque : SKAlphaType.Premul;
         using SKBitmap bitmap = new(new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, alpha));
-        if (codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
-            throw Invalid(path, null);
-        if (origin == SKEncodedOrigin.TopLeft)
+        if (picture.Codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
+            throw Invalid(picture.Path, null);
+        if (picture.Origin == SKEncodedOrigin.TopLeft)
         {
             Resize(bitmap, width, height, pixels);
             return;
         }
 
-        using SKBitmap upright = Upright(bitmap, origin);
+        using SKBitmap upright = Upright(bitmap, picture.Origin);
         Resize(upright, width, height, pixels);
     }
 
@@ -153,8 +188,7 @@ internal static class ImageFile
 
     private static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)
     {
-        bool turned =
-            origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        bool turned = IsTurned(origin);
         int width = turned ? bitmap.Height : bitmap.Width, height = turned ? bitmap.Width : bitmap.Height;
         // Where the stored x and y axes point to in the upright picture (EXIF 2.3, tag 0x0112).
         SKMatrix matrix = origin switch
@@ -173,5 +207,31 @@ internal static class ImageFile
         canvas.SetMatrix(matrix);
         canvas.DrawBitmap(bitmap, 0, 0);
         return upright;
+    }
+
+    /// <summary>Whether width and height of the stored picture are height and width of the upright one.</summary>
+    private static bool IsTurned(SKEncodedOrigin origin) =>
+        origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+
+    /// <summary>A file that begins like a picture which can be read.</summary>
+    private sealed class OpenPicture(string path, SKFileStream stream, SKCodec codec, SKEncodedOrigin origin) : IDisposable
+    {
+        public string Path => path;
+
+        public SKCodec Codec => codec;
+
+        public SKEncodedOrigin Origin => origin;
+
+        /// <summary>Width of the upright picture.</summary>
+        public int Width => IsTurned(origin) ? codec.Info.Height : codec.Info.Width;
+
+        /// <summary>Height of the upright picture.</summary>
+        public int Height => IsTurned(origin) ? codec.Info.Width : codec.Info.Height;
+
+        public void Dispose()
+        {
+            codec.Dispose();
+            stream.Dispose();
+        }
     }
 }

@@ -50,7 +50,7 @@ internal sealed class PictureFolder
 
         foreach (FileSystemInfo entry in entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
         {
-            if (SystemNames.Contains(entry.Name) || entry.Name.StartsWith("._", StringComparison.Ordinal))
+            if (IsPassedOver(entry.Name))
                 continue;
             if ((entry.Attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0)
             {
@@ -99,6 +99,9 @@ internal sealed class PictureFolder
 
         return pictures;
     }
+
+    /// <summary>Whether a file or folder of this name is silently skipped.</summary>
+    public static bool IsPassedOver(string name) => SystemNames.Contains(name) || name.StartsWith("._", StringComparison.Ordinal);
 
     /// <summary>Why a file beside the folders of classes is left out.</summary>
     public static string Reason(FileSystemInfo file) => ImageFormat.IsPicture(file.Name) ? "pictures outside the class folders" : NoPicture;

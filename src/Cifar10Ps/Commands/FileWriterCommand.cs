@@ -35,10 +35,13 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>A file, as Get-Item gives it.</summary>
     protected PSObject ToItem(string file) => InvokeProvider.Item.Get([file], force: true, literalPath: true)[0];
 
+    /// <summary>The file or folder that the user means.</summary>
+    protected string ToTarget() => LiteralPath is not null ? ToFilePath(LiteralPath) : ToOutputFile(Path!);
+
     /// <summary>The file that the user means.</summary>
     protected string ToFile()
     {
-        string file = LiteralPath is not null ? ToFilePath(LiteralPath) : ToOutputFile(Path!);
+        string file = ToTarget();
         return !System.IO.Path.EndsInDirectorySeparator(file) ? file
             : throw new EngineException("NotARegularFile", ErrorKind.InvalidArgument, $"'{file}' is the name of a folder. Name a file.");
     }
@@ -46,14 +49,19 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>Whether the user wants a file to be written; an existing one is an error without <see cref="Force"/>.</summary>
     protected bool MayWrite(string file)
     {
+        RequireAbsent(file);
+        return ShouldProcess(DisplayText.Escape(file), Question);
+    }
+
+    /// <summary>Refuses to replace an existing file without <see cref="Force"/>.</summary>
+    protected void RequireAbsent(string file)
+    {
         RegularFile.Require(file);
-        string shown = DisplayText.Escape(file);
         if (File.Exists(file) && !Force)
         {
-            ThrowTerminatingError(new ErrorRecord(new IOException($"'{shown}' exists. Replace it with -Force, or save under another name."),
+            ThrowTerminatingError(new ErrorRecord(
+                new IOException($"'{DisplayText.Escape(file)}' exists. Replace it with -Force, or save under another name."),
                 "FileExists", ErrorCategory.ResourceExists, file));
         }
-
-        return ShouldProcess(shown, Question);
     }
 }

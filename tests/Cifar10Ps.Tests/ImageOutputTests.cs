@@ -1,0 +1,128 @@
+namespace Cifar10Ps.Tests;
+
+/// <summary>Export-Image and Show-Image.</summary>
+public sealed class ImageOutputTests : IDisposable
+{
+    private readonly Session _session = new();
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public void Images_become_files_in_the_folders_of_their_classes()
+    {
+        _session.Run("$data.Test[3..5] | Export-Image out");
+
+        Assert.Equal(["cross/00004.png", "horizontal stripes/00005.png", "triangle/00003.png"], Files("out"));
+    }
+
+    [Fact]
+    public void A_data_set_is_written_in_parts_and_read_as_the_same()
+    {
+        dynamic[] output = _session.Run("""
+            $three = $data | Split-ImageDataset -Fraction 0.8, 0.2
+            $three | Export-Image './out [1]'
+            Get-ImageDataset './out [1]' 6>$null
+            $three
+            """);
+
+        (dynamic read, dynamic three) = (output[0], output[1]);
+        Assert.Equal(((int)three.TrainCount, (int)three.ValidationCount, (int)three.TestCount),
+            ((int)read.TrainCount, (int)read.ValidationCount, (int)read.TestCount));
+        Assert.Equal(Pixels(three.Train), Pixels(read.Train));
+        Assert.Equal(Pixels(three.Validation), Pixels(read.Validation));
+
+        static string[] Pixels(dynamic split) =>
+            [.. ((IEnumerable<dynamic>)split).Select(image => (string)image.LabelName + Convert.ToHexString((byte[])image.GetPixels())).Order()];
+    }
+
+    [Fact]
+    public void Images_of_predictions_and_files_are_written_too()
+    {
+        dynamic[] files = _session.Run("""
+            $data.Test[0..1] | Invoke-Inference $model | Export-Image out
+            Invoke-Inference $model ./out/disc/00000.png | Export-Image out -PassThru
+            """);
+
+        Assert.Equal(["disc/00000.png", "ring/00001.png", "unknown/00000.png"], Files("out"));
+        Assert.Equal("00000.png", (string)Assert.Single(files).Name);
+    }
+
+    [Fact]
+    public void What_exists_is_replaced_with_Force_only()
+    {
+        _session.Run("$data.Test[0] | Export-Image out");
+
+        Assert.Equal("FileExists", _session.Fail("$data.Test[0..2] | Export-Image out").Id);
+        Assert.Equal(["disc/00000.png"], Files("out"));
+        _session.Run("$data.Test[0..2] | Export-Image out -Force");
+        Assert.Equal(3, Files("out").Length);
+    }
+
+    [Theory]
+    [InlineData("Set-Content file x; $data.Test[0] | Export-Image file", "NotAFolder")]
+    [InlineData("$data.Test[0] | Export-Image Env:x", "NotAFileSystemPath")]
+    [InlineData("$null | Where-Object { $_ } | Export-Image out", "NoImages")]
+    [InlineData("$null = New-Item out/disc/00000.png -ItemType Directory; $data.Test[0] | Export-Image out -Force", "NotARegularFile")]
+    public void What_cannot_be_written_is_one_error(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+
+    [Fact]
+    public void An_export_can_be_stopped()
+    {
+        Outcome outcome = _session.RunAndStop("Get-Cifar10 -Synthetic | Export-Image out -PassThru", step =>
+            step.Status.EndsWith("images", StringComparison.Ordinal));
+
+        Assert.InRange(outcome.Output.Length, 0, 2_000);
+        Assert.Empty(Directory.GetFiles(_session.Folder["out"], "*.tmp", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void Images_are_shown_as_many_in_a_row_as_fit_and_nothing_goes_into_the_pipeline()
+    {
+        // The host has 120 columns.
+        Assert.Empty(_session.Run("$data.Test[0..5] | Show-Image -Protocol HalfBlocks -Width 24"));
+
+        string[] lines = Shown();
+        Assert.Equal(4 * 24, lines[0].Count(c => c == '▀'));
+        Assert.Equal("disc                      ring                      square                    triangle", lines[12]);
+        Assert.Equal("cross                     horizontal stripes", lines[25]);
+        Assert.Equal(26, lines.Length);
+    }
+
+    [Fact]
+    public void Predictions_have_guess_confidence_and_truth_below()
+    {
+        string[] guesses = [.. _session.Run("$p = $data.Test[0..3] | Invoke-Inference $model; $p | Show-Image -Protocol Characters -Width 40; $p")
+            .Select(prediction => $"{prediction.Class} {prediction.Confidence:P0} {((bool)prediction.IsCorrect ? "✓" : $"✗ {prediction.LabelName}")}")];
+
+        Assert.All(guesses, guess => Assert.Contains(guess, _session.Host.Text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Files_are_shown_with_their_names_and_those_that_cannot_be_are_errors()
+    {
+        _session.Run("$data.Test[0..1] | Export-Image out; Set-Content out/text.png x");
+
+        Outcome outcome = _session.Try("Get-ChildItem out -Recurse -File | Show-Image -Protocol Characters; Show-Image -Path nowhere.png, out/*/*1.png");
+
+        Assert.Equal(["FileNotFound", "InvalidImageFile"], outcome.Errors.Select(error => error.Id).Order());
+        Assert.Equal(2, Shown().Count(line => line.Contains("00001.png", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("NO_COLOR", "1", "")]
+    [InlineData("NO_COLOR", "", "$PSStyle.OutputRendering = 'PlainText'; ")]
+    public void Without_colours_characters_are_drawn(string variable, string value, string script)
+    {
+        _session.SetEnvironment(variable, value);
+        _session.Run(script + "$data.Test[0] | Show-Image");
+
+        Assert.DoesNotContain('\u001b', _session.Host.Text);
+        Assert.DoesNotContain('▀', _session.Host.Text);
+    }
+
+    /// <summary>The lines that were written to the screen.</summary>
+    private string[] Shown() => _session.Host.Text.TrimEnd('\n').Split('\n');
+
+    private string[] Files(string folder) => [.. Directory.GetFiles(_session.Folder[folder], "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(_session.Folder[folder], file).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+}
