@@ -23,7 +23,7 @@ public sealed class UnequalClassTests : IDisposable
 
         string warning = Assert.Single(_session.Host.Warnings);
         Assert.Contains("'dark' has 12 training images, 'bright' only 2", warning, StringComparison.Ordinal);
-        Assert.Contains("-ClassWeights Balanced or -Sampling Balanced", warning, StringComparison.Ordinal);
+        Assert.Contains("-Sampling Balanced or -ClassWeights Balanced", warning, StringComparison.Ordinal);
         _session.Run($"{Train} -ClassWeights Balanced; {Train} -Sampling Balanced; {Train} -ClassWeights @{{ bright = 3 }}");
         _session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 64");
         Assert.Single(_session.Host.Warnings);
