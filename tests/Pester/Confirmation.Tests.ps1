@@ -7,6 +7,7 @@ Describe 'Every cmdlet that writes' {
         $writers = [ordered]@{
             'Export-ConfusionMatrix' = '$data | Measure-Model $model | Export-ConfusionMatrix new.svg'
             'Export-AugmentationSheet' = '$data.Train[0] | Export-AugmentationSheet new.svg'
+            'Export-Image'        = '$data.Test[0] | Export-Image new'
             'Export-PredictionSheet' = '$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg'
             'Export-TrainingPlot' = '$reports | Export-TrainingPlot new.svg'
             'Export-Model'        = '$model | Export-Model new.pth'

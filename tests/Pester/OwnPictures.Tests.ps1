@@ -50,6 +50,41 @@ Describe 'Get-ImageDataset' {
     }
 }
 
+Describe 'A data set that is built' {
+    It 'goes from files to folders of parts and back' {
+        $tones = Get-ImageDataset 'TestDrive:/tones*' -TestFraction 0.2
+        $tones | Export-Image TestDrive:/parts
+        (Get-ChildItem TestDrive:/parts).Name | Should -Be 'test', 'train', 'validation'
+
+        $again = Get-ImageDataset TestDrive:/parts -InformationVariable said 6>$null
+        $again.TrainCount, $again.ValidationCount, $again.TestCount | Should -Be 12, 4, 4
+        $said | Should -Match "'train' for training, 'validation' for validation, 'test' for testing"
+        (New-ImageDataset $again.Train -Test $again.Test).TestCount | Should -Be 4
+    }
+
+    It 'comes from a CSV file' {
+        $rows = Get-ChildItem -LiteralPath 'TestDrive:/tones [1]' -Recurse -File |
+            Select-Object @{ n = 'file'; e = 'FullName' }, @{ n = 'tone'; e = { $_.Directory.Name } }
+        $rows | Export-Csv TestDrive:/tones.csv
+
+        $list = Import-Csv TestDrive:/tones.csv | New-ImageDataset -PathProperty file -LabelProperty tone
+        $list.Classes | Should -Be 'black', 'white'
+        $list.TrainCount, $list.TestCount | Should -Be 16, 4
+    }
+
+    It 'is trained on in folds, in a pipeline of one line' {
+        $reports = $data | Split-ImageDataset -Fold 3 |
+            ForEach-Object { $_ | Start-ModelTraining (New-ResNet20 $_.Classes) -Epochs 1 -BatchSize 32 }
+        $reports.Count | Should -Be 3
+    }
+
+    It 'is seen in the terminal' {
+        $shown = Invoke-Pwsh '(Get-Cifar10 -Synthetic -TrainCount 1 -TestCount 3).Test | Show-Image -Protocol HalfBlocks -Width 20'
+        $shown[0].Split([char] 0x2580).Count | Should -Be 61
+        $shown[10] | Should -Match '^disc +ring +square$'
+    }
+}
+
 Describe 'A model for own pictures' {
     It 'is trained, also from the weights of another, and guesses files' {
         $tones = Get-ImageDataset 'TestDrive:/tones*'

@@ -45,11 +45,12 @@ public sealed class ImageFolder : PictureSource
         ReadPicture[] read = [.. Decode(found, path => FilesOf(parts, path).Count("pictures in a format that is not supported", path),
             progress, cancellation)];
         HashSet<(DatasetPart, string)> seen = [.. read.Select(picture => (picture.File.Part, picture.File.Class))];
+        string[] classes = [.. read.Select(picture => picture.File.Class).Distinct()];
         foreach ((Part part, DirectoryInfo folder) in folders.Where(item => !seen.Contains((item.Part.Kind, Composed(item.Folder.Name)))))
             Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData,
-                $"'{folder.FullName}' contains no readable picture and is not used as a class."));
+                $"'{folder.FullName}' contains no readable picture"
+                + $"{(classes.Contains(Composed(folder.Name)) ? "" : " and is not used as a class")}."));
         Warn(parts, folders, read);
-        string[] classes = [.. read.Select(picture => picture.File.Class).Distinct()];
         if (classes.Length < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
                 $"'{_path}' contains {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} "
@@ -78,8 +79,9 @@ public sealed class ImageFolder : PictureSource
             .Where(part => parts.All(given => given.Kind != part.Part && given.Path != part.Folder.FullName))];
         if (inside is not [])
         {
-            Understood?.Invoke($"'{_path}' is read in parts: "
-                + $"{string.Join(", ", inside.Select(part => $"'{part.Folder.Name}' for {part.Kind.Purpose()}"))}.");
+            bool serveBoth = inside.Length + parts.Count == 2 && (ValidationFraction ?? 0) == 0 && TestFraction == 0;
+            Understood?.Invoke($"'{_path}' is read in parts: " + string.Join(", ", inside.Select(part => $"'{part.Folder.Name}' for "
+                + (serveBoth && part.Kind != DatasetPart.Train ? "validation and testing" : part.Kind.Purpose()))) + ".");
             foreach (FileSystemInfo entry in files.Entries(new DirectoryInfo(_path)))
                 if (inside.All(part => part.Folder.FullName != entry.FullName) && parts.All(part => part.Path != entry.FullName))
                     files.Count(entry is DirectoryInfo ? "folders beside those of the parts" : PictureFolder.Reason(entry), entry.FullName);

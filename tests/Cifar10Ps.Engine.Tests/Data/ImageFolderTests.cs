@@ -352,6 +352,7 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal((12, 8), (data.TrainCount, data.TestCount));
         Assert.False(data.HasOwnValidation);
         Assert.Empty(_warnings);
+        Assert.EndsWith($"'train' for training, '{other}' for validation and testing.", Assert.Single(_understood), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -471,9 +472,10 @@ public sealed class ImageFolderTests : IDisposable
         _folder.Write("test/a/cut.png", File.ReadAllBytes(_folder["test/a/0.png"]).AsSpan(0, 40));
         _folder.Write("test/b/scan.tif", "II*\0"u8);
         Directory.CreateDirectory(_folder["test/c"]);
+        Directory.CreateDirectory(_folder["train/c"]);
 
         Assert.Equal(4, Read().TestCount);
-        Assert.Equal([("test/a/cut.png", "InvalidImageFile"), ("test/c", "EmptyClass")], _skipped);
+        Assert.Equal([("test/a/cut.png", "InvalidImageFile"), ("train/c", "EmptyClass"), ("test/c", "EmptyClass")], _skipped);
         Assert.Contains("'test/b/scan.tif'", Assert.Single(_warnings).Replace('\\', '/'), StringComparison.Ordinal);
     }
 
