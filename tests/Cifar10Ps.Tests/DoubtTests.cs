@@ -43,10 +43,10 @@ public sealed class DoubtTests : IDisposable
     [InlineData("$data.Train | Invoke-Inference $model | Find-LabelError")]
     public void Labels_are_doubted_the_most_doubtful_first(string script)
     {
-        double[] margins = [.. _session.Run(script).Select(error => (double)error.Margin)];
+        double[] probabilities = [.. _session.Run(script).Select(error => (double)error.LabelProbability)];
 
-        Assert.NotEmpty(margins);
-        Assert.Equal(margins.OrderDescending(), margins);
+        Assert.NotEmpty(probabilities);
+        Assert.Equal(probabilities.Order(), probabilities);
     }
 
     [Fact]

@@ -10,9 +10,6 @@ namespace Cifar10Ps;
 /// <param name="LabelProbability">Probability of the label, 0 to 1.</param>
 public sealed record LabelError(LabeledImage Image, string LabelName, string Suggestion, double Confidence, double LabelProbability)
 {
-    /// <summary>How much more probable the suggestion is than the label, -1 to 1.</summary>
-    public double Margin => Confidence - LabelProbability;
-
     /// <summary>Position of the image in its split.</summary>
     public int Index => Image.Index;
 

@@ -5,17 +5,16 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Finds wrong labels by confident learning: an image is counted for another class than its label's if that is as probable as it is, on average,
-/// for the images with its label. The probabilities have to come from models that did not see the image's label.
+/// Finds wrong labels by confident learning (<see cref="ConfidentLearning"/>), with probabilities from models that have not seen the label of
+/// the image. They are calibrated with the labels first, most of which are right.
 /// </summary>
-/// <remarks>C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 2021; the pairs
-/// off the diagonal of the confident joint, the largest margin first.</remarks>
 public static class LabelErrors
 {
     /// <summary>Finds wrong labels by predictions, each made by a model that was not trained on its image.</summary>
     /// <param name="predictions">At least one prediction; of models with the same classes, for images whose truth is known.</param>
     /// <param name="warn">Receives a sentence if the names of the classes had to be guessed; null ignores it.</param>
-    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>, <c>NoImages</c>.</exception>
+    /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>TruthUnknown</c>, <c>NoImages</c>,
+    /// <c>WeightsNotFinite</c>.</exception>
     public static IReadOnlyList<LabelError> Of(IReadOnlyList<Prediction> predictions, Action<string>? warn = null)
     {
         if (predictions.Count == 0)
@@ -25,8 +24,8 @@ public static class LabelErrors
                 "The predictions come from models with different classes. Give those of models with the same ones.");
         (string[] classes, IReadOnlyList<LabeledImage> images) =
             ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
-        return Confident(classes, images,
-            [.. predictions.Select(prediction => Probabilities.Of(prediction.Logits, prediction.Model.Temperature))]);
+        return Doubt(classes, images, [.. predictions.Select(prediction =>
+            prediction.Logits.Select(logit => (float)(logit / prediction.Model.Temperature)).ToArray())]);
     }
 
     /// <summary>
@@ -41,7 +40,7 @@ public static class LabelErrors
     /// <param name="precision">Precision of convolutions and activations.</param>
     /// <param name="progress">Called with what is being done, the number done, and that of all.</param>
     /// <param name="cancellation">Ends the search.</param>
-    /// <exception cref="EngineException"><c>NoImages</c>, <c>TruthUnknown</c>, <c>ImageSizeMismatch</c>,
+    /// <exception cref="EngineException"><c>NoImages</c>, <c>TruthUnknown</c>, <c>ImageSizeMismatch</c>, <c>WeightsNotFinite</c>,
     /// <c>NativeBackendNotLoaded</c>.</exception>
     public static IReadOnlyList<LabelError> Find(ImageClassifier model, IReadOnlyList<LabeledImage> images, int folds, int seed, int? threads,
         Precision precision, Action<string, int, int> progress, CancellationToken cancellation)
@@ -58,7 +57,7 @@ public static class LabelErrors
         LabeledImage[] matched = [.. images.Select(image => image.WithLabel(Array.IndexOf(classes, image.LabelName)))];
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using Predictor predictor = new(model.Snapshot, pool, precision);
+        using Predictor predictor = new(model.Snapshot, pool, precision, augment: true);
         List<float[]> features = [];
         foreach (LabeledImage[] portion in matched.Chunk(predictor.BatchSize))
         {
@@ -69,37 +68,32 @@ public static class LabelErrors
 
         progress("Learning from the features", 0, folds);
         int[] labels = [.. matched.Select(image => image.Label)], foldOf = Folds(labels, classes.Length, folds, seed);
-        double[][] probabilities = new double[matched.Length][];
+        float[][] logits = new float[matched.Length][];
         pool.Run(folds, (_, fold) =>
         {
             int[] learned = [.. Places(i => foldOf[i] != fold)], judged = [.. Places(i => foldOf[i] == fold)];
             if (judged is [])
                 return;
-            double[][] found = LinearProbe.Probabilities([.. learned.Select(i => features[i])], [.. learned.Select(i => labels[i])],
+            float[][] found = LinearProbe.Logits([.. learned.Select(i => features[i])], [.. learned.Select(i => labels[i])],
                 classes.Length, [.. judged.Select(i => features[i])], cancellation);
-            foreach ((int i, double[] values) in judged.Zip(found))
-                probabilities[i] = values;
+            foreach ((int i, float[] values) in judged.Zip(found))
+                logits[i] = values;
         });
-        return Confident(classes, matched, probabilities);
+        return Doubt(classes, matched, logits);
 
         IEnumerable<int> Places(Func<int, bool> isWanted) => Enumerable.Range(0, labels.Length).Where(isWanted);
     }
 
-    /// <summary>The images that are counted for another class than their label's.</summary>
-    private static LabelError[] Confident(string[] classes, IReadOnlyList<LabeledImage> images, double[][] probabilities)
+    private static LabelError[] Doubt(string[] classes, IReadOnlyList<LabeledImage> images, float[][] logits)
     {
-        // Of each class: how probable it is, on average, for the images with its label.
-        double[] thresholds = new double[classes.Length];
-        ILookup<int, int> ofClass = Enumerable.Range(0, images.Count).ToLookup(i => images[i].Label);
-        for (int c = 0; c < classes.Length; c++)
-            thresholds[c] = ofClass[c].Select(i => probabilities[i][c]).DefaultIfEmpty(double.PositiveInfinity).Average();
-        return [.. Enumerable.Range(0, images.Count)
-            .Select(i => (Place: i, Class: Enumerable.Range(0, classes.Length).Where(c => probabilities[i][c] >= thresholds[c])
-                .OrderByDescending(c => probabilities[i][c]).FirstOrDefault(images[i].Label)))
-            .Where(counted => counted.Class != images[counted.Place].Label)
-            .Select(counted => new LabelError(images[counted.Place], classes[images[counted.Place].Label], classes[counted.Class],
-                probabilities[counted.Place][counted.Class], probabilities[counted.Place][images[counted.Place].Label]))
-            .OrderByDescending(error => error.Margin)];
+        int[] labels = [.. images.Select(image => image.Label)];
+        double temperature = Calibration.TemperatureOf([.. logits.Zip(labels)]);
+        double[][] probabilities = Array.ConvertAll(logits, values => Probabilities.Of(values, temperature));
+        return [.. ConfidentLearning.Doubted(labels, probabilities).Select(i =>
+        {
+            int suggestion = Enumerable.Range(0, classes.Length).Where(c => c != labels[i]).MaxBy(c => probabilities[i][c]);
+            return new LabelError(images[i], classes[labels[i]], classes[suggestion], probabilities[i][suggestion], probabilities[i][labels[i]]);
+        })];
     }
 
     /// <summary>The fold of each image: the images of each class are dealt out in random order.</summary>

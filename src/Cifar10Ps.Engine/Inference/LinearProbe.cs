@@ -18,8 +18,8 @@ internal static class LinearProbe
     /// <param name="classes">Number of classes.</param>
     /// <param name="judged">Other features.</param>
     /// <param name="cancellation">Ends the computation.</param>
-    /// <returns>For each of the others: a probability for each class.</returns>
-    public static double[][] Probabilities(float[][] features, int[] labels, int classes, float[][] judged, CancellationToken cancellation)
+    /// <returns>For each of the others: a logit for each class.</returns>
+    public static float[][] Logits(float[][] features, int[] labels, int classes, float[][] judged, CancellationToken cancellation)
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -41,8 +41,7 @@ internal static class LinearProbe
             weight = next.MoveToOuterDisposeScope();
         }
 
-        float[] probabilities = MemoryMarshal.Cast<byte, float>(Standardised(Matrix(judged)).matmul(weight).softmax(1).bytes).ToArray();
-        return [.. probabilities.Chunk(classes).Select(image => Array.ConvertAll(image, value => (double)value))];
+        return [.. MemoryMarshal.Cast<byte, float>(Standardised(Matrix(judged)).matmul(weight).bytes).ToArray().Chunk(classes)];
 
         // With a constant for the bias.
         Tensor Standardised(Tensor values) => cat([(values - mean) / scale, ones(values.shape[0], 1)], 1);

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Commands;
 public sealed class FindSimilarImageCommand : EngineCommand
 {
     private const string ImageSet = "Image", DatasetSet = "Dataset";
-    private const double CopySimilarity = 0.9;
+    private const double CopySimilarity = 0.88;
     private readonly List<(LabeledImage Image, string? Split)> _images = [];
 
     /// <summary>A data set: its splits are compared with each other and with themselves.</summary>

@@ -1,5 +1,4 @@
 using Cifar10Ps.Inference;
-using Cifar10Ps.Models;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -9,26 +8,46 @@ public class LabelErrorTests
     [Fact]
     public void Labels_are_doubted_as_computed_by_hand()
     {
-        ModelSnapshot model = ColourModel().Snapshot with { Classes = ["a", "b", "c", "d", "e", "f"] };
-        // Of class a: 0.9 and 0.8 and 0.1, so its threshold is 0.6; of b: 0.7 and 0.3, 0.5; of c: 0.5.
-        Prediction[] predictions =
+        // Of class a: 0.9, 0.8 and 0.1, so its threshold is 0.6; of b: 0.7, 0.3 and 0.05, 0.35; of c: 0.5.
+        double[][] probabilities =
         [
-            Predict(0, 0, 0.9, 0.1, 0), Predict(1, 0, 0.8, 0.2, 0), Predict(2, 0, 0.1, 0.55, 0.35),
-            Predict(3, 1, 0.3, 0.7, 0), Predict(4, 1, 0.65, 0.3, 0.05), Predict(5, 2, 0.45, 0.05, 0.5),
+            [0.9, 0.1, 0], [0.8, 0.2, 0], [0.1, 0.55, 0.35], [0.3, 0.7, 0], [0.65, 0.3, 0.05], [0.5, 0.05, 0.45], [0.45, 0.05, 0.5],
         ];
 
-        LabelError[] errors = [.. LabelErrors.Of(predictions)];
+        // The third is counted for b, the fifth for a. One of each class: of b, the sixth has the less probable label.
+        Assert.Equal([5, 2], ConfidentLearning.Doubted([0, 0, 0, 1, 1, 1, 2], probabilities));
+        Assert.Equal([], ConfidentLearning.Doubted([0, 1], [[0.6, 0.4, 0], [0.3, 0.7, 0]]));
+        // A class without images is none to be counted for.
+        Assert.Equal([], ConfidentLearning.Doubted([0, 0], [[0.1, 0.9], [0.1, 0.9]]));
+    }
 
-        Assert.Equal([2, 4], errors.Select(error => error.Index));
-        Assert.Equal(("a", "b"), (errors[0].LabelName, errors[0].Suggestion));
-        Assert.Equal(("b", "a"), (errors[1].LabelName, errors[1].Suggestion));
-        Assert.Equal((0.55, 0.1, 0.45), (errors[0].Confidence, errors[0].LabelProbability, errors[0].Margin), (one, other) =>
-            Math.Abs(one.Item1 - other.Item1) + Math.Abs(one.Item2 - other.Item2) + Math.Abs(one.Item3 - other.Item3) < 1e-5);
-        Assert.Same(predictions[2].Image, errors[0].Image);
+    [Fact]
+    public void The_models_of_the_predictions_need_not_be_calibrated()
+    {
+        Random random = new(4);
+        ImageClassifier model = ColourModel();
+        // Reds and greens of different strength, guessed with more or less confidence; every twentieth has the other label.
+        LabeledImage[] images = [.. Enumerable.Range(0, 200).Select(i =>
+        {
+            byte strength = (byte)random.Next(100, 256);
+            return Solid(i, i % 20 == 3 ? i % 2 : 1 - i % 2, i % 2 == 1 ? strength : (byte)0, i % 2 == 0 ? strength : (byte)0, 0);
+        })];
 
-        Prediction Predict(int index, int label, params double[] probabilities) => new(model,
-            [.. probabilities.Select(p => (float)Math.Log(p + 1e-9)), -99, -99, -99], 1,
-            new LabeledImage(index, label, model.Classes[label], 1, 1, new byte[3], $"{index}.png"));
+        List<int[]> found = [];
+        foreach (double temperature in new[] { 0.1, 1, 10 })
+        {
+            model.Snapshot = model.Snapshot with { Temperature = temperature };
+            using Predictor predictor = new(model, threads: 1, Precision.Float32);
+            IReadOnlyList<LabelError> errors = LabelErrors.Of([.. predictor.Predict(images, 1)]);
+
+            found.Add([.. errors.Select(error => error.Index)]);
+            Assert.All(errors, error => Assert.Equal(error.Index % 2 == 1 ? "class 0" : "class 1", error.Suggestion));
+            Assert.Equal(errors.OrderBy(error => error.LabelProbability), errors);
+        }
+
+        Assert.InRange(found[0].Length, 8, 10);
+        Assert.All(found[0], index => Assert.Equal(3, index % 20));
+        Assert.All(found, other => Assert.Equal(found[0], other));
     }
 
     [Fact]
@@ -51,7 +70,7 @@ public class LabelErrorTests
 
         Assert.Equal([7, 17, 27, 37, 47, 57], errors.Select(error => error.Index).Order());
         Assert.All(errors, error => Assert.Equal(names[error.Index % 3], error.Suggestion));
-        Assert.Equal(errors.OrderByDescending(error => error.Margin), errors);
+        Assert.Equal(errors.OrderBy(error => error.LabelProbability), errors);
         Assert.Equal(["Describing the images 60 60", "Learning from the features 0 5"], progress);
         Assert.Equal(errors.Select(error => error.Confidence), LabelErrors.Find(model, images, 5, 0, 1, Precision.Float32,
             (_, _, _) => { }, default).Select(error => error.Confidence));
@@ -92,11 +111,10 @@ public class LabelErrorTests
             return (features, i % classes);
         })];
 
-        double[][] probabilities = LinearProbe.Probabilities([.. samples[..300].Select(s => s.Features)],
+        float[][] logits = LinearProbe.Logits([.. samples[..300].Select(s => s.Features)],
             [.. samples[..300].Select(s => s.Label)], classes, [.. samples[300..].Select(s => s.Features)], default);
 
-        Assert.All(probabilities, image => Assert.Equal(1, image.Sum(), 1e-5));
-        int right = probabilities.Zip(samples[300..]).Count(pair => Array.IndexOf(pair.First, pair.First.Max()) == pair.Second.Label);
+        int right = logits.Zip(samples[300..]).Count(pair => Array.IndexOf(pair.First, pair.First.Max()) == pair.Second.Label);
         Assert.InRange(right, 95, 100);
     }
 }
