@@ -9,6 +9,7 @@ Describe 'Every cmdlet that writes' {
             'Export-AugmentationSheet' = '$data.Train[0] | Export-AugmentationSheet new.svg'
             'Export-Image'        = '$data.Test[0] | Export-Image new'
             'Export-PredictionSheet' = '$data.Test[0] | Invoke-Inference $model | Export-PredictionSheet new.svg'
+            'Export-ReliabilityPlot' = '$data | Measure-Model $model | Export-ReliabilityPlot new.svg'
             'Export-TrainingPlot' = '$reports | Export-TrainingPlot new.svg'
             'Export-Model'        = '$model | Export-Model new.pth'
             'Export-ModelGraph'   = '$model | Export-ModelGraph new.dot'
