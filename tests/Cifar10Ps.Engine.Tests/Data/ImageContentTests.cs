@@ -79,15 +79,22 @@ public sealed class ImageContentTests : IDisposable
     {
         float[] whole = Train(Read(24), 1);
         ImageDataset none = Read(0);
-        string victim = none.Train[3].Path!, run = _folder["run"];
+        // The last image of the second epoch.
+        string run = _folder["run"],
+            victim = none.Train[new RandomSequence(Options.Seed, RandomPurpose.Shuffle, 2).NextPermutation(none.TrainCount)[^1]].Path!;
         ImageClassifier model = Model(none);
+        long steps = 0;
         Trainer trainer = Trainer.Start(model, none, Options, new OutputDirectory(run, keepCheckpoints: 1, replace: false), threads: 1);
 
         EngineException error = AssertError("FileNotFound", () =>
         {
-            foreach (EpochReport _ in trainer.Run())
-                File.Move(victim, victim + ".away", overwrite: true);
+            foreach (EpochReport report in trainer.Run())
+            {
+                steps = report.Step;
+                File.Move(victim, victim + ".away");
+            }
         });
+        Assert.InRange(model.TrainedSteps, steps + 1, 2 * steps - 1);
         File.Move(victim + ".away", victim);
         foreach (EpochReport _ in Trainer.Resume(run, model, none, options => options, new OutputDirectory(run, keepCheckpoints: 1, replace: false), threads: 1).Run())
             ;
