@@ -69,7 +69,7 @@ internal static class ErrorAdvice
         ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",
         ["NoActivationMap"] = "Omit -Explain. All networks of New-ResNet20 and New-ResNet can be explained.",
         ["NoEpochReports"] = "Start-ModelTraining gives reports, and Get-TrainingHistory those of earlier runs.",
-        ["NoImages"] = "Pipe images such as $data.Test, or give -Dataset; lower -ValidationCount if it takes all images.",
+        ["NoImages"] = "Give images such as $data.Test, or a folder with pictures; lower -ValidationCount if it takes all images.",
         ["NoPredictions"] = "Pipe the output of Invoke-Inference, or of Measure-Model.",
         ["NotAFolder"] = "Give the folder.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",

@@ -33,11 +33,14 @@ public sealed class ImageFolder : PictureSource
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="EngineException">
     /// <c>DatasetNotFound</c>, <c>NotAFolder</c>, <c>SplitsNotClasses</c>, <c>TooFewClasses</c>, <c>InvalidFractions</c>,
-    /// <c>PartGivenTwice</c>, <c>NotEnoughMemory</c>.
+    /// <c>PartGivenTwice</c>, <c>NoImages</c>, <c>NotEnoughMemory</c>.
     /// </exception>
     public ImageDataset Read(Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         Part[] parts = Parts();
+        DatasetPart[] kinds = [.. parts.Select(part => part.Kind)];
+        // What is refused is refused before the pictures are read.
+        HeldOutShares(kinds);
         (Part Part, DirectoryInfo Folder)[] folders = [.. parts.SelectMany(part => ClassFolders(part, parts).Select(folder => (part, folder)))];
         FoundPicture[] found = [.. folders.SelectMany(folder => Find(folder.Part, folder.Folder, cancellation))
             .OrderBy(picture => picture.Part).ThenBy(picture => picture.Class, StringComparer.Ordinal)
@@ -56,7 +59,7 @@ public sealed class ImageFolder : PictureSource
                 $"'{_path}' contains {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} "
                 + "and must contain at least two: one for each class, "
                 + $"with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} files in it.");
-        return Assemble(Path.GetFileName(_path), _path, read, [.. parts.Select(part => part.Kind)]);
+        return Assemble(Path.GetFileName(_path), _path, read, kinds);
     }
 
     private static string FullPath(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));

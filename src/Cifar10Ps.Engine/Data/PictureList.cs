@@ -52,12 +52,14 @@ public sealed class PictureList : PictureSource
     /// <param name="name">Name of the data set.</param>
     /// <param name="progress">Receives the number of pictures done and the total, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    /// <exception cref="EngineException"><c>TooFewClasses</c>, <c>InvalidFractions</c>, <c>PartGivenTwice</c>, <c>NotEnoughMemory</c>.
-    /// </exception>
+    /// <exception cref="EngineException"><c>TooFewClasses</c>, <c>InvalidFractions</c>, <c>PartGivenTwice</c>, <c>NoImages</c>,
+    /// <c>NotEnoughMemory</c>.</exception>
     public ImageDataset Read(string? name = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         FoundPicture[] found = [.. _pictures.OrderBy(picture => picture.Part).ThenBy(picture => picture.Class, StringComparer.Ordinal)
             .ThenBy(picture => picture.Name, StringComparer.Ordinal)];
+        DatasetPart[] kinds = [.. found.Select(picture => picture.Part).Distinct()];
+        HeldOutShares(kinds);
         ReadPicture[] read = [.. Decode(found, path => _files.Count("pictures in a format that is not supported", path),
             progress, cancellation)];
         if (_files.LeftOut is string leftOut)
@@ -65,6 +67,6 @@ public sealed class PictureList : PictureSource
         if (read.Select(picture => picture.File.Class).Distinct().Take(2).Count() < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
                 $"The {_pictures.Count:N0} pictures of the list that have a class give {read.Length:N0} images of fewer than two classes.");
-        return Assemble(name ?? Path.GetFileName(_root), _root, read, [.. found.Select(picture => picture.Part).Distinct()]);
+        return Assemble(name ?? Path.GetFileName(_root), _root, read, kinds);
     }
 }

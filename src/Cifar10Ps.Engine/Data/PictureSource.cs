@@ -11,8 +11,8 @@ namespace Cifar10Ps;
 /// <summary>Makes a data set of picture files whose classes are known: decodes each once, and holds some out if no others are given.</summary>
 public abstract class PictureSource
 {
-    /// <summary>Default of <see cref="MemoryLimit"/>: 512 MB.</summary>
-    public const long DefaultMemoryLimit = 512L << 20;
+    /// <summary>Default of <see cref="MemoryLimit"/>: 384 MB.</summary>
+    public const long DefaultMemoryLimit = 384L << 20;
 
     private const double DefaultValidationFraction = 0.2;
 
@@ -93,19 +93,20 @@ public abstract class PictureSource
     /// <param name="source">Where the pictures came from.</param>
     /// <param name="pictures">The pictures of at least two classes.</param>
     /// <param name="given">The parts that were given, even if no picture of them could be read.</param>
-    /// <exception cref="EngineException"><c>InvalidFractions</c>, <c>PartGivenTwice</c>.</exception>
+    /// <exception cref="EngineException"><c>NoImages</c>, and those of <see cref="HeldOutShares"/>.</exception>
     private protected ImageDataset Assemble(string name, string source, IReadOnlyList<ReadPicture> pictures,
         IReadOnlyCollection<DatasetPart> given)
     {
         string[] classes = [.. pictures.Select(picture => picture.File.Class).Distinct().Order(StringComparer.Ordinal)];
-        (double validation, double test) = Fractions(given);
+        (double validation, double test) = HeldOutShares(given);
+        ILookup<string, ReadPicture> byClass = pictures.ToLookup(picture => picture.File.Class);
         Dictionary<DatasetPart, List<LabeledImage>> parts = new()
         {
             [DatasetPart.Train] = [], [DatasetPart.Validation] = [], [DatasetPart.Test] = [],
         };
         foreach ((int label, string @class) in classes.Index())
         {
-            ReadPicture[] ofClass = [.. pictures.Where(picture => picture.File.Class == @class)];
+            ReadPicture[] ofClass = [.. byClass[@class]];
             Dictionary<FoundPicture, DatasetPart> heldOut = HoldOut(ofClass, validation, test);
             foreach ((FoundPicture file, ImageContent content) in ofClass)
             {
@@ -114,6 +115,8 @@ public abstract class PictureSource
             }
         }
 
+        if (parts[DatasetPart.Train] is [])
+            throw new EngineException("NoImages", ErrorKind.InvalidData, $"'{source}' has no pictures for training that can be read.");
         bool hasValidation = given.Contains(DatasetPart.Validation) || validation > 0, hasTest = given.Contains(DatasetPart.Test) || test > 0;
         ImageDataset data = new(name, source, classes, parts[DatasetPart.Train],
             hasTest ? parts[DatasetPart.Test] : parts[DatasetPart.Validation],
@@ -127,7 +130,9 @@ public abstract class PictureSource
     private protected static string Composed(string name) => DisplayText.Escape(name).Normalize();
 
     /// <summary>The shares that are held out of the training pictures.</summary>
-    private (double Validation, double Test) Fractions(IReadOnlyCollection<DatasetPart> given)
+    /// <param name="given">The parts that are given.</param>
+    /// <exception cref="EngineException"><c>InvalidFractions</c>, <c>PartGivenTwice</c>.</exception>
+    private protected (double Validation, double Test) HeldOutShares(IReadOnlyCollection<DatasetPart> given)
     {
         bool hasOthers = given.Any(part => part != DatasetPart.Train);
         double validation = ValidationFraction ?? (hasOthers || TestFraction > 1 - DefaultValidationFraction ? 0 : DefaultValidationFraction);

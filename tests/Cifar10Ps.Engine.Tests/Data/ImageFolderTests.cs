@@ -426,6 +426,19 @@ public sealed class ImageFolderTests : IDisposable
             _warnings[0].Replace('\\', '/'), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Pictures_for_training_must_be_readable()
+    {
+        Parts("val", 2);
+        foreach (string name in new[] { "a", "b" })
+        {
+            Directory.CreateDirectory(_folder["train/" + name]);
+            _folder.Write($"train/{name}/0.png", [1]);
+        }
+
+        AssertError("NoImages", () => Read());
+    }
+
     [Theory]
     [InlineData("none of them is for training", "val", "test")]
     [InlineData("more than one is for validation", "train", "val", "valid")]
