@@ -109,15 +109,49 @@ public sealed class ImageOutputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("NO_COLOR", "1", "")]
-    [InlineData("NO_COLOR", "", "$PSStyle.OutputRendering = 'PlainText'; ")]
-    public void Without_colours_characters_are_drawn(string variable, string value, string script)
+    [InlineData("", "\u001b[38;2;")]
+    [InlineData("TERM=xterm-kitty", "\u001b_Ga=T")]
+    [InlineData("KITTY_WINDOW_ID=1", "\u001b_Ga=T")]
+    [InlineData("KITTY_WINDOW_ID=1;TMUX=/tmp/tmux", "\u001b[38;2;")]
+    [InlineData("TERM=screen-256color;TERM_PROGRAM=WezTerm", "\u001b[38;2;")]
+    [InlineData("TERM=foot", "\u001bPq")]
+    [InlineData("TERM_PROGRAM=WezTerm", "\u001bPq")]
+    public void Pixels_are_sent_only_to_terminals_that_are_known_to_take_them(string environment, string beginning)
     {
-        _session.SetEnvironment(variable, value);
-        _session.Run(script + "$data.Test[0] | Show-Image");
+        UseTerminal(environment);
+
+        _session.Run("$PSStyle.OutputRendering = 'Host'; $data.Test[0] | Show-Image");
+
+        Assert.Contains(beginning, _session.Host.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("NO_COLOR=1", "Host")]
+    [InlineData("", "PlainText")]
+    public void Without_colours_characters_are_drawn(string environment, string rendering)
+    {
+        UseTerminal(environment);
+
+        // $PSStyle is one for all sessions of the process.
+        _session.Run($$"""
+            $PSStyle.OutputRendering = '{{rendering}}'
+            try { $data.Test[0] | Show-Image } finally { $PSStyle.OutputRendering = 'Host' }
+            """);
 
         Assert.DoesNotContain('\u001b', _session.Host.Text);
         Assert.DoesNotContain('▀', _session.Host.Text);
+        // 64 columns, two pixels in each character, and the class.
+        Assert.Equal(33, Shown().Length);
+    }
+
+    /// <summary>A terminal with colours, and variables that say which one.</summary>
+    private void UseTerminal(string environment)
+    {
+        _session.Host.HasColors = true;
+        Dictionary<string, string> given = environment.Split(';', StringSplitOptions.RemoveEmptyEntries)
+            .Select(variable => variable.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
+        foreach (string name in new[] { "TERM", "TERM_PROGRAM", "KITTY_WINDOW_ID", "TMUX", "STY", "NO_COLOR" })
+            _session.SetEnvironment(name, given.GetValueOrDefault(name));
     }
 
     /// <summary>The lines that were written to the screen.</summary>

@@ -30,6 +30,9 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
     /// <summary>What Out-Default wrote.</summary>
     public string Text => _interface.Text.ToString();
 
+    /// <summary>Whether it has the colours of a terminal, and keeps the characters that set them.</summary>
+    public bool HasColors { set => _interface.HasColors = value; }
+
     public List<string> Warnings => _interface.Warnings;
 
     public List<string> Verbose => _interface.Verbose;
@@ -84,7 +87,11 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
 
         public override PSHostRawUserInterface RawUI { get; } = new WideWindow();
 
-        public override void Write(string value) => Text.Append(GetOutputString(value, supportsVirtualTerminal: false));
+        public bool HasColors { get; set; }
+
+        public override bool SupportsVirtualTerminal => HasColors;
+
+        public override void Write(string value) => Text.Append(GetOutputString(value, HasColors));
 
         public override void Write(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) => Write(value);
 
