@@ -11,18 +11,23 @@ BeforeAll {
         Evaluation        = $data | Measure-Model $model
         LabeledImage      = $data.Test[0]
         LearningRateRange = $data | Find-LearningRate $model -Steps 2 -BatchSize 16
+        Calibration       = $data | Optimize-ModelCalibration $model -WarningAction Ignore
+        SimilarImage      = $data.Test[0] | Find-SimilarImage -In $data.Train -Top 1
+        LabelError        = @($data | Find-LabelError $model)[0]
+        TrainingRun       = Get-TrainingRun $run
     }
 
     # A table or list, as a user sees it.
     function Get-View($Object) { ($Object | Out-String -Width 80) -replace '\e\[[\d;]*m' }
 }
 
-Describe '<_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Prediction', 'Evaluation', 'LabeledImage', 'LearningRateRange' {
+Describe '<_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Prediction', 'Evaluation', 'LabeledImage', 'LearningRateRange',
+    'Calibration', 'SimilarImage', 'LabelError', 'TrainingRun' {
     BeforeAll { $object = $objects[$_] }
 
     It 'looks the same when Export-Clixml has kept it, in a small file' {
         $object | Export-Clixml "$TestDrive/object.xml"
-        (Get-Item "$TestDrive/object.xml").Length | Should -BeLessThan 20KB
+        (Get-Item "$TestDrive/object.xml").Length | Should -BeLessThan 60KB
         $back = Import-Clixml "$TestDrive/object.xml"
         $back.PSTypeNames[0] | Should -Be "Deserialized.Cifar10Ps.$_"
         Get-View $back | Should -Be (Get-View $object)
@@ -40,7 +45,7 @@ Describe '<_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Predi
 }
 
 Describe 'In a pipeline of different objects, <_>' -ForEach 'ImageDataset', 'ImageClassifier', 'EpochReport', 'Prediction',
-    'Evaluation', 'LabeledImage', 'LearningRateRange' {
+    'Evaluation', 'LabeledImage', 'LearningRateRange', 'Calibration', 'SimilarImage', 'LabelError', 'TrainingRun' {
     BeforeAll { $object = $objects[$_] }
 
     It 'is shown by a few properties, whatever came before' {

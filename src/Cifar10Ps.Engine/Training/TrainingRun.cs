@@ -14,7 +14,7 @@ public sealed class TrainingRun
         TrainingOptions? options = state?.Options;
         if (state is not null && options is not null)
         {
-            Options = new ReadOnlyDictionary<string, object?>(typeof(TrainingOptions).GetProperties()
+            Options = new OptionValues(typeof(TrainingOptions).GetProperties()
                 .ToDictionary(option => option.Name, option => option.GetValue(options)));
             Data = state.DataName is null ? null : DisplayText.Escape(state.DataName);
             TrainCount = state.TrainCount - options.ValidationCount;
@@ -85,4 +85,12 @@ public sealed class TrainingRun
     /// <inheritdoc/>
     public override string ToString() => $"{DisplayText.Escape(System.IO.Path.GetFileName(Path))}: {Status}, epoch {Epochs}"
         + (BestAccuracy is double best ? string.Create(CultureInfo.CurrentCulture, $", best accuracy {best:P2} in epoch {BestEpoch}") : "");
+
+    /// <summary>Values by names, whose text shows them, as in a cell of a CSV file.</summary>
+    private sealed class OptionValues(Dictionary<string, object?> values) : ReadOnlyDictionary<string, object?>(values)
+    {
+        /// <inheritdoc/>
+        public override string ToString() => string.Join("; ", this.Where(option => option.Value is not null)
+            .Select(option => string.Create(CultureInfo.CurrentCulture, $"{option.Key} {option.Value}")));
+    }
 }

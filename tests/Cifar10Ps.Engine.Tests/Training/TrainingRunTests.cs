@@ -49,6 +49,18 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void A_checkpoint_tells_of_the_run_until_then()
+    {
+        Start(TinyOptions(epochs: 2)).RunToEnd();
+
+        TrainingRun run = TrainingRun.Read(_folder["checkpoint-best.safetensors"]);
+        TrainingRun last = TrainingRun.Read(_folder["checkpoint-epoch-0002.safetensors"]);
+
+        Assert.Equal(run.BestEpoch, run.Epochs);
+        Assert.Equal((TrainingRunStatus.Complete, 2), (last.Status, last.Epochs));
+    }
+
+    [Fact]
     public void Of_a_log_what_it_says_is_known()
     {
         Start(TinyOptions(epochs: 2)).RunToEnd();
