@@ -3,7 +3,8 @@ using System.Management.Automation.Host;
 
 namespace Cifar10Ps;
 
-/// <summary>What the user's terminal can show, as far as the host and the environment tell. Nothing is asked of the terminal itself.</summary>
+/// <summary>What the user's terminal can show, as far as the host and the environment tell. Nothing is asked of the terminal
+/// itself.</summary>
 /// <param name="host">The host.</param>
 /// <param name="session">The session, whose <c>$PSStyle</c> decides on colours.</param>
 internal sealed class Terminal(PSHost host, SessionState session)
@@ -26,7 +27,8 @@ internal sealed class Terminal(PSHost host, SessionState session)
         }
     }
 
-    /// <summary>The best way to show images: characters where there are no colours; pixels where the terminal is known to take them.</summary>
+    /// <summary>The best way to show images: characters where there are no colours; pixels where the terminal is known to take
+    /// them.</summary>
     public TerminalProtocol Protocol =>
         !HasColors ? TerminalProtocol.Characters
         // Multiplexers do not pass pixels on.

@@ -58,7 +58,8 @@ public sealed class CalibrationTests : IDisposable
         Assert.Equal(32, _session.Run("$answers = $data | Invoke-Inference $model -MinimumConfidence 1 -Top 3; $answers").Length);
 
         Assert.Equal("unknown", _session.Value<string>("$answers.Class | Select-Object -Unique"));
-        Assert.Equal("True--3", _session.Value<string>("'{0}-{1}-{2}' -f $answers[0].IsUnknown, $answers[0].IsCorrect, $answers[0].Top.Count"));
+        Assert.Equal("True--3",
+            _session.Value<string>("'{0}-{1}-{2}' -f $answers[0].IsUnknown, $answers[0].IsCorrect, $answers[0].Top.Count"));
         Assert.Equal("NoImages", _session.Fail("$answers | Measure-Model").Id);
         Assert.Equal(32, _session.Value<int>("($answers + ($data | Invoke-Inference $model) | Measure-Model).UnknownCount"));
     }

@@ -40,7 +40,8 @@ public sealed class DatasetBuildingTests : IDisposable
 
         dynamic round = output[0];
         Assert.Equal(["disc", "ring"], (string[])round.Classes);
-        Assert.Equal(("round", 14, 8, false), ((string)round.Name, (int)round.TrainCount, (int)round.TestCount, (bool)round.HasOwnValidation));
+        Assert.Equal(("round", 14, 8, false),
+            ((string)round.Name, (int)round.TrainCount, (int)round.TestCount, (bool)round.HasOwnValidation));
         for (int i = 0; i < 14; i++)
             Assert.Equal((i, (string)round.Train[i].LabelName == "disc" ? 0 : 1), ((int)round.Train[i].Index, (int)round.Train[i].Label));
         Assert.NotNull(output[1].ValidationAccuracy);
@@ -97,7 +98,8 @@ public sealed class DatasetBuildingTests : IDisposable
         Assert.Equal((train, validation, test), ((int)data.TrainCount, (int)data.ValidationCount, (int)data.TestCount));
         Assert.Equal("jpg", (string)data.Name);
         foreach (dynamic image in data.Train)
-            Assert.Equal((int)image.Label, int.Parse(Path.GetFileNameWithoutExtension((string)image.Path), CultureInfo.InvariantCulture) % 2);
+            Assert.Equal((int)image.Label,
+                int.Parse(Path.GetFileNameWithoutExtension((string)image.Path), CultureInfo.InvariantCulture) % 2);
     }
 
     [Fact]

@@ -32,7 +32,8 @@ public sealed class ImageOutputTests : IDisposable
         Assert.Equal(Pixels(three.Validation), Pixels(read.Validation));
 
         static string[] Pixels(dynamic split) =>
-            [.. ((IEnumerable<dynamic>)split).Select(image => (string)image.LabelName + Convert.ToHexString((byte[])image.GetPixels())).Order()];
+            [.. ((IEnumerable<dynamic>)split).Select(image => (string)image.LabelName + Convert.ToHexString((byte[])image.GetPixels()))
+                .Order()];
     }
 
     [Fact]

@@ -43,7 +43,8 @@ internal static class DatasetDivision
         return divided;
     }
 
-    /// <summary>Divides them into folds for cross-validation: each is the validation part of one data set, and training has the others.</summary>
+    /// <summary>Divides them into folds for cross-validation: each is the validation part of one data set, and training has the
+    /// others.</summary>
     /// <param name="data">The data set; its test images, if it has any, are those of all folds.</param>
     /// <param name="count">Number of folds, at least 2.</param>
     /// <param name="seed">Seed of the choice.</param>
@@ -55,7 +56,8 @@ internal static class DatasetDivision
         if (classes.Sum(groups => groups.Length) is int images && images < count)
             throw new EngineException("InvalidFractions", ErrorKind.InvalidArgument,
                 $"'{data.Name}' has {images:N0} different images to divide, fewer than the {count} folds.");
-        string[] rare = [.. classes.Where(groups => groups.Length > 0 && groups.Length < count).Select(groups => groups[0].Images[0].LabelName)];
+        string[] rare = [.. classes.Where(groups => groups.Length > 0 && groups.Length < count)
+            .Select(groups => groups[0].Images[0].LabelName)];
         if (rare is not [])
             warn($"Not every fold has an image of {DisplayText.List(rare)}: there are fewer than {count}.");
         List<LabeledImage>[] folds = [.. Enumerable.Range(0, count).Select(_ => new List<LabeledImage>())];
@@ -76,7 +78,8 @@ internal static class DatasetDivision
     }
 
     /// <summary>The images to divide.</summary>
-    private static IEnumerable<LabeledImage> Pool(ImageDataset data) => data.HasOwnValidation ? data.Train.Concat(data.Validation) : data.Train;
+    private static IEnumerable<LabeledImage> Pool(ImageDataset data) => data.HasOwnValidation ? data.Train.Concat(data.Validation)
+        : data.Train;
 
     /// <summary>The images to divide, by class, those with the same pixels in one group, in the order of chance.</summary>
     private static IEnumerable<Group[]> Groups(ImageDataset data, int seed)
@@ -86,7 +89,8 @@ internal static class DatasetDivision
         return Enumerable.Range(0, data.Classes.Length).Select(label =>
         {
             Group[] groups = [.. classes[label]];
-            return (Group[])[.. new RandomSequence(seed, RandomPurpose.Division, label).NextPermutation(groups.Length).Select(i => groups[i])];
+            return (Group[])[.. new RandomSequence(seed, RandomPurpose.Division, label).NextPermutation(groups.Length)
+                .Select(i => groups[i])];
         });
     }
 

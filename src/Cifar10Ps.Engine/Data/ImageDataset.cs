@@ -116,7 +116,8 @@ public sealed class ImageDataset
         {
             string[] lacking = [.. Classes.Except(split.Select(image => image.LabelName))];
             if (split.Count > 0 && lacking is not [])
-                lacks.Add($"the images for {purpose} show no {DisplayText.List(lacking)}{(split == Train ? ", which cannot be learned" : "")}");
+                lacks.Add($"the images for {purpose} show no {DisplayText.List(lacking)}"
+                    + (split == Train ? ", which cannot be learned" : ""));
         }
 
         return lacks is [] ? null : $"The parts of '{Name}' have different classes: {string.Join("; ", lacks)}.";

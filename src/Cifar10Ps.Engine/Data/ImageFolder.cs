@@ -41,7 +41,8 @@ public sealed class ImageFolder : PictureSource
         DatasetPart[] kinds = [.. parts.Select(part => part.Kind)];
         // What is refused is refused before the pictures are read.
         HeldOutShares(kinds);
-        (Part Part, DirectoryInfo Folder)[] folders = [.. parts.SelectMany(part => ClassFolders(part, parts).Select(folder => (part, folder)))];
+        (Part Part, DirectoryInfo Folder)[] folders = [.. parts.SelectMany(part =>
+            ClassFolders(part, parts).Select(folder => (part, folder)))];
         FoundPicture[] found = [.. folders.SelectMany(folder => Find(folder.Part, folder.Folder, cancellation))
             .OrderBy(picture => picture.Part).ThenBy(picture => picture.Class, StringComparer.Ordinal)
             .ThenBy(picture => picture.Name, StringComparer.Ordinal).ThenBy(picture => picture.Path, StringComparer.Ordinal)];
@@ -139,7 +140,8 @@ public sealed class ImageFolder : PictureSource
         foreach (PictureFolder files in parts.Select(part => part.Files).Distinct())
             if (files.LeftOut is string leftOut)
                 Warning(leftOut);
-        foreach (var twice in folders.GroupBy(item => (item.Part.Path, Class: Composed(item.Folder.Name))).Where(group => group.Count() > 1))
+        foreach (var twice in folders.GroupBy(item => (item.Part.Path, Class: Composed(item.Folder.Name)))
+            .Where(group => group.Count() > 1))
             Warning($"'{twice.Key.Path}' has {twice.Count()} folders '{twice.Key.Class}', which differ only in their Unicode characters. "
                 + "Their pictures form one class.");
         foreach (IGrouping<string, string> alike in folders.Select(item => Composed(item.Folder.Name))

@@ -3,7 +3,8 @@ namespace Cifar10Ps.Data;
 /// <summary>Makes a data set of images of others.</summary>
 internal static class ImageSelection
 {
-    /// <summary>Makes a data set. Classes are matched by name and come in the order of their names; indices are those in the new parts.</summary>
+    /// <summary>Makes a data set. Classes are matched by name and come in the order of their names; indices are those in the new
+    /// parts.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="train">The images to learn from; all images have one size, and it is known what they show.</param>
     /// <param name="validation">The images to validate on; none: those to test on serve.</param>
@@ -26,7 +27,8 @@ internal static class ImageSelection
                 + $"{other.Width} x {other.Height} pixels.");
         string[] classes = [.. all.Select(image => image.LabelName).Distinct().Order(StringComparer.Ordinal)];
         if (classes is [string only])
-            throw new EngineException("TooFewClasses", ErrorKind.InvalidArgument, $"All images show '{only}'. A data set needs two classes.");
+            throw new EngineException("TooFewClasses", ErrorKind.InvalidArgument,
+                $"All images show '{only}'. A data set needs two classes.");
         ImageDataset data = ImageDataset.Of(name, "images", classes, train, validation, test);
         if (data.DifferentClasses() is string different)
             warn(different);

@@ -8,7 +8,8 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
-/// <summary>Makes a data set of picture files whose classes are known: decodes each once, and holds some out if no others are given.</summary>
+/// <summary>Makes a data set of picture files whose classes are known: decodes each once, and holds some out if no others are
+/// given.</summary>
 public abstract class PictureSource
 {
     /// <summary>Default of <see cref="MemoryLimit"/>: 384 MB.</summary>
@@ -54,7 +55,8 @@ public abstract class PictureSource
         // They come in order, one by one, on the caller's thread.
         foreach ((FoundPicture picture, ImageContent? content, EngineException? error) in
             Partitioner.Create(found.Index(), EnumerablePartitionerOptions.NoBuffering).AsParallel().AsOrdered()
-            .WithCancellation(cancellation).WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(item => Decode(item.Index, item.Item)))
+            .WithCancellation(cancellation).WithMergeOptions(ParallelMergeOptions.NotBuffered)
+                .Select(item => Decode(item.Index, item.Item)))
         {
             progress?.Invoke(++done, found.Length);
             cancellation.ThrowIfCancellationRequested();
@@ -117,7 +119,8 @@ public abstract class PictureSource
 
         if (parts[DatasetPart.Train] is [])
             throw new EngineException("NoImages", ErrorKind.InvalidData, $"'{source}' has no pictures for training that can be read.");
-        bool hasValidation = given.Contains(DatasetPart.Validation) || validation > 0, hasTest = given.Contains(DatasetPart.Test) || test > 0;
+        bool hasValidation = given.Contains(DatasetPart.Validation) || validation > 0, hasTest = given.Contains(DatasetPart.Test)
+            || test > 0;
         ImageDataset data = new(name, source, classes, parts[DatasetPart.Train],
             hasTest ? parts[DatasetPart.Test] : parts[DatasetPart.Validation],
             hasTest && hasValidation ? parts[DatasetPart.Validation] : null);
@@ -135,10 +138,11 @@ public abstract class PictureSource
     private protected (double Validation, double Test) HeldOutShares(IReadOnlyCollection<DatasetPart> given)
     {
         bool hasOthers = given.Any(part => part != DatasetPart.Train);
-        double validation = ValidationFraction ?? (hasOthers || TestFraction > 1 - DefaultValidationFraction ? 0 : DefaultValidationFraction);
+        double validation = ValidationFraction ?? (hasOthers || TestFraction > 1 - DefaultValidationFraction ? 0
+            : DefaultValidationFraction);
         if (validation + TestFraction >= 1)
             throw new EngineException("InvalidFractions", ErrorKind.InvalidArgument, string.Create(CultureInfo.CurrentCulture,
-                $"With {validation:P0} of the pictures held out for validation and {TestFraction:P0} for testing, none are left to train on."));
+                $"With {validation:P0} of the pictures held out to validate and {TestFraction:P0} to test, none are left to train on."));
         foreach ((DatasetPart part, double fraction) in new[] { (DatasetPart.Validation, validation), (DatasetPart.Test, TestFraction) })
             if (fraction > 0 && given.Contains(part))
                 throw new EngineException("PartGivenTwice", ErrorKind.InvalidArgument,

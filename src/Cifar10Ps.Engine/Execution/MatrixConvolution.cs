@@ -37,6 +37,7 @@ internal static class MatrixConvolution
                     }
 
         Tensor matrix = weight.permute(0, 2, 3, 1).reshape(convolution.OutputChannels, length);
-        return addmm(bias, rows, matrix.t(), beta: 1, alpha: 1).view(1, output.Height, output.Width, convolution.OutputChannels).permute(0, 3, 1, 2);
+        return addmm(bias, rows, matrix.t(), beta: 1, alpha: 1).view(1, output.Height, output.Width, convolution.OutputChannels)
+            .permute(0, 3, 1, 2);
     }
 }

@@ -33,7 +33,8 @@ internal static class PretrainedNetwork
         {
             TensorFile graph = OnnxTranslator.Read(File.ReadAllBytes(Path.Combine(folder, GraphFile)), key: null);
             OnnxModel preprocessing = OnnxReader.Parse(File.ReadAllBytes(Path.Combine(folder, PreprocessingFile)));
-            if (preprocessing.Constants.GetValueOrDefault(MeanImageConstant) is not { Shape: [1, Input.Channels, int height, int width] } mean)
+            if (preprocessing.Constants.GetValueOrDefault(MeanImageConstant) is not { Shape: [1, Input.Channels, int height,
+                int width] } mean)
                 throw new InvalidDataException($"'{PreprocessingFile}' has no mean image");
             Network found = NetworkJson.Parse(graph.Metadata[ModelFile.NetworkKey]);
             Dictionary<int, int> matches = Match(template, found);
@@ -64,7 +65,8 @@ internal static class PretrainedNetwork
         }
     }
 
-    /// <summary>For each layer of the template but the classifier, the layer that does the same in another network, from the end on.</summary>
+    /// <summary>For each layer of the template but the classifier, the layer that does the same in another network, from the end
+    /// on.</summary>
     private static Dictionary<int, int> Match(Network template, Network found)
     {
         Dictionary<int, int> matches = [];
@@ -72,7 +74,8 @@ internal static class PretrainedNetwork
         while (pairs.TryPop(out var pair))
         {
             (Layer wanted, Layer other) = (template.Layers[pair.Wanted], found.Layers[pair.Found]);
-            if (wanted.Kind != other.Kind || !wanted.Tensors.Zip(other.Tensors).All(both => both.First.Shape.SequenceEqual(both.Second.Shape)))
+            if (wanted.Kind != other.Kind
+                || !wanted.Tensors.Zip(other.Tensors).All(both => both.First.Shape.SequenceEqual(both.Second.Shape)))
                 throw new InvalidDataException($"'{DisplayText.Name(other.Name)}' is not like '{wanted.Name}' of a {template.Name}");
             if (pair.Wanted > 0 && matches.TryAdd(pair.Wanted, pair.Found))
                 foreach ((int input, int otherInput) in wanted.Inputs.Zip(other.Inputs))

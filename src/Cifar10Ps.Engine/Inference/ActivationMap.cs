@@ -5,8 +5,8 @@ using Cifar10Ps.Networks;
 namespace Cifar10Ps.Inference;
 
 /// <summary>
-/// How much each place of an image adds to the logit of a class: a class activation map. It is exact where the network ends with the mean over
-/// all pixels and, after it, at most one linear layer: the logit is the mean of the map, apart from the bias.
+/// How much each place of an image adds to the logit of a class: a class activation map. It is exact where the network ends with the mean
+/// over all pixels and, after it, at most one linear layer: the logit is the mean of the map, apart from the bias.
 /// </summary>
 /// <param name="Height">Height of the map, that of the last map of features.</param>
 /// <param name="Width">Its width.</param>

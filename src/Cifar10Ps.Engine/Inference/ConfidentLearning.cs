@@ -1,12 +1,12 @@
 namespace Cifar10Ps.Inference;
 
 /// <summary>
-/// Decides by probabilities which labels are wrong. An image is counted for the most probable of the classes that are at least as probable as
-/// they are, on average, for the images with their label. So many images of each class as are counted for another are doubted: those whose
-/// label is least probable.
+/// Decides by probabilities which labels are wrong. An image is counted for the most probable of the classes that are at least as probable
+/// as they are, on average, for the images with their label. So many images of each class as are counted for another are doubted: those
+/// whose label is least probable.
 /// </summary>
-/// <remarks>C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 2021: the confident
-/// joint, and pruning by class.</remarks>
+/// <remarks>C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 2021: the
+/// confident joint, and pruning by class.</remarks>
 internal static class ConfidentLearning
 {
     /// <summary>Finds the doubtful labels.</summary>

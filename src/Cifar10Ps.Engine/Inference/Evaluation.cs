@@ -37,8 +37,8 @@ public sealed class Evaluation
     public double? Top5Accuracy { get; }
 
     /// <summary>Expected calibration error: by how much confidence and accuracy differ, 0 to 1.</summary>
-    /// <remarks>M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015; with
-    /// 15 bins of equal width.</remarks>
+    /// <remarks>M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015;
+    /// with 15 bins of equal width.</remarks>
     public double CalibrationError => Reliability.Sum(bin => bin.Count * Math.Abs((bin.Confidence - bin.Accuracy) ?? 0)) / Count;
 
     /// <summary>The guesses by their confidence, in 15 bins from 0 to 1.</summary>

@@ -4,8 +4,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Finds images that are alike: to the eye, by their <see cref="Thumbnail"/>, or to a classifier, by their features. Mirror images are alike in
-/// both ways.
+/// Finds images that are alike: to the eye, by their <see cref="Thumbnail"/>, or to a classifier, by their features. Mirror images are
+/// alike in both ways.
 /// </summary>
 /// <param name="model">The classifier whose features are compared; null: what images look like is compared.</param>
 /// <param name="threads">Number of workers; null: one for each processor. It does not change the result.</param>

@@ -5,8 +5,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Finds wrong labels by confident learning (<see cref="ConfidentLearning"/>), with probabilities from models that have not seen the label of
-/// the image. They are calibrated with the labels first, most of which are right.
+/// Finds wrong labels by confident learning (<see cref="ConfidentLearning"/>), with probabilities from models that have not seen the label
+/// of the image. They are calibrated with the labels first, most of which are right.
 /// </summary>
 public static class LabelErrors
 {
@@ -29,8 +29,8 @@ public static class LabelErrors
     }
 
     /// <summary>
-    /// Finds wrong labels with a model's features: for each fold of the images, a linear classifier of them learns from the others. If the model
-    /// itself was trained on the labels, it has learned their errors, and fewer are found.
+    /// Finds wrong labels with a model's features: for each fold of the images, a linear classifier of them learns from the others. If the
+    /// model itself was trained on the labels, it has learned their errors, and fewer are found.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="images">The images with their labels; they need not be of the model's classes.</param>
@@ -42,7 +42,8 @@ public static class LabelErrors
     /// <param name="cancellation">Ends the search.</param>
     /// <exception cref="EngineException"><c>NoImages</c>, <c>TruthUnknown</c>, <c>ImageSizeMismatch</c>, <c>WeightsNotFinite</c>,
     /// <c>NativeBackendNotLoaded</c>.</exception>
-    public static IReadOnlyList<LabelError> Find(ImageClassifier model, IReadOnlyList<LabeledImage> images, int folds, int seed, int? threads,
+    public static IReadOnlyList<LabelError> Find(ImageClassifier model, IReadOnlyList<LabeledImage> images, int folds, int seed,
+        int? threads,
         Precision precision, Action<string, int, int> progress, CancellationToken cancellation)
     {
         if (images.Count == 0)
@@ -92,7 +93,8 @@ public static class LabelErrors
         return [.. ConfidentLearning.Doubted(labels, probabilities).Select(i =>
         {
             int suggestion = Enumerable.Range(0, classes.Length).Where(c => c != labels[i]).MaxBy(c => probabilities[i][c]);
-            return new LabelError(images[i], classes[labels[i]], classes[suggestion], probabilities[i][suggestion], probabilities[i][labels[i]]);
+            return new LabelError(images[i], classes[labels[i]], classes[suggestion], probabilities[i][suggestion],
+                probabilities[i][labels[i]]);
         })];
     }
 

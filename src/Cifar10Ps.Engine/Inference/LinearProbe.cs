@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Inference;
 
-/// <summary>A linear classifier of features, fitted in seconds: softmax regression with a quadratic penalty, by accelerated gradient descent on
-/// standardised features.</summary>
+/// <summary>A linear classifier of features, fitted in seconds: softmax regression with a quadratic penalty, by accelerated gradient
+/// descent on standardised features.</summary>
 /// <remarks>Y. Nesterov, 1983; for a strongly convex function, with a constant momentum.</remarks>
 internal static class LinearProbe
 {

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Inference;
 
 /// <summary>
-/// Finds the vectors with the most similar directions, by the cosine of the angle. The products are computed block by block, so that the memory
-/// does not grow with the square of the number.
+/// Finds the vectors with the most similar directions, by the cosine of the angle. The products are computed block by block, so that the
+/// memory does not grow with the square of the number.
 /// </summary>
 internal static class Neighbours
 {

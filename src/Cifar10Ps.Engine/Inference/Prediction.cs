@@ -78,8 +78,8 @@ public sealed class Prediction
     /// <summary>The network's output: a logit for each class, in the order of the classes.</summary>
     public ReadOnlyList<float> Logits { get; }
 
-    /// <summary>What the network's last linear layer makes the logits of (<see cref="Predictor.Features"/>), similar for similar images; null
-    /// if it was not asked for.</summary>
+    /// <summary>What the network's last linear layer makes the logits of (<see cref="Predictor.Features"/>), similar for similar images;
+    /// null if it was not asked for.</summary>
     public ReadOnlyList<float>? Features { get; }
 
     /// <summary>The classifier as it was.</summary>

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps;
 
 /// <summary>
-/// Computes a classifier's logits, or its features, for any number of images, a shard at a time on the workers of a pool; a single image is computed
-/// separately, in fp32 (<see cref="SingleImageExecutor"/>).
+/// Computes a classifier's logits, or its features, for any number of images, a shard at a time on the workers of a pool; a single image is
+/// computed separately, in fp32 (<see cref="SingleImageExecutor"/>).
 /// </summary>
 public sealed class Predictor : IDisposable
 {
@@ -136,7 +136,8 @@ public sealed class Predictor : IDisposable
     public IEnumerable<Prediction> Predict(IReadOnlyList<LabeledImage> images, int top, double minimumConfidence = 0,
         bool withFeatures = false)
     {
-        (float[][] logits, float[][]? features) = withFeatures && Outputs(images, Network.Layers.Count - 1, Network.FeatureLayer) is var both
+        (float[][] logits, float[][]? features) = withFeatures
+            && Outputs(images, Network.Layers.Count - 1, Network.FeatureLayer) is var both
             ? (both[0], both[1]) : (Logits(images), null);
         return images.Select((image, n) => new Prediction(_model, logits[n], top, image, minimumConfidence, features?[n]));
     }

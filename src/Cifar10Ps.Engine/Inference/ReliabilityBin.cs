@@ -20,7 +20,8 @@ public sealed record ReliabilityBin(double From, double To, int Count, double? C
         ILookup<int, (double Confidence, bool IsCorrect)> bins =
             guesses.ToLookup(guess => Math.Clamp((int)Math.Ceiling(guess.Confidence * BinCount) - 1, 0, BinCount - 1));
         return [.. Enumerable.Range(0, BinCount).Select(i => new ReliabilityBin((double)i / BinCount, (i + 1.0) / BinCount,
-            bins[i].Count(), bins[i].Average(guess => (double?)guess.Confidence), bins[i].Average(guess => guess.IsCorrect ? 1.0 : (double?)0)))];
+            bins[i].Count(), bins[i].Average(guess => (double?)guess.Confidence),
+                bins[i].Average(guess => guess.IsCorrect ? 1.0 : (double?)0)))];
     }
 
     /// <inheritdoc/>

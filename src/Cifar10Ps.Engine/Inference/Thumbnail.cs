@@ -1,3 +1,5 @@
+using Cifar10Ps.Data;
+
 namespace Cifar10Ps.Inference;
 
 /// <summary>
@@ -15,7 +17,8 @@ internal static class Thumbnail
     /// <summary>Describes an image.</summary>
     public static float[] Of(LabeledImage image)
     {
-        float[] picture = Shrink(image.Pixels.Span, image.Width, image.Height);
+        using BorrowedPixels pixels = image.Content.Borrow();
+        float[] picture = Shrink(pixels.Span, image.Width, image.Height);
         List<float> differences = [Flat];
         for (int y = 0; y < Side; y++)
         {

@@ -25,7 +25,8 @@ internal sealed class Layer(string name, Operation operation, IReadOnlyList<int>
     public LayerKind Kind => operation.Kind;
 
     /// <summary>Its tensors.</summary>
-    public IReadOnlyList<LayerTensor> Tensors => _tensors ??= [.. operation.TensorsOf(name).Select(tensor => tensor with { IsFrozen = isFrozen })];
+    public IReadOnlyList<LayerTensor> Tensors =>
+        _tensors ??= [.. operation.TensorsOf(name).Select(tensor => tensor with { IsFrozen = isFrozen })];
 
     /// <summary>Number of learned values.</summary>
     public int ParameterCount => Tensors.Where(tensor => tensor.IsLearned).Sum(tensor => tensor.Length);

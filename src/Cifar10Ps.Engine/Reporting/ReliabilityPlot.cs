@@ -5,8 +5,8 @@ using ScottPlot.TickGenerators;
 namespace Cifar10Ps.Reporting;
 
 /// <summary>
-/// How often guesses of each confidence are right, and below it how many there are. A calibrated classifier follows the diagonal; one that is
-/// too sure stays below it.
+/// How often guesses of each confidence are right, and below it how many there are. A calibrated classifier follows the diagonal; one that
+/// is too sure stays below it.
 /// </summary>
 internal static class ReliabilityPlot
 {

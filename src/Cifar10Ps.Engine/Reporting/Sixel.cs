@@ -24,7 +24,8 @@ internal static class Sixel
         text.Append(CultureInfo.InvariantCulture, $"\u001bPq\"1;1;{width};{height}");
         foreach (byte color in colors.Distinct().Order())
             text.Append(CultureInfo.InvariantCulture, $"#{color};2;{100 * (color / (Greens * Blues)) / (Reds - 1)};")
-                .Append(CultureInfo.InvariantCulture, $"{100 * (color / Blues % Greens) / (Greens - 1)};{100 * (color % Blues) / (Blues - 1)}");
+                .Append(CultureInfo.InvariantCulture,
+                    $"{100 * (color / Blues % Greens) / (Greens - 1)};{100 * (color % Blues) / (Blues - 1)}");
         for (int top = 0; top < height; top += Band)
         {
             int rows = Math.Min(Band, height - top);
@@ -77,7 +78,8 @@ internal static class Sixel
             {
                 SKColor pixel = pixels[y * width + x];
                 int index = 0;
-                foreach ((int c, (int levels, byte value)) in new[] { (Reds, pixel.Red), (Greens, pixel.Green), (Blues, pixel.Blue) }.Index())
+                foreach ((int c, (int levels, byte value)) in new[] { (Reds, pixel.Red), (Greens, pixel.Green),
+                    (Blues, pixel.Blue) }.Index())
                 {
                     int at = 3 * (y * (width + 2) + x + 1) + c, below = at + 3 * (width + 2);
                     float wanted = Math.Clamp(value + errors[at], 0, 255);

@@ -80,7 +80,8 @@ internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<s
         }
 
         text.Append(CultureInfo.InvariantCulture, $"\u001b[38;2;{top.Red};{top.Green};{top.Blue}");
-        text.Append(lower is { } bottom ? string.Create(CultureInfo.InvariantCulture, $";48;2;{bottom.Red};{bottom.Green};{bottom.Blue}m▀") : ";49m▀");
+        text.Append(lower is { } bottom
+            ? string.Create(CultureInfo.InvariantCulture, $";48;2;{bottom.Red};{bottom.Green};{bottom.Blue}m▀") : ";49m▀");
     }
 
     private static char Shade(SKColor? upper, SKColor? lower)

@@ -243,7 +243,8 @@ public sealed class Trainer
         Network part = TrainedPart.Of(model.Network, Options, _state.Epoch);
         LabeledImage[] images = part.HasFrozenBackbone ? [.. _train, .. _validation] : [];
         _features = part.HasFrozenBackbone ? new FeatureTable(model, pool, Options.Precision, images,
-            done => progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true }), cancellation) : null;
+            done => progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true }), cancellation)
+                : null;
         _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
         return new TrainingStep(pool, model, part, Options, _classWeights, _features, moments);
     }

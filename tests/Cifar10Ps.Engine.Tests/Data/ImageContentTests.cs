@@ -96,14 +96,16 @@ public sealed class ImageContentTests : IDisposable
         });
         Assert.InRange(model.TrainedSteps, steps + 1, 2 * steps - 1);
         File.Move(victim + ".away", victim);
-        foreach (EpochReport _ in Trainer.Resume(run, model, none, options => options, new OutputDirectory(run, keepCheckpoints: 1, replace: false), threads: 1).Run())
+        foreach (EpochReport _ in Trainer.Resume(run, model, none, options => options,
+            new OutputDirectory(run, keepCheckpoints: 1, replace: false), threads: 1).Run())
             ;
 
         Assert.Contains(victim, error.Message, StringComparison.Ordinal);
         Assert.Equal(whole, Values(model));
     }
 
-    private static TrainingOptions Options => Recipes.Options(Recipe.Fast) with { Epochs = 2, BatchSize = 8, Precision = Precision.Float32 };
+    private static TrainingOptions Options =>
+        Recipes.Options(Recipe.Fast) with { Epochs = 2, BatchSize = 8, Precision = Precision.Float32 };
 
     private static ImageClassifier Model(ImageDataset data) => NewResNet20(data.Classes, Shortcut.Projection, seed: 1);
 

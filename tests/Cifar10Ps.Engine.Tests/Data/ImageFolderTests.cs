@@ -352,7 +352,8 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal((12, 8), (data.TrainCount, data.TestCount));
         Assert.False(data.HasOwnValidation);
         Assert.Empty(_warnings);
-        Assert.EndsWith($"'train' for training, '{other}' for validation and testing.", Assert.Single(_understood), StringComparison.Ordinal);
+        Assert.EndsWith($"'train' for training, '{other}' for validation and testing.", Assert.Single(_understood),
+            StringComparison.Ordinal);
     }
 
     [Fact]

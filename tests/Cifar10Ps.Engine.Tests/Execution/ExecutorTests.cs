@@ -76,7 +76,8 @@ public class ExecutorTests
         {
             float[] weight = test.Values[classifier.Name + ".weight"];
             logits = [.. features.Chunk(linear.Inputs).SelectMany(image => weight.Chunk(linear.Inputs)
-                .Select((row, c) => row.Zip(image, (a, b) => a * b).Sum() + (linear.HasBias ? test.Values[classifier.Name + ".bias"][c] : 0)))];
+                .Select((row, c) => row.Zip(image, (a, b) => a * b)
+                    .Sum() + (linear.HasBias ? test.Values[classifier.Name + ".bias"][c] : 0)))];
             AssertBelow(1e-5, Error(logits, Doubles(outputs[0])), "logits");
         }
         else

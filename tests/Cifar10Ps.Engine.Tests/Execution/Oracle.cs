@@ -62,7 +62,8 @@ internal sealed class Oracle
         double[] ofLogits = GradientOfLogits(Logits, labels);
         ValuesByName exact = Backward(ofLogits, Side.Computed);
         ValuesByName[] others = _hasDoubt ? [Backward(ofLogits, Side.Lower), Backward(ofLogits, Side.Upper)] : [];
-        return exact.Where(pair => _network.LearnedTensors.Any(tensor => tensor.Name == pair.Key)).ToDictionary(pair => pair.Key, pair => (pair.Value, others.Sum(other => Difference(pair.Value, other[pair.Key]))));
+        return exact.Where(pair => _network.LearnedTensors.Any(tensor => tensor.Name == pair.Key))
+            .ToDictionary(pair => pair.Key, pair => (pair.Value, others.Sum(other => Difference(pair.Value, other[pair.Key]))));
 
         static double Difference(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
     }

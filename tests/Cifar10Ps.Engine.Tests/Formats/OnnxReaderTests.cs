@@ -278,7 +278,8 @@ public sealed class OnnxReaderTests : IDisposable
         }, operatorSet);
         List<string> told = [];
 
-        ImageClassifier model = ModelFile.Load(File, new ImportOptions { Mean = Plain.Mean, StandardDeviation = Plain.StandardDeviation, Tell = told.Add });
+        ImageClassifier model = ModelFile.Load(File,
+            new ImportOptions { Mean = Plain.Mean, StandardDeviation = Plain.StandardDeviation, Tell = told.Add });
 
         Assert.Equal(around == "divided" ? 2.5 : 1, model.Temperature);
         Assert.Contains($"It ends with the operator '{type}' (node 's'), which is left out", Assert.Single(told), StringComparison.Ordinal);

@@ -64,7 +64,8 @@ public sealed class CalibrationTests : IDisposable
         Assert.Equal(one.Top.Select(guess => guess.Class), other.Top.Select(guess => guess.Class));
         Assert.Equal(0.8, other.Confidence, 0.03f);
         Assert.InRange(one.Confidence, 0.999f, 1);
-        Assert.Equal(-Math.Log(after.Predict([images[1]], 1).Single().Confidence), after.Predict([images[1]], 1).Single().Loss!.Value, 1e-6);
+        Assert.Equal(-Math.Log(after.Predict([images[1]], 1).Single().Confidence), after.Predict([images[1]], 1).Single().Loss!.Value,
+            1e-6);
         Assert.Equal((40, calibration.Temperature), (calibration.Count, model.Temperature));
         Assert.Equal(0.2, calibration.CalibrationErrorBefore, 1e-3);
         Assert.InRange(calibration.CalibrationError, 0, 0.03);
@@ -106,7 +107,8 @@ public sealed class CalibrationTests : IDisposable
         Assert.Equal(1.7, read.ForClasses(read.Classes, seed: 1).Temperature);
         Assert.Equal(1, read.ForClasses(["a", "b"], seed: 1).Temperature);
 
-        using IEnumerator<EpochReport> run = Trainer.Start(read, SmallImages(64, 10, side: 32), TinyOptions(), threads: 1).Run().GetEnumerator();
+        using IEnumerator<EpochReport> run = Trainer.Start(read, SmallImages(64, 10, side: 32), TinyOptions(), threads: 1).Run()
+            .GetEnumerator();
         Assert.Equal(1.7, read.Temperature);
         Assert.True(run.MoveNext());
         Assert.Equal(1, read.Temperature);

@@ -85,7 +85,8 @@ public class EvaluationTests
         Assert.Equal((4, 0.75), (last.Count, last.Accuracy));
         Assert.Equal(red, last.Confidence!.Value, 1e-4);
         Assert.Equal((1, 1.0), (low.Count, low.Accuracy));
-        Assert.All(evaluation.Reliability.Except([last, low]), bin => Assert.Equal((0, null, null), (bin.Count, bin.Confidence, bin.Accuracy)));
+        Assert.All(evaluation.Reliability.Except([last, low]), bin =>
+            Assert.Equal((0, null, null), (bin.Count, bin.Confidence, bin.Accuracy)));
         Assert.Equal(0.8 * (red - 0.75) + 0.2 * (1 - black), evaluation.CalibrationError, 1e-4);
 
         static double Confidence(double[] logits) => Math.Exp(logits.Max()) / logits.Sum(Math.Exp);

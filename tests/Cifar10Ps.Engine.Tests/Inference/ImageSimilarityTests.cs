@@ -44,19 +44,22 @@ public class ImageSimilarityTests
     public void Images_of_one_colour_are_alike_and_like_no_others()
     {
         using ImageSimilarity similarity = new(null, threads: 1, Precision.Auto);
-        LabeledImage[] images = [Solid(0, 0, 200, 10, 10), Solid(1, 0, 200, 10, 10), Noise[0], Noise[1], Blobs(0, 8), Solid(2, 0, 0, 0, 0, 8)];
+        LabeledImage[] images = [Solid(0, 0, 200, 10, 10), Solid(1, 0, 200, 10, 10), Noise[0], Noise[1], Blobs(0, 8),
+            Solid(2, 0, 0, 0, 0, 8)];
 
         IReadOnlyList<SimilarImage> pairs = similarity.Pairs([.. images.Select(image => (image, (string?)null))], 5, 0.9,
             (_, _, _) => { }, default);
 
-        Assert.Equal([(images[0], images[1]), (images[0], images[5]), (images[1], images[5])], pairs.Select(pair => (pair.Image, pair.Similar)));
+        Assert.Equal([(images[0], images[1]), (images[0], images[5]), (images[1], images[5])],
+            pairs.Select(pair => (pair.Image, pair.Similar)));
     }
 
     [Fact]
     public void The_nearest_images_by_a_models_features_are_those_that_mean_the_same()
     {
         // Two of each colour, in other shades and places.
-        ImageSplit among = new("Train", ["a"], [Solid(0, 0, 255, 0, 0), Solid(1, 0, 0, 255, 0), Solid(2, 0, 200, 0, 0), Solid(3, 0, 0, 180, 0)]);
+        ImageSplit among = new("Train", ["a"],
+            [Solid(0, 0, 255, 0, 0), Solid(1, 0, 0, 255, 0), Solid(2, 0, 200, 0, 0), Solid(3, 0, 0, 180, 0)]);
         using ImageSimilarity similarity = new(ColourModel(), threads: 2, Precision.Float32);
         List<string> progress = [];
 
@@ -73,7 +76,8 @@ public class ImageSimilarityTests
     public void Blocks_and_workers_do_not_change_what_is_found()
     {
         Random random = new(1);
-        float[][] vectors = [.. Enumerable.Range(0, 2_700).Select(_ => Vector())], queries = [.. Enumerable.Range(0, 700).Select(_ => Vector())];
+        float[][] vectors = [.. Enumerable.Range(0, 2_700).Select(_ => Vector())],
+            queries = [.. Enumerable.Range(0, 700).Select(_ => Vector())];
 
         foreach (int workers in new[] { 1, 3 })
         {

@@ -32,7 +32,8 @@ public class PredictorTests
     [Fact]
     public void A_ResNet18_for_large_pictures_has_512_features_of_each()
     {
-        ImageClassifier model = ImageClassifier.Create(ResNet.Create([2, 2, 2, 2], isBottleneck: false, 5), ["a", "b", "c", "d", "e"], 1, 224);
+        ImageClassifier model = ImageClassifier.Create(ResNet.Create([2, 2, 2, 2], isBottleneck: false, 5), ["a", "b", "c", "d", "e"], 1,
+            224);
         LabeledImage[] images = [Solid(0, 0, 255, 0, 0, side: 224), Solid(1, 0, 51, 102, 153, side: 224)];
         using Predictor predictor = new(model, threads: 1, Precision.Float32);
 

@@ -271,7 +271,8 @@ public class PlottingTests
         string[] texts = [.. SvgText.CheckLayout(LearningRatePlot.Draw([range, range])).Select(text => text.Text)];
 
         Assert.All(["Learning rate test", "Learning rate", "Loss"], label => Assert.Contains(label, texts));
-        Assert.Equal(2, texts.Count(text => text.StartsWith($"suggestion {range.Suggestion:0.0E+0}, lowest loss", StringComparison.Ordinal)));
+        Assert.Equal(2, texts.Count(text =>
+            text.StartsWith($"suggestion {range.Suggestion:0.0E+0}, lowest loss", StringComparison.Ordinal)));
         Assert.True(texts.Count(text => text.Contains('E', StringComparison.Ordinal)) >= 4, "the axis of the rates has no labels");
     }
 

@@ -35,7 +35,8 @@ public sealed partial class TerminalRowTests : IDisposable
             for (int x = 0; x < 64; x++)
                 for (int half = 0; half < 2; half++)
                     Assert.Equal(Pixel(Images[x / 32], x % 32, 2 * row + half),
-                        Enumerable.Range(1 + 3 * half, 3).Select(group => int.Parse(cells[x].Groups[group].Value, CultureInfo.InvariantCulture)));
+                        Enumerable.Range(1 + 3 * half, 3)
+                            .Select(group => int.Parse(cells[x].Groups[group].Value, CultureInfo.InvariantCulture)));
             Assert.Equal(new string('▀', 32) + "  " + new string('▀', 32), Escape().Replace(lines[row], ""));
         }
     }
@@ -48,9 +49,11 @@ public sealed partial class TerminalRowTests : IDisposable
     [Fact]
     public void Images_of_different_heights_stand_side_by_side()
     {
-        string[] lines = [.. Draw(8, TerminalProtocol.HalfBlocks, (Images[0], "square"), (Tall(), "tall")).Select(line => Escape().Replace(line, ""))];
+        string[] lines = [.. Draw(8, TerminalProtocol.HalfBlocks, (Images[0], "square"), (Tall(), "tall"))
+            .Select(line => Escape().Replace(line, ""))];
 
-        Assert.Equal([.. Enumerable.Repeat("▀▀▀▀▀▀▀▀  ▀▀▀▀▀▀▀▀", 4), .. Enumerable.Repeat("          ▀▀▀▀▀▀▀▀", 4), "square    tall"], lines);
+        Assert.Equal([.. Enumerable.Repeat("▀▀▀▀▀▀▀▀  ▀▀▀▀▀▀▀▀", 4), .. Enumerable.Repeat("          ▀▀▀▀▀▀▀▀", 4), "square    tall"],
+            lines);
     }
 
     [Fact]
@@ -65,7 +68,8 @@ public sealed partial class TerminalRowTests : IDisposable
     [Fact]
     public void Long_texts_are_cut_at_whole_characters()
     {
-        string[] lines = Draw(8, TerminalProtocol.Characters, (Images[0], "a very long name"), (Images[0], "ééééééééééé"), (Images[0], "日本語の名前"));
+        string[] lines = Draw(8, TerminalProtocol.Characters, (Images[0], "a very long name"), (Images[0], "ééééééééééé"),
+            (Images[0], "日本語の名前"));
 
         Assert.Equal("a very …  ééééééé…  日本語…", lines[^1]);
     }
@@ -102,7 +106,8 @@ public sealed partial class TerminalRowTests : IDisposable
         Assert.True(portions.Length > 2);
         Assert.All(portions, portion => Assert.InRange(portion.Groups[2].Length, 1, 4096));
         Assert.Equal("a=T,f=100,q=2,C=1,c=20,r=10,m=1", portions[0].Groups[1].Value);
-        Assert.Equal((IEnumerable<string>)[.. Enumerable.Repeat("m=1", portions.Length - 2), "m=0"], portions.Skip(1).Select(portion => portion.Groups[1].Value));
+        Assert.Equal((IEnumerable<string>)[.. Enumerable.Repeat("m=1", portions.Length - 2), "m=0"],
+            portions.Skip(1).Select(portion => portion.Groups[1].Value));
         using SKBitmap png = SKBitmap.Decode(Convert.FromBase64String(string.Concat(portions.Select(portion => portion.Groups[2].Value))));
         Assert.Equal(Pixel(noise, 5, 7), (int[])[png.GetPixel(5, 7).Red, png.GetPixel(5, 7).Green, png.GetPixel(5, 7).Blue]);
     }
@@ -120,7 +125,8 @@ public sealed partial class TerminalRowTests : IDisposable
     [InlineData("__MACOSX", "___MACOSX")]
     [InlineData("größe 日本", "größe 日本")]
     public void Names_of_classes_become_names_of_folders(string name, string folder) =>
-        Assert.Equal(Path.Combine("/x", folder, "00003.png"), new ClassFolders("/x").PathOf(new LabeledImage(3, 0, name, 8, 8, new byte[192])));
+        Assert.Equal(Path.Combine("/x", folder, "00003.png"),
+            new ClassFolders("/x").PathOf(new LabeledImage(3, 0, name, 8, 8, new byte[192])));
 
     [Fact]
     public void No_two_classes_and_no_two_images_share_a_place()
@@ -130,7 +136,8 @@ public sealed partial class TerminalRowTests : IDisposable
         string[] paths = [.. new[] { "a/b", "a:b", "A_B", "a/b", "a/b" }.Select((name, i) =>
             folders.PathOf(new LabeledImage(i < 4 ? 0 : 1, 0, name, 8, 8, new byte[192])).Replace('\\', '/'))];
 
-        Assert.Equal(["/x/a_b/00000.png", "/x/a_b (2)/00000.png", "/x/A_B (3)/00000.png", "/x/a_b/00000 (2).png", "/x/a_b/00001.png"], paths);
+        Assert.Equal(["/x/a_b/00000.png", "/x/a_b (2)/00000.png", "/x/A_B (3)/00000.png", "/x/a_b/00000 (2).png", "/x/a_b/00001.png"],
+            paths);
     }
 
     [Fact]
@@ -138,7 +145,8 @@ public sealed partial class TerminalRowTests : IDisposable
     {
         string name = string.Concat(Enumerable.Repeat("a😀", 50));
 
-        string folder = Path.GetFileName(Path.GetDirectoryName(new ClassFolders("/x").PathOf(new LabeledImage(0, 0, name, 8, 8, new byte[192]))))!;
+        string folder = Path.GetFileName(Path.GetDirectoryName(new ClassFolders("/x")
+            .PathOf(new LabeledImage(0, 0, name, 8, 8, new byte[192]))))!;
 
         Assert.InRange(folder.Length, 95, 100);
         Assert.DoesNotContain('\ufffd', folder);

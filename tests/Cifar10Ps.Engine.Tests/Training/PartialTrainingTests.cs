@@ -61,7 +61,8 @@ public sealed class PartialTrainingTests : IDisposable
     public void Validation_from_kept_features_is_that_of_the_model()
     {
         ImageClassifier model = Trained();
-        EpochReport report = Trainer.Start(model, Data, Options() with { Epochs = 1, Freeze = Freeze.Backbone, Precision = Precision.Float32 },
+        EpochReport report = Trainer.Start(model, Data,
+            Options() with { Epochs = 1, Freeze = Freeze.Backbone, Precision = Precision.Float32 },
             threads: 2).RunToEnd()[0];
         using Predictor predictor = new(model, threads: 2, Precision.Float32);
         Evaluation evaluation = Evaluation.Run(predictor, Data.Test, progress: null, CancellationToken.None);
@@ -155,7 +156,8 @@ public sealed class PartialTrainingTests : IDisposable
         // One step of gradient descent without momentum: its length is the rate times the norm.
         TrainingOptions options = Options() with
         {
-            Optimizer = OptimizerKind.Sgd, Momentum = 0, WeightDecay = 0, Epochs = 1, BatchSize = 40, LearningRate = 1, Schedule = Schedule.Constant,
+            Optimizer = OptimizerKind.Sgd, Momentum = 0, WeightDecay = 0, Epochs = 1, BatchSize = 40, LearningRate = 1,
+                Schedule = Schedule.Constant,
         };
         double unclipped = Length(options), length = Length(options with { GradientClipping = maximum });
 

@@ -41,7 +41,8 @@ public sealed class TrainingRunTests : IDisposable
         _folder.Write("run.lock", []);
         Assert.Equal(TrainingRunStatus.Interrupted, TrainingRun.Read(_folder.Path).Status);
 
-        Trainer resumed = Trainer.Resume(_folder.Path, null, _data, options => options, new OutputDirectory(_folder.Path, 1, replace: false));
+        Trainer resumed = Trainer.Resume(_folder.Path, null, _data, options => options,
+            new OutputDirectory(_folder.Path, 1, replace: false));
         foreach (EpochReport _ in resumed.Run())
             resumed.Stop("Enough.");
         TrainingRun run = TrainingRun.Read(_folder.Path);

@@ -41,7 +41,8 @@ internal static unsafe class Winograd<TElement>
     {
         Tensor output = ActivationMemory.Like(input, bias.Length);
         fixed (float* biases = bias)
-            Convolve(new Tiles(input, output), new Tiles(output, input), (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
+            Convolve(new Tiles(input, output), new Tiles(output, input),
+                (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
                 biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
         return output;
     }
