@@ -61,11 +61,11 @@ public sealed class PretrainedTests : IDisposable
     {
         _session.Run("""
             $null = $data | Start-ModelTraining $trained -Freeze Backbone -LearningRate 1e-12 -Epochs 6 -EarlyStoppingPatience 2 `
-                -OutputDirectory run -WarningVariable warned -WarningAction SilentlyContinue
+                -OutputDirectory run -InformationVariable said -WarningAction SilentlyContinue
             """);
 
         Assert.Equal(2, _session.Value<int>("$trained.TrainedEpochs"));
         Assert.Equal(2, _session.Value<int>("(Import-Model run).TrainedEpochs"));
-        Assert.Matches("4 of 40 training images are held out.*No better validation accuracy", _session.Value<string>("\"$warned\""));
+        Assert.Contains("4 of 40 training images are held out", _session.Value<string>("\"$said\""), StringComparison.Ordinal);
     }
 }

@@ -7,13 +7,13 @@ internal static class HoldOut
     /// <summary>The options of a run in which validation chooses among the epochs: test images must not choose.</summary>
     /// <param name="options">What to do.</param>
     /// <param name="data">The data.</param>
-    /// <param name="warn">Receives a sentence if images are held out; null ignores it.</param>
-    public static TrainingOptions ForChoosing(TrainingOptions options, ImageDataset data, Action<string>? warn)
+    /// <param name="tell">Receives a sentence if images are held out.</param>
+    public static TrainingOptions ForChoosing(TrainingOptions options, ImageDataset data, Action<string> tell)
     {
         if (data.HasOwnValidation || options.ValidationCount > 0 || data.TrainCount < 2)
             return options;
         int count = Math.Max(1, data.TrainCount / 10);
-        warn?.Invoke($"The data have no validation images, and test images must not choose an epoch: {count:N0} of "
+        tell($"The data have no validation images, and test images must not choose an epoch: {count:N0} of "
             + $"{data.TrainCount:N0} training images are held out for validation.");
         return options with { ValidationCount = count };
     }

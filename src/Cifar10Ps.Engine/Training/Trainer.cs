@@ -86,13 +86,11 @@ public sealed class Trainer
     /// <param name="output">Where to save checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run begins; null ignores it.</param>
-    /// <param name="chooses">Whether validation will choose among the epochs: then it never takes place on the images of the test split,
-    /// but on a tenth of the training images if the data have no validation images of their own.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>InvalidClassWeights</c>,
     /// <c>OptionOutOfRange</c>, <c>ModelInTraining</c>.</exception>
     public static Trainer Start(ImageClassifier model, ImageDataset data, TrainingOptions options, OutputDirectory? output = null,
-        int? threads = null, Action<string>? warn = null, bool chooses = false) =>
-        new(model, RunStart.New(model, data, chooses ? HoldOut.ForChoosing(options, data, warn) : options, output is not null, warn))
+        int? threads = null, Action<string>? warn = null) =>
+        new(model, RunStart.New(model, data, options, output is not null, warn))
         {
             Output = output,
             Threads = threads ?? WorkerPool.DefaultCount,

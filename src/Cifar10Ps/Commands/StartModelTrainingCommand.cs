@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Training;
 
 namespace Cifar10Ps.Commands;
 
@@ -129,8 +130,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
 
         Restore restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : Cifar10Ps.Restore.Last);
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!), output, Threads, WriteWarning,
-                chooses: EarlyStoppingPatience > 0 || restore == Cifar10Ps.Restore.Best)
+            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads, WriteWarning)
             : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads, WriteWarning);
         trainer.Observer = TensorBoard ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
@@ -155,13 +155,14 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     }
 
     /// <summary>The options of a new run.</summary>
-    private TrainingOptions Resolve(ImageClassifier model)
+    private TrainingOptions Resolve(ImageClassifier model, Restore restore)
     {
         TrainingOptions options = Requested().Resolve(model);
         if (Recipe is null && options.Recipe == Cifar10Ps.Recipe.FineTune)
             WriteNotice($"The {model.Name} is already trained and is fine-tuned (-Recipe FineTune); "
                 + $"{options.ClassifierEpochs} of {options.Epochs} epochs train the classifier alone.");
-        return options;
+        return EarlyStoppingPatience > 0 || restore == Cifar10Ps.Restore.Best
+            ? HoldOut.ForChoosing(options, Dataset, WriteNotice) : options;
     }
 
     /// <summary>Trains in the pipeline.</summary>

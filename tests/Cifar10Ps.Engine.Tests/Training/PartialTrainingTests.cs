@@ -1,4 +1,5 @@
 using Cifar10Ps.Models;
+using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -226,22 +227,22 @@ public sealed class PartialTrainingTests : IDisposable
     [Fact]
     public void Test_images_never_choose_an_epoch()
     {
-        List<string> warnings = [];
+        List<string> told = [];
         List<int> validated = [];
-        Trainer trainer = Trainer.Start(Trained(), Data, Still(epochs: 1), warn: warnings.Add, threads: 2, chooses: true);
-        trainer.RunToEnd(at => validated.Add(at.IsValidating ? at.Total : 0));
+        TrainingOptions options = HoldOut.ForChoosing(Still(epochs: 1), Data, told.Add);
+        Trainer.Start(Trained(), Data, options, threads: 2).RunToEnd(at => validated.Add(at.IsValidating ? at.Total : 0));
 
         Assert.Equal(4, validated.Max());
-        Assert.Contains("4 of 40 training images are held out", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Contains("4 of 40 training images are held out", Assert.Single(told), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Validation_images_choose_an_epoch()
     {
         ImageDataset data = new(Data.Name, Data.Source, Data.Classes, Data.Train, Data.Test, [.. Data.Test.Take(7)]);
+        Assert.Equal(Still(epochs: 1), HoldOut.ForChoosing(Still(epochs: 1), data, Assert.Fail));
         List<int> validated = [];
-        Trainer trainer = Trainer.Start(Trained(), data, Still(epochs: 1), warn: Assert.Fail, threads: 2, chooses: true);
-        trainer.RunToEnd(at => validated.Add(at.IsValidating ? at.Total : 0));
+        Trainer.Start(Trained(), data, Still(epochs: 1), threads: 2).RunToEnd(at => validated.Add(at.IsValidating ? at.Total : 0));
 
         Assert.Equal(7, validated.Max());
     }
