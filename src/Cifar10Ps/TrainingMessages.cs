@@ -21,8 +21,8 @@ internal static class TrainingMessages
 
     /// <summary>What to know about classes of unequal size; null: they are not, or the run evens them out.</summary>
     public static string? AboutClassSizes(Trainer trainer) => trainer.Imbalance is not var (largest, most, smallest, least) ? null
-        : $"The class '{largest.LabelName}' has {most:N0} training images, '{smallest.LabelName}' only {least:N0}: small classes tend to be "
-            + "overlooked. -Sampling Balanced or -ClassWeights Balanced makes every class count the same.";
+        : $"The class '{largest.LabelName}' has {most:N0} training images, '{smallest.LabelName}' only {least:N0}: small classes tend to "
+            + "be overlooked. -Sampling Balanced or -ClassWeights Balanced makes every class count the same.";
 
     /// <summary>Why a run stopped before its last epoch, and how to resume it; null: it did not.</summary>
     public static string? WhyItStopped(Trainer trainer, bool isCancelled)

@@ -93,7 +93,8 @@ public sealed class ShowImageCommand : EngineCommand
     private static string NameOf(string? path) => DisplayText.Escape(System.IO.Path.GetFileName(path) ?? "");
 
     private static string Describe(Prediction prediction) => string.Create(CultureInfo.CurrentCulture,
-        $"{prediction.Class} {prediction.Confidence:P0}{(prediction.IsCorrect is not bool right ? "" : right ? " ✓" : $" ✗ {prediction.LabelName}")}");
+        $"{prediction.Class} {prediction.Confidence:P0}")
+        + (prediction.IsCorrect is not bool right ? "" : right ? " ✓" : $" ✗ {prediction.LabelName}");
 
     private void Add(LabeledImage image, string label)
     {
