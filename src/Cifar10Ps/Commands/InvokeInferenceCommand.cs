@@ -8,25 +8,14 @@ namespace Cifar10Ps.Commands;
 /// <summary>Uses a model to guess what images show.</summary>
 [Cmdlet(VerbsLifecycle.Invoke, "Inference", DefaultParameterSetName = ImageSet)]
 [OutputType(typeof(Prediction))]
-public sealed class InvokeInferenceCommand : EngineCommand
+public sealed class InvokeInferenceCommand : PredictingCommand
 {
-    private const string ImageSet = "Image", DatasetSet = "Dataset", PathSet = "Path", LiteralPathSet = "LiteralPath";
+    private const string PathSet = "Path", LiteralPathSet = "LiteralPath";
     private readonly List<LabeledImage> _waiting = [];
     private readonly Dictionary<string, LabeledImage> _truths = [];
     private readonly HashSet<string> _named = [], _found = [];
     private Predictor? _predictor;
     private ImageClassifier? _model;
-
-    /// <summary>The model.</summary>
-    [Parameter(Position = 0, ValueFromPipeline = true)]
-    [ModelTransformation]
-    [ValidateNotNull]
-    public ImageClassifier? Model { get; set; }
-
-    /// <summary>Images of a data set.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
-    [ValidateNotNull]
-    public LabeledImage[] Image { get; set; } = [];
 
     /// <summary>A split, or a data set, which means its test split.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
@@ -66,16 +55,6 @@ public sealed class InvokeInferenceCommand : EngineCommand
     /// <summary>Gives each prediction the features that the network's last layer makes the logits of.</summary>
     [Parameter]
     public SwitchParameter Features { get; set; }
-
-    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
-    [Parameter]
-    public Precision Precision { get; set; }
-
-    /// <summary>Number of worker threads.</summary>
-    [Parameter]
-    [ValidateRange(1, 1024)]
-    [NumberTransformation]
-    public int? Threads { get; set; }
 
     /// <inheritdoc/>
     protected override void OnProcess()

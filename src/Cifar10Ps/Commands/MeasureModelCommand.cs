@@ -6,23 +6,12 @@ namespace Cifar10Ps.Commands;
 /// <summary>Measures how well a model performs on images whose true class is known.</summary>
 [Cmdlet(VerbsDiagnostic.Measure, "Model", DefaultParameterSetName = ImageSet)]
 [OutputType(typeof(Evaluation))]
-public sealed class MeasureModelCommand : EngineCommand
+public sealed class MeasureModelCommand : PredictingCommand
 {
-    private const string ImageSet = "Image", DatasetSet = "Dataset", PredictionSet = "Prediction";
+    private const string PredictionSet = "Prediction";
     private readonly List<LabeledImage> _images = [];
     private readonly List<Prediction> _predictions = [];
     private bool _isModelPiped, _hasMeasured;
-
-    /// <summary>The model.</summary>
-    [Parameter(Position = 0, ValueFromPipeline = true)]
-    [ModelTransformation]
-    [ValidateNotNull]
-    public ImageClassifier? Model { get; set; }
-
-    /// <summary>The images: <c>$cifar.Test | Measure-Model …</c>.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
-    [ValidateNotNull]
-    public LabeledImage[] Image { get; set; } = [];
 
     /// <summary>A split, or a data set, which means its test split.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
@@ -38,16 +27,6 @@ public sealed class MeasureModelCommand : EngineCommand
     /// <summary>Averages the logits of each image and its mirror image.</summary>
     [Parameter]
     public SwitchParameter Augment { get; set; }
-
-    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
-    [Parameter]
-    public Precision Precision { get; set; }
-
-    /// <summary>Number of worker threads.</summary>
-    [Parameter]
-    [ValidateRange(1, 1024)]
-    [NumberTransformation]
-    public int? Threads { get; set; }
 
     /// <inheritdoc/>
     protected override void OnBegin() => _isModelPiped = !IsBound(nameof(Model));

@@ -1,0 +1,34 @@
+using System.Management.Automation;
+
+namespace Cifar10Ps.Commands;
+
+/// <summary>Base class of cmdlets that use a model on images, either of which may come from the pipeline.</summary>
+public abstract class PredictingCommand : EngineCommand
+{
+    /// <summary>Name of the parameter set of <see cref="Image"/>.</summary>
+    private protected const string ImageSet = "Image";
+
+    /// <summary>Name of the parameter set of a split.</summary>
+    private protected const string DatasetSet = "Dataset";
+
+    /// <summary>The model.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [ModelTransformation]
+    [ValidateNotNull]
+    public ImageClassifier? Model { get; set; }
+
+    /// <summary>Images of a data set: <c>$cifar.Test | Measure-Model …</c>.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
+    [ValidateNotNull]
+    public LabeledImage[] Image { get; set; } = [];
+
+    /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
+    [Parameter]
+    public Precision Precision { get; set; }
+
+    /// <summary>Number of worker threads.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    [NumberTransformation]
+    public int? Threads { get; set; }
+}
