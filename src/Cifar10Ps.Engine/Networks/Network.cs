@@ -128,10 +128,6 @@ public sealed class Network
     /// had one (<see cref="WithClassCount"/>).</summary>
     internal int FeatureLayer => Classifier?.Inputs[0] ?? Layers.Count - 1;
 
-    /// <summary>The network without its classifier: its outputs are the features.</summary>
-    internal Network Backbone => Classifier is { Operation: Linear linear }
-        ? new(Name, Description, [.. Layers.Take(FeatureLayer + 1)], linear.Inputs) : this;
-
     /// <summary>The layers that use an output.</summary>
     /// <param name="layer">Position of the layer.</param>
     internal IReadOnlyList<int> ConsumersOf(int layer) => _consumers[layer];
