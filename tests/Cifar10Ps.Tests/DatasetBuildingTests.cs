@@ -19,7 +19,8 @@ public sealed class DatasetBuildingTests : IDisposable
 
         _session.Run("""
             $rows = foreach ($i in 0..19) {
-                [pscustomobject]@{ file = "$i.bmp"; breed = $i % 2 ? 'odd' : 'even'; use = $i -lt 12 ? 'Train' : $i -lt 16 ? 'VAL' : 'test' }
+                $use = $i -lt 12 ? 'Train' : $i -lt 16 ? 'VAL' : 'test'
+                [pscustomobject]@{ file = "$i.bmp"; breed = $i % 2 ? 'odd' : 'even'; use = $use }
             }
             $rows | Export-Csv labels.csv
             $list = @{ PathProperty = 'file'; LabelProperty = 'breed'; Root = 'jpg' }
@@ -107,9 +108,10 @@ public sealed class DatasetBuildingTests : IDisposable
     {
         File.WriteAllBytes(_session.Folder["jpg", "torn.png"], Pictures.RedPng[..40]);
         Outcome outcome = _session.Try("""
-            $bad = @{ file = '../labels.csv'; breed = 'odd' }, @{ file = '/etc/passwd'; breed = 'odd' }, @{ file = 'none.bmp'; breed = 'odd' },
-                @{ file = ''; breed = 'odd' }, @{ file = '1.bmp'; breed = ' ' }, @{ file = './1.bmp'; breed = 'even' },
-                @{ file = 'torn.png'; breed = 'even' }, @{ file = '../jpg2/1.bmp'; breed = 'odd' } | ForEach-Object { [pscustomobject]$_ }
+            $bad = @{ file = '../labels.csv'; breed = 'odd' }, @{ file = '/etc/passwd'; breed = 'odd' },
+                @{ file = 'none.bmp'; breed = 'odd' }, @{ file = ''; breed = 'odd' }, @{ file = '1.bmp'; breed = ' ' },
+                @{ file = './1.bmp'; breed = 'even' }, @{ file = 'torn.png'; breed = 'even' },
+                @{ file = '../jpg2/1.bmp'; breed = 'odd' } | ForEach-Object { [pscustomobject]$_ }
             $rows + $bad | New-ImageDataset @list -WarningVariable warned 3>$null
             "$warned"
             """);

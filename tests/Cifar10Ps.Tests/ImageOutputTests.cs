@@ -92,8 +92,11 @@ public sealed class ImageOutputTests : IDisposable
     [Fact]
     public void Predictions_have_guess_confidence_and_truth_below()
     {
-        string[] guesses = [.. _session.Run("$p = $data.Test[0..3] | Invoke-Inference $model; $p | Show-Image -Protocol Characters -Width 40; $p")
-            .Select(prediction => $"{prediction.Class} {prediction.Confidence:P0} {((bool)prediction.IsCorrect ? "✓" : $"✗ {prediction.LabelName}")}")];
+        string[] guesses = [.. _session.Run("""
+            $p = $data.Test[0..3] | Invoke-Inference $model
+            $p | Show-Image -Protocol Characters -Width 40
+            $p
+            """).Select(p => $"{p.Class} {p.Confidence:P0} {((bool)p.IsCorrect ? "✓" : $"✗ {p.LabelName}")}")];
 
         Assert.All(guesses, guess => Assert.Contains(guess, _session.Host.Text, StringComparison.Ordinal));
     }
@@ -103,7 +106,10 @@ public sealed class ImageOutputTests : IDisposable
     {
         _session.Run("$data.Test[0..1] | Export-Image out; Set-Content out/text.png x");
 
-        Outcome outcome = _session.Try("Get-ChildItem out -Recurse -File | Show-Image -Protocol Characters; Show-Image -Path nowhere.png, out/*/*1.png");
+        Outcome outcome = _session.Try("""
+            Get-ChildItem out -Recurse -File | Show-Image -Protocol Characters
+            Show-Image -Path nowhere.png, out/*/*1.png
+            """);
 
         Assert.Equal(["FileNotFound", "InvalidImageFile"], outcome.Errors.Select(error => error.Id).Order());
         Assert.Equal(2, Shown().Count(line => line.Contains("00001.png", StringComparison.Ordinal)));

@@ -17,7 +17,8 @@ public sealed class PretrainedTests : IDisposable
     public void A_pretrained_ResNet_18_has_the_users_classes()
     {
         Assert.Equal("ResNet-18 cat,dog,cow 1", _session.Value<string>("""
-            New-ResNet -Depth 18 -Pretrained -Classes cat, dog, cow | ForEach-Object { "$($_.Name) $($_.Classes -join ',') $($_.TrainedEpochs)" }
+            New-ResNet -Depth 18 -Pretrained -Classes cat, dog, cow |
+                ForEach-Object { "$($_.Name) $($_.Classes -join ',') $($_.TrainedEpochs)" }
             """));
         Assert.Equal("224 224", _session.Value<string>(
             "(New-ResNet -Pretrained).Preprocessing | ForEach-Object { \"$($_.Width) $($_.Height)\" }"));
@@ -49,7 +50,8 @@ public sealed class PretrainedTests : IDisposable
         Assert.Matches("already trained and is fine-tuned.*1 of 2 epochs", _session.Value<string>("\"$said\""));
         Assert.Equal("FineTune 32 Norm", _session.Value<string>("""
             $header = [Text.Encoding]::UTF8.GetString([IO.File]::ReadAllBytes("$pwd/run/checkpoint-latest.safetensors"))
-            $state = $header -match '"training_state":"((?:[^"\\]|\\.)*)"' ? ("`"$($Matches[1])`"" | ConvertFrom-Json | ConvertFrom-Json) : $null
+            $state = $header -match '"training_state":"((?:[^"\\]|\\.)*)"' ?
+                ("`"$($Matches[1])`"" | ConvertFrom-Json | ConvertFrom-Json) : $null
             "$($state.Options.Recipe) $($state.Options.BatchSize) $($state.Options.Freeze)"
             """));
         _session.Run("$null = $data | Start-ModelTraining $trained -Recipe Fast -Epochs 1 -InformationVariable silent");

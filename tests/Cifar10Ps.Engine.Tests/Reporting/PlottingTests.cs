@@ -63,7 +63,8 @@ public class PlottingTests
     {
         Evaluation unequal = new(["cat", "dog"], 110, 0.3, 95 / 110.0, 1, [[90, 10], [5, 5]], ReliabilityBin.Of([(0.8, true)]));
 
-        Assert.Contains($"95 of 110 images right ({0.8636:P2}), balanced accuracy {0.7:P2}", Texts(ConfusionMatrixPlot.Draw(unequal, default)));
+        Assert.Contains($"95 of 110 images right ({0.8636:P2}), balanced accuracy {0.7:P2}",
+            Texts(ConfusionMatrixPlot.Draw(unequal, default)));
         Assert.DoesNotContain(Texts(ConfusionMatrixPlot.Draw(Matrix(Cifar10, 100), default)),
             text => text.Contains("balanced", StringComparison.Ordinal));
     }
