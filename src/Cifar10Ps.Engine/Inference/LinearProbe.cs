@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,7 +25,7 @@ internal static class LinearProbe
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Tensor x = Matrix(features), mean = x.mean([0], keepdim: true);
-        Tensor scale = (x - mean).square().mean([0], keepdim: true).sqrt().clamp_min(1e-6);
+        Tensor scale = (x - mean).square().mean([0], keepdim: true).sqrt().AddNumber(1e-6);
         x = Standardised(x);
         Tensor targets = zeros(features.Length, classes)
             .scatter(1, tensor(labels, int64).unsqueeze(1), ones(features.Length, classes));
@@ -35,9 +36,10 @@ internal static class LinearProbe
         {
             cancellation.ThrowIfCancellationRequested();
             using DisposeScope inner = NewDisposeScope();
-            Tensor gradient = x.t().matmul(x.matmul(ahead).softmax(1) - targets) / features.Length + Penalty * ahead;
-            Tensor next = ahead - gradient / highest;
-            ahead = (next + momentum * (next - weight)).MoveToOuterDisposeScope();
+            Tensor gradient = x.t().matmul(x.matmul(ahead).softmax(1) - targets)
+                .DivideBy(features.Length).AddScaled(ahead, Penalty);
+            Tensor next = ahead - gradient.DivideBy(highest);
+            ahead = (next - weight).MultiplyBy(momentum).AddTensor(next).MoveToOuterDisposeScope();
             weight = next.MoveToOuterDisposeScope();
         }
 
@@ -53,11 +55,11 @@ internal static class LinearProbe
         Tensor vector = ones(rows.shape[1], 1), product = vector;
         for (int i = 0; i < PowerSteps; i++)
         {
-            product = rows.t().matmul(rows.matmul(vector)) / rows.shape[0];
+            product = rows.t().matmul(rows.matmul(vector)).DivideBy(rows.shape[0]);
             vector = product / product.norm();
         }
 
-        return 1.1 * product.norm().ToDouble();
+        return 1.1 * MemoryMarshal.Read<float>(product.norm().bytes);
     }
 
     private static Tensor Matrix(float[][] rows)
