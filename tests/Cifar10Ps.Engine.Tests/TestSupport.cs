@@ -7,6 +7,7 @@ using System.Text;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks.Families;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using Cifar10Ps.Tests;
 using Cifar10Ps.Training;
 
@@ -151,6 +152,10 @@ internal static class TestSupport
         NativeBackend.Load();
         TorchSharp.torch.set_num_threads(1);
     }
+
+    /// <summary>A number to calculate with; see <see cref="ScalarOperations"/> for what is wrong with others, and with the sum of two
+    /// tensors.</summary>
+    public static TorchSharp.torch.Tensor Number(double value) => TorchSharp.torch.tensor(value, TorchSharp.torch.float64);
 
     /// <summary>An untrained ResNet-20.</summary>
     public static ImageClassifier NewResNet20(string[] classes, Shortcut shortcut, int seed) => NewResNet(20, classes, shortcut, seed);

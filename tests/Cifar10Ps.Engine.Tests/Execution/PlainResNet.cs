@@ -1,5 +1,6 @@
 using Cifar10Ps.Networks.Families;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,7 +37,8 @@ internal sealed class PlainResNet
     /// <summary>Normalised images as a tensor [count, 3, height, width].</summary>
     public static Tensor Input(IEnumerable<LabeledImage> images, Preprocessing preprocessing)
     {
-        Tensor[] pixels = [.. images.Select(image => torch.tensor(image.GetPixels(), [3, image.Height, image.Width]).to(float64) / 255)];
+        Tensor[] pixels = [.. images.Select(image =>
+            torch.tensor(image.GetPixels(), [3, image.Height, image.Width]).to(float64).DivideBy(255))];
         return (stack(pixels) - Column(preprocessing.Mean)) / Column(preprocessing.StandardDeviation);
 
         static Tensor Column(IReadOnlyList<double> values) => torch.tensor([.. values], [1, 3, 1, 1]);
@@ -57,16 +59,16 @@ internal sealed class PlainResNet
                 x = (stride, _shortcut) switch
                 {
                     (1, Shortcut.ProjectionOnly) => y,
-                    (1, _) => y + x,
+                    (1, _) => y.PlusTensor(x),
                     (_, Shortcut.ZeroPad) =>
-                        y + Surrounded(x[TensorIndex.Ellipsis, TensorIndex.Slice(step: 2), TensorIndex.Slice(step: 2)]),
-                    _ => y + Norm(prefix + "downsample.1", Convolve(prefix + "downsample.0", x, 2), training),
+                        y.PlusTensor(Surrounded(x[TensorIndex.Ellipsis, TensorIndex.Slice(step: 2), TensorIndex.Slice(step: 2)])),
+                    _ => y.PlusTensor(Norm(prefix + "downsample.1", Convolve(prefix + "downsample.0", x, 2), training)),
                 };
                 x = x.relu();
             }
         }
 
-        return x.mean([2, 3]).matmul(_weights["fc.weight"].t()) + _weights["fc.bias"];
+        return x.mean([2, 3]).matmul(_weights["fc.weight"].t()).PlusTensor(_weights["fc.bias"]);
 
         // Half of the zero channels before, half after.
         static Tensor Surrounded(Tensor x)
@@ -92,11 +94,11 @@ internal sealed class PlainResNet
             variance = (x - Column(mean)).square().mean([0, 2, 3]);
             double count = x.numel() / x.shape[1];
             BatchStatistics[name + ".running_mean"] = mean.detach();
-            BatchStatistics[name + ".running_var"] = variance.detach() * (count / (count - 1));
+            BatchStatistics[name + ".running_var"] = variance.detach() * TestSupport.Number(count / (count - 1));
         }
 
-        Tensor normal = (x - Column(mean)) / (Column(variance) + _epsilon).sqrt();
-        return normal * Column(_weights[name + ".weight"]) + Column(_weights[name + ".bias"]);
+        Tensor normal = (x - Column(mean)) / Column(variance).PlusTensor(TestSupport.Number(_epsilon)).sqrt();
+        return (normal * Column(_weights[name + ".weight"])).PlusTensor(Column(_weights[name + ".bias"]));
 
         static Tensor Column(Tensor values) => values.view(1, -1, 1, 1);
     }

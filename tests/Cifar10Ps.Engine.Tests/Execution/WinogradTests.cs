@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 using static TorchSharp.torch;
@@ -76,9 +77,10 @@ public class WinogradTests
         AssertClose(exact, Winograd<TElement>.Convolve(x, weight));
         AssertClose(exactX.grad!, Winograd<TElement>.GradientOfInput(gradient, weight));
         AssertClose(exactWeight.grad!, found);
-        Tensor transformed = Winograd<TElement>.TransformedWeight(weight), biased = exact + tensor(bias).view(1, outputs, 1, 1);
+        Tensor transformed = Winograd<TElement>.TransformedWeight(weight),
+            biased = exact.PlusTensor(tensor(bias).view(1, outputs, 1, 1));
         AssertClose(biased.relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, null));
-        AssertClose((biased + shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, shortcut));
+        AssertClose(biased.PlusTensor(shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, shortcut));
 
         Tensor Activations(int channels) =>
             ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);

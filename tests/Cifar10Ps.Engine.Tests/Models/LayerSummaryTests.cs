@@ -1,5 +1,6 @@
 using Cifar10Ps.Execution;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -66,7 +67,7 @@ public sealed class LayerSummaryTests
                 LayerKind.ReLU => x[0].relu(),
                 LayerKind.ZeroPad => torch.nn.functional.pad(x[0].slice(2, 0, x[0].shape[2], 2).slice(3, 0, x[0].shape[3], 2),
                     [0, 0, 0, 0, x[0].shape[1] / 2, x[0].shape[1] / 2]),
-                LayerKind.Add => x[0] + x[1],
+                LayerKind.Add => x[0].PlusTensor(x[1]),
                 LayerKind.AveragePool => x[0].mean([2, 3]),
                 _ => torch.nn.functional.linear(x[0], Weight("weight"), Weight("bias")),
             };

@@ -86,7 +86,7 @@ public class OptimizerTests
         foreach (string name in convolutions.Select(t => t.Name))
         {
             Tensor old = before[name].flatten(1);
-            Tensor taken = (old / old.norm() * Math.Sqrt(old.shape[0]) - weights[name].flatten(1)) / LearningRate;
+            Tensor taken = (old / old.norm() * Number(Math.Sqrt(old.shape[0])) - weights[name].flatten(1)) / Number(LearningRate);
             (Tensor u, _, Tensor v) = linalg.svd(gradientOf[name].flatten(1), fullMatrices: false);
             Tensor stretch = u.t().mm(taken).mm(v.t());
             Assert.True(allclose(stretch, stretch.diag().diag(), rtol: 0, atol: 5e-3), name);
@@ -96,7 +96,7 @@ public class OptimizerTests
 
         // Nesterov's first step is (1 + momentum) times the gradient.
         Tensor bias = (before["fc.bias"] - weights["fc.bias"]) / gradientOf["fc.bias"];
-        Assert.True(allclose(bias, full_like(bias, 2 * LearningRate * (1 + Momentum)), rtol: 1e-3));
+        Assert.True(allclose(bias, ones_like(bias) * Number(2 * LearningRate * (1 + Momentum)), rtol: 1e-3));
     }
 
     [Fact]

@@ -63,14 +63,19 @@ public class ShardedBatchTests
             Tensor labels = torch.tensor(shard.Select(image => (long)image.Label).ToArray());
             Tensor logits = plain.Forward(PlainResNet.Input(shard, model.Preprocessing), training: true);
             Tensor likelihood = logits.log_softmax(1);
-            loss = loss - (1 - smoothing) * likelihood.gather(1, labels.unsqueeze(1)).sum() - smoothing * likelihood.mean([1]).sum();
+            loss = loss - Number(1 - smoothing) * likelihood.gather(1, labels.unsqueeze(1)).sum()
+                - Number(smoothing) * likelihood.mean([1]).sum();
             right += (int)logits.argmax(1).eq(labels).sum().item<long>();
             foreach ((string name, Tensor value) in plain.BatchStatistics)
-                statistics[name] = value / shards.Length + (statistics.TryGetValue(name, out Tensor? sum) ? sum : 0);
+            {
+                Tensor share = value / Number(shards.Length);
+                statistics[name] = statistics.TryGetValue(name, out Tensor? sum) ? sum.PlusTensor(share) : share;
+            }
+
             start += size;
         }
 
-        (loss / count).backward();
+        (loss / Number(count)).backward();
         Assert.Equal(loss.item<double>(), lossSum, 1e-3);
         Assert.Equal(right, correct);
         foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(model.Network, gradients))
@@ -80,7 +85,7 @@ public class ShardedBatchTests
         }
 
         foreach ((string name, Tensor value) in statistics)
-            AssertClose(0.9 * plain[name] + 0.1 * value, weights[name], 1e-4, name);
+            AssertClose((Number(0.9) * plain[name]).PlusTensor(Number(0.1) * value), weights[name], 1e-4, name);
     }
 
     /// <summary>PyTorch's rule for weights, label smoothing and shares of classes: its <c>cross_entropy</c>, spelled out.</summary>
@@ -120,9 +125,10 @@ public class ShardedBatchTests
 
         PlainResNet plain = new(model);
         Tensor logits = plain.Forward(torch.tensor(input, [Count, 32, 32, 3]).to(float64).permute(0, 3, 1, 2), training: true);
-        Tensor target = torch.tensor(shares, [Count, weights.Length]) * (1 - smoothing) + smoothing / weights.Length;
+        Tensor target = (torch.tensor(shares, [Count, weights.Length]) * Number(1 - smoothing))
+            .PlusTensor(Number(smoothing / weights.Length));
         Tensor factors = torch.tensor(weights, [1, weights.Length]).to(float64), loss = -(factors * target * logits.log_softmax(1)).sum();
-        (loss / Count).backward();
+        (loss / Number(Count)).backward();
         Assert.Equal(loss.item<double>(), lossSum, 1e-3);
         Tensor dominant = torch.tensor(mixtures.Select(mixture => (long)mixture.Dominant.Label).ToArray());
         Assert.Equal(logits.argmax(1).eq(dominant).sum().item<long>(), correct);
