@@ -8,9 +8,9 @@ Without pwsh on the machine, `dotnet tool restore` brings it, and `dotnet pwsh b
 .PARAMETER Task
 Build assembles the module in artifacts/module/Cifar10Ps. Test runs the .NET tests and the Pester suite on it, Pester the
 Pester suite alone. Pack assembles the module in artifacts/<platform>/Cifar10Ps, verifies that its native libraries have all
-that they need, and puts two packages into artifacts/packages/<platform>: Cifar10Ps.<version>.nupkg, for a repository of
-Install-PSResource, and Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath. The pretrained weights
-are a package of their own in artifacts/packages, the same for all platforms.
+that they need, and puts three packages into artifacts/packages/<platform>: Cifar10Ps.<version>.nupkg and
+Cifar10Ps.Pretrained.<version>.nupkg, the same on all platforms, for Install-PSResource, to which the folder is a repository; and
+Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath.
 
 .PARAMETER Platform
 What Pack packs for: this machine's platform, or any others.
@@ -52,11 +52,7 @@ try {
         if ($run.Result -ne 'Passed') { throw "The Pester suite failed: $($run.FailedCount) tests, $($run.FailedContainersCount) files." }
     }
     if ($Task -eq 'Pack') {
-        # The pretrained weights are the same on all platforms.
         dotnet build src/Cifar10Ps.Pretrained --configuration $Configuration
-        $null = New-Item $PSScriptRoot/artifacts/packages -ItemType Directory -Force
-        Remove-Item $PSScriptRoot/artifacts/packages/Cifar10Ps.Pretrained.*
-        Compress-PSResource -Path $PSScriptRoot/artifacts/module/Cifar10Ps.Pretrained -DestinationPath $PSScriptRoot/artifacts/packages
         $Platform ??= dotnet msbuild src/Cifar10Ps -getProperty:NativePlatform
         foreach ($name in $Platform) {
             $module = "$PSScriptRoot/artifacts/$name/Cifar10Ps"
@@ -77,6 +73,7 @@ try {
             [IO.File]::WriteAllText("$module/Cifar10Ps.psd1", $manifest.Replace("'See CHANGELOG.md.'", "'$notes'"))
 
             Compress-PSResource -Path $module -DestinationPath $packages
+            Compress-PSResource -Path $PSScriptRoot/artifacts/module/Cifar10Ps.Pretrained -DestinationPath $packages
             [IO.Compression.ZipFile]::CreateFromDirectory((Split-Path $module), "$packages/Cifar10Ps-$version-$name.zip")
             foreach ($package in Get-ChildItem $packages) {
                 "$($package.Name): $(($package.Length / 1MB).ToString('N0')) MB"
