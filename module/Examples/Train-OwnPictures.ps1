@@ -95,7 +95,8 @@ try {
     $pictures | Out-Default
 
     # A pretrained model is fine-tuned. One from scratch needs small batches, for more steps, where pictures are few.
-    $model = $Scratch ? (New-ResNet20 -Classes $pictures.Classes -Seed $Seed) : (New-ResNet -Pretrained -Classes $pictures.Classes -Seed $Seed)
+    $new = @{ Classes = $pictures.Classes; Seed = $Seed }
+    $model = $Scratch ? (New-ResNet20 @new) : (New-ResNet -Pretrained @new)
     $options = @{ Model = $model; Seed = $Seed; Restore = 'Best' }
     if ($Scratch) { $options.BatchSize = 32 }
     if ($Epochs) { $options.Epochs = $Epochs }
