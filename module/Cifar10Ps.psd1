@@ -27,6 +27,7 @@
         'Get-Cifar10'
         'Get-ImageDataset'
         'Get-ModelSummary'
+        'Get-TrainingCluster'
         'Get-TrainingHistory'
         'Get-TrainingRun'
         'Import-Model'

@@ -65,6 +65,9 @@ internal static class ErrorAdvice
         ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; "
             + "New-ResNet -InitialWeights makes a copy to train.",
         ["ModelNotTrained"] = "Train it first with Start-ModelTraining, or omit -InitialWeights.",
+        ["MpiNotFound"] = "Install Open MPI (on Debian and Ubuntu: apt install openmpi-bin) or MPICH, or omit -Distributed; "
+            + "see about_Cifar10Ps_Distributed.",
+        ["MpiNotUsable"] = "See about_Cifar10Ps_Distributed.",
         ["NativeBackendNotLoaded"] = "See the requirements in about_Cifar10Ps.",
         ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",
         ["NoActivationMap"] = "Omit -Explain. All networks of New-ResNet20 and New-ResNet can be explained.",
@@ -85,6 +88,9 @@ internal static class ErrorAdvice
         ["PretrainedNotFound"] = "Install-PSResource Cifar10Ps.Pretrained, or put its folder beside that of Cifar10Ps; "
             + "-Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
+        ["RankLeft"] = "Its own messages say why. Lines for one rank belong into if ((Get-TrainingCluster).Rank -eq 0) { … }.",
+        ["RanksDiffer"] = "All ranks run the same script, on the same data, with the same version of the module.",
+        ["RankStopped"] = "Resume with -ResumeFrom.",
         ["RowNotUnderstood"] = "-PathProperty, -LabelProperty and -SplitProperty name the properties of the objects.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset takes the folder for training; -ValidationPath and -TestPath name others.",

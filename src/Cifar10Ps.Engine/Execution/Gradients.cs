@@ -4,22 +4,37 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>Gradients by name, as views of a flat buffer that is laid out like the learned values.</summary>
+/// <summary>What a backward pass leaves, in one flat buffer: gradients, laid out like the learned values and found by name, and statistics
+/// of batch norm; then there is room for a few more values.</summary>
 internal sealed class Gradients : IDisposable
 {
     private readonly Dictionary<string, Tensor> _views = new(StringComparer.Ordinal);
 
-    /// <summary>Allocates gradients, all zero.</summary>
+    /// <summary>Allocates a buffer, all zero.</summary>
     /// <param name="weights">The values that the gradients belong to.</param>
-    public Gradients(NetworkWeights weights)
+    /// <param name="more">Number of further values.</param>
+    public Gradients(NetworkWeights weights, int more = 0)
     {
-        Flat = zeros_like(weights.Learned);
+        (long learned, long statistics) = (weights.Learned.numel(), weights.Statistics.numel());
+        All = zeros(learned + statistics + more);
+        Flat = All.narrow(0, 0, learned);
+        Statistics = All.narrow(0, learned, statistics);
+        More = All.narrow(0, learned + statistics, more);
         foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(weights.Network, Flat))
             _views[tensor.Name] = view;
     }
 
+    /// <summary>The whole buffer.</summary>
+    public Tensor All { get; }
+
     /// <summary>All gradients.</summary>
     public Tensor Flat { get; }
+
+    /// <summary>Means and variances of batch norm.</summary>
+    public Tensor Statistics { get; }
+
+    /// <summary>The further values.</summary>
+    public Tensor More { get; }
 
     /// <summary>In the order of the learned values.</summary>
     public IEnumerable<Tensor> InOrder => _views.Values;
@@ -36,5 +51,8 @@ internal sealed class Gradients : IDisposable
         foreach (Tensor view in _views.Values)
             view.Dispose();
         Flat.Dispose();
+        Statistics.Dispose();
+        More.Dispose();
+        All.Dispose();
     }
 }

@@ -91,7 +91,8 @@ public sealed class Evaluation
         {
             cancellation.ThrowIfCancellationRequested();
             LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
-            foreach ((float[] logits, LabeledImage image) in predictor.Logits(portion).Zip(portion))
+            float[][] answers = images.Count == 1 ? predictor.Logits(portion) : predictor.LogitsOfPart(portion);
+            foreach ((float[] logits, LabeledImage image) in answers.Zip(portion))
                 tally.Add(logits, image.Label);
             progress?.Invoke(start + portion.Length);
         }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Cifar10Ps.Distribution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
@@ -17,14 +18,15 @@ internal sealed class FeatureTable
     /// <param name="images">The images.</param>
     /// <param name="progress">Receives the number of images done after each portion; null disables it.</param>
     /// <param name="cancellation">Ends the computation after the current portion.</param>
+    /// <param name="ranks">Who shares the work; null: this process alone.</param>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>.</exception>
     public FeatureTable(ModelSnapshot model, WorkerPool pool, Precision precision, IReadOnlyList<LabeledImage> images,
-        Action<int>? progress, CancellationToken cancellation)
+        Action<int>? progress, CancellationToken cancellation, Ranks? ranks = null)
     {
         Length = model.Network.Classifier is { Operation: Linear linear } ? linear.Inputs
             : throw new InvalidOperationException("A network without a classifier has no features to train it on.");
         MachineMemory.Require((long)sizeof(float) * Length * images.Count, $"{images.Count:N0} images as {Length:N0} features each");
-        using Predictor predictor = new(model, pool, precision);
+        using Predictor predictor = new(model, pool, precision, ranks: ranks);
         foreach (LabeledImage[] portion in images.Chunk(predictor.BatchSize))
         {
             cancellation.ThrowIfCancellationRequested();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Data;
+using Cifar10Ps.Distribution;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
@@ -20,6 +21,7 @@ public sealed class Predictor : IDisposable
 
     private readonly ModelSnapshot _model;
     private readonly WorkerPool _pool;
+    private readonly Ranks _ranks;
     private readonly bool _ownsPool;
     private readonly FoldedExecutor? _executor;
     private readonly FeatureTable? _features;
@@ -37,9 +39,9 @@ public sealed class Predictor : IDisposable
     public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
         : this(model.Snapshot, new WorkerPool(threads ?? WorkerPool.DefaultCount), precision, augment) => _ownsPool = true;
 
-    /// <summary>Computes on another owner's workers, in the memory that they have.</summary>
-    internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false)
-        : this(model, pool, augment)
+    /// <summary>Computes on another owner's workers, in the memory that they have, and on those of the other ranks.</summary>
+    internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false, Ranks? ranks = null)
+        : this(model, pool, augment, ranks)
     {
         using NativeWork.Scope work = NativeWork.Begin();
         model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
@@ -52,9 +54,9 @@ public sealed class Predictor : IDisposable
     internal Predictor(ModelSnapshot model, WorkerPool pool, FeatureTable features)
         : this(model, pool, augment: false) => _features = features;
 
-    private Predictor(ModelSnapshot model, WorkerPool pool, bool augment)
+    private Predictor(ModelSnapshot model, WorkerPool pool, bool augment, Ranks? ranks = null)
     {
-        (_model, _pool, _augment) = (model, pool, augment);
+        (_model, _pool, _augment, _ranks) = (model, pool, augment, ranks ?? Ranks.Alone(pool.Count));
         _builder = new BatchBuilder(model.Preprocessing);
     }
 
@@ -64,7 +66,7 @@ public sealed class Predictor : IDisposable
     private Network Network => _model.Network;
 
     /// <summary>A suitable number of images for one call: a shard for every worker.</summary>
-    public int BatchSize => ShardSize * _pool.Count;
+    public int BatchSize => ShardSize * _ranks.WorkerCount;
 
     /// <summary>Computes logits.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
@@ -73,19 +75,20 @@ public sealed class Predictor : IDisposable
     public float[][] Logits(IReadOnlyList<LabeledImage> images)
     {
         using NativeWork.Scope work = NativeWork.Begin();
-        if (_features is not null)
-            return _features.Logits(_model, images);
-        if (_single is not null && images.Count == 1)
-            return [LogitsOf(images[0])];
-        return Outputs(images, Network.Layers.Count - 1)[0];
+        return _single is not null && images.Count == 1 ? [LogitsOf(images[0])] : LogitsOfPart(images);
     }
+
+    /// <summary>Computes logits of some of many images: those of a single one too are computed as the others' are.</summary>
+    internal float[][] LogitsOfPart(IReadOnlyList<LabeledImage> images) => _features is not null ? _features.Logits(_model, images)
+        : _ranks.Compute(images, ShardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
 
     /// <summary>Computes features: the vector that the network's last linear layer reads, or, if it does not end with one, its
     /// outputs.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
     /// <returns>For each image, in order: its features, all of the same number.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
-    public float[][] Features(IReadOnlyList<LabeledImage> images) => Outputs(images, Network.FeatureLayer)[0];
+    public float[][] Features(IReadOnlyList<LabeledImage> images) =>
+        _ranks.Compute(images, ShardSize, Network.FeatureLength, part => Outputs(part, Network.FeatureLayer)[0]);
 
     /// <summary>The outputs of some layers for each image.</summary>
     /// <param name="images">Images of the size that the model takes.</param>

@@ -128,6 +128,9 @@ public sealed class Network
     /// had one (<see cref="WithClassCount"/>).</summary>
     internal int FeatureLayer => Classifier?.Inputs[0] ?? Layers.Count - 1;
 
+    /// <summary>Number of values that <see cref="FeatureLayer"/> gives.</summary>
+    internal int FeatureLength => Classifier is { Operation: Linear linear } ? linear.Inputs : ClassCount;
+
     /// <summary>The layers that use an output.</summary>
     /// <param name="layer">Position of the layer.</param>
     internal IReadOnlyList<int> ConsumersOf(int layer) => _consumers[layer];

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Data;
+using Cifar10Ps.Distribution;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
@@ -10,8 +11,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// Computes the gradients of a batch in shards, on the workers of a pool. How a batch is cut depends on its size alone, and the
-/// results are added in the order of the shards, so the outcome is the same to the last bit for any number of workers.
+/// Computes the gradients of a batch in shards, on the workers of all ranks. How a batch is cut depends on its size alone, and the
+/// results are added in one order, so the outcome is the same to the last bit for any number of workers and ranks.
 /// </summary>
 /// <remarks>
 /// Batch norm sees one shard at a time ("ghost batch norm": E. Hoffer, I. Hubara, D. Soudry, "Train longer, generalize better", 2017).
@@ -28,6 +29,7 @@ internal sealed class ShardedBatch : IDisposable
     private const double StatisticsMomentum = 0.1;
 
     private readonly WorkerPool _pool;
+    private readonly Ranks _ranks;
     private readonly NetworkWeights _master;
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
@@ -35,8 +37,8 @@ internal sealed class ShardedBatch : IDisposable
     private readonly int _width, _height, _classCount, _shardSize;
     private readonly Tensor? _classWeights;
     private readonly FeatureTable? _features;
-    private readonly Gradients[] _gradients;
-    private readonly Tensor[] _statistics;
+    private readonly Gradients?[] _shards;
+    private readonly Gradients _sum;
     private long _batches;
 
     /// <summary>Number of shards of a batch.</summary>
@@ -49,10 +51,12 @@ internal sealed class ShardedBatch : IDisposable
     /// <param name="options">Batch size, augmentation, label smoothing and seed.</param>
     /// <param name="classWeights">How much each class counts in the loss; null: all the same.</param>
     /// <param name="features">What the network takes instead of pixels, if its backbone is frozen.</param>
+    /// <param name="ranks">Who shares the batch; null: this process alone.</param>
     public ShardedBatch(WorkerPool pool, ModelSnapshot model, NetworkWeights master, TrainingOptions options, float[]? classWeights = null,
-        FeatureTable? features = null)
+        FeatureTable? features = null, Ranks? ranks = null)
     {
         _features = features;
+        _ranks = ranks ?? Ranks.Alone(pool.Count);
         _pool = pool;
         _master = master;
         _options = options;
@@ -65,8 +69,9 @@ internal sealed class ShardedBatch : IDisposable
 
         _shardSize = HasFrozenNorms(master.Network) ? SmallShardSize : ShardSize;
         int shards = ShardCount(options.BatchSize, _shardSize);
-        _gradients = [.. Enumerable.Range(0, shards).Select(_ => new Gradients(master))];
-        _statistics = [.. Enumerable.Range(0, shards).Select(_ => zeros_like(master.Statistics))];
+        // Loss and right guesses of each shard travel with the gradients.
+        _sum = new Gradients(master, 2 * shards);
+        _shards = new Gradients?[shards];
     }
 
     /// <summary>
@@ -79,14 +84,32 @@ internal sealed class ShardedBatch : IDisposable
     public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<TrainingImage> images, double weight = 1)
     {
         int shards = ShardCount(images.Count, _shardSize);
-        double[] losses = new double[shards];
-        int[] correct = new int[shards];
-        int left = shards;
+        (int first, int end) = _ranks.PartOf(shards);
+        ComputeShards(images, shards, first, end);
+
+        // By now the workers have allocated all the memory that they need.
+        if (++_batches == 3)
+            HugePages.UseForHeaps();
+        _ranks.Sum(shards, shard => Values(_shards[shard]!.All), Values(_sum.All));
+        using IDisposable noGradients = no_grad();
+        double momentum = StatisticsMomentum * weight;
+        _master.Statistics.MultiplyBy(1 - momentum).AddScaled(_sum.Statistics, momentum / shards);
+        (double loss, double correct) = (0, 0);
+        foreach (float[] shard in Values(_sum.More)[..(2 * shards)].ToArray().Chunk(2))
+            (loss, correct) = (loss + shard[0], correct + shard[1]);
+        return (_sum.Flat, loss, (int)correct);
+    }
+
+    /// <summary>Computes some shards of a batch, each into its buffer.</summary>
+    private void ComputeShards(IReadOnlyList<TrainingImage> images, int shards, int first, int end)
+    {
+        int left = end - first;
         SharedWork shared = new();
         // A worker that finds no shard left helps the others.
-        _pool.Run(shards + _pool.Count, (worker, shard) =>
+        _pool.Run(left == 0 ? 0 : left + _pool.Count, (worker, item) =>
         {
-            if (shard >= shards)
+            int shard = first + item;
+            if (shard >= end)
             {
                 shared.Help();
                 return;
@@ -96,7 +119,7 @@ internal sealed class ShardedBatch : IDisposable
             try
             {
                 int start = Start(shard), count = Start(shard + 1) - start;
-                (losses[shard], correct[shard]) = ComputeShard(worker, shard, images, start, count, shared);
+                ComputeShard(worker, shard, images, start, count, shared);
                 isDone = true;
             }
             finally
@@ -106,21 +129,6 @@ internal sealed class ShardedBatch : IDisposable
             }
         });
 
-        // By now the workers have allocated all the memory that they need.
-        if (++_batches == 3)
-            HugePages.UseForHeaps();
-        using IDisposable noGradients = no_grad();
-        Tensor gradients = _gradients[0].Flat, statistics = _statistics[0];
-        for (int shard = 1; shard < shards; shard++)
-        {
-            gradients.AddTensor(_gradients[shard].Flat);
-            statistics.AddTensor(_statistics[shard]);
-        }
-
-        double momentum = StatisticsMomentum * weight;
-        _master.Statistics.MultiplyBy(1 - momentum).AddScaled(statistics, momentum / shards);
-        return (gradients, losses.Sum(), correct.Sum());
-
         // Shards of a batch that cannot be cut evenly differ by one image at most.
         int Start(int shard) => (int)((long)images.Count * shard / shards);
     }
@@ -128,14 +136,15 @@ internal sealed class ShardedBatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (IDisposable part in _gradients.Concat<IDisposable>(_statistics).Concat(_executors))
-            part.Dispose();
+        foreach (IDisposable? part in _shards.Append(_sum).Concat<IDisposable?>(_executors))
+            part?.Dispose();
         _classWeights?.Dispose();
     }
 
-    private (double LossSum, int Correct) ComputeShard(int worker, int shard, IReadOnlyList<TrainingImage> images, int start, int count,
-        SharedWork shared)
+    private void ComputeShard(int worker, int shard, IReadOnlyList<TrainingImage> images, int start, int count, SharedWork shared)
     {
+        // Outside the scope, since it stays.
+        Gradients result = _shards[shard] ??= new Gradients(_master, (int)_sum.More.numel());
         using DisposeScope scope = NewDisposeScope();
         TrainingImage[] own = [.. images.Skip(start).Take(count)];
         (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own) : Features(own, _features);
@@ -143,11 +152,16 @@ internal sealed class ShardedBatch : IDisposable
         ImageKeys keys = new([.. own.Select(image => image.Key(_options.Seed))]);
         Tensor logits = executor.Forward(inputs, keys).detach().requires_grad_(true);
         (Tensor loss, Tensor gradient) = Loss(logits, truth, images.Count);
-        executor.Backward(gradient, _gradients[shard], shared);
+        executor.Backward(gradient, result, shared);
         using IDisposable noGradients = no_grad();
-        _statistics[shard].copy_(executor.Weights.Statistics);
-        return (MemoryMarshal.Read<float>(loss.bytes), (int)MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes));
+        result.Statistics.copy_(executor.Weights.Statistics);
+        Span<float> more = Values(result.More);
+        more.Clear();
+        more[2 * shard] = MemoryMarshal.Read<float>(loss.bytes);
+        more[2 * shard + 1] = MemoryMarshal.Read<long>(logits.argmax(1).eq(labels).sum().bytes);
     }
+
+    private static Span<float> Values(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 
     private static bool HasFrozenNorms(Network network) =>
         !network.HasFrozenBackbone && network.Layers.Any(layer => layer is { Kind: LayerKind.BatchNorm, IsFrozen: true });

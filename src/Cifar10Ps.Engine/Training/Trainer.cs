@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Cifar10Ps.Data;
+using Cifar10Ps.Distribution;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
@@ -17,6 +18,7 @@ public sealed class Trainer
 {
     private readonly ImageClassifier _model;
     private readonly ModelSnapshot _found, _start;
+    private readonly ImageDataset _data;
     private readonly TrainingState _state;
     private readonly IReadOnlyDictionary<string, StateDict>? _moments;
     private readonly IReadOnlyList<LabeledImage> _train, _validation;
@@ -27,6 +29,7 @@ public sealed class Trainer
     private ModelSnapshot? _best;
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
+    private Ranks _ranks = Ranks.Alone(1);
     private long _started, _imagesDone;
     private bool _isUnsound;
 
@@ -35,10 +38,10 @@ public sealed class Trainer
     /// <param name="start">What the run begins with.</param>
     private Trainer(ImageClassifier? model, RunStart start)
     {
-        (_start, ImageDataset data, _state, _moments) = start;
+        (_start, _data, _state, _moments) = start;
         _model = model ?? new ImageClassifier(_start);
         _found = _model.Snapshot;
-        (_train, _validation) = HoldOut.Split(data, _state.Options.ValidationCount);
+        (_train, _validation) = HoldOut.Split(_data, _state.Options.ValidationCount);
         _plan = new EpochPlan(_train.Count, _state.Options);
         _order = new EpochOrder(_train, _state.Options);
         _classWeights = _order.ClassWeights(_start.Classes);
@@ -53,6 +56,10 @@ public sealed class Trainer
 
     /// <summary>Number of workers; it does not change the result.</summary>
     public int Threads { get; init; } = WorkerPool.DefaultCount;
+
+    /// <summary>The processes that share the run, each with a trainer of the same run; null: this one alone. It does not change the result
+    /// either.</summary>
+    public TrainingCluster? Cluster { get; set; }
 
     /// <summary>Validates every so many epochs, and after the last one.</summary>
     public int EvaluateEvery { get; set; } = 1;
@@ -71,6 +78,9 @@ public sealed class Trainer
 
     /// <summary>The epoch whose model the run left behind, if it chose one.</summary>
     public int? RestoredEpoch { get; private set; }
+
+    /// <summary>Where this rank writes; null: nowhere.</summary>
+    private OutputDirectory? Writable => _ranks.IsFirst ? Output : null;
 
     private int? BestEpoch => _state.History.FindLast(report => report.IsBest)?.Epoch;
 
@@ -170,19 +180,22 @@ public sealed class Trainer
             CheckImageSize();
             _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
             TrainingMemory.Require(_start, Options, Threads);
-            using IDisposable? claim = Output?.Claim();
+            _ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
+            if (Cluster is not null)
+                _ranks.Compare(RunFacts.Of(this, _start, _data, _state));
+            using IDisposable? claim = Writable?.Claim();
             using WorkerPool pool = new(Threads);
             TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
-            Output?.Begin();
+            Writable?.Begin();
             // All checks have passed.
             _model.Snapshot = _start;
             // A process that ended while it saved this epoch may have saved only some of its files.
             if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
-                Output?.SaveEpoch(ToCheckpoint(step));
+                Writable?.SaveEpoch(ToCheckpoint(step));
             bool isWhole = true;
             long start = _started = Stopwatch.GetTimestamp();
             // A run that was stopped early before it was resumed stops again.
-            StopReason ??= EarlyStop();
+            StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
             try
             {
                 while (!IsComplete && StopReason is null)
@@ -204,19 +217,21 @@ public sealed class Trainer
                         step = NewStep(_model.Snapshot, pool, progress, cancellation);
                     }
 
-                    Output?.SaveEpoch(ToCheckpoint(step));
+                    Writable?.SaveEpoch(ToCheckpoint(step));
                     isWhole = true;
                     Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
                     yield return report with { Run = Output?.Path };
-                    StopReason ??= EarlyStop();
+                    StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
                 }
 
                 // The reason for stopping belongs in its history.
                 if (StopReason is not null && _state.Step > 0)
-                    Output?.SaveInterrupted(ToCheckpoint(step));
+                    Writable?.SaveInterrupted(ToCheckpoint(step));
                 if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
                     (_model.Snapshot, RestoredEpoch) = (best, BestEpoch);
-                Output?.SaveModel(_model);
+                Writable?.SaveModel(_model);
+                // No rank goes on before the files are there.
+                _ranks.FirstOf(null);
             }
             finally
             {
@@ -240,11 +255,13 @@ public sealed class Trainer
         long start = Stopwatch.GetTimestamp();
         Network part = TrainedPart.Of(model.Network, Options, _state.Epoch);
         LabeledImage[] images = part.HasFrozenBackbone ? [.. _train, .. _validation] : [];
-        _features = part.HasFrozenBackbone ? new FeatureTable(model, pool, Options.Precision, images,
-            done => progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true }), cancellation)
-                : null;
+        _features = part.HasFrozenBackbone ? new FeatureTable(model, pool, Options.Precision, images, done =>
+        {
+            ThrowIfCancelled(cancellation);
+            progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true });
+        }, CancellationToken.None, _ranks) : null;
         _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return new TrainingStep(pool, model, part, Options, _classWeights, _features, moments);
+        return new TrainingStep(pool, model, part, Options, _classWeights, _features, moments, _ranks);
     }
 
     /// <summary>The model of the best epoch before the run was resumed; null: there was none, or its checkpoint is gone.</summary>
@@ -273,8 +290,7 @@ public sealed class Trainer
         long totalSteps = (long)_plan.Steps * Options.Epochs;
         while (_state.EpochImages < count)
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (Stopwatch.GetElapsedTime(runStart) >= MaxDuration)
+            if (ThrowIfCancelled(cancellation, Stopwatch.GetElapsedTime(runStart) >= MaxDuration) == StopWish.TimeLimit)
             {
                 StopReason = $"The time limit was reached in epoch {epoch} of {Options.Epochs}.";
                 return false;
@@ -313,9 +329,12 @@ public sealed class Trainer
         long start = Stopwatch.GetTimestamp();
         if (_validation.Count == 0 || (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs))
             return null;
-        using Predictor predictor = _features is null ? new(trained, pool, Options.Precision) : new(trained, pool, _features);
-        Evaluation evaluation = Evaluation.Run(predictor, _validation,
-            done => progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true)), cancellation);
+        using Predictor predictor = _features is null ? new(trained, pool, Options.Precision, ranks: _ranks) : new(trained, pool, _features);
+        Evaluation evaluation = Evaluation.Run(predictor, _validation, done =>
+        {
+            ThrowIfCancelled(cancellation);
+            progress?.Invoke(ProgressNow(done, _validation.Count, isValidating: true));
+        }, CancellationToken.None);
         if (!double.IsFinite(evaluation.Loss))
         {
             _isUnsound = true;
@@ -324,6 +343,18 @@ public sealed class Trainer
 
         _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
         return evaluation;
+    }
+
+    /// <summary>Ends the run if it was cancelled, on any of the ranks: on all of them at the same point.</summary>
+    /// <returns>Whether it is to end for another reason.</returns>
+    private StopWish ThrowIfCancelled(CancellationToken cancellation, bool isLate = false)
+    {
+        StopWish wish = _ranks.Wish(cancellation.IsCancellationRequested ? StopWish.Cancelled : isLate ? StopWish.TimeLimit : StopWish.None);
+        if (wish != StopWish.Cancelled)
+            return wish;
+        cancellation.ThrowIfCancellationRequested();
+        throw new EngineException("RankStopped", ErrorKind.ResourceUnavailable,
+            $"Another rank was stopped in epoch {_state.Epoch}, after {_state.Step} steps, and with it the run.");
     }
 
     private EpochReport Report(Evaluation? evaluation) => new()
@@ -369,9 +400,11 @@ public sealed class Trainer
         if (_isUnsound)
             return;
         _model.Snapshot = ToSnapshot(step);
-        if (Output is null || _state.Step == 0)
-            return;
-        Output.SaveInterrupted(ToCheckpoint(step));
+        if (_state.Step > 0)
+            Writable?.SaveInterrupted(ToCheckpoint(step));
+        // A rank that was stopped ends the job with its process: not before the checkpoint is written.
+        if (_ranks.Agreed == StopWish.Cancelled)
+            _ranks.FirstOf(null);
     }
 
     /// <summary>The model with the weights as they are now.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Data;
+using Cifar10Ps.Distribution;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Inference;
 using Cifar10Ps.Models;
@@ -27,13 +28,14 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="classWeights">How much each class counts in the loss; null: all the same.</param>
     /// <param name="features">The features of the images, if the backbone is frozen.</param>
     /// <param name="moments">The optimizer's state to resume with; null: a new run.</param>
+    /// <param name="ranks">Who shares each batch; null: this process alone.</param>
     public TrainingStep(WorkerPool pool, ModelSnapshot start, Network part, TrainingOptions options, float[]? classWeights,
-        FeatureTable? features = null, IReadOnlyDictionary<string, StateDict>? moments = null)
+        FeatureTable? features = null, IReadOnlyDictionary<string, StateDict>? moments = null, Ranks? ranks = null)
     {
         _maximumNorm = options.GradientClipping;
         _weights = new NetworkWeights(part);
         _optimizer = Optimizer.Create(options, _weights, pool);
-        _batch = new ShardedBatch(pool, start, _weights, options, classWeights, features);
+        _batch = new ShardedBatch(pool, start, _weights, options, classWeights, features, ranks);
         _weights.CopyFrom(start.Weights);
         if (moments is null)
             return;

@@ -9,6 +9,7 @@ namespace Cifar10Ps.Commands;
 public sealed class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
+    private TrainingCluster? _cluster;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
@@ -109,12 +110,41 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateNotNull]
     public ScriptBlock? OnEpochEnd { get; set; }
 
+    /// <summary>Shares the run with the other processes of the MPI job that this one was started in.</summary>
+    [Parameter]
+    public SwitchParameter Distributed { get; set; }
+
+    /// <summary>Writes the reports on every rank, not on rank 0 alone.</summary>
+    [Parameter]
+    public SwitchParameter EmitOnAllRanks { get; set; }
+
     /// <summary>Trains in the background, and returns a job.</summary>
     [Parameter]
     public SwitchParameter AsJob { get; set; }
 
+    /// <summary>Whether this process writes what all ranks have: reports, progress, notices.</summary>
+    private bool IsFirstRank => _cluster is null or { Rank: 0 };
+
     /// <inheritdoc/>
     private protected override void Train()
+    {
+        if (Distributed && AsJob)
+            throw new EngineException("DistributedJob", ErrorKind.InvalidArgument,
+                "A distributed training runs in the pipeline of each rank's script. Omit -AsJob.");
+        _cluster = Distributed ? TrainingCluster.Join() : null;
+        try
+        {
+            Prepare();
+        }
+        catch (Exception e) when (_cluster is { Size: > 1 } && !IsOnAllRanks(e))
+        {
+            // The other ranks would wait for this one.
+            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {_cluster}: {e.Message} {(e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null)}".TrimEnd()));
+            _cluster.Abort();
+        }
+    }
+
+    private void Prepare()
     {
         if (AsJob && OnEpochEnd is not null)
             throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
@@ -130,9 +160,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
 
         Restore restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : Cifar10Ps.Restore.Last);
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads, WriteWarning)
-            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads, WriteWarning);
-        trainer.Observer = TensorBoard ? new TensorBoardLog(output!.Path) : null;
+            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads ?? _cluster?.Threads, WriteWarning)
+            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads ?? _cluster?.Threads, WriteWarning);
+        trainer.Cluster = _cluster;
+        trainer.Observer = TensorBoard && IsFirstRank ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
         trainer.Restore = restore;
@@ -170,14 +201,15 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         // PowerShell's own console host stops the pipeline at Ctrl+C.
         using TerminationSignals signals = new(interrupt: Host.Name == "ConsoleHost" ? null : Stop);
-        using ProgressReporter progress = new(this);
+        using ProgressReporter? progress = IsFirstRank ? new(this) : null;
         bool isStopped = false;
         try
         {
             foreach (EpochReport report in trainer.Run(
-                at => progress.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
+                at => progress?.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
             {
-                WriteObject(report);
+                if (IsFirstRank || EmitOnAllRanks)
+                    WriteObject(report);
                 if (OnEpochEnd is not null && !GoesOn(trainer, report))
                     trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
             }
@@ -200,6 +232,20 @@ public sealed class StartModelTrainingCommand : TrainingCommand
                 && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
         }
+    }
+
+    /// <summary>Whether an error ends the run on every rank, at the same point, or nothing is wrong.</summary>
+    private static bool IsOnAllRanks(Exception error) => error is PipelineStoppedException or OperationCanceledException
+        or EngineException { ErrorId: "RanksDiffer" or "RankStopped" or "RankLeft" or "TrainingDiverged" };
+
+    /// <summary>Writes a warning, which names the rank that it is about.</summary>
+    private new void WriteWarning(string text) => base.WriteWarning(_cluster is { Size: > 1 } ? $"{_cluster}: {text}" : text);
+
+    /// <summary>Writes a notice, once for all ranks.</summary>
+    private new void WriteNotice(string text)
+    {
+        if (IsFirstRank)
+            base.WriteNotice(text);
     }
 
     /// <summary>Runs the user's script block; only a last output of $false ends the run, and no output goes further.</summary>

@@ -1,0 +1,157 @@
+using System.Diagnostics;
+
+namespace Cifar10Ps.Distribution;
+
+/// <summary>
+/// The ranks of an MPI job. Started once in a process; at its end the job is left, or aborted if the process failed, so that no rank
+/// waits for one that is gone.
+/// </summary>
+internal sealed unsafe class MpiCluster : ICluster
+{
+    /// <summary><c>MPI_THREAD_SERIALIZED</c>: calls may come from any thread, but not from two at once.</summary>
+    private const int Serialized = 2;
+
+    private const int FarewellTag = 23;
+
+    /// <summary>How long to spin before others get the processor, and how often a long wait looks for ranks that have left.</summary>
+    private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1);
+
+    /// <summary>Where launchers say how many ranks they started.</summary>
+    private static readonly string[] SizeVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
+
+    private readonly MpiLibrary _mpi;
+
+    private MpiCluster(MpiLibrary mpi) => _mpi = mpi;
+
+    /// <inheritdoc/>
+    public int Rank { get; private init; }
+
+    /// <inheritdoc/>
+    public int Size { get; private init; }
+
+    /// <summary>Joins the job that this process was started in; without a launcher, it is a job of one rank.</summary>
+    /// <exception cref="EngineException"><c>MpiNotUsable</c>.</exception>
+    public static MpiCluster Join(MpiLibrary mpi)
+    {
+        int level, rank, size;
+        if (mpi.Init(0, 0, Serialized, &level) != 0 || mpi.GetRank(mpi.World, &rank) != 0 || mpi.GetSize(mpi.World, &size) != 0)
+            throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable, $"{mpi.Version} could not be started.");
+        MpiCluster cluster = new(mpi) { Rank = rank, Size = size };
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => cluster.Leave();
+        if (level < Serialized)
+            throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
+                $"{mpi.Version} was built without support of threads (it provides level {level}, {Serialized} is needed).");
+        if (LaunchedRanks() is int launched && launched != size)
+            throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
+                $"The job has {launched} ranks, but {mpi.Version} sees {size}: it is not the library of the launcher. "
+                + $"Set {MpiLibrary.PathVariable} to the path of that library.");
+        return cluster;
+    }
+
+    /// <inheritdoc/>
+    public void Gather<T>(Span<T> all, ReadOnlySpan<int> counts)
+        where T : unmanaged
+    {
+        fixed (T* received = all)
+        fixed (int* lengths = counts, offsets = Offsets(counts, all.Length))
+        {
+            nint request;
+            _mpi.StartGather(_mpi.InPlace, 0, _mpi.Byte, received, lengths, offsets, TypeOf<T>(), _mpi.World, &request);
+            Wait(&request);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Exchange(ReadOnlySpan<float> send, ReadOnlySpan<int> sendCounts, Span<float> receive, ReadOnlySpan<int> receiveCounts)
+    {
+        fixed (float* sent = send, received = receive)
+        fixed (int* sentLengths = sendCounts, sentOffsets = Offsets(sendCounts, send.Length),
+            receivedLengths = receiveCounts, receivedOffsets = Offsets(receiveCounts, receive.Length))
+        {
+            nint request;
+            _mpi.StartExchange(sent, sentLengths, sentOffsets, _mpi.Float, received, receivedLengths, receivedOffsets, _mpi.Float, _mpi.World,
+                &request);
+            Wait(&request);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Abort(int exitCode)
+    {
+        _mpi.Abort(_mpi.World, exitCode);
+        // MPI may only have begun to end the job.
+        Environment.FailFast("The MPI job was aborted.");
+    }
+
+    /// <summary>Number of ranks that the launcher says it started; null: it says nothing.</summary>
+    private static int? LaunchedRanks() =>
+        SizeVariables.Select(Environment.GetEnvironmentVariable)
+            .Select(text => int.TryParse(text, out int count) ? count : (int?)null).FirstOrDefault(count => count is not null);
+
+    private static int[] Offsets(ReadOnlySpan<int> counts, int length)
+    {
+        int[] offsets = new int[counts.Length];
+        int end = 0;
+        for (int i = 0; i < counts.Length; i++)
+        {
+            offsets[i] = end;
+            end = checked(end + counts[i]);
+        }
+
+        // MPI would write where it was told to.
+        ArgumentOutOfRangeException.ThrowIfNotEqual(end, length);
+        return offsets;
+    }
+
+    private nint TypeOf<T>() => typeof(T) == typeof(byte) ? _mpi.Byte : typeof(T) == typeof(float) ? _mpi.Float
+        : throw new NotSupportedException($"{typeof(T)} is not sent.");
+
+    /// <summary>Waits until all ranks have done their part, without keeping a processor from those that compute.</summary>
+    private void Wait(nint* request)
+    {
+        long start = Stopwatch.GetTimestamp();
+        TimeSpan nextLook = LookAround;
+        while (true)
+        {
+            int isDone;
+            _mpi.Test(request, &isDone, _mpi.IgnoreStatus);
+            if (isDone != 0)
+                return;
+            TimeSpan waited = Stopwatch.GetElapsedTime(start);
+            if (waited > Spin)
+                Thread.Yield();
+            if (waited > nextLook)
+            {
+                nextLook = waited + LookAround;
+                RequireAll();
+            }
+        }
+    }
+
+    /// <summary>Refuses to wait for a rank whose script has ended.</summary>
+    private void RequireAll()
+    {
+        for (int rank = 0; rank < Size; rank++)
+        {
+            int hasLeft;
+            _mpi.Probe(rank, FarewellTag, _mpi.World, &hasLeft, _mpi.IgnoreStatus);
+            if (hasLeft != 0)
+                throw new EngineException("RankLeft", ErrorKind.ResourceUnavailable,
+                    $"The script of rank {rank} has ended, while rank {Rank} waits for it: all ranks have to run the same lines.");
+        }
+    }
+
+    /// <summary>Leaves the job when the process ends; waits for all other ranks to do the same, as MPI demands.</summary>
+    private void Leave()
+    {
+        if (Environment.ExitCode != 0)
+            Abort(Environment.ExitCode);
+        int[] others = [.. Enumerable.Range(0, Size).Where(rank => rank != Rank)];
+        nint request;
+        foreach (int rank in others)
+            _mpi.StartSend(0, 0, _mpi.Byte, rank, FarewellTag, _mpi.World, &request);
+        foreach (int rank in others)
+            _mpi.Receive(0, 0, _mpi.Byte, rank, FarewellTag, _mpi.World, _mpi.IgnoreStatus);
+        _mpi.Leave();
+    }
+}

@@ -1,0 +1,92 @@
+using System.Globalization;
+using Cifar10Ps.Distribution;
+using Cifar10Ps.Runtime;
+
+namespace Cifar10Ps;
+
+/// <summary>The processes that share a distributed training, as MPI started them.</summary>
+public sealed class TrainingCluster
+{
+    private static readonly Lock Gate = new();
+    private static TrainingCluster? _joined;
+
+    /// <summary>Describes the processes to each other.</summary>
+    /// <param name="link">How they reach each other.</param>
+    /// <param name="library">What carries it.</param>
+    internal TrainingCluster(ICluster link, string library)
+    {
+        (Link, Library) = (link, library);
+        (string Host, int[] Processors)[] ranks = [.. Texts.Gather(link, $"{Environment.MachineName} {AllowedProcessors()}")
+            .Select(text => text.Split(' ')).Select(parts => (parts[0], ToNumbers(parts[1])))];
+        Hosts = new([.. ranks.Select(rank => rank.Host)]);
+        Threads = ShareOf(ranks, Rank);
+    }
+
+    /// <summary>Number of this process, from 0. Rank 0 writes reports, logs and checkpoints.</summary>
+    public int Rank => Link.Rank;
+
+    /// <summary>Number of processes.</summary>
+    public int Size => Link.Size;
+
+    /// <summary>The machine of this process.</summary>
+    public string Host => Hosts[Rank];
+
+    /// <summary>The machine of each process, by rank.</summary>
+    public ReadOnlyList<string> Hosts { get; }
+
+    /// <summary>Number of machines.</summary>
+    public int HostCount => Hosts.Distinct(StringComparer.Ordinal).Count();
+
+    /// <summary>Default number of workers of this process: its share of the processors that it may use on its machine, at least one.</summary>
+    public int Threads { get; }
+
+    /// <summary>The MPI library and its version: <c>Open MPI v4.1.4, …</c>.</summary>
+    public string Library { get; }
+
+    /// <summary>How to reach the other processes.</summary>
+    internal ICluster Link { get; }
+
+    /// <summary>Joins the MPI job that this process was started in, once; without a launcher, a job of one process.</summary>
+    /// <exception cref="EngineException"><c>MpiNotFound</c>, <c>MpiNotUsable</c>.</exception>
+    public static TrainingCluster Join()
+    {
+        lock (Gate)
+        {
+            if (_joined is not null)
+                return _joined;
+            MpiLibrary mpi = MpiLibrary.Load();
+            return _joined = new TrainingCluster(MpiCluster.Join(mpi), mpi.Version);
+        }
+    }
+
+    /// <summary>Ends the processes of all ranks, this one included, with exit code 1: the others would wait for it.</summary>
+    public void Abort() => Link.Abort(1);
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"Rank {Rank} of {Size} on {Host}");
+
+    /// <summary>A rank's share of its machine's processors: each is divided among the ranks that may use it.</summary>
+    /// <param name="ranks">Machine and usable processors of each rank.</param>
+    /// <param name="rank">The rank.</param>
+    internal static int ShareOf(IReadOnlyList<(string Host, int[] Processors)> ranks, int rank)
+    {
+        (string host, int[] own) = ranks[rank];
+        double share = own.Sum(processor => 1.0 / ranks.Count(other => other.Host == host && other.Processors.Contains(processor)));
+        // A container may allow less time than it has processors.
+        return Math.Clamp((int)Math.Round(share, 6), 1, WorkerPool.DefaultCount);
+    }
+
+    /// <summary>The numbers of a list such as <c>0-3,8</c>.</summary>
+    internal static int[] ToNumbers(string list) => [.. list.Split(',').Select(range => range.Split('-'))
+        .SelectMany(range => Enumerable.Range(int.Parse(range[0], CultureInfo.InvariantCulture),
+            int.Parse(range[^1], CultureInfo.InvariantCulture) - int.Parse(range[0], CultureInfo.InvariantCulture) + 1))];
+
+    /// <summary>The processors that launchers let this process use.</summary>
+    private static string AllowedProcessors()
+    {
+        const string Key = "Cpus_allowed_list:";
+        string? line = OperatingSystem.IsLinux()
+            ? File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal)) : null;
+        return line?[Key.Length..].Trim() ?? $"0-{Environment.ProcessorCount - 1}";
+    }
+}

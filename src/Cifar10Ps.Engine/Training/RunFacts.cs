@@ -1,0 +1,47 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
+
+namespace Cifar10Ps.Training;
+
+/// <summary>What has to be the same on all ranks of a run, by name.</summary>
+internal static class RunFacts
+{
+    /// <summary>The facts of a run that is about to begin.</summary>
+    /// <param name="trainer">Its trainer.</param>
+    /// <param name="model">What it begins with.</param>
+    /// <param name="data">Its data.</param>
+    /// <param name="state">Its state.</param>
+    public static Dictionary<string, string> Of(Trainer trainer, ModelSnapshot model, ImageDataset data, TrainingState state)
+    {
+        Dictionary<string, string> facts = new(StringComparer.Ordinal)
+        {
+            ["build of the module"] = $"{typeof(Trainer).Module.ModuleVersionId}",
+            ["list of classes"] = string.Join(", ", model.Classes),
+            ["number of training images"] = $"{data.Train.Count}",
+            ["number of validation images"] = $"{data.Validation.Count}",
+            ["fingerprint of the data"] = data.Fingerprint,
+            ["network"] = NetworkJson.ToJson(model.Network),
+            ["fingerprint of the weights"] = Fingerprint(model),
+            ["number of steps done"] = $"{state.Step}",
+            [nameof(trainer.EvaluateEvery)] = $"{trainer.EvaluateEvery}",
+            [nameof(trainer.EarlyStoppingPatience)] = $"{trainer.EarlyStoppingPatience}",
+            [nameof(trainer.Restore)] = $"{trainer.Restore}",
+        };
+        foreach (PropertyInfo option in typeof(TrainingOptions).GetProperties())
+            facts[option.Name] = JsonSerializer.Serialize(option.GetValue(state.Options), Json.Options);
+        return facts;
+    }
+
+    private static string Fingerprint(ModelSnapshot model)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (LayerTensor tensor in model.Network.Tensors)
+            hash.AppendData(MemoryMarshal.AsBytes(model.Weights[tensor.Name].AsSpan()));
+        return Convert.ToHexString(hash.GetHashAndReset());
+    }
+}

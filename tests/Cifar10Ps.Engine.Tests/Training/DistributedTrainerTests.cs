@@ -1,0 +1,103 @@
+using Cifar10Ps.Distribution;
+using static Cifar10Ps.Tests.TestSupport;
+
+namespace Cifar10Ps.Tests;
+
+public sealed class DistributedTrainerTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    // Four shards a step, the last step five; 140 images to validate on.
+    private static readonly ImageDataset Data = SmallImages(420, 140, side: 16);
+
+    private static TrainingOptions Options => TinyOptions(OptimizerKind.Muon, epochs: 2) with { BatchSize = 220 };
+
+    [Theory]
+    [InlineData(2, Precision.Float32, Freeze.None)]
+    [InlineData(3, Precision.Float32, Freeze.None)]
+    [InlineData(2, Precision.BFloat16, Freeze.None)]
+    [InlineData(2, Precision.Float32, Freeze.Backbone)]
+    public void Any_number_of_ranks_gives_the_bits_and_the_reports_of_one_process(int ranks, Precision precision, Freeze freeze)
+    {
+        TrainingOptions options = Options with { Precision = precision, Freeze = freeze };
+        Trainer alone = Trainer.Start(NewModel(), Data, options, threads: 1);
+        EpochReport[] expected = [.. Timeless(alone.RunToEnd())];
+
+        (string Weights, EpochReport[] Reports)[] found = ThreadCluster.Run(ranks, cluster =>
+        {
+            Trainer trainer = OnRank(cluster, options, null);
+            return (Reports: (EpochReport[])[.. Timeless(trainer.RunToEnd())], Weights: Fingerprint(trainer.Model));
+        }).Select(result => (result.Weights, result.Reports)).ToArray();
+
+        Assert.All(found, rank => Assert.Equal((IEnumerable<EpochReport>)expected, rank.Reports));
+        Assert.All(found, rank => Assert.Equal(Fingerprint(alone.Model), rank.Weights));
+    }
+
+    [Fact]
+    public void A_rank_that_is_stopped_stops_all_and_the_checkpoint_goes_on_to_the_same_bits_without_them()
+    {
+        Trainer whole = Trainer.Start(NewModel(), Data, Options, threads: 1);
+        whole.RunToEnd();
+
+        string[] errors = ThreadCluster.Run(3, cluster =>
+        {
+            using CancellationTokenSource stop = new();
+            Trainer trainer = OnRank(cluster, Options, Output());
+            int steps = 0;
+            Exception error = Assert.ThrowsAny<Exception>(() => trainer.RunToEnd(at =>
+            {
+                if (cluster.Rank == 1 && !at.IsValidating && ++steps == 1)
+                    stop.Cancel();
+            }, stop.Token));
+            return error is EngineException engine ? engine.ErrorId : error.GetType().Name;
+        });
+        Trainer resumed = Trainer.Resume(_folder.Path, null, Data, options => options, Output(), threads: 1);
+        resumed.RunToEnd();
+
+        Assert.Equal(["RankStopped", nameof(OperationCanceledException), "RankStopped"], errors);
+        Assert.Equal(Fingerprint(whole.Model), Fingerprint(resumed.Model));
+    }
+
+    [Fact]
+    public void A_reason_to_stop_that_one_rank_has_holds_for_all()
+    {
+        string?[] reasons = ThreadCluster.Run(2, cluster =>
+        {
+            Trainer trainer = OnRank(cluster, Options with { Epochs = 9 }, null);
+            foreach (EpochReport report in trainer.Run())
+                if (cluster.Rank == 1 && report.Epoch == 2)
+                    trainer.Stop("Enough.");
+            Assert.Equal(2, trainer.Model.TrainedEpochs);
+            return trainer.StopReason;
+        });
+
+        Assert.Equal(["Enough.", "Enough."], reasons);
+    }
+
+    [Fact]
+    public void Ranks_with_other_images_refuse_to_begin()
+    {
+        string[] messages = ThreadCluster.Run(2, cluster =>
+        {
+            ImageDataset data = cluster.Rank == 0 ? Data
+                : new(Data.Name, Data.Source, Data.Classes, [.. Data.Train.Reverse()], [.. Data.Test]);
+            Trainer trainer = Trainer.Start(NewModel(), data, Options, threads: 1);
+            trainer.Cluster = new TrainingCluster(cluster, "threads");
+            return AssertError("RanksDiffer", () => trainer.RunToEnd()).Message;
+        });
+
+        Assert.All(messages, message => Assert.StartsWith("Rank 1 has another fingerprint of the data than rank 0", message,
+            StringComparison.Ordinal));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private OutputDirectory Output() => new(_folder.Path, 3, replace: false);
+
+    private static Trainer OnRank(ICluster cluster, TrainingOptions options, OutputDirectory? output)
+    {
+        Trainer trainer = Trainer.Start(NewModel(), Data, options, output, threads: 1);
+        trainer.Cluster = new TrainingCluster(cluster, "threads");
+        return trainer;
+    }
+}
