@@ -13,14 +13,15 @@ public sealed partial class ArchitectureTests
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
         ["Runtime"] = [],
+        ["Distribution"] = ["Runtime"],
         ["Networks"] = ["Runtime"],
         ["Data"] = ["Runtime"],
         ["Models"] = ["Runtime", "Networks", "Data"],
         ["Formats"] = ["Runtime", "Networks", "Data", "Models"],
         ["Execution"] = ["Runtime", "Networks", "Data", "Models"],
-        ["Inference"] = ["Runtime", "Networks", "Data", "Models", "Execution"],
-        ["Training"] = ["Runtime", "Networks", "Data", "Models", "Execution", "Inference", "Formats"],
-        ["Reporting"] = ["Runtime", "Networks", "Data", "Models", "Execution", "Inference", "Formats", "Training"],
+        ["Inference"] = ["Runtime", "Distribution", "Networks", "Data", "Models", "Execution"],
+        ["Training"] = ["Runtime", "Distribution", "Networks", "Data", "Models", "Execution", "Inference", "Formats"],
+        ["Reporting"] = ["Runtime", "Distribution", "Networks", "Data", "Models", "Execution", "Inference", "Formats", "Training"],
     };
 
     private static readonly Architecture Assemblies = new ArchLoader().LoadFilteredDirectory(TestEnvironment.Module, "Cifar10Ps*.dll",

@@ -16,8 +16,16 @@ internal sealed class HostProcess : IDisposable
     }
 
     public HostProcess(DirectoryInfo location, params string[] arguments)
+        : this([], location, arguments)
     {
-        _process = Start(location, [.. Shell.Value, "-NoProfile", "-NonInteractive", .. arguments]);
+    }
+
+    /// <param name="launcher">A program that starts the shell, and its arguments; empty: none.</param>
+    /// <param name="location">The folder to start in.</param>
+    /// <param name="arguments">Arguments of the shell.</param>
+    public HostProcess(string[] launcher, DirectoryInfo location, params string[] arguments)
+    {
+        _process = Start(location, [.. launcher, "dotnet", .. Shell.Value, "-NoProfile", "-NonInteractive", .. arguments]);
         _messages = _process.StandardError.ReadToEndAsync();
     }
 
@@ -57,7 +65,7 @@ internal sealed class HostProcess : IDisposable
     private static string[] FindShell()
     {
         using Process build = Start(new DirectoryInfo("."),
-            ["msbuild", Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps.Host"),
+            ["dotnet", "msbuild", Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps.Host"),
                 "-target:ComputeRunArguments", "-getProperty:RunArguments"]);
         string arguments = build.StandardOutput.ReadToEnd();
         build.WaitForExit();
@@ -67,15 +75,16 @@ internal sealed class HostProcess : IDisposable
     private static Process Start(DirectoryInfo location, string[] arguments)
     {
         // A child ignores the signals that its parent ignores: under nohup or a shell's &, no signal would end this process.
-        (string program, string[] before) =
-            OperatingSystem.IsLinux() ? ("env", ["--default-signal=HUP,INT", "dotnet"]) : ("dotnet", Array.Empty<string>());
-        ProcessStartInfo start = new(program, [.. before, .. arguments])
+        string[] command = OperatingSystem.IsLinux() ? ["env", "--default-signal=HUP,INT", .. arguments] : arguments;
+        ProcessStartInfo start = new(command[0], command[1..])
         {
             WorkingDirectory = location.FullName, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };
         // Set by the sessions of this process.
         start.Environment.Remove("PSModulePath");
         start.Environment["NO_COLOR"] = "1";
+        // A launcher may give the shell a terminal.
+        start.Environment["TERM"] = "dumb";
         // Numbers are formatted as in the sessions.
         start.Environment["LC_ALL"] = "C.UTF-8";
         Process process = Process.Start(start)!;
