@@ -16,6 +16,9 @@ internal sealed unsafe class MpiCluster : ICluster
     /// <summary>How long to spin before others get the processor, and how often a long wait looks for ranks that have left.</summary>
     private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a launcher gets to forward the last messages of a rank: it drops them once the job is aborted.</summary>
+    private static readonly TimeSpan Forwarding = TimeSpan.FromSeconds(0.5);
+
     /// <summary>Where launchers say how many ranks they started.</summary>
     private static readonly string[] SizeVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
 
@@ -78,6 +81,7 @@ internal sealed unsafe class MpiCluster : ICluster
     /// <inheritdoc/>
     public void Abort(int exitCode)
     {
+        Thread.Sleep(Forwarding);
         _mpi.Abort(_mpi.World, exitCode);
         // MPI may only have begun to end the job.
         Environment.FailFast("The MPI job was aborted.");
