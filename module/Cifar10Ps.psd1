@@ -7,7 +7,7 @@
     Author                 = 'The Cifar10Ps authors'
     CompanyName            = 'Cifar10Ps'
     Copyright              = '(c) The Cifar10Ps authors. MIT licence.'
-    Description            = 'Train, save and use image classifiers from PowerShell: ResNet-20 on CIFAR-10 with libtorch, no Python needed.'
+    Description            = 'Train, save and use image classifiers from PowerShell, on CIFAR-10 or your own pictures, with libtorch, no Python needed.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
     TypesToProcess         = @('Cifar10Ps.Types.ps1xml')

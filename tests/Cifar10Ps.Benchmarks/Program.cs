@@ -11,6 +11,12 @@ if (args is ["measure", string name])
     return 0;
 }
 
+if (args is ["cluster"])
+{
+    ClusterModel.Run();
+    return 0;
+}
+
 const int Rounds = 5;
 bool isFull = args.Contains("--full");
 string filter = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "";

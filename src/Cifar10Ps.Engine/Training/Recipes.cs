@@ -96,6 +96,16 @@ public static class Recipes
         };
     }
 
+    /// <summary>
+    /// What a batch larger than a preset's multiplies the learning rate by: the square root of how many times larger it is, as its
+    /// gradient has less noise, but there are fewer steps.
+    /// </summary>
+    /// <remarks>A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, section 5.</remarks>
+    /// <param name="recipe">The options of the preset; the original program knew no such rule.</param>
+    /// <param name="batchSize">Images of one step.</param>
+    internal static double RateFactor(TrainingOptions recipe, int batchSize) =>
+        recipe.Recipe == Recipe.Original ? 1 : Math.Sqrt(Math.Max(1, (double)batchSize / recipe.BatchSize));
+
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
     /// a trained one keeps them, but its calibration is lost.</summary>
     internal static ModelSnapshot Prepare(ModelSnapshot model, TrainingOptions options, ImageSplit train)

@@ -79,6 +79,8 @@ public sealed record RequestedOptions
         ArgumentNullException.ThrowIfNull(model);
         TrainingOptions recipe = Recipes.Options(Recipe ?? (model.IsTrained ? Cifar10Ps.Recipe.FineTune : default), Optimizer);
         TrainingOptions options = Over(recipe);
+        if (LearningRate is null)
+            options = options with { LearningRate = recipe.LearningRate * Recipes.RateFactor(recipe, options.BatchSize) };
         // A shorter or longer run has the same share of epochs for the classifier, and another rate the same ratio.
         return options with
         {

@@ -46,6 +46,22 @@ public sealed class PartialTrainingTests : IDisposable
         Assert.Equal(model.Network.Tensors.Select(tensor => tensor.Name).Where(name => !norms.Contains(name)), Changed(before, model));
     }
 
+    [Theory]
+    [InlineData(OptimizerKind.Sgd)]
+    [InlineData(OptimizerKind.AdamW)]
+    [InlineData(OptimizerKind.Muon)]
+    public void Small_steps_beside_frozen_norms_leave_the_weights_nearly_as_they_are(OptimizerKind optimizer)
+    {
+        ImageClassifier model = Trained();
+        ModelSnapshot before = model.Snapshot;
+        TrainingOptions options = Options() with { Epochs = 1, Freeze = Freeze.Norm, Optimizer = optimizer, LearningRate = 1e-6 };
+
+        Trainer.Start(model, Data, options, threads: 2).RunToEnd();
+
+        Assert.All(model.Network.Tensors, tensor => Assert.Equal(before.Weights[tensor.Name], model.Weights[tensor.Name],
+            (a, b) => Math.Abs(a - b) < 1e-3));
+    }
+
     [Fact]
     public void The_first_epochs_train_the_classifier_and_the_others_everything()
     {
