@@ -57,10 +57,12 @@ internal sealed class NetworkWeights : IDisposable
     public IReadOnlyList<Tensor> LearnedViews => _learnedViews;
 
     /// <summary>The parts of a flat buffer like <see cref="Learned"/> that do not belong to the classifier.</summary>
-    public IEnumerable<Tensor> BackboneOf(Tensor flat)
+    /// <param name="flat">The buffer.</param>
+    /// <param name="skipped">Number of values, the first ones, that are left out.</param>
+    public IEnumerable<Tensor> BackboneOf(Tensor flat, long skipped)
     {
         IReadOnlyList<LayerTensor> ofClassifier = Network.Classifier?.Tensors ?? [];
-        long start = 0, end = 0;
+        long start = skipped, end = 0;
         foreach (LayerTensor tensor in Network.LearnedTensors)
         {
             if (ofClassifier.Contains(tensor))

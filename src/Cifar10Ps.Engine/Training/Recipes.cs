@@ -61,15 +61,18 @@ public static class Recipes
         },
     };
 
+    /// <summary>Largest width and height in pixels of the images of a small network; see <see cref="ForModel"/>.</summary>
+    private const int SmallSide = 64;
+
     /// <summary>Learning rate and weight decay that suit another update rule than a preset's: with augmentation and a schedule, without,
-    /// and for fine-tuning.</summary>
-    private static readonly Dictionary<OptimizerKind, (double LearningRate, double WeightDecay, double OriginalRate, double FineTuningRate)>
-        Rules = new()
+    /// and for fine-tuning; the last is that of the backbone of a small network.</summary>
+    private static readonly Dictionary<OptimizerKind,
+        (double LearningRate, double WeightDecay, double OriginalRate, double FineTuningRate, double SmallBackboneRate)> Rules = new()
     {
-        [OptimizerKind.Sgd] = (0.3, 5e-4, 0.1, 0.005),
-        [OptimizerKind.Adam] = (3e-3, 0, 1e-3, 1e-3),
-        [OptimizerKind.AdamW] = (3e-3, 0.05, 1e-3, 1e-3),
-        [OptimizerKind.Muon] = (0.05, 5e-4, 0.05, 0.005),
+        [OptimizerKind.Sgd] = (0.3, 5e-4, 0.1, 0.005, 0.05),
+        [OptimizerKind.Adam] = (3e-3, 0, 1e-3, 1e-3, 1e-3),
+        [OptimizerKind.AdamW] = (3e-3, 0.05, 1e-3, 1e-3, 1e-3),
+        [OptimizerKind.Muon] = (0.05, 5e-4, 0.05, 0.005, 0.05),
     };
 
     /// <summary>The options of a preset.</summary>
@@ -81,7 +84,7 @@ public static class Recipes
         TrainingOptions options = Presets[recipe];
         if (optimizer is not OptimizerKind kind || kind == options.Optimizer)
             return options;
-        (double learningRate, double weightDecay, double originalRate, double fineTuningRate) = Rules[kind];
+        (double learningRate, double weightDecay, double originalRate, double fineTuningRate, _) = Rules[kind];
         options = options with { Optimizer = kind };
         return recipe switch
         {
@@ -94,6 +97,23 @@ public static class Recipes
             },
             _ => options with { LearningRate = learningRate, WeightDecay = weightDecay, Schedule = Schedule.OneCycle },
         };
+    }
+
+    /// <summary>
+    /// The options of a preset for a model. A network for small images has few features, which serve other classes badly, and learns fast:
+    /// fine-tuning trains its backbone at the rate of a new one, with batch norm that adapts. One for large images has been trained on
+    /// many more pictures than there are now: its backbone changes little, and its batch norm not at all.
+    /// </summary>
+    /// <param name="recipe">The preset.</param>
+    /// <param name="optimizer">Another update rule than the preset's; null: the preset's.</param>
+    /// <param name="model">The model.</param>
+    internal static TrainingOptions ForModel(Recipe recipe, OptimizerKind? optimizer, ModelSnapshot model)
+    {
+        bool isSmall = Math.Max(model.Preprocessing.Width, model.Preprocessing.Height) <= SmallSide;
+        if (recipe != Recipe.FineTune || !isSmall)
+            return Options(recipe, optimizer);
+        TrainingOptions options = Options(recipe, optimizer ?? OptimizerKind.Muon);
+        return options with { Freeze = Freeze.None, BackboneLearningRate = Rules[options.Optimizer].SmallBackboneRate };
     }
 
     /// <summary>

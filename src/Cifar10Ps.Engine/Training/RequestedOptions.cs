@@ -77,7 +77,8 @@ public sealed record RequestedOptions
     public TrainingOptions Resolve(ImageClassifier model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        TrainingOptions recipe = Recipes.Options(Recipe ?? (model.IsTrained ? Cifar10Ps.Recipe.FineTune : default), Optimizer);
+        TrainingOptions recipe = Recipes.ForModel(Recipe ?? (model.IsTrained ? Cifar10Ps.Recipe.FineTune : default), Optimizer,
+            model.Snapshot);
         TrainingOptions options = Over(recipe);
         if (LearningRate is null)
             options = options with { LearningRate = recipe.LearningRate * Recipes.RateFactor(recipe, options.BatchSize) };

@@ -196,9 +196,28 @@ public sealed class PartialTrainingTests : IDisposable
         Assert.Equal(Recipe.Fast, new RequestedOptions().Resolve(NewModel()).Recipe);
         TrainingOptions options = new RequestedOptions { Epochs = 4, LearningRate = 0.01 }.Resolve(Trained());
 
-        Assert.Equal((Recipe.FineTune, 4, 2, Freeze.Norm), (options.Recipe, options.Epochs, options.ClassifierEpochs, options.Freeze));
+        Assert.Equal((Recipe.FineTune, 4, 2), (options.Recipe, options.Epochs, options.ClassifierEpochs));
+        // A small network is trained as a new one is; one for large images changes little.
+        Assert.Equal((OptimizerKind.Muon, Freeze.None, 0.1), (options.Optimizer, options.Freeze, options.BackboneLearningRate));
+        ImageClassifier large = Trained();
+        large.Snapshot = large.Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], 224, 224) };
+        options = new RequestedOptions { LearningRate = 0.01 }.Resolve(large);
+        Assert.Equal((OptimizerKind.Sgd, Freeze.Norm), (options.Optimizer, options.Freeze));
         Assert.Equal(0.001, options.BackboneLearningRate!.Value, 1e-9);
         Assert.Equal(Recipe.Fast, new RequestedOptions { Recipe = Recipe.Fast }.Resolve(Trained()).Recipe);
+    }
+
+    [Theory]
+    [InlineData(Recipe.Fast, 64, 0.05)]
+    [InlineData(Recipe.Fast, 512, 0.1)]
+    [InlineData(Recipe.Full, 2048, 0.2)]
+    [InlineData(Recipe.Original, 2048, 1e-3)]
+    public void A_larger_batch_takes_a_larger_learning_rate_unless_one_is_given(Recipe recipe, int batchSize, double expected)
+    {
+        RequestedOptions options = new() { Recipe = recipe, BatchSize = batchSize };
+
+        Assert.Equal(expected, options.Resolve(NewModel()).LearningRate, 1e-12);
+        Assert.Equal(0.03, (options with { LearningRate = 0.03 }).Resolve(NewModel()).LearningRate);
     }
 
     [Fact]

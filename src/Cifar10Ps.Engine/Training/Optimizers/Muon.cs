@@ -17,9 +17,12 @@ internal sealed class Muon(TrainingOptions options, NetworkWeights weights, Work
     private readonly OrthogonalSteps _steps = new(weights, pool);
 
     /// <inheritdoc/>
+    private protected override long FactoredLength => _steps.Length;
+
+    /// <inheritdoc/>
     private protected override void Change(Tensor gradients, double learningRate, long step)
     {
-        _steps.Step(Weights.Learned, gradients, Moments["momentum"], learningRate);
+        _steps.Step(Weights.Learned, gradients, Moments["momentum"], learningRate * BackboneFactor);
         Sgd.Descend(Options, Weights, gradients, Moments["momentum"], _steps.Length, learningRate * DescentFactor);
     }
 }

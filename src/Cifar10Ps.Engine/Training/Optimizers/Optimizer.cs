@@ -21,16 +21,13 @@ internal abstract class Optimizer : IDisposable
         [OptimizerKind.Muon] = (["momentum"], (options, weights, pool) => new Muon(options, weights, pool)),
     };
 
-    // Learning rate of everything but the classifier, as a fraction of the classifier's.
-    private readonly double _backboneRate;
-
     /// <summary>Prepares a rule, with its moments at zero.</summary>
     /// <param name="options">Kind, momentum and weight decay.</param>
     /// <param name="weights">What is optimised.</param>
     protected Optimizer(TrainingOptions options, NetworkWeights weights)
     {
         (Options, Weights) = (options, weights);
-        _backboneRate = options.BackboneLearningRate is double rate ? rate / options.LearningRate : 1;
+        BackboneFactor = options.BackboneLearningRate is double rate ? rate / options.LearningRate : 1;
         Moments = MomentNames(options.Optimizer).ToDictionary(name => name, _ => zeros_like(weights.Learned).DetachFromDisposeScope());
     }
 
@@ -42,6 +39,12 @@ internal abstract class Optimizer : IDisposable
 
     /// <summary>What is optimised.</summary>
     protected NetworkWeights Weights { get; }
+
+    /// <summary>Learning rate of everything but the classifier, as a multiple of the classifier's.</summary>
+    protected double BackboneFactor { get; }
+
+    /// <summary>Number of values, the first ones, whose change by the rule regards <see cref="BackboneFactor"/>.</summary>
+    private protected virtual long FactoredLength => 0;
 
     /// <summary>Creates the rule for some options.</summary>
     /// <param name="options">Kind, momentum and weight decay.</param>
@@ -61,13 +64,14 @@ internal abstract class Optimizer : IDisposable
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor? before = _backboneRate == 1 ? null : Weights.Learned.clone();
+        Tensor? before = BackboneFactor == 1 ? null : Weights.Learned.clone();
         Change(gradients, learningRate, step);
         if (before is null)
             return;
-        // Any rule's change, made smaller or larger.
-        foreach ((Tensor now, Tensor then) in Weights.BackboneOf(Weights.Learned).Zip(Weights.BackboneOf(before)))
-            now.AddScaled(then, -1).MultiplyBy(_backboneRate).AddTensor(then);
+        // A change that is proportional to the learning rate, made smaller or larger.
+        foreach ((Tensor now, Tensor then) in Weights.BackboneOf(Weights.Learned, FactoredLength)
+            .Zip(Weights.BackboneOf(before, FactoredLength)))
+            now.AddScaled(then, -1).MultiplyBy(BackboneFactor).AddTensor(then);
     }
 
     /// <inheritdoc/>
