@@ -20,8 +20,9 @@ public enum Recipe
     Original,
 
     /// <summary>
-    /// For a pretrained or otherwise trained model: first the classifier alone, then everything but batch norm at a tenth of its rate, with
-    /// cosine schedule, light augmentation and batches of 32. It is the default for such a model.
+    /// For a pretrained or otherwise trained model, whose default it is: first the classifier alone, then everything, with cosine schedule
+    /// and batches of 32. A network for images above 64 pixels changes little, and its batch norm not at all; a smaller one is trained at
+    /// the rate of a new network.
     /// </summary>
     FineTune,
 }

@@ -54,10 +54,12 @@ public static class Recipes
             BatchSize = 32,
             Optimizer = OptimizerKind.Sgd,
             LearningRate = 0.005,
-            BackboneLearningRate = 0.0005,
+            BackboneLearningRate = 0.001,
             Freeze = Freeze.Norm,
             WeightDecay = 0.05,
             Schedule = Schedule.Cosine,
+            Augmentation = Augmentation.RandomResizedCrop | Augmentation.Flip,
+            LabelSmoothing = 0.1,
         },
     };
 
@@ -113,7 +115,13 @@ public static class Recipes
         if (recipe != Recipe.FineTune || !isSmall)
             return Options(recipe, optimizer);
         TrainingOptions options = Options(recipe, optimizer ?? OptimizerKind.Muon);
-        return options with { Freeze = Freeze.None, BackboneLearningRate = Rules[options.Optimizer].SmallBackboneRate };
+        return options with
+        {
+            Freeze = Freeze.None,
+            BackboneLearningRate = Rules[options.Optimizer].SmallBackboneRate,
+            Augmentation = Augmentation.Light,
+            LabelSmoothing = 0,
+        };
     }
 
     /// <summary>

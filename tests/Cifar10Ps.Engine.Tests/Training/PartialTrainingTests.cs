@@ -203,7 +203,7 @@ public sealed class PartialTrainingTests : IDisposable
         large.Snapshot = large.Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], 224, 224) };
         options = new RequestedOptions { LearningRate = 0.01 }.Resolve(large);
         Assert.Equal((OptimizerKind.Sgd, Freeze.Norm), (options.Optimizer, options.Freeze));
-        Assert.Equal(0.001, options.BackboneLearningRate!.Value, 1e-9);
+        Assert.Equal(0.002, options.BackboneLearningRate!.Value, 1e-9);
         Assert.Equal(Recipe.Fast, new RequestedOptions { Recipe = Recipe.Fast }.Resolve(Trained()).Recipe);
     }
 
