@@ -82,6 +82,9 @@ public sealed record RequestedOptions
         TrainingOptions options = Over(recipe);
         if (LearningRate is null)
             options = options with { LearningRate = recipe.LearningRate * Recipes.RateFactor(recipe, options.BatchSize) };
+        // On features that do not change, smoothed labels only cost accuracy.
+        if (LabelSmoothing is null && options is { Recipe: Cifar10Ps.Recipe.FineTune, Freeze: Cifar10Ps.Freeze.Backbone })
+            options = options with { LabelSmoothing = 0 };
         // A shorter or longer run has the same share of epochs for the classifier, and another rate the same ratio.
         return options with
         {

@@ -204,6 +204,8 @@ public sealed class PartialTrainingTests : IDisposable
         options = new RequestedOptions { LearningRate = 0.01 }.Resolve(large);
         Assert.Equal((OptimizerKind.Sgd, Freeze.Norm), (options.Optimizer, options.Freeze));
         Assert.Equal(0.002, options.BackboneLearningRate!.Value, 1e-9);
+        Assert.Equal(0.1, options.LabelSmoothing);
+        Assert.Equal(0, new RequestedOptions { Freeze = Freeze.Backbone }.Resolve(large).LabelSmoothing);
         Assert.Equal(Recipe.Fast, new RequestedOptions { Recipe = Recipe.Fast }.Resolve(Trained()).Recipe);
     }
 
