@@ -12,15 +12,16 @@ namespace Cifar10Ps.Training;
 internal static class RunFacts
 {
     /// <summary>The facts of a run that is about to begin.</summary>
-    /// <param name="trainer">Its trainer.</param>
     /// <param name="model">What it begins with.</param>
     /// <param name="data">Its data.</param>
     /// <param name="state">Its state.</param>
-    public static Dictionary<string, string> Of(Trainer trainer, ModelSnapshot model, ImageDataset data, TrainingState state)
+    /// <param name="settings">Names and values of what else decides how it goes on.</param>
+    public static Dictionary<string, string> Of(ModelSnapshot model, ImageDataset data, TrainingState state,
+        params (string Name, object Value)[] settings)
     {
         Dictionary<string, string> facts = new(StringComparer.Ordinal)
         {
-            ["build of the module"] = $"{typeof(Trainer).Module.ModuleVersionId}",
+            ["build of the module"] = $"{typeof(RunFacts).Module.ModuleVersionId}",
             ["list of classes"] = string.Join(", ", model.Classes),
             ["number of training images"] = $"{data.Train.Count}",
             ["number of validation images"] = $"{data.Validation.Count}",
@@ -28,10 +29,9 @@ internal static class RunFacts
             ["network"] = NetworkJson.ToJson(model.Network),
             ["fingerprint of the weights"] = Fingerprint(model),
             ["number of steps done"] = $"{state.Step}",
-            [nameof(trainer.EvaluateEvery)] = $"{trainer.EvaluateEvery}",
-            [nameof(trainer.EarlyStoppingPatience)] = $"{trainer.EarlyStoppingPatience}",
-            [nameof(trainer.Restore)] = $"{trainer.Restore}",
         };
+        foreach ((string name, object value) in settings)
+            facts[name] = $"{value}";
         foreach (PropertyInfo option in typeof(TrainingOptions).GetProperties())
             facts[option.Name] = JsonSerializer.Serialize(option.GetValue(state.Options), Json.Options);
         return facts;

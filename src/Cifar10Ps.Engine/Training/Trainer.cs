@@ -182,7 +182,8 @@ public sealed class Trainer
             TrainingMemory.Require(_start, Options, Threads);
             _ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
             if (Cluster is not null)
-                _ranks.Compare(RunFacts.Of(this, _start, _data, _state));
+                _ranks.Compare(RunFacts.Of(_start, _data, _state, (nameof(EvaluateEvery), EvaluateEvery),
+                    (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore)));
             using IDisposable? claim = Writable?.Claim();
             using WorkerPool pool = new(Threads);
             TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
