@@ -66,7 +66,7 @@ public sealed partial class HelpTests
                         $aliases = if ($p.Aliases.Count) { $p.Aliases -join ', ' } else { 'none' }
                         "$($p.Name) $("$($p.IsMandatory)".ToLowerInvariant()) $position $pipeline $aliases"
                     }
-                    "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] $syntax)))"
+                    "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] @($syntax))))"
                 }
             }
             'help'
@@ -75,7 +75,7 @@ public sealed partial class HelpTests
                     $syntax = foreach ($p in $item.parameter) {
                         "$($p.name) $($p.required) $($p.position) $($p.pipelineInput) $($p.aliases)"
                     }
-                    "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] $syntax)))"
+                    "$($command.Name): $([string]::Join('; ', [Linq.Enumerable]::Order([string[]] @($syntax))))"
                 }
             }
             """;

@@ -48,7 +48,7 @@ public sealed class PretrainedTests : IDisposable
         _session.Run("$reports = $data | Start-ModelTraining $trained -Epochs 2 -OutputDirectory run -InformationVariable said");
 
         Assert.Matches("already trained and is fine-tuned.*1 of 2 epochs", _session.Value<string>("\"$said\""));
-        Assert.Equal("FineTune 32 Norm", _session.Value<string>("""
+        Assert.Equal("FineTune 32 None", _session.Value<string>("""
             $header = [Text.Encoding]::UTF8.GetString([IO.File]::ReadAllBytes("$pwd/run/checkpoint-latest.safetensors"))
             $state = $header -match '"training_state":"((?:[^"\\]|\\.)*)"' ?
                 ("`"$($Matches[1])`"" | ConvertFrom-Json | ConvertFrom-Json) : $null

@@ -53,6 +53,9 @@ public sealed class ViewTests
                 $range; $range.Points[0]; $layer; $layer.Model; $model; $model.Network; $model.Preprocessing; $data.Test[0])
             foreach ($object in $every) { $objects[$object.GetType().FullName] = $object }
             $objects['Cifar10Ps.ImageDataset'] = $data
+            # A real one needs MPI.
+            $objects['Cifar10Ps.TrainingCluster'] =
+                [Runtime.CompilerServices.RuntimeHelpers]::GetUninitializedObject([Cifar10Ps.TrainingCluster])
             """);
         foreach (XElement view in Views)
         {

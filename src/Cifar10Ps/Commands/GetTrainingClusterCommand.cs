@@ -8,5 +8,5 @@ namespace Cifar10Ps.Commands;
 public sealed class GetTrainingClusterCommand : EngineCommand
 {
     /// <inheritdoc/>
-    protected override void OnEnd() => WriteObject(TrainingCluster.Join());
+    protected override void OnBegin() => WriteObject(TrainingCluster.Join());
 }
