@@ -53,7 +53,8 @@ internal sealed record ClusterModel(double Shard, double Update, long Bytes)
     {
         if (ranks == 1)
             return 0;
-        int sums = Enumerable.Range(0, ranks).Max(rank => ShardTree.SumsOf(shards, shards * rank / ranks, shards * (rank + 1) / ranks).Count());
+        int sums = Enumerable.Range(0, ranks)
+            .Max(rank => ShardTree.SumsOf(shards, shards * rank / ranks, shards * (rank + 1) / ranks).Count());
         double part = (double)(ranks - 1) / ranks * Bytes / bandwidth;
         return (1 + Math.Ceiling(Math.Log2(ranks))) * latency + (sums + 1) * part;
     }
@@ -61,7 +62,8 @@ internal sealed record ClusterModel(double Shard, double Update, long Bytes)
     private static ClusterModel Measure(int depth)
     {
         double one = Seconds(depth, ShardSize), two = Seconds(depth, 2 * ShardSize);
-        return new ClusterModel(two - one, 2 * one - two, sizeof(float) * (long)Models.NewResNet(depth, SyntheticImages.Classes, 0).ParameterCount);
+        long parameters = Models.NewResNet(depth, SyntheticImages.Classes, 0).ParameterCount;
+        return new ClusterModel(two - one, 2 * one - two, sizeof(float) * parameters);
     }
 
     /// <summary>Median seconds of a step on one thread.</summary>

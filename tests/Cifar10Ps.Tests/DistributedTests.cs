@@ -93,7 +93,8 @@ public sealed class DistributedTests : IDisposable
     [InlineData("mpich", "throw", "my own error", "if ($rank -eq 1) { throw 'my own error' }")]
     [InlineData("openmpi", "error", "Rank 1 of 2 .*no class 'none'", "if ($rank -eq 1) { $run.ClassWeights = @{ none = 2 } }")]
     [InlineData("mpich", "callback", "Rank 1 of 2 .*late", "$run.OnEpochEnd = { if ($rank -eq 1) { throw 'late' } }")]
-    [InlineData("openmpi", "option", "Rank 1 has another LearningRate than rank 0: '0.01'", "if ($rank -eq 1) { $run.LearningRate = 0.01 }")]
+    [InlineData("openmpi", "option", "Rank 1 has another LearningRate than rank 0: '0.01'",
+        "if ($rank -eq 1) { $run.LearningRate = 0.01 }")]
     [InlineData("mpich", "leaves", "rank 1 has ended, while rank 0 waits", "if ($rank -eq 1) { exit 0 }")]
     [InlineData("openmpi", "leaves", "rank 1 has ended, while rank 0 waits", "if ($rank -eq 1) { exit 0 }")]
     public void What_goes_wrong_on_one_rank_is_said_and_ends_the_job(string mpi, string what, string message, string line)

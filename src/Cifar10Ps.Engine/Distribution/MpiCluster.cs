@@ -72,8 +72,8 @@ internal sealed unsafe class MpiCluster : ICluster
             receivedLengths = receiveCounts, receivedOffsets = Offsets(receiveCounts, receive.Length))
         {
             nint request;
-            _mpi.StartExchange(sent, sentLengths, sentOffsets, _mpi.Float, received, receivedLengths, receivedOffsets, _mpi.Float, _mpi.World,
-                &request);
+            _mpi.StartExchange(sent, sentLengths, sentOffsets, _mpi.Float, received, receivedLengths, receivedOffsets, _mpi.Float,
+                _mpi.World, &request);
             Wait(&request);
         }
     }

@@ -108,7 +108,8 @@ internal sealed unsafe class MpiLibrary
     {
         string? path = Environment.GetEnvironmentVariable(PathVariable);
         string[] names = path is { Length: > 0 } ? [path]
-            : Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is null && Environment.GetEnvironmentVariable("PMI_SIZE") is not null
+            : Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is null
+                && Environment.GetEnvironmentVariable("PMI_SIZE") is not null
                 ? [.. MpichNames, .. OpenMpiNames] : [.. OpenMpiNames, .. MpichNames];
         foreach (string name in names)
         {

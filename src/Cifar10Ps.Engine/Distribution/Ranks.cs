@@ -12,11 +12,18 @@ namespace Cifar10Ps.Distribution;
 internal sealed class Ranks
 {
     private readonly ICluster? _cluster;
-    private readonly int[] _workers;
+    // Number of workers of all ranks before each one; the last is that of all.
+    private readonly int[] _before;
     private StopWish _wish;
     private float[] _sent = [], _received = [];
 
-    private Ranks(ICluster? cluster, int[] workers) => (_cluster, _workers) = (cluster, workers);
+    private Ranks(ICluster? cluster, int[] workers)
+    {
+        _cluster = cluster;
+        _before = new int[workers.Length + 1];
+        for (int rank = 0; rank < workers.Length; rank++)
+            _before[rank + 1] = _before[rank] + workers[rank];
+    }
 
     /// <summary>Tells the ranks about each other.</summary>
     /// <param name="cluster">The processes.</param>
@@ -32,14 +39,14 @@ internal sealed class Ranks
     public bool IsFirst => Rank == 0;
 
     /// <summary>Number of workers of all ranks.</summary>
-    public int WorkerCount => _workers.Sum();
+    public int WorkerCount => _before[^1];
 
     /// <summary>What the ranks wished in their last exchange of sums or values: the same on all of them.</summary>
     public StopWish Agreed { get; private set; }
 
     private int Rank => _cluster?.Rank ?? 0;
 
-    private int Size => _workers.Length;
+    private int Size => _before.Length - 1;
 
     /// <summary>Says what this rank wishes, which the others learn in the next exchange.</summary>
     /// <returns>What all of them know by now.</returns>
@@ -174,11 +181,8 @@ internal sealed class Ranks
         int SliceEnd(int rank) => (int)((long)length * rank / Size);
     }
 
-    private (int Start, int End) PartOf(int count, int rank)
-    {
-        long all = WorkerCount, before = _workers.Take(rank).Sum();
-        return ((int)(count * before / all), (int)(count * (before + _workers[rank]) / all));
-    }
+    private (int Start, int End) PartOf(int count, int rank) =>
+        ((int)((long)count * _before[rank] / WorkerCount), (int)((long)count * _before[rank + 1] / WorkerCount));
 
     private static bool IsWithin(ShardTree.Addition addition, int start, int end) => addition.Left >= start && addition.End <= end;
 

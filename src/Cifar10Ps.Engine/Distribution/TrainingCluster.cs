@@ -37,7 +37,7 @@ public sealed class TrainingCluster
     /// <summary>Number of machines.</summary>
     public int HostCount => Hosts.Distinct(StringComparer.Ordinal).Count();
 
-    /// <summary>Default number of workers of this process: its share of the processors that it may use on its machine, at least one.</summary>
+    /// <summary>Default number of workers of this process: its share of the processors that it may use, at least one.</summary>
     public int Threads { get; }
 
     /// <summary>The MPI library and its version: <c>Open MPI v4.1.4, …</c>.</summary>

@@ -330,7 +330,8 @@ public sealed class Trainer
         long start = Stopwatch.GetTimestamp();
         if (_validation.Count == 0 || (_state.Epoch % EvaluateEvery != 0 && _state.Epoch < Options.Epochs))
             return null;
-        using Predictor predictor = _features is null ? new(trained, pool, Options.Precision, ranks: _ranks) : new(trained, pool, _features);
+        using Predictor predictor = _features is null ? new(trained, pool, Options.Precision, ranks: _ranks)
+            : new(trained, pool, _features);
         Evaluation evaluation = Evaluation.Run(predictor, _validation, done =>
         {
             ThrowIfCancelled(cancellation);
@@ -350,7 +351,8 @@ public sealed class Trainer
     /// <returns>Whether it is to end for another reason.</returns>
     private StopWish ThrowIfCancelled(CancellationToken cancellation, bool isLate = false)
     {
-        StopWish wish = _ranks.Wish(cancellation.IsCancellationRequested ? StopWish.Cancelled : isLate ? StopWish.TimeLimit : StopWish.None);
+        StopWish wish = _ranks.Wish(cancellation.IsCancellationRequested ? StopWish.Cancelled
+            : isLate ? StopWish.TimeLimit : StopWish.None);
         if (wish != StopWish.Cancelled)
             return wish;
         cancellation.ThrowIfCancellationRequested();

@@ -139,7 +139,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         catch (Exception e) when (_cluster is { Size: > 1 } && !IsOnAllRanks(e))
         {
             // The other ranks would wait for this one.
-            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {_cluster}: {e.Message} {(e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null)}".TrimEnd()));
+            string? advice = e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null;
+            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {_cluster}: {e.Message} {advice}".TrimEnd()));
             _cluster.Abort();
         }
     }
@@ -161,7 +162,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         Restore restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : Cifar10Ps.Restore.Last);
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads ?? _cluster?.Threads, WriteWarning)
-            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads ?? _cluster?.Threads, WriteWarning);
+            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads ?? _cluster?.Threads,
+                WriteWarning);
         trainer.Cluster = _cluster;
         trainer.Observer = TensorBoard && IsFirstRank ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;

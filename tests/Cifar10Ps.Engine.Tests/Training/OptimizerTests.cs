@@ -100,6 +100,31 @@ public class OptimizerTests
     }
 
     [Fact]
+    public void Muon_takes_the_backbone_at_its_own_rate_even_above_that_of_the_classifier()
+    {
+        UseTorch();
+        using DisposeScope scope = NewDisposeScope();
+        ImageClassifier model = RandomModel();
+        using WorkerPool pool = new(2);
+        TrainingOptions options = Recipes.Options(Recipe.Fast, OptimizerKind.Muon) with { WeightDecay = 0 };
+        using NetworkWeights slow = Step(0.01, null), fast = Step(0.05, null), both = Step(0.01, 0.05);
+
+        Assert.Equal(NetworkWeights.CopyOut(fast["conv1.weight"]), NetworkWeights.CopyOut(both["conv1.weight"]));
+        Assert.True(allclose(fast["bn1.weight"], both["bn1.weight"], rtol: 1e-5));
+        Assert.Equal(NetworkWeights.CopyOut(slow["fc.weight"]), NetworkWeights.CopyOut(both["fc.weight"]));
+
+        NetworkWeights Step(double rate, double? backboneRate)
+        {
+            NetworkWeights weights = new(model.Network);
+            weights.CopyFrom(model.Weights);
+            using Optimizer optimizer =
+                Optimizer.Create(options with { LearningRate = rate, BackboneLearningRate = backboneRate }, weights, pool);
+            optimizer.Step(torch.randn(weights.Learned.numel(), generator: new Generator(1)), rate, step: 1);
+            return weights;
+        }
+    }
+
+    [Fact]
     public void Muon_gives_the_same_bits_for_any_number_of_workers() =>
         Assert.Single(new[] { 1, 2, 3 }.Select(threads =>
         {

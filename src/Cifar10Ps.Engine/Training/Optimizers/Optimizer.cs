@@ -43,7 +43,7 @@ internal abstract class Optimizer : IDisposable
     /// <summary>Learning rate of everything but the classifier, as a multiple of the classifier's.</summary>
     protected double BackboneFactor { get; }
 
-    /// <summary>Number of values, the first ones, whose change by the rule regards <see cref="BackboneFactor"/>.</summary>
+    /// <summary>Number of leading values to which the rule applies <see cref="BackboneFactor"/> itself.</summary>
     private protected virtual long FactoredLength => 0;
 
     /// <summary>Creates the rule for some options.</summary>
