@@ -10,23 +10,26 @@ namespace Cifar10Ps.Benchmarks;
 internal static class Table
 {
     public const string PlainTraining = "training: plain loop", PlainInference = "inference: plain loop";
-    public const string PeerTraining = "training: PyTorch bf16, tuned", PeerInference = "inference: PyTorch bf16, tuned";
+    public const string PeerTraining = "training: PyTorch", PeerInference = "inference: PyTorch";
 
     public static readonly Row[] Rows =
     [
         new(PlainTraining, "images/s", Peer: PeerTraining),
         new("training: fp32", "images/s", PlainTraining, PeerTraining),
         new("training: bf16", "images/s", PlainTraining, PeerTraining),
-        new(PeerTraining, "images/s", PlainTraining, Script: ["training"]),
+        new(PeerTraining + " fp32, tuned", "images/s", PlainTraining, Script: ["training", "fp32"]),
+        new(PeerTraining + " bf16, tuned", "images/s", PlainTraining, Script: ["training", "bf16"]),
         new("training: bf16, busy neighbours", "images/s", PlainTraining),
         new(PlainInference, "images/s", Peer: PeerInference),
         new("inference: fp32", "images/s", PlainInference, PeerInference),
         new("inference: bf16", "images/s", PlainInference, PeerInference),
-        new(PeerInference, "images/s", PlainInference, Script: ["inference"]),
+        new(PeerInference + " fp32, tuned", "images/s", PlainInference, Script: ["inference", "fp32"]),
+        new(PeerInference + " bf16, tuned", "images/s", PlainInference, Script: ["inference", "bf16"]),
         new("inference: ONNX Runtime fp32", "images/s", PlainInference, PeerInference),
         new("single image: fp32", "ms"),
         new("single image: bf16", "ms"),
-        new("single image: PyTorch bf16, tuned", "ms", Script: ["single"]),
+        new("single image: PyTorch fp32, tuned", "ms", Script: ["single", "fp32"]),
+        new("single image: PyTorch bf16, tuned", "ms", Script: ["single", "bf16"]),
         new("single image: ONNX Runtime fp32", "ms"),
         new("Start-ModelTraining against the bare engine, progress on", "times as fast", IsLong: true),
         new("Start-ModelTraining against the bare engine, progress off", "times as fast", IsLong: true),

@@ -44,7 +44,7 @@ foreach (Row row in rows)
     if (values.Count == 0)
         continue;
     Console.WriteLine($"| {row.Name} | {Median(row):G4} | {values.Min():G4} to {values.Max():G4} | {row.Unit} | "
-        + $"{Ratio(row, row.Plain)} | {Ratio(row, row.Peer)} |");
+        + $"{Ratio(row, Find(row.Plain))} | {Ratio(row, BestPeer(row))} |");
 }
 
 if (isFull)
@@ -53,10 +53,15 @@ return 0;
 
 double Median(Row row) => results[row].Order().ElementAt(results[row].Count / 2);
 
-string Ratio(Row row, string? other) =>
-    rows.FirstOrDefault(r => r.Name == other) is { } reference && results[reference].Count > 0 && reference != row
-        ? (Median(row) / Median(reference)).ToString("F2", CultureInfo.InvariantCulture)
-        : "";
+// PyTorch counts with the precision that is the faster one on this machine.
+Row? BestPeer(Row row) => row.Peer is null ? null : rows
+    .Where(peer => peer.Script is not null && peer.Name.StartsWith(row.Peer, StringComparison.Ordinal) && results[peer].Count > 0)
+    .MaxBy(Median);
+
+Row? Find(string? name) => rows.FirstOrDefault(row => row.Name == name);
+
+string Ratio(Row row, Row? other) => other is not null && other != row && results[other].Count > 0
+    ? (Median(row) / Median(other)).ToString("F2", CultureInfo.InvariantCulture) : "";
 
 namespace Cifar10Ps.Benchmarks
 {
@@ -64,7 +69,7 @@ namespace Cifar10Ps.Benchmarks
     /// <param name="Name">What is measured.</param>
     /// <param name="Unit">Unit of the value.</param>
     /// <param name="Plain">The row of the plain loop that does the same.</param>
-    /// <param name="Peer">PyTorch's row that does the same.</param>
+    /// <param name="Peer">What the names of PyTorch's rows that do the same begin with.</param>
     /// <param name="Script">Arguments of the Python script that measures it; null if this program does.</param>
     /// <param name="IsLong">Whether it takes minutes, and is measured once, with <c>--full</c>.</param>
     internal sealed record Row(string Name, string Unit, string? Plain = null,

@@ -6,15 +6,17 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement}"/>). Forward and backward are explicit.
+/// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement, TLanes}"/>). Forward and backward are explicit.
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
-internal sealed unsafe class ConvolutionNorm<TElement>
+/// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
+internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
-    private const int Period = NormKernels<TElement>.Period;
+    private const int Period = NormKernels<TElement, TLanes>.Period;
 
-    private readonly TrainedConvolution<TElement> _convolution;
+    private readonly TrainedConvolution<TElement, TLanes> _convolution;
     private readonly Layer _norm;
     private readonly NetworkWeights _weights;
     private readonly int _channels;
@@ -29,7 +31,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <param name="norm">The batch norm.</param>
     /// <param name="weights">Parameters and running statistics of batch norm; forward stores the statistics of its images here.</param>
     /// <exception cref="NotSupportedException">The kernels cannot compute so many channels.</exception>
-    public ConvolutionNorm(TrainedConvolution<TElement> convolution, Layer norm, NetworkWeights weights)
+    public ConvolutionNorm(TrainedConvolution<TElement, TLanes> convolution, Layer norm, NetworkWeights weights)
     {
         _convolution = convolution;
         _norm = norm;
@@ -45,7 +47,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     /// <summary>Output of the last forward pass.</summary>
     public Tensor Output { get; private set; } = null!;
 
-    /// <inheritdoc cref="TrainedConvolution{TElement}.WeightGradient"/>
+    /// <inheritdoc cref="TrainedConvolution{TElement, TLanes}.WeightGradient"/>
     public Task WeightGradient => _convolution.WeightGradient;
 
     /// <summary>Convolves and normalises with the statistics of these images.</summary>
@@ -65,7 +67,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
 
         double* sums = stackalloc double[Period], squares = stackalloc double[Period];
         Clear(sums, squares);
-        NormKernels<TElement>.Moments(y, length, sums, squares);
+        NormKernels<TElement, TLanes>.Moments(y, length, sums, squares);
         Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean),
             variances = Values(TensorRole.NormVariance);
         fixed (float* scale = _scale, offset = _offset)
@@ -81,7 +83,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
             }
 
             Output = ActivationMemory.Like(_y);
-            NormKernels<TElement>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length,
+            NormKernels<TElement, TLanes>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length,
                 scale, offset, activate);
         }
 
@@ -108,15 +110,15 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         fixed (float* scale = _scale, offset = _offset)
         {
             if (fromInput)
-                NormKernels<TElement>.SumsThroughRelu(g, y, length, scale, offset, sums, products);
+                NormKernels<TElement, TLanes>.SumsThroughRelu(g, y, length, scale, offset, sums, products);
             else
-                NormKernels<TElement>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more),
+                NormKernels<TElement, TLanes>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more),
                     activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
             FindGradients(sums, products, (double)length / _channels, gradients, p, q, r);
             if (fromInput)
-                NormKernels<TElement>.NormalizeBackwardThroughRelu(g, y, length, scale, offset, p, q, r);
+                NormKernels<TElement, TLanes>.NormalizeBackwardThroughRelu(g, y, length, scale, offset, p, q, r);
             else
-                NormKernels<TElement>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
+                NormKernels<TElement, TLanes>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
         }
 
         Tensor? ofInput = _convolution.Backward(result, gradients, shared);
@@ -125,7 +127,7 @@ internal sealed unsafe class ConvolutionNorm<TElement>
         return ofInput;
     }
 
-    /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement}.NormalizeBackward"/>.</summary>
+    /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>.</summary>
     private void FindGradients(double* sums, double* products, double count, Gradients gradients, float* p, float* q, float* r)
     {
         Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)),
@@ -155,13 +157,13 @@ internal sealed unsafe class ConvolutionNorm<TElement>
     {
         double sum = 0;
         for (int i = channel; i < Period; i += _channels)
-            sum += sums[TElement.Position(i)];
+            sum += sums[TElement.Position(i, TLanes.Count)];
         return sum;
     }
 
     private void Spread(float* values, int channel, double value)
     {
         for (int i = channel; i < Period; i += _channels)
-            values[TElement.Position(i)] = (float)value;
+            values[TElement.Position(i, TLanes.Count)] = (float)value;
     }
 }

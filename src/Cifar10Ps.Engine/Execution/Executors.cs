@@ -13,9 +13,9 @@ internal static class Executors
     /// <param name="image">Size of the images.</param>
     /// <param name="precision">Precision of convolutions and activations.</param>
     public static ITrainingExecutor ForTraining(NetworkWeights master, Shape image, Precision precision) =>
-        !KernelSupport.HasFusedTraining(precision) || !HasOurKernels(master.Network, image) ? new LibtorchExecutor(master, precision)
-        : precision == Precision.BFloat16 ? new FusedExecutor<BFloat16Element>(master, image, precision)
-        : new FusedExecutor<Float32Element>(master, image, precision);
+        !KernelSupport.HasVectors || !HasOurKernels(master.Network, image) ? new LibtorchExecutor(master, precision)
+        : precision == Precision.BFloat16 ? Fused<BFloat16Element>(master, image, precision)
+        : Fused<Float32Element>(master, image, precision);
 
     /// <summary>The fastest way to compute many images.</summary>
     public static FoldedExecutor ForInference(ModelSnapshot model, Precision precision) =>
@@ -28,9 +28,8 @@ internal static class Executors
     /// <summary>How a network is trained, and why, in a sentence.</summary>
     public static string DescribeTraining(Network network, Shape image, Precision precision)
     {
-        if (!KernelSupport.HasFusedTraining(precision))
-            return $"{network.Name} is trained in {precision} by libtorch, because this processor lacks the vectors that the fused kernels "
-                + "need.";
+        if (!KernelSupport.HasVectors)
+            return $"{network.Name} is trained in {precision} by libtorch, because this processor lacks the vectors that the kernels need.";
         if (network.HasFrozenBackbone)
             return $"The classifier of {network.Name} is trained by libtorch on features that are computed once.";
         Shape[] shapes = network.Shapes(image.Height, image.Width);
@@ -55,6 +54,14 @@ internal static class Executors
             + (HasSingleImage(model) && precision != Precision.BFloat16
                 ? "a single image in Float32 without libtorch." : "a single image in the same way.");
     }
+
+    private static ITrainingExecutor Fused<TElement>(NetworkWeights master, Shape image, Precision precision)
+        where TElement : struct, IElement => KernelSupport.Lanes switch
+        {
+            16 => new FusedExecutor<TElement, Lanes16>(master, image, precision),
+            8 => new FusedExecutor<TElement, Lanes8>(master, image, precision),
+            _ => new FusedExecutor<TElement, Lanes4>(master, image, precision),
+        };
 
     private static bool HasSingleImage(ModelSnapshot model) =>
         KernelSupport.HasSingleImage(model.Network, model.Network.Shapes(model.Preprocessing.Height, model.Preprocessing.Width));

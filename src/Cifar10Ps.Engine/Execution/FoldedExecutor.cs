@@ -15,6 +15,7 @@ internal sealed class FoldedExecutor : IExecutor
 {
     private readonly Network _network;
     private readonly ScalarType _type;
+    private readonly BiasedConvolution _kernel;
     private readonly IReadOnlyList<Unit> _units;
     private readonly Dictionary<int, Folded> _convolutions = [];
     private readonly int[][] _lastUses;
@@ -28,6 +29,7 @@ internal sealed class FoldedExecutor : IExecutor
     public FoldedExecutor(Network network, StateDict values, Shape image, Precision precision)
     {
         (_network, _type, _units) = (network, precision.ToScalarType(), Unit.Of(network));
+        _kernel = KernelSupport.Lanes switch { 16 => Kernel<Lanes16>(), 8 => Kernel<Lanes8>(), _ => Kernel<Lanes4>() };
         _lastUses = LastUses(network, _units);
         Shape[] shapes = network.Shapes(image.Height, image.Width);
         using IDisposable noGradients = no_grad();
@@ -47,8 +49,9 @@ internal sealed class FoldedExecutor : IExecutor
             Tensor weight = ActivationMemory.ChannelsLast(
                 torch.tensor(folded.Weight, [.. convolution.WeightShape.Select(size => (long)size)]));
             bool isOurs = KernelSupport.HasFoldedInference(network, unit, shapes);
-            Tensor? transformed = isOurs ? Kept(Winograd<Float32Element>.TransformedWeight(weight), ScalarType.Float32) : null;
-            _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, _type), Kept(torch.tensor(folded.Bias), _type));
+            Tensor? transformed = isOurs ? Kept(Winograd<Float32Element, Lanes4>.TransformedWeight(weight), ScalarType.Float32) : null;
+            _convolutions[unit.Layer] = new Folded(transformed, folded.Bias, Kept(weight, Precisions.ConvolutionType(_type)),
+                Kept(torch.tensor(folded.Bias), Precisions.ConvolutionType(_type)));
         }
 
         // A copy is aligned by libtorch, a tensor made from an array is wherever the array is: the last bit may depend on that.
@@ -118,15 +121,17 @@ internal sealed class FoldedExecutor : IExecutor
             tensor.Dispose();
     }
 
+    private BiasedConvolution Kernel<TLanes>()
+        where TLanes : struct, ILanes<TLanes> => _type == ScalarType.BFloat16
+            ? Winograd<BFloat16Element, TLanes>.Convolve : Winograd<Float32Element, TLanes>.Convolve;
+
     private Tensor Convolve(Unit unit, Folded folded, Tensor x, Tensor? shortcut)
     {
         Convolution convolution = (Convolution)_network.Layers[unit.Layer].Operation;
         bool isMatrix = _type == ScalarType.Float32 && KernelSupport.HasMatrix(convolution, x.shape);
         if (folded.Transformed is not null && !isMatrix)
         {
-            return _type == ScalarType.BFloat16
-                ? Winograd<BFloat16Element>.ConvolveAndActivate(x, folded.Transformed, folded.ExactBias, shortcut)
-                : Winograd<Float32Element>.ConvolveAndActivate(x, folded.Transformed, folded.ExactBias, shortcut);
+            return _kernel(x, folded.Transformed, folded.ExactBias, shortcut, unit.Activation is not null);
         }
 
         Tensor y = isMatrix ? MatrixConvolution.Convolve(convolution, x, folded.Weight, folded.Bias)
@@ -142,7 +147,10 @@ internal sealed class FoldedExecutor : IExecutor
         return y.dim() == 4 ? ActivationMemory.ChannelsLast(y) : y;
     }
 
-    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement}"/> (if that computes it),
-    /// and in the type of the activations for libtorch.</summary>
+    /// <inheritdoc cref="Winograd{TElement, TLanes}.Convolve(Tensor, Tensor, float[], Tensor?, bool)"/>
+    private delegate Tensor BiasedConvolution(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut, bool activate);
+
+    /// <summary>A convolution's weight and bias, in fp32 for <see cref="Winograd{TElement, TLanes}"/> (if that computes it),
+    /// and in the type in which libtorch convolves.</summary>
     private sealed record Folded(Tensor? Transformed, float[] ExactBias, Tensor Weight, Tensor Bias);
 }

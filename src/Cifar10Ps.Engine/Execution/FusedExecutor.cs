@@ -6,15 +6,18 @@ namespace Cifar10Ps.Execution;
 
 /// <summary>
 /// Training whose forward and backward passes are explicit, unit by unit: in our kernels where possible
-/// (<see cref="FusedPass{TElement}"/>), otherwise by libtorch. Its gradients are those of <see cref="LibtorchExecutor"/> up to rounding.
+/// (<see cref="FusedPass{TElement, TLanes}"/>), otherwise by libtorch. Its gradients are those of <see cref="LibtorchExecutor"/> up to rounding.
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
-internal sealed class FusedExecutor<TElement> : ITrainingExecutor
+/// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
+internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
+    private readonly ScalarType _type;
     private readonly Tensor _converted;
     private readonly List<Tensor> _leaves = [];
-    private readonly List<UnitPass<TElement>> _passes = [];
+    private readonly List<UnitPass<TElement, TLanes>> _passes = [];
     private readonly Tensor[] _outputs;
 
     /// <summary>Prepares a network.</summary>
@@ -26,8 +29,9 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
         Network network = master.Network;
         Weights = new NetworkWeights(network, master);
         _outputs = new Tensor[network.Layers.Count];
-        // Convolutions read a copy of the learned values in the type of the activations.
-        _converted = Weights.Learned.to(precision.ToScalarType(), copy: true);
+        _type = precision.ToScalarType();
+        // Convolutions of libtorch read a copy of the learned values.
+        _converted = Weights.Learned.to(Precisions.ConvolutionType(_type), copy: true);
         Dictionary<string, Tensor> leaves = [];
         foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(network, _converted))
         {
@@ -40,13 +44,13 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
         foreach (Unit unit in Unit.Of(network))
         {
             if (KernelSupport.HasFusedTraining(network, unit, shapes))
-                _passes.Add(new FusedPass<TElement>(
+                _passes.Add(new FusedPass<TElement, TLanes>(
                     unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
             else
                 _passes.AddRange(unit.Layers.Select(layer => KernelSupport.HasTrainedConvolution(network, layer, shapes)
-                    ? new ConvolutionPass<TElement>(
+                    ? new ConvolutionPass<TElement, TLanes>(
                         layer, Weights, leaves[network.Layers[layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes)
-                    : (UnitPass<TElement>)new LibtorchPass<TElement>(layer, Weights)));
+                    : (UnitPass<TElement, TLanes>)new LibtorchPass<TElement, TLanes>(layer, Weights)));
         }
     }
 
@@ -58,8 +62,8 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
     {
         using IDisposable noGradients = no_grad();
         _converted.copy_(Weights.Learned);
-        _outputs[0] = images.to(_converted.dtype);
-        foreach (UnitPass<TElement> pass in _passes)
+        _outputs[0] = images.to(_type);
+        foreach (UnitPass<TElement, TLanes> pass in _passes)
             _outputs[pass.Unit.Output] = pass.Forward(_outputs, keys);
         return _outputs[^1];
     }
@@ -68,7 +72,7 @@ internal sealed class FusedExecutor<TElement> : ITrainingExecutor
     public void Backward(Tensor gradient, Gradients gradients, SharedWork shared)
     {
         using IDisposable noGradients = no_grad();
-        PendingGradients<TElement> pending = new();
+        PendingGradients<TElement, TLanes> pending = new();
         pending.Add(_outputs.Length - 1, gradient);
         try
         {

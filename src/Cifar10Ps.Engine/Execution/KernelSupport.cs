@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics.X86;
-using System.Runtime.Intrinsics;
 using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Networks;
 
@@ -8,45 +6,41 @@ namespace Cifar10Ps.Execution;
 /// <summary>What our kernels can compute on this processor, for each unit of a network: the only place that knows their limits.</summary>
 internal static class KernelSupport
 {
-    private const int Lanes = WinogradTransforms.Lanes, Tile = 4, SinglePixels = 8;
+    private const int Block = WinogradProducts.Block, Tile = 4, SinglePixels = 8, Period = 64;
 
     // Measured with one image of 224 x 224 pixels in a ResNet-18.
     private const int MatrixChannels = 128, MatrixPixels = 100;
 
-    /// <summary>Whether fused training pays on this processor.</summary>
-    /// <remarks>Without 512-bit vectors, the compiler splits each into two of 256 bits.</remarks>
-    public static bool HasFusedTraining(Precision precision) => precision switch
-    {
-        Precision.BFloat16 => Avx512F.IsSupported,
-        Precision.Float32 => Vector256.IsHardwareAccelerated,
-        _ => false,
-    };
+    /// <summary>Values of fp32 in the widest vectors that this processor computes with.</summary>
+    public static int Lanes => Lanes16.IsAccelerated ? Lanes16.Count : Lanes8.IsAccelerated ? Lanes8.Count : Lanes4.Count;
 
-    /// <summary>Whether <see cref="ConvolutionNorm{TElement}"/> computes a unit: 64 values at a time,
+    /// <summary>Whether the processor has vectors at all.</summary>
+    public static bool HasVectors => Lanes4.IsAccelerated;
+
+    /// <summary>Whether <see cref="ConvolutionNorm{TElement, TLanes}"/> computes a unit: 64 values at a time,
     /// of whole periods of channels.</summary>
     public static bool HasFusedTraining(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
         unit.Norm is not null && !unit.Layers.Any(layer => network.Layers[layer].IsFrozen)
         && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, Window.Padding.IsSymmetric: true } convolution
-        && NormKernels<Float32Element>.Period % convolution.OutputChannels == 0
-        && shapes[unit.Output].Length % NormKernels<Float32Element>.Period == 0;
+        && Period % convolution.OutputChannels == 0
+        && shapes[unit.Output].Length % Period == 0;
 
-    /// <summary>Whether a convolution is trained by <see cref="Winograd{TElement}"/> although the unit is not fused.</summary>
+    /// <summary>Whether a convolution is trained by <see cref="Winograd{TElement, TLanes}"/> although the unit is not fused.</summary>
     public static bool HasTrainedConvolution(Network network, int layer, IReadOnlyList<Shape> shapes) =>
         network.Layers[layer] is { IsFrozen: false, Operation: Convolution { HasBias: false } convolution, Inputs: [int input] }
         && HasWinograd(convolution, shapes[input]);
 
-    /// <summary>Whether <see cref="Winograd{TElement}"/> computes a convolution: 3 × 3 pixels with a border,
+    /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution: 3 × 3 pixels with a border,
     /// whole vectors of channels, and tiles of which at least half lies inside the image.</summary>
     public static bool HasWinograd(Convolution convolution, Shape input) =>
-        Vector512.IsHardwareAccelerated && convolution.Groups == 1 && convolution.Window == Window.Square(3, 1, 1)
-        && convolution.InputChannels % Lanes == 0
-        && convolution.OutputChannels % Lanes == 0
+        HasVectors && convolution.Groups == 1 && convolution.Window == Window.Square(3, 1, 1)
+        && convolution.InputChannels % Block == 0
+        && convolution.OutputChannels % Block == 0
         && 2 * input.Height * input.Width >= Tiled(input.Height) * Tiled(input.Width);
 
-    /// <summary>Whether <see cref="Winograd{TElement}"/> computes a folded unit: a convolution that it knows, with ReLU at the
-    /// end.</summary>
+    /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a folded unit.</summary>
     public static bool HasFoldedInference(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
-        unit.Activation is not null && network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
+        network.Layers[unit.Layer] is { Operation: Convolution convolution } layer
         && HasWinograd(convolution, shapes[layer.Inputs[0]]);
 
     /// <summary>Whether a convolution of one image has so few pixels, and so large a weight, that <see cref="MatrixConvolution"/> is
@@ -57,15 +51,20 @@ internal static class KernelSupport
         input[0] == 1 && convolution.Groups == 1 && convolution.InputChannels >= MatrixChannels
         && input[2] * input[3] <= MatrixPixels * convolution.Window.Stride.Height * convolution.Window.Stride.Width;
 
-    /// <summary>Whether a convolution only reads every second pixel (<see cref="EverySecondPixel{TElement}"/>).</summary>
+    /// <summary>Whether a convolution only reads every second pixel (<see cref="EverySecondPixel{TElement, TLanes}"/>).</summary>
     public static bool HasEverySecondPixel(Convolution convolution, Shape input) =>
         convolution.Groups == 1 && convolution.Window == Window.Square(1, 2, 0)
-        && convolution.InputChannels % Lanes == 0 && input.Height % 2 == 0 && input.Width % 2 == 0;
+        && convolution.InputChannels % Block == 0 && input.Height % 2 == 0 && input.Width % 2 == 0;
 
     /// <summary>Whether <see cref="SingleImageExecutor"/> computes a network: all of it, from the image to the classifier.</summary>
     public static bool HasSingleImage(Network network, IReadOnlyList<Shape> shapes) =>
-        Vector256.IsHardwareAccelerated && network.Classifier is not null && Pooled(network) is int pool
+        HasVectors && network.Classifier is not null && Pooled(network) is int pool
         && Unit.Of(network).TakeWhile(unit => unit.Output != pool).All(unit => HasSingleImage(network, unit, shapes));
+
+    /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution of one image: rows of pixels have a border there, so
+    /// tiles must not reach over the lower edge.</summary>
+    public static bool HasSingleImageWinograd(Convolution convolution, Shape input) =>
+        HasWinograd(convolution, input) && input.Height % Tile == 0;
 
     /// <summary>The mean over all pixels that is the features, with nothing after it except layers that evaluation skips; null: they are
     /// something else.</summary>
@@ -87,7 +86,7 @@ internal static class KernelSupport
         return layer.Operation switch
         {
             Convolution { Groups: 1, Window: var window, OutputChannels: var outputs } =>
-                outputs % Lanes == 0 && output.Width % SinglePixels == 0
+                outputs % Block == 0 && output.Width % SinglePixels == 0
                 && window.Size.Height is 1 or 3 && window == Window.Square(window.Size.Height, window.Stride.Height, window.Size.Height / 2)
                 && input.Width == output.Width * window.Stride.Width && input.Height == output.Height * window.Stride.Height,
             ZeroPad => input.Width % 2 == 0 && input.Height % 2 == 0,

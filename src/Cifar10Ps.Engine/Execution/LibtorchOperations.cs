@@ -23,8 +23,9 @@ internal static class LibtorchOperations
         Layer at = network.Layers[layer];
         return at.Operation switch
         {
-            Convolution convolution => Convolve(convolution, x[0], Required(TensorRole.ConvolutionWeight).to(x[0].dtype),
-                Find(TensorRole.ConvolutionBias)?.to(x[0].dtype)),
+            Convolution convolution => Convolve(convolution, x[0],
+                Required(TensorRole.ConvolutionWeight).to(Precisions.ConvolutionType(x[0].dtype)),
+                Find(TensorRole.ConvolutionBias)?.to(Precisions.ConvolutionType(x[0].dtype))),
             BatchNorm norm => Normalize(norm, x[0], Required(TensorRole.NormMean), Required(TensorRole.NormVariance),
                 Required(TensorRole.NormScale), Required(TensorRole.NormShift), keys is not null && !at.IsFrozen),
             MeanImage => x[0].sub(Required(TensorRole.MeanImage)).to(x[0].dtype),
@@ -50,11 +51,17 @@ internal static class LibtorchOperations
     /// <summary>A convolution.</summary>
     /// <param name="convolution">Its description.</param>
     /// <param name="x">[batch, channels, height, width].</param>
-    /// <param name="weight">The weight, in the type of the activations.</param>
-    /// <param name="bias">The bias, in the type of the activations; null: none.</param>
-    public static Tensor Convolve(Convolution convolution, Tensor x, Tensor weight, Tensor? bias) =>
-        F.conv2d(Bordered(x, convolution.Window, 0), weight, bias, strides: Pair(convolution.Window.Stride),
+    /// <param name="weight">The weight, in the type in which to convolve (<see cref="Precisions.ConvolutionType"/>).</param>
+    /// <param name="bias">The bias, in the same type; null: none.</param>
+    /// <returns>The output, in the type of <paramref name="x"/>.</returns>
+    public static Tensor Convolve(Convolution convolution, Tensor x, Tensor weight, Tensor? bias)
+    {
+        Tensor y = F.conv2d(Bordered(As(x, weight.dtype), convolution.Window, 0), weight, bias, strides: Pair(convolution.Window.Stride),
             padding: Padding(convolution.Window), groups: convolution.Groups);
+        return As(y, x.dtype);
+
+        static Tensor As(Tensor values, ScalarType type) => values.dtype == type ? values : values.to(type);
+    }
 
     private static Tensor Normalize(BatchNorm norm, Tensor x, Tensor mean, Tensor variance, Tensor scale, Tensor shift, bool training)
     {

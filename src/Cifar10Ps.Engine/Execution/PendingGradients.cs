@@ -6,8 +6,10 @@ namespace Cifar10Ps.Execution;
 
 /// <summary>Gradients of layers' outputs in the backward pass, until all users of an output have contributed.</summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
-internal sealed class PendingGradients<TElement>
+/// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
+internal sealed class PendingGradients<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
     private readonly Dictionary<int, (Tensor First, Tensor? Second)> _gradients = [];
     private readonly Dictionary<int, List<Tensor>> _sparse = [];
@@ -41,7 +43,7 @@ internal sealed class PendingGradients<TElement>
             ? found : (ActivationMemory.Like(output).zero_(), null);
         if (_sparse.Remove(layer, out List<Tensor>? sparse))
             foreach (Tensor part in sparse)
-                EverySecondPixel<TElement>.Add(gradient, part);
+                EverySecondPixel<TElement, TLanes>.Add(gradient, part);
         return (gradient, more);
     }
 }

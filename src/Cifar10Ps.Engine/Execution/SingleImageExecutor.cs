@@ -43,8 +43,7 @@ internal sealed class SingleImageExecutor : IExecutor
             else
             {
                 FoldedConvolution folded = FoldedConvolution.Of(network, unit, values);
-                SingleImageConvolution convolution =
-                    new(folded.Weight, folded.Bias, folded.Operation.InputChannels, folded.Operation.Window.Size.Height);
+                ISingleImageConvolution convolution = Convolution(folded, shapes[input]);
                 (bool adds, bool activates) = (unit.Shortcut is not null, unit.Activation is not null);
                 if (adds && !inPlace)
                 {
@@ -106,6 +105,16 @@ internal sealed class SingleImageExecutor : IExecutor
     /// <inheritdoc/>
     public void Dispose()
     {
+    }
+
+    private static ISingleImageConvolution Convolution(FoldedConvolution folded, Shape input)
+    {
+        bool isWinograd = KernelSupport.HasSingleImageWinograd(folded.Operation, input);
+        return KernelSupport.Lanes switch { 16 => Create<Lanes16>(), 8 => Create<Lanes8>(), _ => Create<Lanes4>() };
+
+        SingleImageConvolution<TLanes> Create<TLanes>()
+            where TLanes : struct, ILanes<TLanes> =>
+            new(folded.Weight, folded.Bias, folded.Operation.InputChannels, folded.Operation.Window.Size.Height, isWinograd);
     }
 
     /// <summary>Every second pixel, and twice the channels, of which the new ones are zero.</summary>

@@ -4,16 +4,18 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A convolution without bias, forward and backward: our own where it applies (<see cref="Winograd{TElement}"/>),
+/// <summary>A convolution without bias, forward and backward: our own where it applies (<see cref="Winograd{TElement, TLanes}"/>),
 /// otherwise libtorch's.</summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
+/// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
 /// <param name="operation">Its description.</param>
 /// <param name="input">Size of its input.</param>
 /// <param name="name">Name of the weight in the state dict.</param>
 /// <param name="weights">Holds it in fp32.</param>
-/// <param name="leaf">The weight in the type of the activations, as a leaf: libtorch's.</param>
-internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape input, string name, NetworkWeights weights, Tensor leaf)
+/// <param name="leaf">The weight as a leaf, in the type that libtorch convolves in.</param>
+internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights, Tensor leaf)
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
     private readonly bool _isOurs = KernelSupport.HasWinograd(operation, input);
     private Tensor _input = null!, _output = null!;
@@ -32,7 +34,7 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
     {
         _input = input;
         if (_isOurs)
-            return Winograd<TElement>.Convolve(input, weights[name]);
+            return Winograd<TElement, TLanes>.Convolve(input, weights[name]);
         using (enable_grad())
             return _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
     }
@@ -47,8 +49,8 @@ internal sealed class TrainedConvolution<TElement>(Convolution operation, Shape 
         Tensor target = gradients[name];
         if (_isOurs)
         {
-            WeightGradient = shared.Give(() => Winograd<TElement>.GradientOfWeight(_input, gradient, target));
-            return Winograd<TElement>.GradientOfInput(gradient, weights[name]);
+            WeightGradient = shared.Give(() => Winograd<TElement, TLanes>.GradientOfWeight(_input, gradient, target));
+            return Winograd<TElement, TLanes>.GradientOfInput(gradient, weights[name]);
         }
 
         if (!_input.requires_grad)

@@ -7,8 +7,10 @@ namespace Cifar10Ps.Execution;
 
 /// <summary>A unit of a network in training, forward and backward.</summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
-internal abstract class UnitPass<TElement>(Unit unit)
+/// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
+internal abstract class UnitPass<TElement, TLanes>(Unit unit)
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>The unit.</summary>
     public Unit Unit { get; } = unit;
@@ -27,22 +29,23 @@ internal abstract class UnitPass<TElement>(Unit unit)
     /// <param name="pending">Takes the gradients of its inputs.</param>
     /// <param name="gradients">Takes the gradients of its parameters.</param>
     /// <param name="shared">Takes what idle workers may do.</param>
-    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending,
+    public abstract void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending,
         Gradients gradients, SharedWork shared);
 }
 
 /// <summary>A convolution with its norm, addition and ReLU in our kernels.</summary>
-internal sealed class FusedPass<TElement> : UnitPass<TElement>
+internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
-    private readonly ConvolutionNorm<TElement> _norm;
+    private readonly ConvolutionNorm<TElement, TLanes> _norm;
     private readonly int _input;
     private readonly bool _skipsPixels, _needsShortcut;
 
     /// <summary>Prepares a unit.</summary>
     /// <param name="unit">The unit, one that <see cref="KernelSupport"/> knows.</param>
     /// <param name="weights">The values.</param>
-    /// <param name="leaf">The convolution's weight in the type of the activations, as a leaf.</param>
+    /// <param name="leaf">The convolution's weight in the type in which libtorch convolves, as a leaf.</param>
     /// <param name="shapes">Sizes of the layers' outputs.</param>
     public FusedPass(Unit unit, NetworkWeights weights, Tensor leaf, IReadOnlyList<Shape> shapes)
         : base(unit)
@@ -57,7 +60,7 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
                 new Shape(input.Channels, input.Height / 2, input.Width / 2));
         _needsShortcut = unit.Shortcut is int shortcut && weights.Network.NeedsGradient(shortcut);
         string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
-        _norm = new ConvolutionNorm<TElement>(new TrainedConvolution<TElement>(convolution, input, name, weights, leaf),
+        _norm = new ConvolutionNorm<TElement, TLanes>(new TrainedConvolution<TElement, TLanes>(convolution, input, name, weights, leaf),
             weights.Network.Layers[unit.Norm!.Value], weights);
     }
 
@@ -69,12 +72,12 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
     {
         Tensor x = outputs[_input];
         if (_skipsPixels)
-            x = EverySecondPixel<TElement>.Of(x).requires_grad_(true);
+            x = EverySecondPixel<TElement, TLanes>.Of(x).requires_grad_(true);
         return _norm.Forward(x, Unit.Shortcut is int shortcut ? outputs[shortcut] : null, Unit.Activation is not null);
     }
 
     /// <inheritdoc/>
-    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
     {
         Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: _needsShortcut);
         // It is now the gradient of the sum.
@@ -90,24 +93,25 @@ internal sealed class FusedPass<TElement> : UnitPass<TElement>
 }
 
 /// <summary>A convolution in our kernels whose norm, or what else follows it, is left to libtorch.</summary>
-internal sealed class ConvolutionPass<TElement> : UnitPass<TElement>
+internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
-    private readonly TrainedConvolution<TElement> _convolution;
+    private readonly TrainedConvolution<TElement, TLanes> _convolution;
     private readonly NetworkWeights _weights;
     private readonly int _layer, _input;
 
     /// <summary>Prepares a layer.</summary>
     /// <param name="layer">Position of the convolution, one that <see cref="KernelSupport"/> knows.</param>
     /// <param name="weights">The values.</param>
-    /// <param name="leaf">The convolution's weight in the type of the activations, as a leaf.</param>
+    /// <param name="leaf">The convolution's weight in the type in which libtorch convolves, as a leaf.</param>
     /// <param name="shapes">Sizes of the layers' outputs.</param>
     public ConvolutionPass(int layer, NetworkWeights weights, Tensor leaf, IReadOnlyList<Shape> shapes)
         : base(new Unit(layer))
     {
         Layer description = weights.Network.Layers[layer];
         (_layer, _input, _weights) = (layer, description.Inputs[0], weights);
-        _convolution = new TrainedConvolution<TElement>((Convolution)description.Operation, shapes[_input],
+        _convolution = new TrainedConvolution<TElement, TLanes>((Convolution)description.Operation, shapes[_input],
             description.Tensor(TensorRole.ConvolutionWeight)!.Name, weights, leaf);
     }
 
@@ -119,7 +123,7 @@ internal sealed class ConvolutionPass<TElement> : UnitPass<TElement>
         _convolution.Forward(outputs[_input]).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
 
     /// <inheritdoc/>
-    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
     {
         if (more is not null)
             gradient = gradient.PlusTensor(more);
@@ -129,8 +133,9 @@ internal sealed class ConvolutionPass<TElement> : UnitPass<TElement>
 }
 
 /// <summary>A layer that is left to libtorch and its autograd.</summary>
-internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
+internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes>, IDisposable
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
     private readonly NetworkWeights _weights;
     private readonly int _layer;
@@ -163,7 +168,7 @@ internal sealed class LibtorchPass<TElement> : UnitPass<TElement>, IDisposable
     }
 
     /// <inheritdoc/>
-    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement> pending, Gradients gradients, SharedWork shared)
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
     {
         if (!_weights.Network.NeedsGradient(_layer))
             return;

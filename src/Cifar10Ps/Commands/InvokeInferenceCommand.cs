@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using Cifar10Ps.Data;
-using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 
 namespace Cifar10Ps.Commands;
@@ -129,7 +128,7 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         _named.Clear();
         _found.Clear();
         _predictor = new Predictor(model, Threads, Precision);
-        WriteVerbose(Executors.DescribeInference(_predictor.Model, Precision));
+        Describe(_predictor);
         _model = model;
     }
 

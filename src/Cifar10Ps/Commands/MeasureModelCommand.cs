@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using Cifar10Ps.Execution;
 
 namespace Cifar10Ps.Commands;
 
@@ -65,7 +64,7 @@ public sealed class MeasureModelCommand : PredictingCommand
     {
         using ProgressReporter progress = new(this);
         using Predictor predictor = new(model, Threads, Precision, Augment);
-        WriteVerbose(Executors.DescribeInference(predictor.Model, Precision));
+        Describe(predictor);
         WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]),
             StopToken, WriteWarning));

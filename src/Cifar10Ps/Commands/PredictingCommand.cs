@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Execution;
 
 namespace Cifar10Ps.Commands;
 
@@ -31,4 +32,12 @@ public abstract class PredictingCommand : EngineCommand
     [ValidateRange(1, 1024)]
     [NumberTransformation]
     public int? Threads { get; set; }
+
+    /// <summary>Says how images are computed.</summary>
+    private protected void Describe(Predictor predictor)
+    {
+        WriteVerbose(Executors.DescribeInference(predictor.Model, Precision));
+        if (Precisions.DoubtAbout(Precision) is { } doubt)
+            WriteWarning(doubt);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Execution;
 
 namespace Cifar10Ps.Commands;
 
@@ -106,6 +107,8 @@ public abstract class TrainingCommand : EngineCommand
     protected sealed override void OnProcess()
     {
         WholeDatasetTransformationAttribute.Check(Dataset);
+        if (Precision is { } precision && Precisions.DoubtAbout(precision) is { } doubt)
+            WriteWarning(doubt);
         Train();
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Execution;
 using Cifar10Ps.Networks;
@@ -30,13 +29,23 @@ public class WinogradTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void It_computes_what_a_convolution_does_in_fp32(int batch, int inputs, int outputs, int height, int width) =>
-        AssertConvolves<Float32Element>(float32, 1e-5, batch, inputs, outputs, height, width);
+    public void It_computes_what_a_convolution_does_in_fp32_with_vectors_of_any_width(
+        int batch, int inputs, int outputs, int height, int width)
+    {
+        AssertConvolves<Float32Element, Lanes16>(float32, 1e-5, batch, inputs, outputs, height, width);
+        AssertConvolves<Float32Element, Lanes8>(float32, 1e-5, batch, inputs, outputs, height, width);
+        AssertConvolves<Float32Element, Lanes4>(float32, 1e-5, batch, inputs, outputs, height, width);
+    }
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void It_computes_what_a_convolution_does_in_bf16(int batch, int inputs, int outputs, int height, int width) =>
-        AssertConvolves<BFloat16Element>(bfloat16, 4e-3, batch, inputs, outputs, height, width);
+    public void It_computes_what_a_convolution_does_in_bf16_with_vectors_of_any_width(
+        int batch, int inputs, int outputs, int height, int width)
+    {
+        AssertConvolves<BFloat16Element, Lanes16>(bfloat16, 4e-3, batch, inputs, outputs, height, width);
+        AssertConvolves<BFloat16Element, Lanes8>(bfloat16, 4e-3, batch, inputs, outputs, height, width);
+        AssertConvolves<BFloat16Element, Lanes4>(bfloat16, 4e-3, batch, inputs, outputs, height, width);
+    }
 
     [Theory]
     [InlineData(16, 16, 3, 8, 8, 1, true)]
@@ -48,20 +57,16 @@ public class WinogradTests
     [InlineData(16, 16, 3, 7, 7, 1, true)]
     [InlineData(16, 16, 3, 5, 5, 1, false)]
     [InlineData(16, 16, 3, 2, 2, 1, false)]
-    public void It_takes_what_it_can_compute(int outputs, int inputs, int size, int height, int width, int stride, bool fits)
-    {
-        Assert.SkipUnless(Vector512.IsHardwareAccelerated, "needs a processor with 512-bit vectors");
-
+    public void It_takes_what_it_can_compute(int outputs, int inputs, int size, int height, int width, int stride, bool fits) =>
         Assert.Equal(fits, KernelSupport.HasWinograd(new Convolution(inputs, outputs, Window.Square(size, stride, size / 2)),
             new Shape(inputs, height, width)));
-    }
 
-    private static void AssertConvolves<TElement>(ScalarType type,
+    private static void AssertConvolves<TElement, TLanes>(ScalarType type,
         double tolerance, int batch, int inputs, int outputs, int height, int width)
         where TElement : struct, IElement
+        where TLanes : struct, ILanes<TLanes>
     {
         UseTorch();
-        Assert.SkipUnless(Vector512.IsHardwareAccelerated, "needs a processor with 512-bit vectors");
         using DisposeScope scope = NewDisposeScope();
         using Generator random = new(1);
         Tensor x = Activations(inputs), gradient = Activations(outputs), shortcut = Activations(outputs);
@@ -72,15 +77,18 @@ public class WinogradTests
         Tensor exact = nn.functional.conv2d(exactX, exactWeight, null, strides: [1, 1], padding: [1, 1]);
         (exact * gradient.to(float64)).sum().backward();
 
-        Winograd<TElement>.GradientOfWeight(x, gradient, found);
+        Winograd<TElement, TLanes>.GradientOfWeight(x, gradient, found);
 
-        AssertClose(exact, Winograd<TElement>.Convolve(x, weight));
-        AssertClose(exactX.grad!, Winograd<TElement>.GradientOfInput(gradient, weight));
+        AssertClose(exact, Winograd<TElement, TLanes>.Convolve(x, weight));
+        AssertClose(exactX.grad!, Winograd<TElement, TLanes>.GradientOfInput(gradient, weight));
         AssertClose(exactWeight.grad!, found);
-        Tensor transformed = Winograd<TElement>.TransformedWeight(weight),
+        Tensor transformed = Winograd<TElement, TLanes>.TransformedWeight(weight),
             biased = exact.PlusTensor(tensor(bias).view(1, outputs, 1, 1));
-        AssertClose(biased.relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, null));
-        AssertClose(biased.PlusTensor(shortcut.to(float64)).relu(), Winograd<TElement>.ConvolveAndActivate(x, transformed, bias, shortcut));
+        AssertClose(biased.relu(), Winograd<TElement, TLanes>.Convolve(x, transformed, bias, null, activate: true));
+        AssertClose(biased.PlusTensor(shortcut.to(float64)),
+            Winograd<TElement, TLanes>.Convolve(x, transformed, bias, shortcut, activate: false));
+        AssertClose(biased.PlusTensor(shortcut.to(float64)).relu(),
+            Winograd<TElement, TLanes>.Convolve(x, transformed, bias, shortcut, activate: true));
 
         Tensor Activations(int channels) =>
             ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);

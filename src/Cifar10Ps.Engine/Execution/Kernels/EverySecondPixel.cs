@@ -7,8 +7,10 @@ namespace Cifar10Ps.Execution.Kernels;
 /// product, about twice as fast as libtorch's with a stride.
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
-internal static unsafe class EverySecondPixel<TElement>
+/// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
+internal static unsafe class EverySecondPixel<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>A copy of these pixels: [batch, channels, height / 2, width / 2], channels-last in memory.</summary>
     /// <param name="activations">[batch, channels, height, width], channels-last in memory; even height and width.</param>
@@ -26,8 +28,8 @@ internal static unsafe class EverySecondPixel<TElement>
         {
             nint start = 4 * row * width * channels;
             for (nint pixel = start; pixel < start + 2 * width * channels; pixel += 2 * channels)
-                for (nint c = pixel; c < pixel + channels; c += 16, i += 16)
-                    TElement.Store(to, c, TElement.Load(to, c) + TElement.Load(from, i));
+                for (nint c = pixel; c < pixel + channels; c += TLanes.Count, i += TLanes.Count)
+                    TElement.Store(to, c, TElement.Load<TLanes>(to, c) + TElement.Load<TLanes>(from, i));
         }
     }
 }

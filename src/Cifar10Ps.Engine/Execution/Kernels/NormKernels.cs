@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Cifar10Ps.Execution.Kernels;
 
@@ -13,14 +12,21 @@ namespace Cifar10Ps.Execution.Kernels;
 /// Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 /// </remarks>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
-internal static unsafe class NormKernels<TElement>
+/// <typeparam name="TLanes">The vectors.</typeparam>
+internal static unsafe class NormKernels<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>Values that a kernel takes at a time.</summary>
     public const int Period = 64;
 
     /// <summary>Number of values summed in single precision before the sum continues in double precision.</summary>
     private const nint SumBlock = 128 * Period;
+
+    private static int Lanes => TLanes.Count;
+
+    /// <summary>Values that a loop takes at a time: four vectors, so that constants and sums stay in registers.</summary>
+    private static int Part => 4 * TLanes.Count;
 
     /// <summary>Sums of values and of their squares.</summary>
     /// <param name="y">The values.</param>
@@ -33,23 +39,26 @@ internal static unsafe class NormKernels<TElement>
         for (nint start = 0; start < length; start += SumBlock)
         {
             nint end = Math.Min(start + SumBlock, length);
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, q0 = default, q1 = default, q2 = default, q3 = default;
-            for (nint i = start; i < end; i += Period)
+            for (int part = 0; part < Period; part += Part)
             {
-                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32),
-                    y3 = TElement.LoadUpper(y, i + 32);
-                s0 += y0;
-                s1 += y1;
-                s2 += y2;
-                s3 += y3;
-                q0 = Vector512.FusedMultiplyAdd(y0, y0, q0);
-                q1 = Vector512.FusedMultiplyAdd(y1, y1, q1);
-                q2 = Vector512.FusedMultiplyAdd(y2, y2, q2);
-                q3 = Vector512.FusedMultiplyAdd(y3, y3, q3);
-            }
+                TLanes s0 = default, s1 = default, s2 = default, s3 = default, q0 = default, q1 = default, q2 = default, q3 = default;
+                for (nint i = start + part; i < end; i += Period)
+                {
+                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i), y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes),
+                        y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
+                    s0 += y0;
+                    s1 += y1;
+                    s2 += y2;
+                    s3 += y3;
+                    q0 = TLanes.MultiplyAdd(y0, y0, q0);
+                    q1 = TLanes.MultiplyAdd(y1, y1, q1);
+                    q2 = TLanes.MultiplyAdd(y2, y2, q2);
+                    q3 = TLanes.MultiplyAdd(y3, y3, q3);
+                }
 
-            AddTo(sums, s0, s1, s2, s3);
-            AddTo(squares, q0, q1, q2, q3);
+                AddTo(sums + part, s0, s1, s2, s3);
+                AddTo(squares + part, q0, q1, q2, q3);
+            }
         }
     }
 
@@ -64,28 +73,35 @@ internal static unsafe class NormKernels<TElement>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Normalize(byte* y, byte* shortcut, byte* output, nint length, float* scale, float* offset, bool activate)
     {
-        Vector512<float> floor = activate ? Vector512<float>.Zero : Vector512.Create(float.NegativeInfinity);
-        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32),
-            a3 = Vector512.Load(scale + 48);
-        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32),
-            b3 = Vector512.Load(offset + 48);
-        for (nint i = 0; i < length; i += Period)
+        TLanes floor = activate ? default : TLanes.Create(float.NegativeInfinity);
+        for (nint start = 0; start < length; start += SumBlock)
         {
-            Vector512<float> x0 = Vector512.FusedMultiplyAdd(a0, TElement.LoadLower(y, i), b0),
-                x1 = Vector512.FusedMultiplyAdd(a1, TElement.LoadUpper(y, i), b1);
-            Vector512<float> x2 = Vector512.FusedMultiplyAdd(a2, TElement.LoadLower(y, i + 32), b2),
-                x3 = Vector512.FusedMultiplyAdd(a3, TElement.LoadUpper(y, i + 32), b3);
-            if (shortcut != null)
+            nint end = Math.Min(start + SumBlock, length);
+            for (int part = 0; part < Period; part += Part)
             {
-                x0 += TElement.LoadLower(shortcut, i);
-                x1 += TElement.LoadUpper(shortcut, i);
-                x2 += TElement.LoadLower(shortcut, i + 32);
-                x3 += TElement.LoadUpper(shortcut, i + 32);
-            }
+                TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
+                    a3 = TLanes.Load(scale + part + 3 * Lanes);
+                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes), b2 = TLanes.Load(offset + part + 2 * Lanes),
+                    b3 = TLanes.Load(offset + part + 3 * Lanes);
+                for (nint i = start + part; i < end; i += Period)
+                {
+                    TLanes x0 = TLanes.MultiplyAdd(a0, TElement.LoadLower<TLanes>(y, i), b0),
+                        x1 = TLanes.MultiplyAdd(a1, TElement.LoadUpper<TLanes>(y, i), b1);
+                    TLanes x2 = TLanes.MultiplyAdd(a2, TElement.LoadLower<TLanes>(y, i + 2 * Lanes), b2),
+                        x3 = TLanes.MultiplyAdd(a3, TElement.LoadUpper<TLanes>(y, i + 2 * Lanes), b3);
+                    if (shortcut != null)
+                    {
+                        x0 += TElement.LoadLower<TLanes>(shortcut, i);
+                        x1 += TElement.LoadUpper<TLanes>(shortcut, i);
+                        x2 += TElement.LoadLower<TLanes>(shortcut, i + 2 * Lanes);
+                        x3 += TElement.LoadUpper<TLanes>(shortcut, i + 2 * Lanes);
+                    }
 
-            // The processor's maximum returns its second operand if one is NaN: a NaN must reach the loss.
-            TElement.Store(output, i, Vector512.MaxNative(floor, x0), Vector512.MaxNative(floor, x1));
-            TElement.Store(output, i + 32, Vector512.MaxNative(floor, x2), Vector512.MaxNative(floor, x3));
+                    // The processor's maximum returns its second operand if one is NaN: a NaN must reach the loss.
+                    TElement.Store(output, i, TLanes.Max(floor, x0), TLanes.Max(floor, x1));
+                    TElement.Store(output, i + 2 * Lanes, TLanes.Max(floor, x2), TLanes.Max(floor, x3));
+                }
+            }
         }
     }
 
@@ -104,41 +120,44 @@ internal static unsafe class NormKernels<TElement>
         for (nint start = 0; start < length; start += SumBlock)
         {
             nint end = Math.Min(start + SumBlock, length);
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
-            for (nint i = start; i < end; i += Period)
+            for (int part = 0; part < Period; part += Part)
             {
-                Vector512<float> g0 = TElement.LoadLower(gradient, i), g1 = TElement.LoadUpper(gradient, i);
-                Vector512<float> g2 = TElement.LoadLower(gradient, i + 32), g3 = TElement.LoadUpper(gradient, i + 32);
-                if (more != null)
+                TLanes s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+                for (nint i = start + part; i < end; i += Period)
                 {
-                    g0 += TElement.LoadLower(more, i);
-                    g1 += TElement.LoadUpper(more, i);
-                    g2 += TElement.LoadLower(more, i + 32);
-                    g3 += TElement.LoadUpper(more, i + 32);
+                    TLanes g0 = TElement.LoadLower<TLanes>(gradient, i), g1 = TElement.LoadUpper<TLanes>(gradient, i);
+                    TLanes g2 = TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes), g3 = TElement.LoadUpper<TLanes>(gradient, i + 2 * Lanes);
+                    if (more != null)
+                    {
+                        g0 += TElement.LoadLower<TLanes>(more, i);
+                        g1 += TElement.LoadUpper<TLanes>(more, i);
+                        g2 += TElement.LoadLower<TLanes>(more, i + 2 * Lanes);
+                        g3 += TElement.LoadUpper<TLanes>(more, i + 2 * Lanes);
+                    }
+
+                    if (output != null)
+                    {
+                        g0 = TLanes.WherePositive(TElement.LoadLower<TLanes>(output, i), g0);
+                        g1 = TLanes.WherePositive(TElement.LoadUpper<TLanes>(output, i), g1);
+                        g2 = TLanes.WherePositive(TElement.LoadLower<TLanes>(output, i + 2 * Lanes), g2);
+                        g3 = TLanes.WherePositive(TElement.LoadUpper<TLanes>(output, i + 2 * Lanes), g3);
+                        TElement.Store(gradient, i, g0, g1);
+                        TElement.Store(gradient, i + 2 * Lanes, g2, g3);
+                    }
+
+                    s0 += g0;
+                    s1 += g1;
+                    s2 += g2;
+                    s3 += g3;
+                    p0 = TLanes.MultiplyAdd(g0, TElement.LoadLower<TLanes>(y, i), p0);
+                    p1 = TLanes.MultiplyAdd(g1, TElement.LoadUpper<TLanes>(y, i), p1);
+                    p2 = TLanes.MultiplyAdd(g2, TElement.LoadLower<TLanes>(y, i + 2 * Lanes), p2);
+                    p3 = TLanes.MultiplyAdd(g3, TElement.LoadUpper<TLanes>(y, i + 2 * Lanes), p3);
                 }
 
-                if (output != null)
-                {
-                    g0 = WherePositive(TElement.LoadLower(output, i), g0);
-                    g1 = WherePositive(TElement.LoadUpper(output, i), g1);
-                    g2 = WherePositive(TElement.LoadLower(output, i + 32), g2);
-                    g3 = WherePositive(TElement.LoadUpper(output, i + 32), g3);
-                    TElement.Store(gradient, i, g0, g1);
-                    TElement.Store(gradient, i + 32, g2, g3);
-                }
-
-                s0 += g0;
-                s1 += g1;
-                s2 += g2;
-                s3 += g3;
-                p0 = Vector512.FusedMultiplyAdd(g0, TElement.LoadLower(y, i), p0);
-                p1 = Vector512.FusedMultiplyAdd(g1, TElement.LoadUpper(y, i), p1);
-                p2 = Vector512.FusedMultiplyAdd(g2, TElement.LoadLower(y, i + 32), p2);
-                p3 = Vector512.FusedMultiplyAdd(g3, TElement.LoadUpper(y, i + 32), p3);
+                AddTo(sums + part, s0, s1, s2, s3);
+                AddTo(products + part, p0, p1, p2, p3);
             }
-
-            AddTo(sums, s0, s1, s2, s3);
-            AddTo(products, p0, p1, p2, p3);
         }
     }
 
@@ -156,34 +175,37 @@ internal static unsafe class NormKernels<TElement>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void SumsThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset, double* sums, double* products)
     {
-        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32),
-            a3 = Vector512.Load(scale + 48);
-        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32),
-            b3 = Vector512.Load(offset + 48);
         for (nint start = 0; start < length; start += SumBlock)
         {
             nint end = Math.Min(start + SumBlock, length);
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
-            for (nint i = start; i < end; i += Period)
+            for (int part = 0; part < Period; part += Part)
             {
-                Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32),
-                    y3 = TElement.LoadUpper(y, i + 32);
-                Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.LoadLower(gradient, i));
-                Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.LoadUpper(gradient, i));
-                Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.LoadLower(gradient, i + 32));
-                Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.LoadUpper(gradient, i + 32));
-                s0 += g0;
-                s1 += g1;
-                s2 += g2;
-                s3 += g3;
-                p0 = Vector512.FusedMultiplyAdd(g0, y0, p0);
-                p1 = Vector512.FusedMultiplyAdd(g1, y1, p1);
-                p2 = Vector512.FusedMultiplyAdd(g2, y2, p2);
-                p3 = Vector512.FusedMultiplyAdd(g3, y3, p3);
-            }
+                TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
+                    a3 = TLanes.Load(scale + part + 3 * Lanes);
+                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes), b2 = TLanes.Load(offset + part + 2 * Lanes),
+                    b3 = TLanes.Load(offset + part + 3 * Lanes);
+                TLanes s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+                for (nint i = start + part; i < end; i += Period)
+                {
+                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i), y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes),
+                        y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
+                    TLanes g0 = TLanes.WherePositive(TLanes.MultiplyAdd(a0, y0, b0), TElement.LoadLower<TLanes>(gradient, i));
+                    TLanes g1 = TLanes.WherePositive(TLanes.MultiplyAdd(a1, y1, b1), TElement.LoadUpper<TLanes>(gradient, i));
+                    TLanes g2 = TLanes.WherePositive(TLanes.MultiplyAdd(a2, y2, b2), TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes));
+                    TLanes g3 = TLanes.WherePositive(TLanes.MultiplyAdd(a3, y3, b3), TElement.LoadUpper<TLanes>(gradient, i + 2 * Lanes));
+                    s0 += g0;
+                    s1 += g1;
+                    s2 += g2;
+                    s3 += g3;
+                    p0 = TLanes.MultiplyAdd(g0, y0, p0);
+                    p1 = TLanes.MultiplyAdd(g1, y1, p1);
+                    p2 = TLanes.MultiplyAdd(g2, y2, p2);
+                    p3 = TLanes.MultiplyAdd(g3, y3, p3);
+                }
 
-            AddTo(sums, s0, s1, s2, s3);
-            AddTo(products, p0, p1, p2, p3);
+                AddTo(sums + part, s0, s1, s2, s3);
+                AddTo(products + part, p0, p1, p2, p3);
+            }
         }
     }
 
@@ -200,27 +222,34 @@ internal static unsafe class NormKernels<TElement>
     public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset,
         float* p, float* q, float* r)
     {
-        Vector512<float> a0 = Vector512.Load(scale), a1 = Vector512.Load(scale + 16), a2 = Vector512.Load(scale + 32),
-            a3 = Vector512.Load(scale + 48);
-        Vector512<float> b0 = Vector512.Load(offset), b1 = Vector512.Load(offset + 16), b2 = Vector512.Load(offset + 32),
-            b3 = Vector512.Load(offset + 48);
-        Vector512<float> p0 = Vector512.Load(p), p1 = Vector512.Load(p + 16), p2 = Vector512.Load(p + 32), p3 = Vector512.Load(p + 48);
-        Vector512<float> q0 = Vector512.Load(q), q1 = Vector512.Load(q + 16), q2 = Vector512.Load(q + 32), q3 = Vector512.Load(q + 48);
-        Vector512<float> r0 = Vector512.Load(r), r1 = Vector512.Load(r + 16), r2 = Vector512.Load(r + 32), r3 = Vector512.Load(r + 48);
-        for (nint i = 0; i < length; i += Period)
+        for (nint start = 0; start < length; start += SumBlock)
         {
-            Vector512<float> y0 = TElement.LoadLower(y, i), y1 = TElement.LoadUpper(y, i), y2 = TElement.LoadLower(y, i + 32),
-                y3 = TElement.LoadUpper(y, i + 32);
-            Vector512<float> g0 = WherePositive(Vector512.FusedMultiplyAdd(a0, y0, b0), TElement.LoadLower(gradient, i));
-            Vector512<float> g1 = WherePositive(Vector512.FusedMultiplyAdd(a1, y1, b1), TElement.LoadUpper(gradient, i));
-            TElement.Store(gradient, i,
-                Vector512.FusedMultiplyAdd(p0, g0, Vector512.FusedMultiplyAdd(q0, y0, r0)),
-                Vector512.FusedMultiplyAdd(p1, g1, Vector512.FusedMultiplyAdd(q1, y1, r1)));
-            Vector512<float> g2 = WherePositive(Vector512.FusedMultiplyAdd(a2, y2, b2), TElement.LoadLower(gradient, i + 32));
-            Vector512<float> g3 = WherePositive(Vector512.FusedMultiplyAdd(a3, y3, b3), TElement.LoadUpper(gradient, i + 32));
-            TElement.Store(gradient, i + 32,
-                Vector512.FusedMultiplyAdd(p2, g2, Vector512.FusedMultiplyAdd(q2, y2, r2)),
-                Vector512.FusedMultiplyAdd(p3, g3, Vector512.FusedMultiplyAdd(q3, y3, r3)));
+            nint end = Math.Min(start + SumBlock, length);
+            for (int part = 0; part < Period; part += Part)
+            {
+                TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
+                    a3 = TLanes.Load(scale + part + 3 * Lanes);
+                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes), b2 = TLanes.Load(offset + part + 2 * Lanes),
+                    b3 = TLanes.Load(offset + part + 3 * Lanes);
+                TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes), p3 = TLanes.Load(p + part + 3 * Lanes);
+                TLanes q0 = TLanes.Load(q + part), q1 = TLanes.Load(q + part + Lanes), q2 = TLanes.Load(q + part + 2 * Lanes), q3 = TLanes.Load(q + part + 3 * Lanes);
+                TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes), r3 = TLanes.Load(r + part + 3 * Lanes);
+                for (nint i = start + part; i < end; i += Period)
+                {
+                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i), y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes),
+                        y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
+                    TLanes g0 = TLanes.WherePositive(TLanes.MultiplyAdd(a0, y0, b0), TElement.LoadLower<TLanes>(gradient, i));
+                    TLanes g1 = TLanes.WherePositive(TLanes.MultiplyAdd(a1, y1, b1), TElement.LoadUpper<TLanes>(gradient, i));
+                    TElement.Store(gradient, i,
+                        TLanes.MultiplyAdd(p0, g0, TLanes.MultiplyAdd(q0, y0, r0)),
+                        TLanes.MultiplyAdd(p1, g1, TLanes.MultiplyAdd(q1, y1, r1)));
+                    TLanes g2 = TLanes.WherePositive(TLanes.MultiplyAdd(a2, y2, b2), TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes));
+                    TLanes g3 = TLanes.WherePositive(TLanes.MultiplyAdd(a3, y3, b3), TElement.LoadUpper<TLanes>(gradient, i + 2 * Lanes));
+                    TElement.Store(gradient, i + 2 * Lanes,
+                        TLanes.MultiplyAdd(p2, g2, TLanes.MultiplyAdd(q2, y2, r2)),
+                        TLanes.MultiplyAdd(p3, g3, TLanes.MultiplyAdd(q3, y3, r3)));
+                }
+            }
         }
     }
 
@@ -235,36 +264,39 @@ internal static unsafe class NormKernels<TElement>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void NormalizeBackward(byte* gradient, byte* y, byte* result, nint length, float* p, float* q, float* r)
     {
-        Vector512<float> p0 = Vector512.Load(p), p1 = Vector512.Load(p + 16), p2 = Vector512.Load(p + 32), p3 = Vector512.Load(p + 48);
-        Vector512<float> q0 = Vector512.Load(q), q1 = Vector512.Load(q + 16), q2 = Vector512.Load(q + 32), q3 = Vector512.Load(q + 48);
-        Vector512<float> r0 = Vector512.Load(r), r1 = Vector512.Load(r + 16), r2 = Vector512.Load(r + 32), r3 = Vector512.Load(r + 48);
-        for (nint i = 0; i < length; i += Period)
+        for (nint start = 0; start < length; start += SumBlock)
         {
-            TElement.Store(result, i,
-                Vector512.FusedMultiplyAdd(p0, TElement.LoadLower(gradient, i),
-                    Vector512.FusedMultiplyAdd(q0, TElement.LoadLower(y, i), r0)),
-                Vector512.FusedMultiplyAdd(p1, TElement.LoadUpper(gradient, i),
-                    Vector512.FusedMultiplyAdd(q1, TElement.LoadUpper(y, i), r1)));
-            TElement.Store(result, i + 32,
-                Vector512.FusedMultiplyAdd(p2, TElement.LoadLower(gradient, i + 32),
-                    Vector512.FusedMultiplyAdd(q2, TElement.LoadLower(y, i + 32), r2)),
-                Vector512.FusedMultiplyAdd(p3, TElement.LoadUpper(gradient, i + 32),
-                    Vector512.FusedMultiplyAdd(q3, TElement.LoadUpper(y, i + 32), r3)));
+            nint end = Math.Min(start + SumBlock, length);
+            for (int part = 0; part < Period; part += Part)
+            {
+                TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes), p3 = TLanes.Load(p + part + 3 * Lanes);
+                TLanes q0 = TLanes.Load(q + part), q1 = TLanes.Load(q + part + Lanes), q2 = TLanes.Load(q + part + 2 * Lanes), q3 = TLanes.Load(q + part + 3 * Lanes);
+                TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes), r3 = TLanes.Load(r + part + 3 * Lanes);
+                for (nint i = start + part; i < end; i += Period)
+                {
+                    TElement.Store(result, i,
+                        TLanes.MultiplyAdd(p0, TElement.LoadLower<TLanes>(gradient, i),
+                            TLanes.MultiplyAdd(q0, TElement.LoadLower<TLanes>(y, i), r0)),
+                        TLanes.MultiplyAdd(p1, TElement.LoadUpper<TLanes>(gradient, i),
+                            TLanes.MultiplyAdd(q1, TElement.LoadUpper<TLanes>(y, i), r1)));
+                    TElement.Store(result, i + 2 * Lanes,
+                        TLanes.MultiplyAdd(p2, TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes),
+                            TLanes.MultiplyAdd(q2, TElement.LoadLower<TLanes>(y, i + 2 * Lanes), r2)),
+                        TLanes.MultiplyAdd(p3, TElement.LoadUpper<TLanes>(gradient, i + 2 * Lanes),
+                            TLanes.MultiplyAdd(q3, TElement.LoadUpper<TLanes>(y, i + 2 * Lanes), r3)));
+                }
+            }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> WherePositive(Vector512<float> condition, Vector512<float> values) =>
-        Vector512.ConditionalSelect(Vector512.GreaterThan(condition, Vector512<float>.Zero), values, Vector512<float>.Zero);
-
-    private static void AddTo(double* sums, Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3)
+    private static void AddTo(double* sums, TLanes v0, TLanes v1, TLanes v2, TLanes v3)
     {
-        for (int i = 0; i < 16; i++)
-        {
-            sums[i] += v0[i];
-            sums[i + 16] += v1[i];
-            sums[i + 32] += v2[i];
-            sums[i + 48] += v3[i];
-        }
+        float* values = stackalloc float[Period];
+        TLanes.Store(values, v0);
+        TLanes.Store(values + Lanes, v1);
+        TLanes.Store(values + 2 * Lanes, v2);
+        TLanes.Store(values + 3 * Lanes, v3);
+        for (int i = 0; i < Part; i++)
+            sums[i] += values[i];
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Cifar10Ps.Execution.Kernels;
@@ -31,10 +30,8 @@ internal readonly unsafe struct Scratch
         Edge,
     }
 
-    private const int Alignment = 64 / sizeof(float);
-
     [ThreadStatic]
-    private static float[]?[]? _rooms;
+    private static AlignedMemory?[]? _rooms;
 
     private readonly float* _values;
     private readonly nint _length;
@@ -44,11 +41,9 @@ internal readonly unsafe struct Scratch
     /// <param name="length">How many numbers.</param>
     public Scratch(Use use, nint length)
     {
-        float[]?[] rooms = _rooms ??= new float[6][];
-        float[] room = rooms[(int)use] is { } kept && kept.Length >= length + Alignment
-            ? kept : rooms[(int)use] = GC.AllocateUninitializedArray<float>((int)length + Alignment, pinned: true);
-        nint first = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
-        _values = (float*)((first + 63) & ~63);
+        AlignedMemory?[] rooms = _rooms ??= new AlignedMemory?[Enum.GetValues<Use>().Length];
+        AlignedMemory room = rooms[(int)use] is { } kept && kept.Length >= length ? kept : rooms[(int)use] = new AlignedMemory((int)length);
+        _values = room.At(0);
         _length = length;
     }
 

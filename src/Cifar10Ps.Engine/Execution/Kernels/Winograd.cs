@@ -15,10 +15,17 @@ namespace Cifar10Ps.Execution.Kernels;
 /// weight is the adjoint: Gᵀ[(AyAᵀ) ⊙ (BᵀdB)]G for the gradient y of a tile, summed over the tiles.
 /// </remarks>
 /// <typeparam name="TElement">How activations are stored in memory: channels-last.</typeparam>
-internal static unsafe class Winograd<TElement>
+/// <typeparam name="TLanes">The vectors.</typeparam>
+internal static unsafe class Winograd<TElement, TLanes>
     where TElement : struct, IElement
+    where TLanes : struct, ILanes<TLanes>
 {
-    private const int Places = WinogradTransforms.Places, Lanes = WinogradTransforms.Lanes;
+    /// <summary>Places of a transformed tile: 6 × 6, row by row.</summary>
+    private const int Places = 36;
+
+    private const int Block = WinogradProducts.Block;
+
+    private static bool IsWide => TLanes.Count == Block;
 
     /// <summary>Convolves, with a border of one pixel of zeros.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
@@ -31,34 +38,73 @@ internal static unsafe class Winograd<TElement>
     /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
     public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true);
 
-    /// <summary>Convolves, adds a bias and a shortcut, and applies ReLU.</summary>
+    /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
-    /// <param name="transformed">What <see cref="TransformedWeight"/> made of the weight.</param>
+    /// <param name="transformed">What <see cref="TransformedWeight(Tensor)"/> made of the weight.</param>
     /// <param name="bias">A number for each output channel.</param>
     /// <param name="shortcut">What is added, of the output's shape; null: nothing.</param>
+    /// <param name="activate">Whether ReLU follows.</param>
     /// <returns>[batch, output channels, height, width].</returns>
-    public static Tensor ConvolveAndActivate(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut)
+    public static Tensor Convolve(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut, bool activate)
     {
         Tensor output = ActivationMemory.Like(input, bias.Length);
         fixed (float* biases = bias)
-            Convolve(new Tiles(input, output), new Tiles(output, input),
+            Convolve(new Activations(input), new Activations(output),
                 (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
-                biases, shortcut is null ? null : ActivationMemory.Of(shortcut));
+                biases, shortcut is null ? null : ActivationMemory.Of(shortcut), activate);
         return output;
     }
 
-    /// <summary>A weight as <see cref="ConvolveAndActivate"/> takes it, for many images.</summary>
+    /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
+    /// <param name="input">The input.</param>
+    /// <param name="output">Takes the output; if its rows do not follow each other in memory, four divides its height.</param>
+    /// <param name="transformed">What <see cref="TransformWeight"/> made of the weight.</param>
+    /// <param name="bias">A number for each output channel; null: none, and nothing else is added.</param>
+    /// <param name="shortcut">What is added, laid out like the output, or the output itself; null: nothing.</param>
+    /// <param name="activate">Whether ReLU follows; only with a bias.</param>
+    public static void Convolve(in Activations input, in Activations output, float* transformed, float* bias, byte* shortcut, bool activate)
+    {
+        Tiles x = new(input, output), y = new(output, input);
+        nint matrix = MatrixLength(x.Channels, y.Channels);
+        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength);
+        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
+            outputRows = new(Scratch.Use.OutputRows, y.RowsLength), edge = new(Scratch.Use.Edge, 2 * y.EdgeLength);
+        inputRows.Clear();
+        for (int block = 0; block < x.BlockCount; block++)
+        {
+            int tiles = TransformInput(x, block, inputRows, v);
+            for (int place = 0; place < Places; place++)
+                for (nint i = 0; i < y.Channels; i += Block)
+                    for (nint tile = 0; tile < tiles; tile += Tiles.Group)
+                        Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels,
+                            transformed + place * matrix + i * x.Channels, x.Channels,
+                            m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
+            TransformOutput(y, block, outputRows, m, edge, bias, shortcut, activate);
+        }
+    }
+
+    /// <summary>A weight as it is taken for many images; the same with vectors of any width.</summary>
     /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
     /// <returns>fp32, four times as many values.</returns>
     public static Tensor TransformedWeight(Tensor weight)
     {
         (int outputs, int inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
-        nint matrix = MatrixLength(inputs, outputs);
-        Tensor transformed = zeros(Places * matrix);
-        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward: false,
-            (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)), matrix);
+        Tensor transformed = zeros(TransformedLength(inputs, outputs));
+        TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs,
+            (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)));
         return transformed;
     }
+
+    /// <summary>Transforms a weight.</summary>
+    /// <param name="weight">[output channels, 3, 3, input channels].</param>
+    /// <param name="inputs">Number of input channels.</param>
+    /// <param name="outputs">Number of output channels.</param>
+    /// <param name="transformed">Takes <see cref="TransformedLength"/> values, aligned to 64 bytes.</param>
+    public static void TransformWeight(float* weight, int inputs, int outputs, float* transformed) =>
+        WinogradTransforms<TLanes>.TransformWeight(weight, inputs, outputs, isBackward: false, transformed, MatrixLength(inputs, outputs));
+
+    /// <summary>Number of values of a transformed weight.</summary>
+    public static int TransformedLength(int inputs, int outputs) => Places * (int)MatrixLength(inputs, outputs);
 
     /// <summary>The gradient of the weight.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
@@ -66,7 +112,7 @@ internal static unsafe class Winograd<TElement>
     /// <param name="target">Takes it: [output channels, input channels, 3, 3], fp32, channels-last.</param>
     public static void GradientOfWeight(Tensor input, Tensor gradient, Tensor target)
     {
-        Tiles x = new(input, gradient), y = new(gradient, input);
+        Tiles x = new(new Activations(input), new Activations(gradient)), y = new(new Activations(gradient), new Activations(input));
         nint matrix = MatrixLength(x.Channels, y.Channels);
         Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), z = new(Scratch.Use.OutputTiles, Places * y.PlaceLength),
             sums = new(Scratch.Use.Weights, Places * matrix);
@@ -80,50 +126,46 @@ internal static unsafe class Winograd<TElement>
             int tiles = TransformInput(x, block, inputRows, v);
             _ = TransformGradient(y, block, gradientRows, z, edge);
             for (int place = 0; place < Places; place++)
-                for (nint j = 0; j < x.Channels; j += Lanes)
-                    for (nint i = 0; i < y.Channels; i += Lanes)
-                        WinogradProducts.AddProducts(v.At(place * x.PlaceLength + j), x.Channels,
-                            z.At(place * y.PlaceLength + i), y.Channels, tiles,
+                for (nint j = 0; j < x.Channels; j += Block)
+                    for (nint i = 0; i < y.Channels; i += Block)
+                        AddProducts(v.At(place * x.PlaceLength + j), x.Channels, z.At(place * y.PlaceLength + i), y.Channels, tiles,
                             sums.At(place * matrix + j * y.Channels + i), y.Channels);
         }
 
-        WinogradTransforms.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels, (float*)ActivationMemory.Of(target));
+        WinogradTransforms<TLanes>.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels, (float*)ActivationMemory.Of(target));
     }
 
     private static Tensor Convolve(Tensor input, Tensor weight, bool isBackward)
     {
         Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
-        Tiles x = new(input, output), y = new(output, input);
-        nint matrix = MatrixLength(x.Channels, y.Channels);
+        (int inputs, int outputs) = ((int)input.shape[1], (int)output.shape[1]);
+        nint matrix = MatrixLength(inputs, outputs);
         Scratch u = new(Scratch.Use.Weights, Places * matrix);
-        WinogradTransforms.TransformWeight((float*)ActivationMemory.Of(weight), (int)x.Channels, (int)y.Channels,
-            isBackward, u.At(0), matrix);
-        Convolve(x, y, u.At(0), null, null);
+        WinogradTransforms<TLanes>.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward, u.At(0), matrix);
+        Convolve(new Activations(input), new Activations(output), u.At(0), bias: null, shortcut: null, activate: false);
         return output;
     }
 
-    private static void Convolve(in Tiles x, in Tiles y, float* weights, float* bias, byte* shortcut)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(float* tiles, nint step, float* weights, nint channels, float* target, nint targetStep)
     {
-        nint matrix = MatrixLength(x.Channels, y.Channels);
-        Scratch v = new(Scratch.Use.InputTiles, Places * x.PlaceLength), m = new(Scratch.Use.OutputTiles, Places * y.PlaceLength);
-        Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
-            outputRows = new(Scratch.Use.OutputRows, y.RowsLength), edge = new(Scratch.Use.Edge, 2 * y.EdgeLength);
-        inputRows.Clear();
-        for (int block = 0; block < x.BlockCount; block++)
-        {
-            int tiles = TransformInput(x, block, inputRows, v);
-            for (int place = 0; place < Places; place++)
-                for (nint i = 0; i < y.Channels; i += Lanes)
-                    for (nint tile = 0; tile < tiles; tile += Lanes)
-                        WinogradProducts.Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels,
-                            weights + place * matrix + i * x.Channels, x.Channels,
-                            m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
-            TransformOutput(y, block, outputRows, m, edge, bias, shortcut);
-        }
+        if (IsWide)
+            WinogradProducts.Multiply(tiles, step, weights, channels, target, targetStep);
+        else
+            NarrowProducts<TLanes>.Multiply(tiles, step, weights, channels, target, targetStep);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int tiles, float* sums, nint sumStep)
+    {
+        if (IsWide)
+            WinogradProducts.AddProducts(inputs, inputStep, outputs, outputStep, tiles, sums, sumStep);
+        else
+            NarrowProducts<TLanes>.AddProducts(inputs, inputStep, outputs, outputStep, tiles, sums, sumStep);
     }
 
     /// <summary>Values of the weights for one place, with a gap like that of <see cref="Tiles.PlaceLength"/>.</summary>
-    private static nint MatrixLength(nint inputs, nint outputs) => inputs * outputs + Lanes;
+    private static nint MatrixLength(nint inputs, nint outputs) => inputs * outputs + Block;
 
     /// <summary>BᵀdB of a block of tiles: first down all columns of a row of tiles, then along the rows of each.</summary>
     /// <remarks>The seventh row is zero: what lies above and below an image.</remarks>
@@ -138,9 +180,9 @@ internal static unsafe class Winograd<TElement>
                 pixels[i] = top + i is > 0 and int below && below <= x.Height
                     ? x.Values + x.Offset(image, below - 1) : (byte*)rows.At(x.RowsLength);
             // One pixel of zeros on each side.
-            WinogradTransforms.InputColumns<TElement>(pixels, x.Width * x.Channels, rows.At(x.Channels), x.BorderedLength);
+            WinogradTransforms<TLanes>.InputColumns<TElement>(pixels, x.Width * x.Channels, rows.At(x.Channels), x.BorderedLength);
             for (nint tile = 0; tile < x.TilesPerRow; tile++)
-                WinogradTransforms.InputRows(rows.At(4 * tile * x.Channels), x.BorderedLength, x.Channels,
+                WinogradTransforms<TLanes>.InputRows(rows.At(4 * tile * x.Channels), x.BorderedLength, x.Channels,
                     places.At(((row - first) * x.TilesPerRow + tile) * x.Channels), x.PlaceLength);
         }
 
@@ -161,9 +203,9 @@ internal static unsafe class Winograd<TElement>
                 pixels = (byte*)edge.At(0);
             }
 
-            WinogradTransforms.GradientColumns<TElement>(pixels, y.Width * y.Channels, rows.At(0), y.BorderedLength);
+            WinogradTransforms<TLanes>.GradientColumns<TElement>(pixels, y.Width * y.Channels, rows.At(0), y.BorderedLength);
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
-                WinogradTransforms.GradientRows(rows.At(4 * tile * y.Channels), y.BorderedLength, y.Channels,
+                WinogradTransforms<TLanes>.GradientRows(rows.At(4 * tile * y.Channels), y.BorderedLength, y.Channels,
                     places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength);
         }
 
@@ -171,14 +213,15 @@ internal static unsafe class Winograd<TElement>
     }
 
     /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles;
-    /// with a bias, activated.</summary>
-    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, Scratch edge, float* bias, byte* shortcut)
+    /// last, a bias, a shortcut and ReLU.</summary>
+    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, Scratch edge, float* bias, byte* shortcut,
+        bool activate)
     {
         (int first, int end) = y.RowsOf(block);
         for (int row = first; row < end; row++)
         {
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
-                WinogradTransforms.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels,
+                WinogradTransforms<TLanes>.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels,
                     rows.At(4 * tile * y.Channels), y.BorderedLength);
             nint offset = y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4), length = y.Width * y.Channels;
             nint inside = y.BytesInside(row);
@@ -191,38 +234,45 @@ internal static unsafe class Winograd<TElement>
             }
 
             if (bias == null)
-                WinogradTransforms.OutputColumns<TElement>(rows.At(0), y.BorderedLength, pixels, length);
+                WinogradTransforms<TLanes>.OutputColumns<TElement>(rows.At(0), y.BorderedLength, pixels, length);
             else
-                WinogradTransforms.ActivatedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels, added, pixels, length);
+                WinogradTransforms<TLanes>.BiasedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels, added, pixels, length,
+                    isWhole ? y.RowLength : length, activate);
             if (!isWhole)
                 Buffer.MemoryCopy(pixels, y.Values + offset, inside, inside);
         }
     }
 
     /// <summary>
-    /// Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, if there are that many at least 16, or 64 with many channels,
-    /// whose weights do not fit the caches.
+    /// Activations in tiles of 4 × 4 pixels; a block is some rows of tiles, if there are that many one to four groups, or four times as
+    /// many with many channels, whose weights do not fit the caches.
     /// </summary>
     private readonly ref struct Tiles
     {
         private const int FewChannels = 64;
 
-        private readonly int _rowsPerBlock, _rowCount;
+        /// <summary>Tiles that are multiplied at a time.</summary>
+        public static int Group => IsWide ? WinogradProducts.Tiles : NarrowProducts<TLanes>.Tiles;
 
-        public Tiles(Tensor activations, Tensor others)
+        private static int FewTiles => IsWide ? 16 : 24;
+
+        private readonly int _rowsPerBlock, _rowCount;
+        private readonly nint _imageLength;
+
+        public Tiles(in Activations activations, in Activations others)
         {
-            long[] shape = activations.shape;
-            Values = ActivationMemory.Of(activations);
-            (Channels, Height, Width) = ((nint)shape[1], (int)shape[2], (nint)shape[3]);
+            Values = activations.Values;
+            (Channels, Height, Width) = (activations.Channels, activations.Height, activations.Width);
+            (RowLength, _imageLength) = (activations.RowLength, activations.ImageLength);
             (RowsPerImage, TilesPerRow) = ((Height + 3) / 4, (Width + 3) / 4);
-            int tilesPerBlock = Math.Max(Channels, others.shape[1]) <= FewChannels ? Lanes : 4 * Lanes;
+            int tilesPerBlock = Math.Max(Channels, others.Channels) <= FewChannels ? FewTiles : 4 * FewTiles;
             _rowsPerBlock = (int)Math.Max(1, tilesPerBlock / TilesPerRow);
-            _rowCount = (int)shape[0] * RowsPerImage;
+            _rowCount = activations.Count * RowsPerImage;
             BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
             BorderedLength = (4 * TilesPerRow + 2) * Channels;
             RowsLength = 6 * BorderedLength;
             // Whole groups of tiles; and a gap, because places that are a multiple of 4 KB apart would compete for the same cache lines.
-            PlaceLength = (_rowsPerBlock * TilesPerRow + Lanes - 1) / Lanes * Lanes * Channels + Lanes;
+            PlaceLength = (_rowsPerBlock * TilesPerRow + Group - 1) / Group * Group * Channels + Block;
         }
 
         public byte* Values { get; }
@@ -232,6 +282,9 @@ internal static unsafe class Winograd<TElement>
         public int Height { get; }
 
         public nint Width { get; }
+
+        /// <summary>Values from one row of pixels to the next.</summary>
+        public nint RowLength { get; }
 
         public int RowsPerImage { get; }
 
@@ -260,6 +313,6 @@ internal static unsafe class Winograd<TElement>
         public nint BytesInside(int row) => TileRowBytes / 4 * Math.Min(4, Height - row % RowsPerImage * 4);
 
         /// <summary>Bytes to a row of pixels.</summary>
-        public nint Offset(int image, int y) => ((nint)image * Height + y) * Width * Channels * TElement.Size;
+        public nint Offset(int image, int y) => (image * _imageLength + y * RowLength) * TElement.Size;
     }
 }

@@ -4,10 +4,15 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 
 namespace Cifar10Ps.Execution.Kernels;
 
-/// <summary>The products of <see cref="Winograd{TElement}"/>: sums that stay in registers.</summary>
+/// <summary>The products of <see cref="Winograd{TElement, TLanes}"/> with 512-bit vectors: sixteen sums that stay in registers, of
+/// which there are 32.</summary>
 internal static unsafe class WinogradProducts
 {
-    private const int Lanes = WinogradTransforms.Lanes;
+    /// <summary>Channels of a block of transformed weights, whatever the vectors.</summary>
+    public const int Block = 16;
+
+    /// <summary>Tiles that are multiplied at a time.</summary>
+    public const int Tiles = 16;
 
     /// <summary>Products of 16 tiles with the weights of 16 output channels, at one place.</summary>
     /// <param name="tiles">[16, channels].</param>
@@ -23,7 +28,7 @@ internal static unsafe class WinogradProducts
         Vector s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
         Vector t0 = default, t1 = default, t2 = default, t3 = default, t4 = default, t5 = default, t6 = default, t7 = default;
         float* x = tiles, y = tiles + 8 * step;
-        for (float* end = x + channels; x < end; x++, y++, weights += Lanes)
+        for (float* end = x + channels; x < end; x++, y++, weights += Block)
         {
             Vector weight = Vector512.LoadAligned(weights);
             s0 = Vector512.FusedMultiplyAdd(weight, Vector512.Create(x[0]), s0);

@@ -1,18 +1,14 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using System.Runtime.Intrinsics;
-using Vector = System.Runtime.Intrinsics.Vector512<float>;
 
 namespace Cifar10Ps.Execution.Kernels;
 
-/// <summary>The transforms of <see cref="Winograd{TElement}"/>; vectors go along the channels.</summary>
-internal static unsafe class WinogradTransforms
+/// <summary>The transforms of <see cref="Winograd{TElement, TLanes}"/>; vectors go along the channels.</summary>
+/// <typeparam name="TLanes">The vectors.</typeparam>
+internal static unsafe class WinogradTransforms<TLanes>
+    where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Places of a transformed tile: 6 × 6, row by row.</summary>
-    public const int Places = 36;
-
-    /// <summary>Channels of a vector.</summary>
-    public const int Lanes = 16;
+    private const int Block = WinogradProducts.Block;
 
     /// <summary>Bᵀ down the columns of six rows of pixels.</summary>
     /// <param name="pixels">The rows.</param>
@@ -25,10 +21,10 @@ internal static unsafe class WinogradTransforms
         where TElement : struct, IElement
     {
         byte* p0 = pixels[0], p1 = pixels[1], p2 = pixels[2], p3 = pixels[3], p4 = pixels[4], p5 = pixels[5];
-        for (nint i = 0; i < length; i += Lanes)
+        for (nint i = 0; i < length; i += TLanes.Count)
         {
-            Input(TElement.Load(p0, i), TElement.Load(p1, i), TElement.Load(p2, i), TElement.Load(p3, i), TElement.Load(p4, i),
-                TElement.Load(p5, i), target + i, targetRow);
+            Input(TElement.Load<TLanes>(p0, i), TElement.Load<TLanes>(p1, i), TElement.Load<TLanes>(p2, i),
+                TElement.Load<TLanes>(p3, i), TElement.Load<TLanes>(p4, i), TElement.Load<TLanes>(p5, i), target + i, targetRow);
             Prefetch<TElement>(p4 + 2 * length * TElement.Size, i, length);
         }
     }
@@ -44,12 +40,12 @@ internal static unsafe class WinogradTransforms
     {
         for (int y = 0; y < 6; y++, rows += row, places += 6 * place)
         {
-            for (nint c = 0; c < channels; c += Lanes)
+            for (nint c = 0; c < channels; c += TLanes.Count)
             {
                 float* x = rows + c;
-                Input(Vector512.LoadAligned(x), Vector512.LoadAligned(x + channels), Vector512.LoadAligned(x + 2 * channels),
-                    Vector512.LoadAligned(x + 3 * channels),
-                    Vector512.LoadAligned(x + 4 * channels), Vector512.LoadAligned(x + 5 * channels), places + c, place);
+                Input(TLanes.LoadAligned(x), TLanes.LoadAligned(x + channels), TLanes.LoadAligned(x + 2 * channels),
+                    TLanes.LoadAligned(x + 3 * channels),
+                    TLanes.LoadAligned(x + 4 * channels), TLanes.LoadAligned(x + 5 * channels), places + c, place);
             }
         }
     }
@@ -64,10 +60,10 @@ internal static unsafe class WinogradTransforms
     public static void GradientColumns<TElement>(byte* pixels, nint length, float* target, nint targetRow)
         where TElement : struct, IElement
     {
-        for (nint i = 0; i < length; i += Lanes)
+        for (nint i = 0; i < length; i += TLanes.Count)
         {
-            Gradient(TElement.Load(pixels, i), TElement.Load(pixels, i + length), TElement.Load(pixels, i + 2 * length),
-                TElement.Load(pixels, i + 3 * length), target + i, targetRow);
+            Gradient(TElement.Load<TLanes>(pixels, i), TElement.Load<TLanes>(pixels, i + length),
+                TElement.Load<TLanes>(pixels, i + 2 * length), TElement.Load<TLanes>(pixels, i + 3 * length), target + i, targetRow);
             Prefetch<TElement>(pixels + 4 * length * TElement.Size, i, length);
         }
     }
@@ -79,11 +75,11 @@ internal static unsafe class WinogradTransforms
     {
         for (int y = 0; y < 6; y++, rows += row, places += 6 * place)
         {
-            for (nint c = 0; c < channels; c += Lanes)
+            for (nint c = 0; c < channels; c += TLanes.Count)
             {
                 float* x = rows + c;
-                Gradient(Vector512.LoadAligned(x), Vector512.LoadAligned(x + channels), Vector512.LoadAligned(x + 2 * channels),
-                    Vector512.LoadAligned(x + 3 * channels), places + c, place);
+                Gradient(TLanes.LoadAligned(x), TLanes.LoadAligned(x + channels), TLanes.LoadAligned(x + 2 * channels),
+                    TLanes.LoadAligned(x + 3 * channels), places + c, place);
             }
         }
     }
@@ -99,14 +95,14 @@ internal static unsafe class WinogradTransforms
     {
         for (int y = 0; y < 6; y++, rows += row, places += 6 * place)
         {
-            for (nint c = 0; c < channels; c += Lanes)
+            for (nint c = 0; c < channels; c += TLanes.Count)
             {
-                (Vector a, Vector b, Vector e, Vector d) = Output(places + c, place);
+                (TLanes a, TLanes b, TLanes e, TLanes d) = Output(places + c, place);
                 float* x = rows + c;
-                a.StoreAligned(x);
-                b.StoreAligned(x + channels);
-                e.StoreAligned(x + 2 * channels);
-                d.StoreAligned(x + 3 * channels);
+                TLanes.StoreAligned(x, a);
+                TLanes.StoreAligned(x + channels, b);
+                TLanes.StoreAligned(x + 2 * channels, e);
+                TLanes.StoreAligned(x + 3 * channels, d);
             }
         }
     }
@@ -121,9 +117,9 @@ internal static unsafe class WinogradTransforms
     public static void OutputColumns<TElement>(float* rows, nint row, byte* pixels, nint length)
         where TElement : struct, IElement
     {
-        for (nint i = 0; i < length; i += Lanes)
+        for (nint i = 0; i < length; i += TLanes.Count)
         {
-            (Vector a, Vector b, Vector c, Vector d) = Output(rows + i, row);
+            (TLanes a, TLanes b, TLanes c, TLanes d) = Output(rows + i, row);
             TElement.Store(pixels, i, a);
             TElement.Store(pixels, i + length, b);
             TElement.Store(pixels, i + 2 * length, c);
@@ -131,35 +127,39 @@ internal static unsafe class WinogradTransforms
         }
     }
 
-    /// <summary>The same, plus a bias and a shortcut, and with ReLU.</summary>
+    /// <summary>The same, plus a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="rows">Six rows.</param>
     /// <param name="row">Values from one row to the next.</param>
     /// <param name="bias">A number for each channel.</param>
     /// <param name="channels">Channels of a pixel.</param>
-    /// <param name="shortcut">Four rows to add; may be null.</param>
-    /// <param name="pixels">Takes four rows, one after the other.</param>
+    /// <param name="shortcut">Four rows to add, laid out like the pixels, or the pixels themselves; may be null.</param>
+    /// <param name="pixels">Takes four rows.</param>
     /// <param name="length">Values of each.</param>
+    /// <param name="step">Values from one of them to the next.</param>
+    /// <param name="activate">Whether ReLU follows.</param>
     /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ActivatedColumns<TElement>(float* rows, nint row, float* bias, nint channels, byte* shortcut,
-        byte* pixels, nint length)
+    public static void BiasedColumns<TElement>(float* rows, nint row, float* bias, nint channels, byte* shortcut,
+        byte* pixels, nint length, nint step, bool activate)
         where TElement : struct, IElement
     {
+        TLanes floor = activate ? default : TLanes.Create(float.NegativeInfinity);
         for (nint pixel = 0; pixel < length; pixel += channels)
         {
-            for (nint c = 0; c < channels; c += Lanes)
+            for (nint c = 0; c < channels; c += TLanes.Count)
             {
                 nint i = pixel + c;
-                Vector offset = Vector512.Load(bias + c);
-                (Vector y0, Vector y1, Vector y2, Vector y3) = Output(rows + i, row);
-                TElement.Store(pixels, i, Activated(y0 + offset, i));
-                TElement.Store(pixels, i + length, Activated(y1 + offset, i + length));
-                TElement.Store(pixels, i + 2 * length, Activated(y2 + offset, i + 2 * length));
-                TElement.Store(pixels, i + 3 * length, Activated(y3 + offset, i + 3 * length));
+                TLanes offset = TLanes.Load(bias + c);
+                (TLanes y0, TLanes y1, TLanes y2, TLanes y3) = Output(rows + i, row);
+                Store(i, y0 + offset);
+                Store(i + step, y1 + offset);
+                Store(i + 2 * step, y2 + offset);
+                Store(i + 3 * step, y3 + offset);
             }
         }
 
-        Vector Activated(Vector y, nint i) => Vector512.Max(shortcut == null ? y : y + TElement.Load(shortcut, i), default);
+        void Store(nint i, TLanes y) =>
+            TElement.Store(pixels, i, TLanes.Max(floor, shortcut == null ? y : y + TElement.Load<TLanes>(shortcut, i)));
     }
 
     /// <summary>GgGᵀ of all weights.</summary>
@@ -172,23 +172,25 @@ internal static unsafe class WinogradTransforms
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransformWeight(float* weight, int inputs, int outputs, bool isBackward, float* target, nint place)
     {
-        float* taps = stackalloc float[9 * Lanes], rows = stackalloc float[18 * Lanes];
-        for (int block = 0; block < outputs; block += Lanes)
+        int lanes = TLanes.Count;
+        float* taps = stackalloc float[9 * Block], rows = stackalloc float[18 * Block];
+        for (int first = 0; first < outputs; first += Block)
         {
-            for (int input = 0; input < inputs; input++, target += Lanes)
+            for (int input = 0; input < inputs; input++)
             {
-                for (int lane = 0; lane < Lanes; lane++)
+                for (int output = first; output < first + Block; output += lanes, target += lanes)
                 {
-                    int output = block + lane;
-                    for (int tap = 0; tap < 9; tap++)
-                        taps[tap * Lanes + lane] = isBackward
-                            ? weight[(input * 9 + 8 - tap) * outputs + output] : weight[(output * 9 + tap) * inputs + input];
-                }
+                    for (int lane = 0; lane < lanes; lane++)
+                        for (int tap = 0; tap < 9; tap++)
+                            taps[tap * lanes + lane] = isBackward
+                                ? weight[(input * 9 + 8 - tap) * outputs + output + lane]
+                                : weight[((output + lane) * 9 + tap) * inputs + input];
 
-                for (int x = 0; x < 3; x++)
-                    Weight(taps + x * Lanes, 3 * Lanes, rows + x * Lanes, 3 * Lanes);
-                for (int y = 0; y < 6; y++)
-                    Weight(rows + 3 * y * Lanes, Lanes, target + 6 * y * place, place);
+                    for (int x = 0; x < 3; x++)
+                        Weight(taps + x * lanes, 3 * lanes, rows + x * lanes, 3 * lanes);
+                    for (int y = 0; y < 6; y++)
+                        Weight(rows + 3 * y * lanes, lanes, target + 6 * y * place, place);
+                }
             }
         }
     }
@@ -202,18 +204,19 @@ internal static unsafe class WinogradTransforms
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void WeightGradient(float* sums, nint place, int inputs, int outputs, float* target)
     {
-        float* rows = stackalloc float[18 * Lanes], taps = stackalloc float[9 * Lanes];
+        int lanes = TLanes.Count;
+        float* rows = stackalloc float[18 * Block], taps = stackalloc float[9 * Block];
         for (int input = 0; input < inputs; input++)
         {
-            for (int block = 0; block < outputs; block += Lanes, sums += Lanes)
+            for (int block = 0; block < outputs; block += lanes, sums += lanes)
             {
                 for (int x = 0; x < 6; x++)
-                    WeightAdjoint(sums + x * place, 6 * place, rows + x * Lanes, 6 * Lanes);
+                    WeightAdjoint(sums + x * place, 6 * place, rows + x * lanes, 6 * lanes);
                 for (int y = 0; y < 3; y++)
-                    WeightAdjoint(rows + 6 * y * Lanes, Lanes, taps + 3 * y * Lanes, Lanes);
-                for (int lane = 0; lane < Lanes; lane++)
+                    WeightAdjoint(rows + 6 * y * lanes, lanes, taps + 3 * y * lanes, lanes);
+                for (int lane = 0; lane < lanes; lane++)
                     for (int tap = 0; tap < 9; tap++)
-                        target[((block + lane) * 9 + tap) * inputs + input] = taps[tap * Lanes + lane];
+                        target[((block + lane) * 9 + tap) * inputs + input] = taps[tap * lanes + lane];
             }
         }
     }
@@ -233,68 +236,68 @@ internal static unsafe class WinogradTransforms
 
     /// <summary>Bᵀ times a column of six.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Input(Vector d0, Vector d1, Vector d2, Vector d3, Vector d4, Vector d5, float* target, nint step)
+    private static void Input(TLanes d0, TLanes d1, TLanes d2, TLanes d3, TLanes d4, TLanes d5, float* target, nint step)
     {
-        Vector four = Vector512.Create(4f), five = Vector512.Create(-5f);
-        Vector even = Vector512.FusedMultiplyAdd(-four, d2, d4), odd = Vector512.FusedMultiplyAdd(-four, d1, d3);
-        Vector even2 = d4 - d2, difference = d3 - d1, odd2 = difference + difference;
-        Vector512.FusedMultiplyAdd(four, d0, Vector512.FusedMultiplyAdd(five, d2, d4)).StoreAligned(target);
-        (even + odd).StoreAligned(target + step);
-        (even - odd).StoreAligned(target + 2 * step);
-        (even2 + odd2).StoreAligned(target + 3 * step);
-        (even2 - odd2).StoreAligned(target + 4 * step);
-        Vector512.FusedMultiplyAdd(four, d1, Vector512.FusedMultiplyAdd(five, d3, d5)).StoreAligned(target + 5 * step);
+        TLanes four = TLanes.Create(4f), five = TLanes.Create(-5f);
+        TLanes even = TLanes.MultiplyAdd(-four, d2, d4), odd = TLanes.MultiplyAdd(-four, d1, d3);
+        TLanes even2 = d4 - d2, difference = d3 - d1, odd2 = difference + difference;
+        TLanes.StoreAligned(target, TLanes.MultiplyAdd(four, d0, TLanes.MultiplyAdd(five, d2, d4)));
+        TLanes.StoreAligned(target + step, even + odd);
+        TLanes.StoreAligned(target + 2 * step, even - odd);
+        TLanes.StoreAligned(target + 3 * step, even2 + odd2);
+        TLanes.StoreAligned(target + 4 * step, even2 - odd2);
+        TLanes.StoreAligned(target + 5 * step, TLanes.MultiplyAdd(four, d1, TLanes.MultiplyAdd(five, d3, d5)));
     }
 
     /// <summary>A times a column of four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Gradient(Vector y0, Vector y1, Vector y2, Vector y3, float* target, nint step)
+    private static void Gradient(TLanes y0, TLanes y1, TLanes y2, TLanes y3, float* target, nint step)
     {
-        Vector even = y0 + y2, odd = y1 + y3, even2 = Vector512.FusedMultiplyAdd(Vector512.Create(4f), y2, y0),
-            odd2 = Vector512.FusedMultiplyAdd(Vector512.Create(8f), y3, y1 + y1);
-        y0.StoreAligned(target);
-        (even + odd).StoreAligned(target + step);
-        (even - odd).StoreAligned(target + 2 * step);
-        (even2 + odd2).StoreAligned(target + 3 * step);
-        (even2 - odd2).StoreAligned(target + 4 * step);
-        y3.StoreAligned(target + 5 * step);
+        TLanes even = y0 + y2, odd = y1 + y3, even2 = TLanes.MultiplyAdd(TLanes.Create(4f), y2, y0),
+            odd2 = TLanes.MultiplyAdd(TLanes.Create(8f), y3, y1 + y1);
+        TLanes.StoreAligned(target, y0);
+        TLanes.StoreAligned(target + step, even + odd);
+        TLanes.StoreAligned(target + 2 * step, even - odd);
+        TLanes.StoreAligned(target + 3 * step, even2 + odd2);
+        TLanes.StoreAligned(target + 4 * step, even2 - odd2);
+        TLanes.StoreAligned(target + 5 * step, y3);
     }
 
     /// <summary>Aᵀ times a column of six.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector Y0, Vector Y1, Vector Y2, Vector Y3) Output(float* m, nint step)
+    private static (TLanes Y0, TLanes Y1, TLanes Y2, TLanes Y3) Output(float* m, nint step)
     {
-        Vector m1 = Vector512.LoadAligned(m + step), m2 = Vector512.LoadAligned(m + 2 * step), m3 = Vector512.LoadAligned(m + 3 * step),
-            m4 = Vector512.LoadAligned(m + 4 * step);
-        Vector sum = m1 + m2, difference = m1 - m2, sum2 = m3 + m4, difference2 = m3 - m4;
-        return (Vector512.LoadAligned(m) + sum + sum2, Vector512.FusedMultiplyAdd(Vector512.Create(2f), difference2, difference),
-            Vector512.FusedMultiplyAdd(Vector512.Create(4f), sum2, sum),
-            Vector512.FusedMultiplyAdd(Vector512.Create(8f), difference2, difference) + Vector512.LoadAligned(m + 5 * step));
+        TLanes m1 = TLanes.LoadAligned(m + step), m2 = TLanes.LoadAligned(m + 2 * step), m3 = TLanes.LoadAligned(m + 3 * step),
+            m4 = TLanes.LoadAligned(m + 4 * step);
+        TLanes sum = m1 + m2, difference = m1 - m2, sum2 = m3 + m4, difference2 = m3 - m4;
+        return (TLanes.LoadAligned(m) + sum + sum2, TLanes.MultiplyAdd(TLanes.Create(2f), difference2, difference),
+            TLanes.MultiplyAdd(TLanes.Create(4f), sum2, sum),
+            TLanes.MultiplyAdd(TLanes.Create(8f), difference2, difference) + TLanes.LoadAligned(m + 5 * step));
     }
 
     /// <summary>G times a column of three.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Weight(float* g, nint step, float* target, nint targetStep)
     {
-        Vector g0 = Vector512.Load(g), g1 = Vector512.Load(g + step), g2 = Vector512.Load(g + 2 * step);
-        Vector outer = (g0 + g2) * (1f / 6), outer2 = g0 * (1f / 24) + g2 * (1f / 6), inner = g1 * (1f / 6), inner2 = g1 * (1f / 12);
-        (g0 * 0.25f).Store(target);
-        (-outer - inner).Store(target + targetStep);
-        (inner - outer).Store(target + 2 * targetStep);
-        (outer2 + inner2).Store(target + 3 * targetStep);
-        (outer2 - inner2).Store(target + 4 * targetStep);
-        g2.Store(target + 5 * targetStep);
+        TLanes g0 = TLanes.Load(g), g1 = TLanes.Load(g + step), g2 = TLanes.Load(g + 2 * step);
+        TLanes outer = (g0 + g2) * (1f / 6), outer2 = g0 * (1f / 24) + g2 * (1f / 6), inner = g1 * (1f / 6), inner2 = g1 * (1f / 12);
+        TLanes.Store(target, g0 * 0.25f);
+        TLanes.Store(target + targetStep, -outer - inner);
+        TLanes.Store(target + 2 * targetStep, inner - outer);
+        TLanes.Store(target + 3 * targetStep, outer2 + inner2);
+        TLanes.Store(target + 4 * targetStep, outer2 - inner2);
+        TLanes.Store(target + 5 * targetStep, g2);
     }
 
     /// <summary>Gᵀ times a column of six.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WeightAdjoint(float* p, nint step, float* target, nint targetStep)
     {
-        Vector p1 = Vector512.Load(p + step), p2 = Vector512.Load(p + 2 * step), p3 = Vector512.Load(p + 3 * step),
-            p4 = Vector512.Load(p + 4 * step);
-        Vector sum = (p1 + p2) * (1f / 6), sum2 = p3 + p4;
-        (Vector512.Load(p) * 0.25f - sum + sum2 * (1f / 24)).Store(target);
-        ((p2 - p1) * (1f / 6) + (p3 - p4) * (1f / 12)).Store(target + targetStep);
-        (sum2 * (1f / 6) - sum + Vector512.Load(p + 5 * step)).Store(target + 2 * targetStep);
+        TLanes p1 = TLanes.Load(p + step), p2 = TLanes.Load(p + 2 * step), p3 = TLanes.Load(p + 3 * step),
+            p4 = TLanes.Load(p + 4 * step);
+        TLanes sum = (p1 + p2) * (1f / 6), sum2 = p3 + p4;
+        TLanes.Store(target, TLanes.Load(p) * 0.25f - sum + sum2 * (1f / 24));
+        TLanes.Store(target + targetStep, (p2 - p1) * (1f / 6) + (p3 - p4) * (1f / 12));
+        TLanes.Store(target + 2 * targetStep, sum2 * (1f / 6) - sum + TLanes.Load(p + 5 * step));
     }
 }

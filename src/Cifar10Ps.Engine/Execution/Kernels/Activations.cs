@@ -1,0 +1,46 @@
+using static TorchSharp.torch;
+
+namespace Cifar10Ps.Execution.Kernels;
+
+/// <summary>Activations in memory, in the order batch, height, width, channel.</summary>
+/// <param name="values">The first value.</param>
+/// <param name="count">Number of images.</param>
+/// <param name="height">Height of an image in pixels.</param>
+/// <param name="width">Width of an image in pixels.</param>
+/// <param name="channels">Values of a pixel.</param>
+/// <param name="rowLength">Values from one row of pixels to the next.</param>
+internal readonly unsafe struct Activations(byte* values, int count, int height, nint width, nint channels, nint rowLength)
+{
+    /// <summary>Those of a tensor; valid while it is alive.</summary>
+    /// <param name="activations">[batch, channels, height, width], channels-last in memory.</param>
+    public Activations(Tensor activations)
+        : this(ActivationMemory.Of(activations), activations.shape)
+    {
+    }
+
+    private Activations(byte* values, long[] shape)
+        : this(values, (int)shape[0], (int)shape[2], (nint)shape[3], (nint)shape[1], (nint)(shape[1] * shape[3]))
+    {
+    }
+
+    /// <summary>The first value.</summary>
+    public byte* Values { get; } = values;
+
+    /// <summary>Number of images.</summary>
+    public int Count { get; } = count;
+
+    /// <summary>Height of an image in pixels.</summary>
+    public int Height { get; } = height;
+
+    /// <summary>Width of an image in pixels.</summary>
+    public nint Width { get; } = width;
+
+    /// <summary>Values of a pixel.</summary>
+    public nint Channels { get; } = channels;
+
+    /// <summary>Values from one row of pixels to the next.</summary>
+    public nint RowLength { get; } = rowLength;
+
+    /// <summary>Values from one image to the next.</summary>
+    public nint ImageLength => Height * RowLength;
+}
