@@ -55,38 +55,43 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     /// its gradient is computed if it is a leaf that requires one.</param>
     /// <param name="shortcut">What is added after the norm, of the output's shape; null: nothing.</param>
     /// <param name="activate">Whether ReLU follows.</param>
+    /// <param name="shared">Takes the pieces.</param>
     /// <returns>The output, a leaf that requires a gradient.</returns>
-    public Tensor Forward(Tensor input, Tensor? shortcut, bool activate)
+    public Tensor Forward(Tensor input, Tensor? shortcut, bool activate, SharedWork shared)
     {
-        (_y, _addsShortcut) = (_convolution.Forward(input), shortcut is not null);
-        byte* y = ActivationMemory.Of(_y);
-        nint length = (nint)_y.numel();
-        if (length % Period != 0)
-            throw new NotSupportedException($"The fused batch norm takes a multiple of {Period} values, not {length}.");
-        double count = (double)length / _channels;
-
-        double* sums = stackalloc double[Period], squares = stackalloc double[Period];
-        Clear(sums, squares);
-        NormKernels<TElement, TLanes>.Moments(y, length, sums, squares);
+        _addsShortcut = shortcut is not null;
+        Moments moments = new((int)input.shape[0]);
+        _y = _convolution.Forward(input, shared, (piece, part) =>
+        {
+            fixed (double* sums = moments.Of(piece))
+                NormKernels<TElement, TLanes>.Moments(part.Values, part.Length, sums, sums + Period);
+        });
+        Activations y = new(_y);
+        if (y.ImageLength % Period != 0)
+            throw new NotSupportedException($"The fused batch norm takes a multiple of {Period} values, not {y.ImageLength}.");
+        double count = (double)y.Length / _channels;
+        (double[] values, double[] squares) = moments.Added();
         Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean),
             variances = Values(TensorRole.NormVariance);
-        fixed (float* scale = _scale, offset = _offset)
+        for (int c = 0; c < _channels; c++)
         {
-            for (int c = 0; c < _channels; c++)
-            {
-                double mean = Fold(sums, c) / count, variance = Math.Max(Fold(squares, c) / count - mean * mean, 0);
-                means[c] = (float)mean;
-                variances[c] = (float)(variance * count / Math.Max(count - 1, 1));
-                (_mean[c], _deviation[c]) = (mean, Math.Sqrt(variance + _epsilon));
-                Spread(scale, c, gamma[c] / _deviation[c]);
-                Spread(offset, c, beta[c] - mean * gamma[c] / _deviation[c]);
-            }
-
-            Output = ActivationMemory.Like(_y);
-            NormKernels<TElement, TLanes>.Normalize(y, shortcut is null ? null : ActivationMemory.Of(shortcut), ActivationMemory.Of(Output), length,
-                scale, offset, activate);
+            double mean = Fold(values, c) / count, variance = Math.Max(Fold(squares, c) / count - mean * mean, 0);
+            means[c] = (float)mean;
+            variances[c] = (float)(variance * count / Math.Max(count - 1, 1));
+            (_mean[c], _deviation[c]) = (mean, Math.Sqrt(variance + _epsilon));
+            Spread(_scale, c, gamma[c] / _deviation[c]);
+            Spread(_offset, c, beta[c] - mean * gamma[c] / _deviation[c]);
         }
 
+        Output = ActivationMemory.Like(_y);
+        Activations output = new(Output), added = shortcut is null ? default : new(shortcut);
+        shared.ForEachPiece(y.Count, piece =>
+        {
+            Activations part = y.Of(piece);
+            fixed (float* scale = _scale, offset = _offset)
+                NormKernels<TElement, TLanes>.Normalize(part.Values, added.Of(piece).Values, output.Of(piece).Values, part.Length,
+                    scale, offset, activate);
+        });
         return Output.requires_grad_(true);
     }
 
@@ -95,41 +100,59 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     /// <param name="more">A second gradient of the output, to be added; null: none.</param>
     /// <param name="activated">Whether ReLU followed.</param>
     /// <param name="gradients">Takes the gradients of the layer's parameters.</param>
-    /// <param name="shared">Takes the computation of the weight's gradient, which no other layer waits for, if a worker is idle.</param>
+    /// <param name="shared">Takes the pieces, and the computation of the weight's gradient, which no other layer waits for.</param>
     /// <param name="keepGradient">Whether <paramref name="gradient"/> is needed afterwards.</param>
     /// <returns>Gradient of the input; null if it is not needed.</returns>
     public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, Gradients gradients, SharedWork shared, bool keepGradient)
     {
-        byte* y = ActivationMemory.Of(_y), g = ActivationMemory.Of(gradient);
-        nint length = (nint)_y.numel();
-        bool fromInput = activated && more is null && !_addsShortcut && !keepGradient;
-        float* p = stackalloc float[Period], q = stackalloc float[Period], r = stackalloc float[Period];
-        double* sums = stackalloc double[Period], products = stackalloc double[Period];
-        Clear(sums, products);
         Tensor result = keepGradient ? ActivationMemory.Like(_y) : gradient;
-        fixed (float* scale = _scale, offset = _offset)
+        Activations y = new(_y), g = new(gradient), other = more is null ? default : new(more),
+            active = activated ? new(Output) : default, target = new(result);
+        bool fromInput = activated && more is null && !_addsShortcut && !keepGradient;
+        Moments moments = new(y.Count);
+        shared.ForEachPiece(y.Count, piece =>
         {
-            if (fromInput)
-                NormKernels<TElement, TLanes>.SumsThroughRelu(g, y, length, scale, offset, sums, products);
-            else
-                NormKernels<TElement, TLanes>.ActivateBackward(g, more is null ? null : ActivationMemory.Of(more),
-                    activated ? ActivationMemory.Of(Output) : null, y, length, sums, products);
-            FindGradients(sums, products, (double)length / _channels, gradients, p, q, r);
-            if (fromInput)
-                NormKernels<TElement, TLanes>.NormalizeBackwardThroughRelu(g, y, length, scale, offset, p, q, r);
-            else
-                NormKernels<TElement, TLanes>.NormalizeBackward(g, y, ActivationMemory.Of(result), length, p, q, r);
-        }
-
-        Tensor? ofInput = _convolution.Backward(result, gradients, shared);
+            Activations part = y.Of(piece);
+            fixed (float* scale = _scale, offset = _offset)
+            fixed (double* sums = moments.Of(piece))
+            {
+                if (fromInput)
+                    NormKernels<TElement, TLanes>.SumsThroughRelu(g.Of(piece).Values, part.Values, part.Length, scale, offset, sums,
+                        sums + Period);
+                else
+                    NormKernels<TElement, TLanes>.ActivateBackward(g.Of(piece).Values, other.Of(piece).Values, active.Of(piece).Values,
+                        part.Values, part.Length, sums, sums + Period);
+            }
+        });
+        float[] factors = FindGradients(moments, (double)y.Length / _channels, gradients);
+        Tensor? ofInput = _convolution.Backward(result, gradients, shared, piece =>
+        {
+            Activations part = y.Of(piece);
+            fixed (float* scale = _scale, offset = _offset, p = factors)
+            {
+                if (fromInput)
+                    NormKernels<TElement, TLanes>.NormalizeBackwardThroughRelu(g.Of(piece).Values, part.Values, part.Length, scale, offset,
+                        p, p + Period, p + 2 * Period);
+                else
+                    NormKernels<TElement, TLanes>.NormalizeBackward(g.Of(piece).Values, part.Values, target.Of(piece).Values, part.Length,
+                        p, p + Period, p + 2 * Period);
+            }
+        });
         if (keepGradient && WeightGradient.IsCompleted)
             result.Dispose();
         return ofInput;
     }
 
-    /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>.</summary>
-    private void FindGradients(double* sums, double* products, double count, Gradients gradients, float* p, float* q, float* r)
+    /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>.
+    /// </summary>
+    /// <param name="moments">The sums of the gradient before ReLU, and of that times the input.</param>
+    /// <param name="count">Number of values of a channel.</param>
+    /// <param name="gradients">Takes the gradients.</param>
+    /// <returns>The factors of the gradient, those of the input, and the terms.</returns>
+    private float[] FindGradients(Moments moments, double count, Gradients gradients)
     {
+        float[] factors = new float[3 * Period];
+        (double[] sums, double[] products) = moments.Added();
         Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)),
             betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
         for (int c = 0; c < _channels; c++)
@@ -137,23 +160,19 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
             double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];
             (betaGradient[c], gammaGradient[c]) = ((float)sum, (float)product);
             double ofInput = -scale * product / (_deviation[c] * count);
-            Spread(p, c, scale);
-            Spread(q, c, ofInput);
-            Spread(r, c, -scale * sum / count - ofInput * _mean[c]);
+            Spread(factors, c, scale);
+            Spread(factors.AsSpan(Period), c, ofInput);
+            Spread(factors.AsSpan(2 * Period), c, -scale * sum / count - ofInput * _mean[c]);
         }
+
+        return factors;
     }
 
     private Span<float> Values(TensorRole role) => MemoryMarshal.Cast<byte, float>(_weights[NameOf(role)].bytes);
 
     private string NameOf(TensorRole role) => _norm.Tensor(role)!.Name;
 
-    private static void Clear(double* a, double* b)
-    {
-        new Span<double>(a, Period).Clear();
-        new Span<double>(b, Period).Clear();
-    }
-
-    private double Fold(double* sums, int channel)
+    private double Fold(double[] sums, int channel)
     {
         double sum = 0;
         for (int i = channel; i < Period; i += _channels)
@@ -161,9 +180,34 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
         return sum;
     }
 
-    private void Spread(float* values, int channel, double value)
+    private void Spread(Span<float> values, int channel, double value)
     {
         for (int i = channel; i < Period; i += _channels)
             values[TElement.Position(i, TLanes.Count)] = (float)value;
+    }
+
+    /// <summary>Two sums over the values of each piece, which are added in the order of the pieces.</summary>
+    private sealed class Moments(int images)
+    {
+        private readonly double[] _sums = new double[SharedWork.PieceCount(images) * 2 * Period];
+
+        /// <summary>The sums of a piece: of the one thing, then of the other.</summary>
+        public Span<double> Of(Piece piece) => _sums.AsSpan(piece.Index * 2 * Period, 2 * Period);
+
+        /// <summary>Those of all pieces.</summary>
+        public (double[] First, double[] Second) Added()
+        {
+            double[] first = new double[Period], second = new double[Period];
+            for (int piece = 0; piece < _sums.Length; piece += 2 * Period)
+            {
+                for (int i = 0; i < Period; i++)
+                {
+                    first[i] += _sums[piece + i];
+                    second[i] += _sums[piece + Period + i];
+                }
+            }
+
+            return (first, second);
+        }
     }
 }

@@ -58,13 +58,13 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     public NetworkWeights Weights { get; }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor images, ImageKeys keys)
+    public Tensor Forward(Tensor images, ImageKeys keys, SharedWork shared)
     {
         using IDisposable noGradients = no_grad();
         _converted.copy_(Weights.Learned);
         _outputs[0] = images.to(_type);
         foreach (UnitPass<TElement, TLanes> pass in _passes)
-            _outputs[pass.Unit.Output] = pass.Forward(_outputs, keys);
+            _outputs[pass.Unit.Output] = pass.Forward(_outputs, keys, shared);
         return _outputs[^1];
     }
 

@@ -13,8 +13,9 @@ internal interface ITrainingExecutor : IDisposable
     /// <param name="images">Normalised images: [count, 3, height, width], fp32, channels-last in memory;
     /// features if the network's backbone is frozen: [count, features], fp32.</param>
     /// <param name="keys">What identifies the images.</param>
+    /// <param name="shared">Takes what idle workers may do.</param>
     /// <returns>[count, classes], fp32.</returns>
-    Tensor Forward(Tensor images, ImageKeys keys);
+    Tensor Forward(Tensor images, ImageKeys keys, SharedWork shared);
 
     /// <summary>Backward pass of the last forward pass.</summary>
     /// <param name="gradient">Gradient of the logits; may be overwritten.</param>

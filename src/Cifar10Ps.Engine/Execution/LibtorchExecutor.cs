@@ -44,7 +44,7 @@ internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
     }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor images, ImageKeys keys) => _logits = Walk(images, keys);
+    public Tensor Forward(Tensor images, ImageKeys keys, SharedWork shared) => _logits = Walk(images, keys);
 
     /// <inheritdoc/>
     public void Backward(Tensor gradient, Gradients gradients, SharedWork shared)

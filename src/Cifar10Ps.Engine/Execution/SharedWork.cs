@@ -1,15 +1,21 @@
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// Work that busy workers hand to idle ones, at the end of a batch or if there are fewer shards than processors. The result does not depend
-/// on who does it.
+/// Work of busy workers that idle ones take part in, when there are fewer shards than processors or at the end of a batch. How it is cut
+/// depends on the work alone, so the result does not depend on who does it.
 /// </summary>
 internal sealed class SharedWork
 {
+    /// <summary>Images of a piece of a shard.</summary>
+    public const int PieceSize = 8;
+
+    // About as long as the next layer's work is in coming: parking and waking takes longer.
+    private const int Spins = 200, SpinLength = 50;
+
     private readonly object _gate = new();
-    private readonly Queue<Task> _tasks = [];
-    private int _idle;
-    private bool _ended;
+    private readonly List<Job> _jobs = [];
+    private volatile int _idle, _open;
+    private volatile bool _ended;
 
     /// <summary>Whether a worker is waiting for work.</summary>
     public bool IsWanted
@@ -17,8 +23,37 @@ internal sealed class SharedWork
         get
         {
             lock (_gate)
-                return _idle > _tasks.Count;
+                return _idle > _jobs.Count;
         }
+    }
+
+    /// <summary>Number of pieces of a shard.</summary>
+    /// <param name="images">Number of its images.</param>
+    public static int PieceCount(int images) => (images + PieceSize - 1) / PieceSize;
+
+    /// <summary>Does the pieces of a shard, with the help of idle workers, and returns when all are done.</summary>
+    /// <param name="images">Number of the shard's images.</param>
+    /// <param name="work">Called once for each piece, on any worker; the first failure is thrown here.</param>
+    public void ForEachPiece(int images, Action<Piece> work) => ForEach(PieceCount(images),
+        i => work(new Piece(i, i * PieceSize, Math.Min(PieceSize, images - i * PieceSize))));
+
+    /// <summary>Does some items, with the help of idle workers, and returns when all are done.</summary>
+    /// <param name="count">Number of items.</param>
+    /// <param name="work">Called once for each item, on any worker; the first failure is thrown here.</param>
+    public void ForEach(int count, Action<int> work)
+    {
+        if (count == 1 || _idle == 0)
+        {
+            for (int i = 0; i < count; i++)
+                work(i);
+            return;
+        }
+
+        Job job = new(count, work);
+        Open(job);
+        job.Work();
+        Close(job);
+        job.Completion.GetAwaiter().GetResult();
     }
 
     /// <summary>Hands work to a waiting worker; if there is none, does it at once.</summary>
@@ -26,29 +61,25 @@ internal sealed class SharedWork
     /// <returns>A task to wait for.</returns>
     public Task Give(Action work)
     {
-        Task task = new(work, TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_gate)
-        {
-            if (IsWanted)
-            {
-                _tasks.Enqueue(task);
-                Monitor.Pulse(_gate);
-                return task;
-            }
-        }
-
-        task.RunSynchronously(TaskScheduler.Default);
-        return task;
+        Job job = new(1, _ => work());
+        if (IsWanted)
+            Open(job);
+        else
+            job.Work();
+        return job.Completion;
     }
 
-    /// <summary>Does what others hand over, until the end.</summary>
+    /// <summary>Takes part in what others share, until the end.</summary>
     public void Help()
     {
-        while (Next() is { } task)
-            task.RunSynchronously(TaskScheduler.Default);
+        while (Next() is { } job)
+        {
+            job.Work();
+            Close(job);
+        }
     }
 
-    /// <summary>No more work will be handed over: waiting workers may leave.</summary>
+    /// <summary>No more work will be shared: waiting workers may leave.</summary>
     public void End()
     {
         lock (_gate)
@@ -58,15 +89,75 @@ internal sealed class SharedWork
         }
     }
 
-    private Task? Next()
+    private void Open(Job job)
     {
         lock (_gate)
         {
+            _jobs.Add(job);
+            _open = _jobs.Count;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Close(Job job)
+    {
+        lock (_gate)
+        {
+            _ = _jobs.Remove(job);
+            _open = _jobs.Count;
+        }
+    }
+
+    /// <summary>Waits for work: spins for a moment, then parks.</summary>
+    private Job? Next()
+    {
+        lock (_gate)
             _idle++;
-            while (_tasks.Count == 0 && !_ended)
+        for (int spin = 0; spin < Spins && _open == 0 && !_ended; spin++)
+            Thread.SpinWait(SpinLength);
+        lock (_gate)
+        {
+            while (_jobs.Count == 0 && !_ended)
                 Monitor.Wait(_gate);
             _idle--;
-            return _tasks.TryDequeue(out Task? task) ? task : null;
+            return _jobs.MaxBy(job => job.Left);
+        }
+    }
+
+    /// <summary>Items that several workers take.</summary>
+    private sealed class Job(int count, Action<int> work)
+    {
+        private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private Exception? _failure;
+        private int _next, _done;
+
+        /// <summary>Items that nobody has taken yet.</summary>
+        public int Left => count - Volatile.Read(ref _next);
+
+        /// <summary>Complete when all items are done.</summary>
+        public Task Completion => _completion.Task;
+
+        /// <summary>Does items until all are taken.</summary>
+        public void Work()
+        {
+            while (Interlocked.Increment(ref _next) is int item && item <= count)
+            {
+                try
+                {
+                    work(item - 1);
+                }
+                catch (Exception e)
+                {
+                    _ = Interlocked.CompareExchange(ref _failure, e, null);
+                }
+
+                if (Interlocked.Increment(ref _done) < count)
+                    continue;
+                if (_failure is null)
+                    _completion.SetResult();
+                else
+                    _completion.SetException(_failure);
+            }
         }
     }
 }

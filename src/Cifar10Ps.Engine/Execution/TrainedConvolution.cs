@@ -13,7 +13,7 @@ namespace Cifar10Ps.Execution;
 /// <param name="name">Name of the weight in the state dict.</param>
 /// <param name="weights">Holds it in fp32.</param>
 /// <param name="leaf">The weight as a leaf, in the type that libtorch convolves in.</param>
-internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights, Tensor leaf)
+internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights, Tensor leaf)
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
@@ -29,30 +29,61 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
     /// <summary>Convolves, with a border of zeros.</summary>
     /// <param name="input">[batch, channels, height, width], channels-last in memory;
     /// its gradient is computed if it is a leaf that requires one.</param>
+    /// <param name="shared">Takes the pieces.</param>
+    /// <param name="after">Receives the output of each piece as soon as it is there; null: nothing is done with it.</param>
     /// <returns>The output, channels-last in memory.</returns>
-    public Tensor Forward(Tensor input)
+    public Tensor Forward(Tensor input, SharedWork shared, Action<Piece, Activations>? after)
     {
         _input = input;
         if (_isOurs)
-            return Winograd<TElement, TLanes>.Convolve(input, weights[name]);
+        {
+            _output = ActivationMemory.Like(input, Channels);
+            Activations x = new(input), y = new(_output);
+            float* weight = Winograd<TElement, TLanes>.TransformWeight(weights[name], isBackward: false, shared);
+            shared.ForEachPiece(x.Count, piece =>
+            {
+                Winograd<TElement, TLanes>.Convolve(x.Of(piece), y.Of(piece), weight, bias: null, shortcut: null, activate: false);
+                after?.Invoke(piece, y.Of(piece));
+            });
+            return _output;
+        }
+
         using (enable_grad())
-            return _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
+            _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
+        if (after is not null)
+        {
+            Activations y = new(_output);
+            shared.ForEachPiece(y.Count, piece => after(piece, y.Of(piece)));
+        }
+
+        return _output;
     }
 
     /// <summary>Backward pass through the convolution.</summary>
     /// <param name="gradient">Gradient of the output; not to be changed before <see cref="WeightGradient"/> is done.</param>
     /// <param name="gradients">Takes the weight's gradient.</param>
-    /// <param name="shared">Computes the weight's gradient, which no other layer waits for, if a worker is idle.</param>
+    /// <param name="shared">Takes the pieces, and the computation of the weight's gradient, which no other layer waits for.</param>
+    /// <param name="before">Writes the gradient of a piece, before it is read; null: it is there.</param>
     /// <returns>Gradient of the input; null if it is not needed.</returns>
-    public Tensor? Backward(Tensor gradient, Gradients gradients, SharedWork shared)
+    public Tensor? Backward(Tensor gradient, Gradients gradients, SharedWork shared, Action<Piece>? before)
     {
         Tensor target = gradients[name];
         if (_isOurs)
         {
+            Tensor ofInput = ActivationMemory.Like(_input);
+            Activations y = new(gradient), x = new(ofInput);
+            float* weight = Winograd<TElement, TLanes>.TransformWeight(weights[name], isBackward: true, shared);
+            shared.ForEachPiece(x.Count, piece =>
+            {
+                before?.Invoke(piece);
+                Winograd<TElement, TLanes>.Convolve(y.Of(piece), x.Of(piece), weight, bias: null, shortcut: null, activate: false);
+            });
             WeightGradient = shared.Give(() => Winograd<TElement, TLanes>.GradientOfWeight(_input, gradient, target));
-            return Winograd<TElement, TLanes>.GradientOfInput(gradient, weights[name]);
+            return ofInput;
         }
 
+        if (before is not null)
+            shared.ForEachPiece((int)gradient.shape[0], before);
         if (!_input.requires_grad)
         {
             FindWeightGradient();

@@ -21,7 +21,8 @@ internal abstract class UnitPass<TElement, TLanes>(Unit unit)
     /// <summary>Computes the unit's output.</summary>
     /// <param name="outputs">Outputs of the layers so far, by position; those that need a gradient are leaves that require one.</param>
     /// <param name="keys">What identifies the images.</param>
-    public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys);
+    /// <param name="shared">Takes what idle workers may do.</param>
+    public abstract Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared);
 
     /// <summary>Backward pass through the unit.</summary>
     /// <param name="gradient">Gradient of its output; may be overwritten.</param>
@@ -68,12 +69,12 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     public override Task WeightGradient => _norm.WeightGradient;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor[] outputs, ImageKeys keys)
+    public override Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared)
     {
         Tensor x = outputs[_input];
         if (_skipsPixels)
             x = EverySecondPixel<TElement, TLanes>.Of(x).requires_grad_(true);
-        return _norm.Forward(x, Unit.Shortcut is int shortcut ? outputs[shortcut] : null, Unit.Activation is not null);
+        return _norm.Forward(x, Unit.Shortcut is int shortcut ? outputs[shortcut] : null, Unit.Activation is not null, shared);
     }
 
     /// <inheritdoc/>
@@ -119,15 +120,15 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
     public override Task WeightGradient => _convolution.WeightGradient;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor[] outputs, ImageKeys keys) =>
-        _convolution.Forward(outputs[_input]).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
+    public override Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared) =>
+        _convolution.Forward(outputs[_input], shared, after: null).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
 
     /// <inheritdoc/>
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
     {
         if (more is not null)
             gradient = gradient.PlusTensor(more);
-        if (_convolution.Backward(gradient, gradients, shared) is { } ofInput && _weights.Network.NeedsGradient(_input))
+        if (_convolution.Backward(gradient, gradients, shared, before: null) is { } ofInput && _weights.Network.NeedsGradient(_input))
             pending.Add(_input, ofInput);
     }
 }
@@ -157,7 +158,7 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
     }
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor[] outputs, ImageKeys keys)
+    public override Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared)
     {
         _x = [.. _inputs.Select(input => outputs[input])];
         using (enable_grad())

@@ -20,10 +20,11 @@ public sealed class Predictor : IDisposable
     private const int ShardSize = 64;
 
     private readonly ModelSnapshot _model;
-    private readonly WorkerPool _pool;
+    // Both need libtorch, which an image alone does not.
+    private readonly Lazy<WorkerPool> _pool;
+    private readonly Lazy<FoldedExecutor>? _executor;
     private readonly Ranks _ranks;
     private readonly bool _ownsPool;
-    private readonly FoldedExecutor? _executor;
     private readonly FeatureTable? _features;
     private readonly BatchBuilder _builder;
     private readonly SingleImageExecutor? _single;
@@ -35,28 +36,32 @@ public sealed class Predictor : IDisposable
     /// <param name="precision">Precision of convolutions and activations; a single image is computed in bf16 only if that is chosen
     /// explicitly.</param>
     /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
-    /// <exception cref="EngineException"><c>NativeBackendNotLoaded</c>.</exception>
     public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
-        : this(model.Snapshot, new WorkerPool(threads ?? WorkerPool.DefaultCount), precision, augment) => _ownsPool = true;
+        : this(model.Snapshot, new Lazy<WorkerPool>(() => new WorkerPool(threads ?? WorkerPool.DefaultCount)), precision, augment,
+            Ranks.Alone(threads ?? WorkerPool.DefaultCount)) => _ownsPool = true;
 
     /// <summary>Computes on another owner's workers, in the memory that they have, and on those of the other ranks.</summary>
     internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false, Ranks? ranks = null)
-        : this(model, pool, augment, ranks)
+        : this(model, new Lazy<WorkerPool>(pool), precision, augment, ranks ?? Ranks.Alone(pool.Count))
     {
-        using NativeWork.Scope work = NativeWork.Begin();
-        model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
-        _executor = Executors.ForInference(model, Precisions.Resolve(precision));
-        if (precision != Precision.BFloat16 && !augment)
-            _single = Executors.ForOneImage(model);
     }
 
     /// <summary>Computes logits from features that are known, with the classifier alone.</summary>
     internal Predictor(ModelSnapshot model, WorkerPool pool, FeatureTable features)
-        : this(model, pool, augment: false) => _features = features;
+        : this(model, new Lazy<WorkerPool>(pool), augment: false, Ranks.Alone(pool.Count)) => _features = features;
 
-    private Predictor(ModelSnapshot model, WorkerPool pool, bool augment, Ranks? ranks = null)
+    private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, Precision precision, bool augment, Ranks ranks)
+        : this(model, pool, augment, ranks)
     {
-        (_model, _pool, _augment, _ranks) = (model, pool, augment, ranks ?? Ranks.Alone(pool.Count));
+        model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
+        _executor = new Lazy<FoldedExecutor>(() => Executors.ForInference(model, Precisions.Resolve(precision)));
+        if (precision != Precision.BFloat16 && !augment)
+            _single = Executors.ForOneImage(model);
+    }
+
+    private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, bool augment, Ranks ranks)
+    {
+        (_model, _pool, _augment, _ranks) = (model, pool, augment, ranks);
         _builder = new BatchBuilder(model.Preprocessing);
     }
 
@@ -71,7 +76,7 @@ public sealed class Predictor : IDisposable
     /// <summary>Computes logits.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
     /// <returns>For each image, in order: a logit for each class.</returns>
-    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
+    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>; <c>NativeBackendNotLoaded</c>.</exception>
     public float[][] Logits(IReadOnlyList<LabeledImage> images)
     {
         using NativeWork.Scope work = NativeWork.Begin();
@@ -98,7 +103,9 @@ public sealed class Predictor : IDisposable
     {
         using NativeWork.Scope work = NativeWork.Begin();
         float[][][] outputs = [.. layers.Select(_ => new float[images.Count][])];
-        _pool.Run((images.Count + ShardSize - 1) / ShardSize, (_, shard) =>
+        WorkerPool pool = _pool.Value;
+        FoldedExecutor executor = _executor!.Value;
+        pool.Run((images.Count + ShardSize - 1) / ShardSize, (_, shard) =>
         {
             int start = shard * ShardSize, count = Math.Min(ShardSize, images.Count - start);
             using IDisposable noGradients = no_grad();
@@ -107,9 +114,9 @@ public sealed class Predictor : IDisposable
             Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
             for (int i = 0; i < count; i++)
                 _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
-            Tensor[] found = _executor!.Forward(pixels.permute(0, 3, 1, 2), layers);
+            Tensor[] found = executor.Forward(pixels.permute(0, 3, 1, 2), layers);
             if (_augment)
-                found = [.. found.Zip(_executor!.Forward(pixels.flip(2).permute(0, 3, 1, 2), layers),
+                found = [.. found.Zip(executor.Forward(pixels.flip(2).permute(0, 3, 1, 2), layers),
                     (output, mirrored) => output.AddTensor(mirrored).MultiplyBy(0.5))];
             foreach ((float[][] output, Tensor tensor) in outputs.Zip(found))
             {
@@ -149,8 +156,9 @@ public sealed class Predictor : IDisposable
     public void Dispose()
     {
         using NativeWork.Scope work = NativeWork.Begin();
-        if (_ownsPool)
-            _pool.Dispose();
-        _executor?.Dispose();
+        if (_ownsPool && _pool.IsValueCreated)
+            _pool.Value.Dispose();
+        if (_executor is { IsValueCreated: true })
+            _executor.Value.Dispose();
     }
 }

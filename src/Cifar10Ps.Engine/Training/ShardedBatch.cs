@@ -150,7 +150,7 @@ internal sealed class ShardedBatch : IDisposable
         (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own) : Features(own, _features);
         ITrainingExecutor executor = _executors[worker];
         ImageKeys keys = new([.. own.Select(image => image.Key(_options.Seed))]);
-        Tensor logits = executor.Forward(inputs, keys).detach().requires_grad_(true);
+        Tensor logits = executor.Forward(inputs, keys, shared).detach().requires_grad_(true);
         (Tensor loss, Tensor gradient) = Loss(logits, truth, images.Count);
         executor.Backward(gradient, result, shared);
         using IDisposable noGradients = no_grad();

@@ -183,15 +183,16 @@ public class ExecutorTests
         using LibtorchExecutor executor = new(master, precision);
         Tensor images = Images(test);
 
-        double[][] all = Rows(executor.Forward(images, Keys(1, 1, 10, 11, 12, 13)));
-        double[][] backward = Rows(executor.Forward(images.flip(0), Keys(1, 1, 13, 12, 11, 10)));
-        double[][] part = Rows(executor.Forward(ActivationMemory.ChannelsLast(images.slice(0, 2, 4, 1)), Keys(1, 1, 12, 13)));
+        double[][] all = Rows(executor.Forward(images, Keys(1, 1, 10, 11, 12, 13), new SharedWork()));
+        double[][] backward = Rows(executor.Forward(images.flip(0), Keys(1, 1, 13, 12, 11, 10), new SharedWork()));
+        double[][] part = Rows(executor.Forward(ActivationMemory.ChannelsLast(images.slice(0, 2, 4, 1)), Keys(1, 1, 12, 13),
+            new SharedWork()));
 
         Assert.Equal(all, backward.Reverse());
         Assert.Equal(all.Skip(2), part);
         ImageKeys[] others = [Keys(2, 1, 10, 11, 12, 13), Keys(1, 2, 10, 11, 12, 13), Keys(1, 1, 20, 21, 22, 23)];
         foreach (ImageKeys other in others)
-            Assert.All(Rows(executor.Forward(images, other)).Zip(all), pair => Assert.NotEqual(pair.First, pair.Second));
+            Assert.All(Rows(executor.Forward(images, other, new SharedWork())).Zip(all), pair => Assert.NotEqual(pair.First, pair.Second));
 
         static ImageKeys Keys(int seed, int pass, params int[] indices) => new([.. indices.Select(i => new ImageKey(seed, pass, i))]);
 
@@ -210,7 +211,7 @@ public class ExecutorTests
         using ITrainingExecutor executor = create(master, ImageShape(test), precision);
         using Gradients gradients = new(master);
 
-        double[] logits = Doubles(executor.Forward(Images(test), test.Keys)), ofLogits = Oracle.GradientOfLogits(logits, test.Labels);
+        double[] logits = Doubles(executor.Forward(Images(test), test.Keys, new SharedWork())), ofLogits = Oracle.GradientOfLogits(logits, test.Labels);
         Tensor gradient = torch.tensor([.. ofLogits.Select(value => (float)value)], [test.Count, test.Network.ClassCount]);
         executor.Backward(gradient, gradients, new SharedWork());
 

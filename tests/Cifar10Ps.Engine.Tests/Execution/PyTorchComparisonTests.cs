@@ -154,7 +154,7 @@ public class PyTorchComparisonTests(ITestOutputHelper output)
         {
             using DisposeScope inner = NewDisposeScope();
             using Gradients gradients = new(master);
-            Tensor logits = executor.Forward(images, test.Keys).detach().requires_grad_(true);
+            Tensor logits = executor.Forward(images, test.Keys, new SharedWork()).detach().requires_grad_(true);
             file.Tensors[name + "/training"] = (shape, NetworkWeights.CopyOut(logits));
             if (!withGradients)
                 return;

@@ -68,9 +68,9 @@ public class WinogradTests
     {
         UseTorch();
         using DisposeScope scope = NewDisposeScope();
-        using Generator random = new(1);
-        Tensor x = Activations(inputs), gradient = Activations(outputs), shortcut = Activations(outputs);
-        Tensor weight = ActivationMemory.ChannelsLast(randn([outputs, inputs, 3, 3], generator: random)),
+        using Generator generator = new(1);
+        Tensor x = Random(inputs), gradient = Random(outputs), shortcut = Random(outputs);
+        Tensor weight = ActivationMemory.ChannelsLast(randn([outputs, inputs, 3, 3], generator: generator)),
             found = ActivationMemory.ChannelsLast(zeros_like(weight));
         float[] bias = [.. Enumerable.Range(0, outputs).Select(i => i / 4f - 1)];
         Tensor exactX = x.to(float64).requires_grad_(true), exactWeight = weight.to(float64).requires_grad_(true);
@@ -79,8 +79,8 @@ public class WinogradTests
 
         Winograd<TElement, TLanes>.GradientOfWeight(x, gradient, found);
 
-        AssertClose(exact, Winograd<TElement, TLanes>.Convolve(x, weight));
-        AssertClose(exactX.grad!, Winograd<TElement, TLanes>.GradientOfInput(gradient, weight));
+        AssertClose(exact, Convolved(x, isBackward: false));
+        AssertClose(exactX.grad!, Convolved(gradient, isBackward: true));
         AssertClose(exactWeight.grad!, found);
         Tensor transformed = Winograd<TElement, TLanes>.TransformedWeight(weight),
             biased = exact.PlusTensor(tensor(bias).view(1, outputs, 1, 1));
@@ -90,8 +90,16 @@ public class WinogradTests
         AssertClose(biased.PlusTensor(shortcut.to(float64)).relu(),
             Winograd<TElement, TLanes>.Convolve(x, transformed, bias, shortcut, activate: true));
 
-        Tensor Activations(int channels) =>
-            ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: random)).to(type);
+        unsafe Tensor Convolved(Tensor values, bool isBackward)
+        {
+            Tensor output = ActivationMemory.Like(values, isBackward ? inputs : outputs);
+            Winograd<TElement, TLanes>.Convolve(new Activations(values), new Activations(output),
+                Winograd<TElement, TLanes>.TransformWeight(weight, isBackward, new SharedWork()), null, null, activate: false);
+            return output;
+        }
+
+        Tensor Random(int channels) =>
+            ActivationMemory.ChannelsLast(randn([batch, channels, height, width], generator: generator)).to(type);
 
         void AssertClose(Tensor expected, Tensor actual)
         {

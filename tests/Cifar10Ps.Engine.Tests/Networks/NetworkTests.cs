@@ -58,7 +58,8 @@ public class NetworkTests
         using LibtorchExecutor executor = new(weights, Precision.Float32);
         executor.Weights.Statistics.copy_(weights.Statistics);
         Tensor logits = training
-            ? executor.Forward(images.to(float32), new ImageKeys([.. Enumerable.Range(0, 8).Select(i => new ImageKey(0, 1, i))]))
+            ? executor.Forward(images.to(float32), new ImageKeys([.. Enumerable.Range(0, 8).Select(i => new ImageKey(0, 1, i))]),
+                new SharedWork())
             : executor.Forward(images.to(float32));
         Tensor expected = plain.Forward(images, training);
 

@@ -9,17 +9,18 @@ namespace Cifar10Ps.Execution.Kernels;
 /// <param name="width">Width of an image in pixels.</param>
 /// <param name="channels">Values of a pixel.</param>
 /// <param name="rowLength">Values from one row of pixels to the next.</param>
-internal readonly unsafe struct Activations(byte* values, int count, int height, nint width, nint channels, nint rowLength)
+/// <param name="size">Bytes of a value.</param>
+internal readonly unsafe struct Activations(byte* values, int count, int height, nint width, nint channels, nint rowLength, int size)
 {
     /// <summary>Those of a tensor; valid while it is alive.</summary>
     /// <param name="activations">[batch, channels, height, width], channels-last in memory.</param>
     public Activations(Tensor activations)
-        : this(ActivationMemory.Of(activations), activations.shape)
+        : this(ActivationMemory.Of(activations), activations.shape, (int)activations.ElementSize)
     {
     }
 
-    private Activations(byte* values, long[] shape)
-        : this(values, (int)shape[0], (int)shape[2], (nint)shape[3], (nint)shape[1], (nint)(shape[1] * shape[3]))
+    private Activations(byte* values, long[] shape, int size)
+        : this(values, (int)shape[0], (int)shape[2], (nint)shape[3], (nint)shape[1], (nint)(shape[1] * shape[3]), size)
     {
     }
 
@@ -43,4 +44,11 @@ internal readonly unsafe struct Activations(byte* values, int count, int height,
 
     /// <summary>Values from one image to the next.</summary>
     public nint ImageLength => Height * RowLength;
+
+    /// <summary>Number of values, if its rows follow each other in memory.</summary>
+    public nint Length => Count * ImageLength;
+
+    /// <summary>Those of some of the images.</summary>
+    public Activations Of(Piece piece) =>
+        new(Values + piece.First * ImageLength * size, piece.Count, Height, Width, Channels, RowLength, size);
 }

@@ -27,17 +27,6 @@ internal static unsafe class Winograd<TElement, TLanes>
 
     private static bool IsWide => TLanes.Count == Block;
 
-    /// <summary>Convolves, with a border of one pixel of zeros.</summary>
-    /// <param name="input">[batch, channels, height, width].</param>
-    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
-    /// <returns>[batch, output channels, height, width].</returns>
-    public static Tensor Convolve(Tensor input, Tensor weight) => Convolve(input, weight, isBackward: false);
-
-    /// <summary>The gradient of the input.</summary>
-    /// <param name="gradient">That of the output.</param>
-    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
-    public static Tensor GradientOfInput(Tensor gradient, Tensor weight) => Convolve(gradient, weight, isBackward: true);
-
     /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
     /// <param name="transformed">What <see cref="TransformedWeight(Tensor)"/> made of the weight.</param>
@@ -58,7 +47,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="input">The input.</param>
     /// <param name="output">Takes the output; if its rows do not follow each other in memory, four divides its height.</param>
-    /// <param name="transformed">What <see cref="TransformWeight"/> made of the weight.</param>
+    /// <param name="transformed">The transformed weight.</param>
     /// <param name="bias">A number for each output channel; null: none, and nothing else is added.</param>
     /// <param name="shortcut">What is added, laid out like the output, or the output itself; null: nothing.</param>
     /// <param name="activate">Whether ReLU follows; only with a bias.</param>
@@ -100,8 +89,25 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <param name="inputs">Number of input channels.</param>
     /// <param name="outputs">Number of output channels.</param>
     /// <param name="transformed">Takes <see cref="TransformedLength"/> values, aligned to 64 bytes.</param>
-    public static void TransformWeight(float* weight, int inputs, int outputs, float* transformed) =>
-        WinogradTransforms<TLanes>.TransformWeight(weight, inputs, outputs, isBackward: false, transformed, MatrixLength(inputs, outputs));
+    public static void TransformWeight(float* weight, int inputs, int outputs, float* transformed)
+    {
+        for (int block = 0; block < outputs / Block; block++)
+            WinogradTransforms<TLanes>.TransformWeight(
+                weight, inputs, outputs, isBackward: false, block, transformed, MatrixLength(inputs, outputs));
+    }
+
+    /// <summary>Transforms a weight into memory of the calling thread, where the next weight will lie.</summary>
+    /// <param name="weight">[output channels, input channels, 3, 3], fp32, channels-last.</param>
+    /// <param name="isBackward">Whether it is for the gradient of the input.</param>
+    /// <param name="shared">Takes the blocks of output channels.</param>
+    public static float* TransformWeight(Tensor weight, bool isBackward, SharedWork shared)
+    {
+        (int outputs, int inputs) = isBackward ? ((int)weight.shape[1], (int)weight.shape[0]) : ((int)weight.shape[0], (int)weight.shape[1]);
+        float* values = (float*)ActivationMemory.Of(weight), target = new Scratch(Scratch.Use.Weights, TransformedLength(inputs, outputs)).At(0);
+        shared.ForEach(outputs / Block, block => WinogradTransforms<TLanes>.TransformWeight(
+            values, inputs, outputs, isBackward, block, target, MatrixLength(inputs, outputs)));
+        return target;
+    }
 
     /// <summary>Number of values of a transformed weight.</summary>
     public static int TransformedLength(int inputs, int outputs) => Places * (int)MatrixLength(inputs, outputs);
@@ -133,17 +139,6 @@ internal static unsafe class Winograd<TElement, TLanes>
         }
 
         WinogradTransforms<TLanes>.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels, (float*)ActivationMemory.Of(target));
-    }
-
-    private static Tensor Convolve(Tensor input, Tensor weight, bool isBackward)
-    {
-        Tensor output = ActivationMemory.Like(input, weight.shape[isBackward ? 1 : 0]);
-        (int inputs, int outputs) = ((int)input.shape[1], (int)output.shape[1]);
-        nint matrix = MatrixLength(inputs, outputs);
-        Scratch u = new(Scratch.Use.Weights, Places * matrix);
-        WinogradTransforms<TLanes>.TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, isBackward, u.At(0), matrix);
-        Convolve(new Activations(input), new Activations(output), u.At(0), bias: null, shortcut: null, activate: false);
-        return output;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

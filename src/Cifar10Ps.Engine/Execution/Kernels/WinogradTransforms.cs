@@ -162,35 +162,34 @@ internal static unsafe class WinogradTransforms<TLanes>
             TElement.Store(pixels, i, TLanes.Max(floor, shortcut == null ? y : y + TElement.Load<TLanes>(shortcut, i)));
     }
 
-    /// <summary>GgGᵀ of all weights.</summary>
+    /// <summary>GgGᵀ of the weights of a block of output channels.</summary>
     /// <param name="weight">[output channels, 3, 3, input channels] of the convolution.</param>
     /// <param name="inputs">Channels that are summed over.</param>
     /// <param name="outputs">Channels that come out.</param>
     /// <param name="isBackward">Whether it is for the backward pass, from the convolution's output channels to its input channels.</param>
+    /// <param name="block">Number of the block.</param>
     /// <param name="target">Takes [36, outputs / 16, inputs, 16].</param>
     /// <param name="place">Values from one of the 36 to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TransformWeight(float* weight, int inputs, int outputs, bool isBackward, float* target, nint place)
+    public static void TransformWeight(float* weight, int inputs, int outputs, bool isBackward, int block, float* target, nint place)
     {
-        int lanes = TLanes.Count;
+        int lanes = TLanes.Count, first = block * Block;
         float* taps = stackalloc float[9 * Block], rows = stackalloc float[18 * Block];
-        for (int first = 0; first < outputs; first += Block)
+        target += first * inputs;
+        for (int input = 0; input < inputs; input++)
         {
-            for (int input = 0; input < inputs; input++)
+            for (int output = first; output < first + Block; output += lanes, target += lanes)
             {
-                for (int output = first; output < first + Block; output += lanes, target += lanes)
-                {
-                    for (int lane = 0; lane < lanes; lane++)
-                        for (int tap = 0; tap < 9; tap++)
-                            taps[tap * lanes + lane] = isBackward
-                                ? weight[(input * 9 + 8 - tap) * outputs + output + lane]
-                                : weight[((output + lane) * 9 + tap) * inputs + input];
+                for (int lane = 0; lane < lanes; lane++)
+                    for (int tap = 0; tap < 9; tap++)
+                        taps[tap * lanes + lane] = isBackward
+                            ? weight[(input * 9 + 8 - tap) * outputs + output + lane]
+                            : weight[((output + lane) * 9 + tap) * inputs + input];
 
-                    for (int x = 0; x < 3; x++)
-                        Weight(taps + x * lanes, 3 * lanes, rows + x * lanes, 3 * lanes);
-                    for (int y = 0; y < 6; y++)
-                        Weight(rows + 3 * y * lanes, lanes, target + 6 * y * place, place);
-                }
+                for (int x = 0; x < 3; x++)
+                    Weight(taps + x * lanes, 3 * lanes, rows + x * lanes, 3 * lanes);
+                for (int y = 0; y < 6; y++)
+                    Weight(rows + 3 * y * lanes, lanes, target + 6 * y * place, place);
             }
         }
     }
