@@ -110,7 +110,7 @@ internal static class Measurements
         ImageSplit images = SyntheticImages.Create(10, 10).Train;
         ImageClassifier model = Models.NewResNet20(images.Classes, 0);
         using Predictor predictor = new(model, precision: precision);
-        return MedianMilliseconds(300, () => predictor.Logits([images[0]]));
+        return MedianMilliseconds(3_000, () => predictor.Logits([images[0]]));
     }
 
     /// <summary>

@@ -34,7 +34,7 @@ internal sealed class OnnxRuntime : IDisposable
     {
         using OnnxRuntime runtime = new();
         using OrtValue image = Images(1);
-        return median(300, () => runtime.Run(image));
+        return median(3_000, () => runtime.Run(image));
     }
 
     public void Dispose()

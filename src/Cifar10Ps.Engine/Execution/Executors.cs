@@ -22,8 +22,10 @@ internal static class Executors
         new(model.Network, model.Weights, model.ImageShape, precision);
 
     /// <summary>The fastest way to compute a single image, in fp32; null: there is no special one.</summary>
-    public static SingleImageExecutor? ForOneImage(ModelSnapshot model) =>
-        HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.ImageShape) : null;
+    /// <param name="model">The model.</param>
+    /// <param name="isShared">Whether it may use a second thread.</param>
+    public static SingleImageExecutor? ForOneImage(ModelSnapshot model, bool isShared) =>
+        HasSingleImage(model) ? new SingleImageExecutor(model.Network, model.Weights, model.ImageShape, isShared) : null;
 
     /// <summary>How a network is trained, and why, in a sentence.</summary>
     public static string DescribeTraining(Network network, Shape image, Precision precision)

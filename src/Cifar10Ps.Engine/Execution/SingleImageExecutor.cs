@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
@@ -13,6 +14,8 @@ namespace Cifar10Ps.Execution;
 internal sealed class SingleImageExecutor : IExecutor
 {
     private readonly List<Action> _steps = [];
+    private readonly SharedWork _shared = new();
+    private bool _needsHelper;
     private readonly FeatureMap _image, _features;
     private readonly float[] _weight, _bias;
 
@@ -20,8 +23,10 @@ internal sealed class SingleImageExecutor : IExecutor
     /// <param name="network">The network.</param>
     /// <param name="values">Its values.</param>
     /// <param name="image">Size of the images.</param>
-    public SingleImageExecutor(Network network, StateDict values, Shape image)
+    /// <param name="isShared">Whether a second thread takes half of each convolution.</param>
+    public SingleImageExecutor(Network network, StateDict values, Shape image, bool isShared = false)
     {
+        _needsHelper = isShared;
         Shape[] shapes = network.Shapes(image.Height, image.Width);
         Layer classifier = network.Classifier!;
         int pool = KernelSupport.Pooled(network)!.Value;
@@ -51,7 +56,7 @@ internal sealed class SingleImageExecutor : IExecutor
                     _steps.Add(() => shortcut.Values.CopyTo(y.Values, 0));
                 }
 
-                _steps.Add(() => convolution.Apply(x, y, adds, activates));
+                _steps.Add(() => convolution.Apply(x, y, adds, activates, _shared));
             }
 
             foreach (int used in new[] { input, unit.Shortcut ?? input }.Distinct())
@@ -94,6 +99,12 @@ internal sealed class SingleImageExecutor : IExecutor
     /// <returns>A logit for each class.</returns>
     public float[] Logits(ReadOnlySpan<float> pixels)
     {
+        if (_needsHelper)
+        {
+            KeptThread.Start(_shared.Help);
+            _needsHelper = false;
+        }
+
         int rowLength = _image.Width * _image.Channels;
         for (int y = 0; y < _image.Height; y++)
             pixels.Slice(y * rowLength, rowLength).CopyTo(_image.Row(y));
@@ -103,9 +114,7 @@ internal sealed class SingleImageExecutor : IExecutor
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    public void Dispose() => _shared.End();
 
     private static ISingleImageConvolution Convolution(FoldedConvolution folded, Shape input)
     {

@@ -56,7 +56,7 @@ public sealed class Predictor : IDisposable
         model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
         _executor = new Lazy<FoldedExecutor>(() => Executors.ForInference(model, Precisions.Resolve(precision)));
         if (precision != Precision.BFloat16 && !augment)
-            _single = Executors.ForOneImage(model);
+            _single = Executors.ForOneImage(model, isShared: ranks.WorkerCount > 1);
     }
 
     private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, bool augment, Ranks ranks)
@@ -158,6 +158,7 @@ public sealed class Predictor : IDisposable
         using NativeWork.Scope work = NativeWork.Begin();
         if (_ownsPool && _pool.IsValueCreated)
             _pool.Value.Dispose();
+        _single?.Dispose();
         if (_executor is { IsValueCreated: true })
             _executor.Value.Dispose();
     }

@@ -74,6 +74,17 @@ public class PredictorTests
     }
 
     [Fact]
+    public void A_second_thread_does_not_change_a_bit_of_an_image_alone()
+    {
+        ImageClassifier model = RandomModel(Shortcut.Projection);
+        LabeledImage image = SyntheticImages.Create(1, 1).Train[0];
+        using Predictor one = new(model, threads: 1), two = new(model, threads: 2);
+        float[] expected = one.Logits([image])[0];
+
+        Assert.All(Enumerable.Range(0, 200), _ => Assert.Equal(expected, two.Logits([image])[0]));
+    }
+
+    [Fact]
     public void An_augmented_answer_is_the_mean_over_the_image_and_its_mirror_image()
     {
         ImageClassifier model = RandomModel();

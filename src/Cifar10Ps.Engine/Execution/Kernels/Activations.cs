@@ -10,7 +10,9 @@ namespace Cifar10Ps.Execution.Kernels;
 /// <param name="channels">Values of a pixel.</param>
 /// <param name="rowLength">Values from one row of pixels to the next.</param>
 /// <param name="size">Bytes of a value.</param>
-internal readonly unsafe struct Activations(byte* values, int count, int height, nint width, nint channels, nint rowLength, int size)
+/// <param name="pixelLength">Values from one pixel to the next.</param>
+internal readonly unsafe struct Activations(
+    byte* values, int count, int height, nint width, nint channels, nint rowLength, int size, nint pixelLength)
 {
     /// <summary>Those of a tensor; valid while it is alive.</summary>
     /// <param name="activations">[batch, channels, height, width], channels-last in memory.</param>
@@ -20,7 +22,7 @@ internal readonly unsafe struct Activations(byte* values, int count, int height,
     }
 
     private Activations(byte* values, long[] shape, int size)
-        : this(values, (int)shape[0], (int)shape[2], (nint)shape[3], (nint)shape[1], (nint)(shape[1] * shape[3]), size)
+        : this(values, (int)shape[0], (int)shape[2], (nint)shape[3], (nint)shape[1], (nint)(shape[1] * shape[3]), size, (nint)shape[1])
     {
     }
 
@@ -39,6 +41,9 @@ internal readonly unsafe struct Activations(byte* values, int count, int height,
     /// <summary>Values of a pixel.</summary>
     public nint Channels { get; } = channels;
 
+    /// <summary>Values from one pixel to the next.</summary>
+    public nint PixelLength { get; } = pixelLength;
+
     /// <summary>Values from one row of pixels to the next.</summary>
     public nint RowLength { get; } = rowLength;
 
@@ -50,5 +55,9 @@ internal readonly unsafe struct Activations(byte* values, int count, int height,
 
     /// <summary>Those of some of the images.</summary>
     public Activations Of(Piece piece) =>
-        new(Values + piece.First * ImageLength * size, piece.Count, Height, Width, Channels, RowLength, size);
+        new(Values + piece.First * ImageLength * size, piece.Count, Height, Width, Channels, RowLength, size, PixelLength);
+
+    /// <summary>Some of the channels.</summary>
+    public Activations OfChannels(int first, int number) =>
+        new(Values + first * size, Count, Height, Width, number, RowLength, size, PixelLength);
 }

@@ -8,5 +8,6 @@ internal interface ISingleImageConvolution
     /// <param name="output">Takes the result; 8 divides its width, which determines the stride.</param>
     /// <param name="adds">Whether the result is added to what is there: the shortcut.</param>
     /// <param name="activate">Whether ReLU follows.</param>
-    void Apply(FeatureMap input, FeatureMap output, bool adds, bool activate);
+    /// <param name="shared">Takes the halves.</param>
+    void Apply(FeatureMap input, FeatureMap output, bool adds, bool activate, SharedWork shared);
 }

@@ -35,9 +35,12 @@ internal sealed unsafe class SingleImageConvolution<TLanes> : ISingleImageConvol
                 for (int place = 0; place < area; place++)
                     for (int input = 0; input < _inputs; input++)
                         channelsLast[i++] = weight[(output * _inputs + input) * area + place];
-            _weights = new AlignedMemory(Winograd<Float32Element, TLanes>.TransformedLength(_inputs, _outputs));
+            // Each half by itself.
+            _weights = new AlignedMemory(_outputs / Half * HalfLength);
             fixed (float* values = channelsLast)
-                Winograd<Float32Element, TLanes>.TransformWeight(values, _inputs, _outputs, _weights.At(0));
+                for (int first = 0; first < _outputs; first += Half)
+                    Winograd<Float32Element, TLanes>.TransformWeight(
+                        values + first * area * _inputs, _inputs, Half, _weights.At(first / Half * HalfLength));
             return;
         }
 
@@ -50,30 +53,54 @@ internal sealed unsafe class SingleImageConvolution<TLanes> : ISingleImageConvol
                         *_weights.At(i++) = weight[(output * _inputs + input) * area + place];
     }
 
+    /// <summary>Output channels of a half, or all if there are too few to be divided; then the rows are.</summary>
+    private int Half => _outputs % (2 * Block) == 0 ? _outputs / 2 : _outputs;
+
+    private int HalfLength => Winograd<Float32Element, TLanes>.TransformedLength(_inputs, Half);
+
     /// <inheritdoc/>
-    public void Apply(FeatureMap input, FeatureMap output, bool adds, bool activate)
+    public void Apply(FeatureMap input, FeatureMap output, bool adds, bool activate, SharedWork shared) => shared.ForEach(2, half =>
     {
         fixed (float* from = input.Values, to = output.Values, bias = _bias)
         {
             if (_isWinograd)
-            {
-                Activations x = input.In(from), y = output.In(to);
-                Winograd<Float32Element, TLanes>.Convolve(x, y, _weights.At(0), bias, adds ? y.Values : null, activate);
-                return;
-            }
-
-            int stride = input.Width / output.Width;
-            int border = (1 - _size / 2) * (input.RowLength + _inputs), weightsOfBlock = _size * _size * _inputs * Block;
-            for (int block = 0; block < _outputs / Block; block++)
-                for (int y = 0; y < output.Height; y++)
-                    for (int x = 0; x < output.Width; x += Pixels)
-                        Tile(from + border + y * stride * input.RowLength + x * stride * _inputs, input.RowLength, stride * _inputs,
-                            _weights.At(block * weightsOfBlock), _size, _size * _inputs, bias + block * Block,
-                            to + (y + 1) * output.RowLength + (x + 1) * _outputs + block * Block, _outputs, adds, activate);
+                Multiply(input.In(from), output.In(to), bias, half, adds, activate);
+            else
+                Run(input, output, from, to, bias, half, adds, activate);
         }
+    });
+
+    /// <summary>Half of the output channels; with few channels, half of the rows of tiles.</summary>
+    private void Multiply(Activations x, Activations y, float* bias, int half, bool adds, bool activate)
+    {
+        int first = half * Half, rows = y.Height / 4;
+        if (Half == _outputs)
+        {
+            Winograd<Float32Element, TLanes>.Convolve(x, y, _weights.At(0), bias, adds ? y.Values : null, activate,
+                half == 0 ? (0, rows / 2) : (rows / 2, rows));
+            return;
+        }
+
+        Activations part = y.OfChannels(first, Half);
+        Winograd<Float32Element, TLanes>.Convolve(x, part, _weights.At(half * HalfLength), bias + first, adds ? part.Values : null, activate);
+    }
+
+    /// <summary>Half of the rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Run(FeatureMap input, FeatureMap output, float* from, float* to, float* bias, int half, bool adds, bool activate)
+    {
+        int stride = input.Width / output.Width, middle = output.Height / 2;
+        int border = (1 - _size / 2) * (input.RowLength + _inputs), weightsOfBlock = _size * _size * _inputs * Block;
+        for (int block = 0; block < _outputs / Block; block++)
+            for (int y = half == 0 ? 0 : middle, end = half == 0 ? middle : output.Height; y < end; y++)
+                for (int x = 0; x < output.Width; x += Pixels)
+                    Tile(from + border + y * stride * input.RowLength + x * stride * _inputs, input.RowLength, stride * _inputs,
+                        _weights.At(block * weightsOfBlock), _size, _size * _inputs, bias + block * Block,
+                        to + (y + 1) * output.RowLength + (x + 1) * _outputs + block * Block, _outputs, adds, activate);
     }
 
     /// <summary>Eight pixels of 16 channels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Tile(float* input, nint row, nint step, float* weights, int rows, nint run, float* bias, float* output,
         nint outputs, bool adds, bool activate)
     {

@@ -46,12 +46,15 @@ internal static unsafe class Winograd<TElement, TLanes>
 
     /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="input">The input.</param>
-    /// <param name="output">Takes the output; if its rows do not follow each other in memory, four divides its height.</param>
+    /// <param name="output">Takes the output; if its pixels do not follow each other in memory, four divides its height.</param>
     /// <param name="transformed">The transformed weight.</param>
     /// <param name="bias">A number for each output channel; null: none, and nothing else is added.</param>
     /// <param name="shortcut">What is added, laid out like the output, or the output itself; null: nothing.</param>
     /// <param name="activate">Whether ReLU follows; only with a bias.</param>
-    public static void Convolve(in Activations input, in Activations output, float* transformed, float* bias, byte* shortcut, bool activate)
+    /// <param name="rows">Which rows of tiles, counted through all images; null: all.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Convolve(in Activations input, in Activations output, float* transformed, float* bias, byte* shortcut, bool activate,
+        (int First, int End)? rows = null)
     {
         Tiles x = new(input, output), y = new(output, input);
         nint matrix = MatrixLength(x.Channels, y.Channels);
@@ -59,8 +62,10 @@ internal static unsafe class Winograd<TElement, TLanes>
         Scratch inputRows = new(Scratch.Use.InputRows, x.RowsLength + x.BorderedLength),
             outputRows = new(Scratch.Use.OutputRows, y.RowsLength), edge = new(Scratch.Use.Edge, 2 * y.EdgeLength);
         inputRows.Clear();
-        for (int block = 0; block < x.BlockCount; block++)
+        (int start, int last) = rows ?? (0, x.RowCount);
+        for (int first = start; first < last; first += x.RowsPerBlock)
         {
+            (int First, int End) block = (first, Math.Min(first + x.RowsPerBlock, last));
             int tiles = TransformInput(x, block, inputRows, v);
             for (int place = 0; place < Places; place++)
                 for (nint i = 0; i < y.Channels; i += Block)
@@ -116,6 +121,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <param name="input">[batch, channels, height, width].</param>
     /// <param name="gradient">That of the output.</param>
     /// <param name="target">Takes it: [output channels, input channels, 3, 3], fp32, channels-last.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void GradientOfWeight(Tensor input, Tensor gradient, Tensor target)
     {
         Tiles x = new(new Activations(input), new Activations(gradient)), y = new(new Activations(gradient), new Activations(input));
@@ -127,8 +133,9 @@ internal static unsafe class Winograd<TElement, TLanes>
         sums.Clear();
         inputRows.Clear();
         gradientRows.Clear();
-        for (int block = 0; block < x.BlockCount; block++)
+        for (int first = 0; first < x.RowCount; first += x.RowsPerBlock)
         {
+            (int First, int End) block = (first, Math.Min(first + x.RowsPerBlock, x.RowCount));
             int tiles = TransformInput(x, block, inputRows, v);
             _ = TransformGradient(y, block, gradientRows, z, edge);
             for (int place = 0; place < Places; place++)
@@ -164,10 +171,11 @@ internal static unsafe class Winograd<TElement, TLanes>
 
     /// <summary>BᵀdB of a block of tiles: first down all columns of a row of tiles, then along the rows of each.</summary>
     /// <remarks>The seventh row is zero: what lies above and below an image.</remarks>
-    private static int TransformInput(in Tiles x, int block, Scratch rows, Scratch places)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int TransformInput(in Tiles x, (int First, int End) block, Scratch rows, Scratch places)
     {
         byte** pixels = stackalloc byte*[6];
-        (int first, int end) = x.RowsOf(block);
+        (int first, int end) = block;
         for (int row = first; row < end; row++)
         {
             int image = row / x.RowsPerImage, top = row % x.RowsPerImage * 4;
@@ -185,9 +193,10 @@ internal static unsafe class Winograd<TElement, TLanes>
     }
 
     /// <summary>AyAᵀ of a block of tiles.</summary>
-    private static int TransformGradient(in Tiles y, int block, Scratch rows, Scratch places, Scratch edge)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int TransformGradient(in Tiles y, (int First, int End) block, Scratch rows, Scratch places, Scratch edge)
     {
-        (int first, int end) = y.RowsOf(block);
+        (int first, int end) = block;
         for (int row = first; row < end; row++)
         {
             byte* pixels = y.Values + y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4);
@@ -209,10 +218,11 @@ internal static unsafe class Winograd<TElement, TLanes>
 
     /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles;
     /// last, a bias, a shortcut and ReLU.</summary>
-    private static void TransformOutput(in Tiles y, int block, Scratch rows, Scratch places, Scratch edge, float* bias, byte* shortcut,
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransformOutput(in Tiles y, (int First, int End) block, Scratch rows, Scratch places, Scratch edge, float* bias, byte* shortcut,
         bool activate)
     {
-        (int first, int end) = y.RowsOf(block);
+        (int first, int end) = block;
         for (int row = first; row < end; row++)
         {
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
@@ -232,7 +242,7 @@ internal static unsafe class Winograd<TElement, TLanes>
                 WinogradTransforms<TLanes>.OutputColumns<TElement>(rows.At(0), y.BorderedLength, pixels, length);
             else
                 WinogradTransforms<TLanes>.BiasedColumns<TElement>(rows.At(0), y.BorderedLength, bias, y.Channels, added, pixels, length,
-                    isWhole ? y.RowLength : length, activate);
+                    isWhole ? y.RowLength : length, y.PixelLength, activate);
             if (!isWhole)
                 Buffer.MemoryCopy(pixels, y.Values + offset, inside, inside);
         }
@@ -251,23 +261,21 @@ internal static unsafe class Winograd<TElement, TLanes>
 
         private static int FewTiles => IsWide ? 16 : 24;
 
-        private readonly int _rowsPerBlock, _rowCount;
         private readonly nint _imageLength;
 
         public Tiles(in Activations activations, in Activations others)
         {
             Values = activations.Values;
             (Channels, Height, Width) = (activations.Channels, activations.Height, activations.Width);
-            (RowLength, _imageLength) = (activations.RowLength, activations.ImageLength);
+            (PixelLength, RowLength, _imageLength) = (activations.PixelLength, activations.RowLength, activations.ImageLength);
             (RowsPerImage, TilesPerRow) = ((Height + 3) / 4, (Width + 3) / 4);
             int tilesPerBlock = Math.Max(Channels, others.Channels) <= FewChannels ? FewTiles : 4 * FewTiles;
-            _rowsPerBlock = (int)Math.Max(1, tilesPerBlock / TilesPerRow);
-            _rowCount = activations.Count * RowsPerImage;
-            BlockCount = (_rowCount + _rowsPerBlock - 1) / _rowsPerBlock;
+            RowsPerBlock = (int)Math.Max(1, tilesPerBlock / TilesPerRow);
+            RowCount = activations.Count * RowsPerImage;
             BorderedLength = (4 * TilesPerRow + 2) * Channels;
             RowsLength = 6 * BorderedLength;
             // Whole groups of tiles; and a gap, because places that are a multiple of 4 KB apart would compete for the same cache lines.
-            PlaceLength = (_rowsPerBlock * TilesPerRow + Group - 1) / Group * Group * Channels + Block;
+            PlaceLength = (RowsPerBlock * TilesPerRow + Group - 1) / Group * Group * Channels + Block;
         }
 
         public byte* Values { get; }
@@ -281,11 +289,18 @@ internal static unsafe class Winograd<TElement, TLanes>
         /// <summary>Values from one row of pixels to the next.</summary>
         public nint RowLength { get; }
 
+        /// <summary>Values from one pixel to the next.</summary>
+        public nint PixelLength { get; }
+
         public int RowsPerImage { get; }
 
         public nint TilesPerRow { get; }
 
-        public int BlockCount { get; }
+        /// <summary>Rows of tiles of all images.</summary>
+        public int RowCount { get; }
+
+        /// <summary>Rows of tiles that are transformed and multiplied at a time.</summary>
+        public int RowsPerBlock { get; }
 
         /// <summary>Bytes of four rows of pixels.</summary>
         public nint TileRowBytes => 4 * Width * Channels * TElement.Size;
@@ -301,8 +316,6 @@ internal static unsafe class Winograd<TElement, TLanes>
 
         /// <summary>Values of a block for one of the 36 places of a tile: [tile, channel].</summary>
         public nint PlaceLength { get; }
-
-        public (int First, int End) RowsOf(int block) => (block * _rowsPerBlock, Math.Min((block + 1) * _rowsPerBlock, _rowCount));
 
         /// <summary>Bytes of the rows of pixels of a row of tiles that lie inside the image.</summary>
         public nint BytesInside(int row) => TileRowBytes / 4 * Math.Min(4, Height - row % RowsPerImage * 4);

@@ -136,21 +136,22 @@ internal static unsafe class WinogradTransforms<TLanes>
     /// <param name="pixels">Takes four rows.</param>
     /// <param name="length">Values of each.</param>
     /// <param name="step">Values from one of them to the next.</param>
+    /// <param name="pixelStep">Values from one pixel to the next.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     /// <typeparam name="TElement">How pixels are stored in memory.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void BiasedColumns<TElement>(float* rows, nint row, float* bias, nint channels, byte* shortcut,
-        byte* pixels, nint length, nint step, bool activate)
+        byte* pixels, nint length, nint step, nint pixelStep, bool activate)
         where TElement : struct, IElement
     {
         TLanes floor = activate ? default : TLanes.Create(float.NegativeInfinity);
-        for (nint pixel = 0; pixel < length; pixel += channels)
+        for (nint pixel = 0, target = 0; pixel < length; pixel += channels, target += pixelStep)
         {
             for (nint c = 0; c < channels; c += TLanes.Count)
             {
-                nint i = pixel + c;
+                nint i = target + c;
                 TLanes offset = TLanes.Load(bias + c);
-                (TLanes y0, TLanes y1, TLanes y2, TLanes y3) = Output(rows + i, row);
+                (TLanes y0, TLanes y1, TLanes y2, TLanes y3) = Output(rows + pixel + c, row);
                 Store(i, y0 + offset);
                 Store(i + step, y1 + offset);
                 Store(i + 2 * step, y2 + offset);
