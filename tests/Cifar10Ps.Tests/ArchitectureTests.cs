@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using ArchUnitNET.Domain;
+using ArchUnitNET.Domain.Dependencies;
 using ArchUnitNET.Loader;
 
 namespace Cifar10Ps.Tests;
@@ -38,6 +39,14 @@ public sealed partial class ArchitectureTests
     public void Kernels_know_nothing_of_networks_and_of_those_who_call_them() =>
         Assert.Empty(Named().Where(use => use.From == "Execution.Kernels" && use.To is not ("Execution.Kernels" or "Runtime"))
             .Select(use => $"{use.Type} names {use.Target} in {use.To}").Distinct().Order());
+
+    /// <summary>TorchSharp's operators make numbers that may be finalised while libtorch still reads them.</summary>
+    [Fact]
+    public void Arithmetic_with_tensors_goes_through_operations_that_hold_their_numbers() =>
+        Assert.Empty(Assemblies.Types.Where(type => type.FullName != "Cifar10Ps.Runtime.ScalarOperations")
+            .SelectMany(type => type.Dependencies.OfType<MethodCallDependency>())
+            .Where(call => call.Target.Name == "Tensor" && UnheldNumbers().IsMatch(call.TargetMember.Name))
+            .Select(call => $"{call.Origin.FullName} calls {call.TargetMember.Name}").Distinct().Order());
 
     [Fact]
     public void A_family_is_named_in_its_room_and_by_the_cmdlets_that_make_its_members()
@@ -115,6 +124,9 @@ public sealed partial class ArchitectureTests
                 yield return (path, folder, space, type.Groups["name"].Value, type.Groups["access"].Value == "public");
         }
     }
+
+    [GeneratedRegex(@"^(op_Addition\(.*Tensor,.*Tensor\)|add_?\([^,]*Tensor\)|(op_\w+|add_?|sub_?|mul_?|div_?)\((?!.*Scalar).*System\.)")]
+    private static partial Regex UnheldNumbers();
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex Namespace();

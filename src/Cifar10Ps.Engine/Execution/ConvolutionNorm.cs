@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;

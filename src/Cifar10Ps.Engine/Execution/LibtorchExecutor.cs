@@ -1,4 +1,5 @@
 using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;

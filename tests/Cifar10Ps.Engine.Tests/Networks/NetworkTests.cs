@@ -3,6 +3,7 @@ using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks.Families;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static Cifar10Ps.Tests.TestSupport;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution.Kernels;

@@ -1,3 +1,5 @@
+using Cifar10Ps.Runtime;
+
 namespace Cifar10Ps.Execution.Kernels;
 
 /// <summary>A convolution of one image, with its bias, the addition of a shortcut and ReLU.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Execution.Kernels;
 

@@ -1,4 +1,4 @@
-namespace Cifar10Ps.Execution;
+namespace Cifar10Ps.Runtime;
 
 /// <summary>Some neighbouring images of a shard.</summary>
 /// <param name="Index">Number of the piece, from 0.</param>

@@ -1,5 +1,5 @@
 
-using Cifar10Ps.Execution;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Tests;
 

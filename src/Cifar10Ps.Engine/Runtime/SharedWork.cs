@@ -1,4 +1,4 @@
-namespace Cifar10Ps.Execution;
+namespace Cifar10Ps.Runtime;
 
 /// <summary>
 /// Work of busy workers that idle ones take part in, when there are fewer shards than processors or at the end of a batch. How it is cut
