@@ -87,7 +87,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
         finally
         {
             // Even after an exception: memory that other workers still read must not be freed earlier.
-            Task.WhenAll(_passes.Select(pass => pass.WeightGradient)).GetAwaiter().GetResult();
+            shared.Await(Task.WhenAll(_passes.Select(pass => pass.WeightGradient)));
         }
     }
 

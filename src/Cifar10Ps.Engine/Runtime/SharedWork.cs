@@ -69,6 +69,18 @@ internal sealed class SharedWork
         return job.Completion;
     }
 
+    /// <summary>Waits for what was handed over, and meanwhile takes part in what is shared.</summary>
+    public void Await(Task given)
+    {
+        while (!given.IsCompleted && Unfinished() is { } job)
+        {
+            job.Work();
+            Close(job);
+        }
+
+        given.GetAwaiter().GetResult();
+    }
+
     /// <summary>Takes part in what others share, until the end.</summary>
     public void Help()
     {
@@ -120,8 +132,14 @@ internal sealed class SharedWork
             while (_jobs.Count == 0 && !_ended)
                 Monitor.Wait(_gate);
             _idle--;
-            return _jobs.MaxBy(job => job.Left);
+            return Unfinished();
         }
+    }
+
+    private Job? Unfinished()
+    {
+        lock (_gate)
+            return _jobs.MaxBy(job => job.Left);
     }
 
     /// <summary>Items that several workers take.</summary>
