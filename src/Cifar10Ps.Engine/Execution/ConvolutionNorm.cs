@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Execution;
 
 /// <summary>
-/// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement, TLanes}"/>). Forward and backward are explicit.
+/// A convolution with its batch norm, and what follows it, fused (<see cref="NormKernels{TElement, TLanes}"/>). Forward and backward are
+/// explicit.
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors of the kernels.</typeparam>

@@ -7,7 +7,8 @@ namespace Cifar10Ps.Execution;
 
 /// <summary>
 /// Training whose forward and backward passes are explicit, unit by unit: in our kernels where possible
-/// (<see cref="FusedPass{TElement, TLanes}"/>), otherwise by libtorch. Its gradients are those of <see cref="LibtorchExecutor"/> up to rounding.
+/// (<see cref="FusedPass{TElement, TLanes}"/>), otherwise by libtorch. Its gradients are those of <see cref="LibtorchExecutor"/> up to
+/// rounding.
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors of the kernels.</typeparam>

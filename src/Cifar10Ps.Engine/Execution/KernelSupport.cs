@@ -61,8 +61,8 @@ internal static class KernelSupport
         HasVectors && network.Classifier is not null && Pooled(network) is int pool
         && Unit.Of(network).TakeWhile(unit => unit.Output != pool).All(unit => HasSingleImage(network, unit, shapes));
 
-    /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution of one image: rows of pixels have a border there, so
-    /// tiles must not reach over the lower edge.</summary>
+    /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution of one image: rows of pixels have a border
+    /// there, so tiles must not reach over the lower edge.</summary>
     public static bool HasSingleImageWinograd(Convolution convolution, Shape input) =>
         HasWinograd(convolution, input) && input.Height % Tile == 0;
 

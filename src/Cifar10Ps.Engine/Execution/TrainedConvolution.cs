@@ -14,7 +14,8 @@ namespace Cifar10Ps.Execution;
 /// <param name="name">Name of the weight in the state dict.</param>
 /// <param name="weights">Holds it in fp32.</param>
 /// <param name="leaf">The weight as a leaf, in the type that libtorch convolves in.</param>
-internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights, Tensor leaf)
+internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights,
+    Tensor leaf)
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {

@@ -78,7 +78,8 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     }
 
     /// <inheritdoc/>
-    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients,
+        SharedWork shared)
     {
         Tensor? ofInput = _norm.Backward(gradient, more, Unit.Activation is not null, gradients, shared, keepGradient: _needsShortcut);
         // It is now the gradient of the sum.
@@ -124,7 +125,8 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
         _convolution.Forward(outputs[_input], shared, after: null).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
 
     /// <inheritdoc/>
-    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients,
+        SharedWork shared)
     {
         if (more is not null)
             gradient = gradient.PlusTensor(more);
@@ -169,7 +171,8 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
     }
 
     /// <inheritdoc/>
-    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients, SharedWork shared)
+    public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients,
+        SharedWork shared)
     {
         if (!_weights.Network.NeedsGradient(_layer))
             return;

@@ -35,7 +35,8 @@ public class ExecutorTests
 
     [Theory]
     [MemberData(nameof(NetworksByPrecision))]
-    public void Fused_training_gives_the_logits_gradients_and_statistics_of_the_oracle_with_vectors_of_any_width(string name, Precision precision)
+    public void Fused_training_gives_the_logits_gradients_and_statistics_of_the_oracle_with_vectors_of_any_width(string name,
+        Precision precision)
     {
         double[] errors =
         [
@@ -211,7 +212,8 @@ public class ExecutorTests
         using ITrainingExecutor executor = create(master, ImageShape(test), precision);
         using Gradients gradients = new(master);
 
-        double[] logits = Doubles(executor.Forward(Images(test), test.Keys, new SharedWork())), ofLogits = Oracle.GradientOfLogits(logits, test.Labels);
+        double[] logits = Doubles(executor.Forward(Images(test), test.Keys, new SharedWork())),
+            ofLogits = Oracle.GradientOfLogits(logits, test.Labels);
         Tensor gradient = torch.tensor([.. ofLogits.Select(value => (float)value)], [test.Count, test.Network.ClassCount]);
         executor.Backward(gradient, gradients, new SharedWork());
 

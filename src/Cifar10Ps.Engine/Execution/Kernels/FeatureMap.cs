@@ -23,5 +23,6 @@ internal sealed class FeatureMap(int height, int width, int channels)
 
     /// <summary>The map in memory, without the border.</summary>
     /// <param name="values">Address of <see cref="Values"/>.</param>
-    public unsafe Activations In(float* values) => new((byte*)(values + RowLength + Channels), 1, Height, Width, Channels, RowLength, sizeof(float), Channels);
+    public unsafe Activations In(float* values) => new((byte*)(values + RowLength + Channels), 1, Height, Width, Channels, RowLength,
+        sizeof(float), Channels);
 }

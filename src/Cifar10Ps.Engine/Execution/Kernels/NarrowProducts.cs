@@ -75,7 +75,8 @@ internal static unsafe class NarrowProducts<TLanes>
     private static void AddFour(float* inputs, nint inputStep, float* outputs, nint outputStep, int tiles, float* sums, nint sumStep)
     {
         float* sums1 = sums + sumStep, sums2 = sums + 2 * sumStep, sums3 = sums + 3 * sumStep;
-        TLanes s0 = TLanes.LoadAligned(sums), s1 = TLanes.LoadAligned(sums1), s2 = TLanes.LoadAligned(sums2), s3 = TLanes.LoadAligned(sums3);
+        TLanes s0 = TLanes.LoadAligned(sums), s1 = TLanes.LoadAligned(sums1), s2 = TLanes.LoadAligned(sums2),
+            s3 = TLanes.LoadAligned(sums3);
         TLanes t0 = TLanes.LoadAligned(sums + TLanes.Count), t1 = TLanes.LoadAligned(sums1 + TLanes.Count),
             t2 = TLanes.LoadAligned(sums2 + TLanes.Count), t3 = TLanes.LoadAligned(sums3 + TLanes.Count);
         for (int tile = 0; tile < tiles; tile++, inputs += inputStep, outputs += outputStep)

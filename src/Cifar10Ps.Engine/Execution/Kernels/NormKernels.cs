@@ -44,8 +44,8 @@ internal static unsafe class NormKernels<TElement, TLanes>
                 TLanes s0 = default, s1 = default, s2 = default, s3 = default, q0 = default, q1 = default, q2 = default, q3 = default;
                 for (nint i = start + part; i < end; i += Period)
                 {
-                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i), y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes),
-                        y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
+                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i),
+                        y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes), y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
                     s0 += y0;
                     s1 += y1;
                     s2 += y2;
@@ -81,8 +81,8 @@ internal static unsafe class NormKernels<TElement, TLanes>
             {
                 TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
                     a3 = TLanes.Load(scale + part + 3 * Lanes);
-                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes), b2 = TLanes.Load(offset + part + 2 * Lanes),
-                    b3 = TLanes.Load(offset + part + 3 * Lanes);
+                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes),
+                    b2 = TLanes.Load(offset + part + 2 * Lanes), b3 = TLanes.Load(offset + part + 3 * Lanes);
                 for (nint i = start + part; i < end; i += Period)
                 {
                     TLanes x0 = TLanes.MultiplyAdd(a0, TElement.LoadLower<TLanes>(y, i), b0),
@@ -126,7 +126,8 @@ internal static unsafe class NormKernels<TElement, TLanes>
                 for (nint i = start + part; i < end; i += Period)
                 {
                     TLanes g0 = TElement.LoadLower<TLanes>(gradient, i), g1 = TElement.LoadUpper<TLanes>(gradient, i);
-                    TLanes g2 = TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes), g3 = TElement.LoadUpper<TLanes>(gradient, i + 2 * Lanes);
+                    TLanes g2 = TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes),
+                        g3 = TElement.LoadUpper<TLanes>(gradient, i + 2 * Lanes);
                     if (more != null)
                     {
                         g0 += TElement.LoadLower<TLanes>(more, i);
@@ -182,13 +183,13 @@ internal static unsafe class NormKernels<TElement, TLanes>
             {
                 TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
                     a3 = TLanes.Load(scale + part + 3 * Lanes);
-                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes), b2 = TLanes.Load(offset + part + 2 * Lanes),
-                    b3 = TLanes.Load(offset + part + 3 * Lanes);
+                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes),
+                    b2 = TLanes.Load(offset + part + 2 * Lanes), b3 = TLanes.Load(offset + part + 3 * Lanes);
                 TLanes s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
                 for (nint i = start + part; i < end; i += Period)
                 {
-                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i), y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes),
-                        y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
+                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i),
+                        y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes), y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
                     TLanes g0 = TLanes.WherePositive(TLanes.MultiplyAdd(a0, y0, b0), TElement.LoadLower<TLanes>(gradient, i));
                     TLanes g1 = TLanes.WherePositive(TLanes.MultiplyAdd(a1, y1, b1), TElement.LoadUpper<TLanes>(gradient, i));
                     TLanes g2 = TLanes.WherePositive(TLanes.MultiplyAdd(a2, y2, b2), TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes));
@@ -229,15 +230,18 @@ internal static unsafe class NormKernels<TElement, TLanes>
             {
                 TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
                     a3 = TLanes.Load(scale + part + 3 * Lanes);
-                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes), b2 = TLanes.Load(offset + part + 2 * Lanes),
-                    b3 = TLanes.Load(offset + part + 3 * Lanes);
-                TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes), p3 = TLanes.Load(p + part + 3 * Lanes);
-                TLanes q0 = TLanes.Load(q + part), q1 = TLanes.Load(q + part + Lanes), q2 = TLanes.Load(q + part + 2 * Lanes), q3 = TLanes.Load(q + part + 3 * Lanes);
-                TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes), r3 = TLanes.Load(r + part + 3 * Lanes);
+                TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes),
+                    b2 = TLanes.Load(offset + part + 2 * Lanes), b3 = TLanes.Load(offset + part + 3 * Lanes);
+                TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes),
+                    p3 = TLanes.Load(p + part + 3 * Lanes);
+                TLanes q0 = TLanes.Load(q + part), q1 = TLanes.Load(q + part + Lanes), q2 = TLanes.Load(q + part + 2 * Lanes),
+                    q3 = TLanes.Load(q + part + 3 * Lanes);
+                TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes),
+                    r3 = TLanes.Load(r + part + 3 * Lanes);
                 for (nint i = start + part; i < end; i += Period)
                 {
-                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i), y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes),
-                        y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
+                    TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i),
+                        y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes), y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
                     TLanes g0 = TLanes.WherePositive(TLanes.MultiplyAdd(a0, y0, b0), TElement.LoadLower<TLanes>(gradient, i));
                     TLanes g1 = TLanes.WherePositive(TLanes.MultiplyAdd(a1, y1, b1), TElement.LoadUpper<TLanes>(gradient, i));
                     TElement.Store(gradient, i,
@@ -269,9 +273,12 @@ internal static unsafe class NormKernels<TElement, TLanes>
             nint end = Math.Min(start + SumBlock, length);
             for (int part = 0; part < Period; part += Part)
             {
-                TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes), p3 = TLanes.Load(p + part + 3 * Lanes);
-                TLanes q0 = TLanes.Load(q + part), q1 = TLanes.Load(q + part + Lanes), q2 = TLanes.Load(q + part + 2 * Lanes), q3 = TLanes.Load(q + part + 3 * Lanes);
-                TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes), r3 = TLanes.Load(r + part + 3 * Lanes);
+                TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes),
+                    p3 = TLanes.Load(p + part + 3 * Lanes);
+                TLanes q0 = TLanes.Load(q + part), q1 = TLanes.Load(q + part + Lanes), q2 = TLanes.Load(q + part + 2 * Lanes),
+                    q3 = TLanes.Load(q + part + 3 * Lanes);
+                TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes),
+                    r3 = TLanes.Load(r + part + 3 * Lanes);
                 for (nint i = start + part; i < end; i += Period)
                 {
                     TElement.Store(result, i,

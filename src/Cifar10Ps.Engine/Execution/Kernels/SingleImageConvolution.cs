@@ -83,7 +83,8 @@ internal sealed unsafe class SingleImageConvolution<TLanes> : ISingleImageConvol
         }
 
         Activations part = y.OfChannels(first, Half);
-        Winograd<Float32Element, TLanes>.Convolve(x, part, _weights.At(half * HalfLength), bias + first, adds ? part.Values : null, activate);
+        Winograd<Float32Element, TLanes>.Convolve(x, part, _weights.At(half * HalfLength), bias + first, adds ? part.Values : null,
+            activate);
     }
 
     /// <summary>Half of the rows.</summary>

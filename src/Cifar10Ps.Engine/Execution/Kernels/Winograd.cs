@@ -108,8 +108,9 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <param name="shared">Takes the blocks of output channels.</param>
     public static float* TransformWeight(Tensor weight, bool isBackward, SharedWork shared)
     {
-        (int outputs, int inputs) = isBackward ? ((int)weight.shape[1], (int)weight.shape[0]) : ((int)weight.shape[0], (int)weight.shape[1]);
-        float* values = (float*)ActivationMemory.Of(weight), target = new Scratch(Scratch.Use.Weights, TransformedLength(inputs, outputs)).At(0);
+        (int outputs, int inputs) = ((int)weight.shape[isBackward ? 1 : 0], (int)weight.shape[isBackward ? 0 : 1]);
+        float* values = (float*)ActivationMemory.Of(weight);
+        float* target = new Scratch(Scratch.Use.Weights, TransformedLength(inputs, outputs)).At(0);
         shared.ForEach(outputs / Block, block => WinogradTransforms<TLanes>.TransformWeight(
             values, inputs, outputs, isBackward, block, target, MatrixLength(inputs, outputs)));
         return target;
@@ -146,7 +147,8 @@ internal static unsafe class Winograd<TElement, TLanes>
                             sums.At(place * matrix + j * y.Channels + i), y.Channels);
         }
 
-        WinogradTransforms<TLanes>.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels, (float*)ActivationMemory.Of(target));
+        WinogradTransforms<TLanes>.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels,
+            (float*)ActivationMemory.Of(target));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -220,15 +222,15 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <summary>AᵀmA of a block of tiles: first along the rows of each tile, then down all columns of a row of tiles;
     /// last, a bias, a shortcut and ReLU.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransformOutput(in Tiles y, (int First, int End) block, Scratch rows, Scratch places, Scratch edge, float* bias, byte* shortcut,
-        bool activate)
+    private static void TransformOutput(in Tiles y, (int First, int End) block, Scratch rows, Scratch places, Scratch edge, float* bias,
+        byte* shortcut, bool activate)
     {
         (int first, int end) = block;
         for (int row = first; row < end; row++)
         {
             for (nint tile = 0; tile < y.TilesPerRow; tile++)
-                WinogradTransforms<TLanes>.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength, y.Channels,
-                    rows.At(4 * tile * y.Channels), y.BorderedLength);
+                WinogradTransforms<TLanes>.OutputRows(places.At(((row - first) * y.TilesPerRow + tile) * y.Channels), y.PlaceLength,
+                    y.Channels, rows.At(4 * tile * y.Channels), y.BorderedLength);
             nint offset = y.Offset(row / y.RowsPerImage, row % y.RowsPerImage * 4), length = y.Width * y.Channels;
             nint inside = y.BytesInside(row);
             bool isWhole = inside == y.TileRowBytes;
