@@ -9,8 +9,8 @@ internal sealed class SharedWork
     /// <summary>Images of a piece of a shard.</summary>
     public const int PieceSize = 8;
 
-    // About as long as the next layer's work is in coming: parking and waking takes longer.
-    private const int Spins = 200, SpinLength = 50;
+    // Some 100 µs: the next layer of one image comes sooner, and parking and waking takes about as long.
+    private const int Spins = 60, SpinLength = 50;
 
     private readonly object _gate = new();
     private readonly List<Job> _jobs = [];
