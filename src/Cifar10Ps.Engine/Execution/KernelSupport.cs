@@ -6,7 +6,7 @@ namespace Cifar10Ps.Execution;
 /// <summary>What our kernels can compute on this processor, for each unit of a network: the only place that knows their limits.</summary>
 internal static class KernelSupport
 {
-    private const int Block = WinogradProducts.Block, Tile = 4, SinglePixels = 8, Period = 64;
+    private const int Block = WinogradProducts.Block, Tile = 4, SinglePixels = 8, Period = NormKernels<Float32Element, Lanes4>.Period;
 
     // Measured with one image of 224 x 224 pixels in a ResNet-18.
     private const int MatrixChannels = 128, MatrixPixels = 100;
