@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 
 namespace Cifar10Ps;
@@ -7,11 +8,21 @@ namespace Cifar10Ps;
 /// <summary>What happens when the module is imported and removed.</summary>
 public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssemblyCleanup
 {
+    // The same number on Linux and macOS; .NET has no name for it.
+    private const PosixSignal SIGXFSZ = (PosixSignal)25;
+
     private static readonly Lock Gate = new();
+    private static PosixSignalRegistration? _fileTooLarge;
     private static int _imports;
 
     // Once per process, permanently: objects of the engine outlive the module.
-    static ModuleLifetime() => AssemblyLoadContext.Default.Resolving += EngineLoadContext.Resolve;
+    static ModuleLifetime()
+    {
+        AssemblyLoadContext.Default.Resolving += EngineLoadContext.Resolve;
+        // A file that grows beyond ulimit -f is to be an error of its writer, not the end of the process.
+        if (!OperatingSystem.IsWindows())
+            _fileTooLarge = PosixSignalRegistration.Create(SIGXFSZ, signal => signal.Cancel = true);
+    }
 
     /// <summary>Makes the engine available, and its types usable in scripts: <c>[Cifar10Ps.EpochReport]</c>.</summary>
     public void OnImport()

@@ -83,7 +83,7 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     }
 
     /// <summary>Writes a warning; names in it may be untrusted.</summary>
-    protected new void WriteWarning(string text) => base.WriteWarning(DisplayText.Escape(text));
+    protected new virtual void WriteWarning(string text) => base.WriteWarning(DisplayText.Escape(text));
 
     /// <summary>Writes a line for <c>-Verbose</c>; names in it may be untrusted.</summary>
     protected new void WriteVerbose(string text) => base.WriteVerbose(DisplayText.Escape(text));

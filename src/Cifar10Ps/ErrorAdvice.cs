@@ -17,9 +17,9 @@ internal static class ErrorAdvice
         ["BatchFileWrongSize"] = "Omit -Path to download the files.",
         ["CacheNotWritable"] = "-Path reads your own files where they are.",
         // As the help of Start-ModelTraining has it.
-        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -EvaluateEvery, "
-            + "-EarlyStoppingPatience, -MaxDuration, "
-            + "-OnEpochEnd and -TensorBoard may differ from the run.",
+        ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -CheckpointEvery, "
+            + "-CheckpointEverySteps, -EvaluateEvery, -EarlyStoppingPatience, -MaxDuration, -OnEpochEnd and -TensorBoard may differ "
+            + "from the run.",
         ["CheckpointNotFound"] = "-ResumeFrom takes either.",
         ["ChecksumMismatch"] = Download,
         ["ClassCountMismatch"] = ModelForData,

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
+using Cifar10Ps.Runtime;
 using Google.Protobuf;
 using Tensorboard;
 
@@ -35,24 +36,13 @@ internal static class EventFile
     }
 
     /// <summary>Appends events to a file, and flushes them to disk before it returns.</summary>
-    /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public static void Append(string path, params IEnumerable<Event> events)
     {
         using MemoryStream records = new();
         foreach (Event item in events)
             WriteRecord(records, item.ToByteArray());
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            using FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.Read);
-            records.WriteTo(file);
-            file.Flush(flushToDisk: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
-                $"'{path}' cannot be written: {e.Message} Check the folder, its permissions and the free space.", e);
-        }
+        AppendedFile.Append(path, records.ToArray());
     }
 
     /// <summary>Seconds since 1970, as events have them.</summary>

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Replaces files instead of editing them: write a temporary file, flush to disk, rename. Whatever happens, either the old or the new
-/// content is complete.
+/// Replaces files instead of editing them: write a temporary file, flush to disk, rename, flush the folder. Whatever happens, either the old
+/// or the new content is complete.
 /// </summary>
 internal static partial class AtomicFile
 {
@@ -30,11 +30,11 @@ internal static partial class AtomicFile
             write(stream);
             stream.Flush(flushToDisk: true);
             Replace(target, half);
+            FolderFlush.Flush(folder);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (IsRefusal(e))
         {
-            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
-                $"'{path}' cannot be written: {e.Message} Check the folder, its permissions and the free space.", e);
+            throw NotWritable(path, e);
         }
         finally
         {
@@ -42,6 +42,14 @@ internal static partial class AtomicFile
                 File.Delete(half);
         }
     }
+
+    /// <summary>Whether an exception is a file system's refusal to write. .NET makes an ArgumentException of a file that is too large for the
+    /// file system or for <c>ulimit -f</c>.</summary>
+    public static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException;
+
+    /// <summary>The error that a file cannot be written.</summary>
+    public static EngineException NotWritable(string path, Exception cause) => new("FileNotWritable", ErrorKind.WriteError,
+        $"'{path}' cannot be written: {cause.Message} Check the folder, its permissions and the free space.", cause);
 
     /// <summary>Removes the half-written files that dead processes left in a folder.</summary>
     public static void RemoveAbandoned(string folder)

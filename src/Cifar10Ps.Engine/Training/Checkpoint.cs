@@ -10,7 +10,7 @@ namespace Cifar10Ps.Training;
 /// A saved run: the model, the optimizer's moments and the state of the run, as a safetensors file. It is also a model file; the moments
 /// are named <c>optimizer.momentum.layer1.0.conv1.weight</c>, the state is JSON in the metadata.
 /// </summary>
-internal sealed class Checkpoint
+internal sealed record Checkpoint
 {
     /// <summary>The key of the state in the metadata.</summary>
     public const string StateKey = "training_state";
@@ -23,6 +23,11 @@ internal sealed class Checkpoint
 
     /// <summary>The optimizer's moments, by their name; each like the learned values of <see cref="TrainingState.PartOf"/>.</summary>
     public required IReadOnlyDictionary<string, StateDict> Moments { get; init; }
+
+    /// <summary>Approximate length of the checkpoints of a run, in bytes.</summary>
+    public static long SizeOf(ModelSnapshot model, TrainingOptions options) => sizeof(float)
+        * (model.Network.Tensors.Sum(tensor => (long)tensor.Length)
+            + (long)Optimizer.MomentNames(options.Optimizer).Length * model.Network.ParameterCount);
 
     /// <summary>Writes a checkpoint.</summary>
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>

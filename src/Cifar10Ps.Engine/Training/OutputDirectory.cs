@@ -8,13 +8,13 @@ namespace Cifar10Ps;
 
 /// <summary>
 /// What a run leaves behind: <c>checkpoint-latest</c>, <c>checkpoint-best</c>, a <c>checkpoint-epoch-N</c> for each of the last epochs,
-/// <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, and what observers
-/// write. While it runs, <c>run.lock</c> is held open.
+/// <c>model</c> at the end (all <c>.safetensors</c>), <c>log</c>, a JSON array with the keys of Chainer's LogReport, <c>run.jsonl</c>
+/// (<see cref="RunJournal"/>), and what observers write. While it runs, <c>run.lock</c> is held open.
 /// </summary>
 public sealed partial class OutputDirectory
 {
     /// <summary>Names of files.</summary>
-    internal const string LatestName = "checkpoint-latest.safetensors", LogName = "log";
+    internal const string LatestName = "checkpoint-latest.safetensors", LogName = "log", JournalName = "run.jsonl";
 
     private const string Best = "checkpoint-best.safetensors", Model = "model.safetensors", Lock = "run.lock";
     private readonly int _keepCheckpoints;
@@ -41,7 +41,7 @@ public sealed partial class OutputDirectory
     /// <summary>The newest checkpoint: written after every epoch, and when a run is stopped.</summary>
     public string LatestCheckpoint => System.IO.Path.Combine(Path, LatestName);
 
-    /// <summary>Whether a run has left something here.</summary>
+    /// <summary>Whether a run has left something here, a journal apart: it may have ended before it saved anything.</summary>
     public bool HasRun => OwnFiles().Any();
 
     /// <summary>Whether there is a checkpoint to resume from.</summary>
@@ -100,39 +100,45 @@ public sealed partial class OutputDirectory
         }
     }
 
-    /// <summary>Locks the folder against other runs. Fails immediately, not after hours, if it is not writable.</summary>
+    /// <summary>The run's journal.</summary>
+    internal RunJournal Journal => new(System.IO.Path.Combine(Path, JournalName));
+
+    /// <summary>Locks the folder against other runs. Fails immediately, not after hours, if it is not writable, or too small.</summary>
+    /// <param name="checkpointSize">Length of a checkpoint in bytes.</param>
+    /// <param name="epochsLeft">Number of epochs that will be saved.</param>
     /// <returns>Releases the lock when it is disposed; so does the end of the process, however it ends.</returns>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
-    internal IDisposable Claim()
+    internal IDisposable Claim(long checkpointSize, int epochsLeft)
     {
-        string probe = System.IO.Path.Combine(Path, "cifar10ps-probe.tmp"), turn = System.IO.Path.Combine(Path, Lock);
+        string turn = System.IO.Path.Combine(Path, Lock);
         RegularFile.Require(turn);
+        Probe(checkpointSize, epochsLeft);
         try
         {
-            AtomicFile.Write(probe, _ => { });
-            Remove(probe);
-            AtomicFile.RemoveAbandoned(Path);
             return new FileStream(turn, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw NotWritable(e);
         }
         catch (IOException e)
         {
             throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
                 $"Another run is currently writing to '{Path}': {e.Message}", e);
         }
-        catch (Exception e) when (e is EngineException or UnauthorizedAccessException)
-        {
-            throw new EngineException("FileNotWritable", ErrorKind.WriteError,
-                $"The output directory '{Path}' cannot be written to: {(e.InnerException ?? e).Message}", e);
-        }
     }
 
     /// <summary>
     /// Removes an earlier run's files, if it is to be replaced, so that they are not mistaken for this run's. Its checkpoints go last, the
-    /// latest one after all others: if this is interrupted, that run can still be resumed.
+    /// latest one after all others: if this is interrupted, that run can still be resumed. A journal alone is kept, and says why.
     /// </summary>
-    internal void Begin()
+    /// <param name="isComplete">Whether a run that goes on has nothing left to do. Otherwise the model of its earlier end is removed, since
+    /// it would be mistaken for the result; its checkpoint is still there.</param>
+    internal void Begin(bool isComplete)
     {
-        foreach (string file in _replace ? OwnFiles().Reverse().ToArray() : [])
+        string[] stale = !_replace ? [.. isComplete ? [] : Existing(Path, Model)]
+            : HasRun ? [.. Existing(Path, JournalName), .. OwnFiles().Reverse()] : [];
+        foreach (string file in stale)
             Remove(file);
     }
 
@@ -164,6 +170,33 @@ public sealed partial class OutputDirectory
             if (epoch <= report.Epoch - _keepCheckpoints)
                 yield return () => Remove(file);
     }
+
+    /// <summary>Allocates, for a moment, the space that a run will take.</summary>
+    private void Probe(long checkpointSize, int epochsLeft)
+    {
+        string probe = System.IO.Path.Combine(Path, "cifar10ps-probe.tmp");
+        try
+        {
+            Directory.CreateDirectory(Path);
+            AtomicFile.RemoveAbandoned(Path);
+            // The latest, the best, those of single epochs, the model, and one that is being written; less what they replace.
+            long space = checkpointSize * (Math.Min(_keepCheckpoints, epochsLeft) + 4) - OwnFiles().Sum(file => new FileInfo(file).Length);
+            new FileStream(probe, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                PreallocationSize = Math.Max(space, checkpointSize),
+                Options = FileOptions.DeleteOnClose,
+            }).Dispose();
+        }
+        catch (Exception e) when (AtomicFile.IsRefusal(e))
+        {
+            throw NotWritable(e);
+        }
+    }
+
+    private EngineException NotWritable(Exception cause) => new("FileNotWritable", ErrorKind.WriteError,
+        $"The output directory '{Path}' cannot be written to: {cause.Message}", cause);
 
     /// <summary>Saves the finished model.</summary>
     internal void SaveModel(ImageClassifier model) => ModelFile.Save(model, System.IO.Path.Combine(Path, Model));

@@ -37,7 +37,8 @@ internal static class RunFacts
         return facts;
     }
 
-    private static string Fingerprint(ModelSnapshot model)
+    /// <summary>SHA-256 of the weights.</summary>
+    public static string Fingerprint(ModelSnapshot model)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (LayerTensor tensor in model.Network.Tensors)

@@ -30,7 +30,7 @@ public sealed class Trainer
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
     private Ranks _ranks = Ranks.Alone(1);
-    private long _started, _imagesDone;
+    private long _started, _saved, _imagesDone;
     private bool _isUnsound;
 
     /// <summary>Prepares a run.</summary>
@@ -72,6 +72,15 @@ public sealed class Trainer
 
     /// <summary>Ends the run after this time, within a step, as if it had been stopped by hand; null: never.</summary>
     public TimeSpan? MaxDuration { get; set; }
+
+    /// <summary>Saves a checkpoint every so many steps, besides those after the epochs; 0: none.</summary>
+    public int CheckpointEverySteps { get; set; }
+
+    /// <summary>Saves a checkpoint when this time has passed since the last one, after the step that is being done; null: none.</summary>
+    public TimeSpan? CheckpointEvery { get; set; }
+
+    /// <summary>What the user was warned of before the run; the journal of the output directory keeps it.</summary>
+    public IEnumerable<string> Warnings { get; set; } = [];
 
     /// <summary>Why the run ended before its last epoch; null: it did not, or it was cancelled.</summary>
     public string? StopReason { get => _state.StopReason; private set => _state.StopReason = value; }
@@ -184,67 +193,103 @@ public sealed class Trainer
             if (Cluster is not null)
                 _ranks.Compare(RunFacts.Of(_start, _data, _state, (nameof(EvaluateEvery), EvaluateEvery),
                     (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore)));
-            using IDisposable? claim = Writable?.Claim();
+            using IDisposable? claim = Writable?.Claim(Checkpoint.SizeOf(_start, Options), Options.Epochs - _state.History.Count);
             using WorkerPool pool = new(Threads);
-            TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
-            Writable?.Begin();
-            // All checks have passed.
-            _model.Snapshot = _start;
-            // A process that ended while it saved this epoch may have saved only some of its files.
-            if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
-                Writable?.SaveEpoch(ToCheckpoint(step));
-            bool isWhole = true;
-            long start = _started = Stopwatch.GetTimestamp();
-            // A run that was stopped early before it was resumed stops again.
-            StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
-            try
-            {
-                while (!IsComplete && StopReason is null)
-                {
-                    isWhole = false;
-                    if (!TrainEpoch(step, start, progress, cancellation))
-                        yield break;
-                    ModelSnapshot trained = ToSnapshot(step);
-                    Evaluation? evaluation = Validate(trained, pool, progress, cancellation);
-                    EpochReport report = Report(evaluation);
-                    _state.History.Add(report);
-                    (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
-                    _model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
-                    if (report.IsBest)
-                        _best = _model.Snapshot;
-                    if (!IsComplete && TrainsClassifier(_state.Epoch) != TrainsClassifier(report.Epoch))
-                    {
-                        step.Dispose();
-                        step = NewStep(_model.Snapshot, pool, progress, cancellation);
-                    }
-
-                    Writable?.SaveEpoch(ToCheckpoint(step));
-                    isWhole = true;
-                    Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
-                    yield return report with { Run = Output?.Path };
-                    StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
-                }
-
-                // The reason for stopping belongs in its history.
-                if (StopReason is not null && _state.Step > 0)
-                    Writable?.SaveInterrupted(ToCheckpoint(step));
-                if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
-                    (_model.Snapshot, RestoredEpoch) = (best, BestEpoch);
-                Writable?.SaveModel(_model);
-                // No rank goes on before the files are there.
-                _ranks.FirstOf(null);
-            }
-            finally
-            {
-                if (!isWhole)
-                    KeepInterrupted(step);
-                step.Dispose();
-            }
+            RunJournal? journal = Writable?.Journal;
+            IEnumerable<EpochReport> epochs = Epochs(pool, journal, progress, cancellation);
+            foreach (EpochReport report in journal?.Watch(epochs, End) ?? epochs)
+                yield return report with { Run = Output?.Path };
         }
         finally
         {
             _model.EndTraining();
         }
+    }
+
+    private IEnumerable<EpochReport> Epochs(WorkerPool pool, RunJournal? journal, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    {
+        TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
+        Writable?.Begin(IsComplete);
+        journal?.Start(Beginning(), Warnings);
+        // All checks have passed.
+        _model.Snapshot = _start;
+        // A process that ended while it saved this epoch may have saved only some of its files.
+        if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
+            Writable?.SaveEpoch(ToCheckpoint(step));
+        bool isWhole = true;
+        long start = _started = _saved = Stopwatch.GetTimestamp();
+        // A run that was stopped early before it was resumed stops again.
+        StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
+        try
+        {
+            while (!IsComplete && StopReason is null)
+            {
+                isWhole = false;
+                if (!TrainEpoch(step, start, progress, cancellation))
+                    yield break;
+                ModelSnapshot trained = ToSnapshot(step);
+                Evaluation? evaluation = Validate(trained, pool, progress, cancellation);
+                EpochReport report = Report(evaluation);
+                _state.History.Add(report);
+                (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
+                _model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
+                if (report.IsBest)
+                    _best = _model.Snapshot;
+                if (!IsComplete && TrainsClassifier(_state.Epoch) != TrainsClassifier(report.Epoch))
+                {
+                    step.Dispose();
+                    step = NewStep(_model.Snapshot, pool, progress, cancellation);
+                }
+
+                Writable?.SaveEpoch(ToCheckpoint(step));
+                _saved = Stopwatch.GetTimestamp();
+                isWhole = true;
+                Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
+                yield return report;
+                StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
+            }
+
+            // The reason for stopping belongs in its history.
+            if (StopReason is not null && _state.Step > 0)
+                Writable?.SaveInterrupted(ToCheckpoint(step));
+            if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
+                (_model.Snapshot, RestoredEpoch) = (best, BestEpoch);
+            Writable?.SaveModel(_model);
+            // No rank goes on before the files are there.
+            _ranks.FirstOf(null);
+        }
+        finally
+        {
+            if (!isWhole)
+                KeepInterrupted(step);
+            step.Dispose();
+        }
+    }
+
+    /// <summary>What the run begins with, for its journal.</summary>
+    private RunBeginning Beginning() => new()
+    {
+        Threads = Threads,
+        Ranks = Cluster?.Size ?? 1,
+        Model = _start.Name,
+        ModelSeed = _start.Seed,
+        Weights = RunFacts.Fingerprint(_start),
+        Computation = Description,
+        IsResumed = _moments is not null,
+        EvaluateEvery = EvaluateEvery,
+        EarlyStoppingPatience = EarlyStoppingPatience,
+        Restore = Restore,
+        State = _state with { History = [] },
+    };
+
+    /// <summary>How the run ended, for its journal.</summary>
+    private RunEnd End(Exception? error)
+    {
+        bool isFailed = error is not (null or OperationCanceledException or EngineException { ErrorId: "RankStopped" });
+        TrainingRunStatus status = isFailed ? TrainingRunStatus.Failed : StopReason is not null ? TrainingRunStatus.Stopped
+            : IsComplete ? TrainingRunStatus.Complete : TrainingRunStatus.Interrupted;
+        return new RunEnd(status, isFailed ? error!.Message : StopReason, (error as EngineException)?.ErrorId, _state.History.Count,
+            _state.Step);
     }
 
     private bool TrainsClassifier(int epoch) => TrainedPart.IsClassifier(_start.Network, Options, epoch);
@@ -317,10 +362,22 @@ public sealed class Trainer
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             _state.EpochSeconds += seconds;
             _state.ElapsedSeconds += seconds;
+            SaveBetween(step);
             progress?.Invoke(ProgressNow(_state.EpochImages, count, isValidating: false));
         }
 
         return true;
+    }
+
+    /// <summary>Saves the state within an epoch, if it is time to.</summary>
+    private void SaveBetween(TrainingStep step)
+    {
+        bool isDue = (CheckpointEverySteps > 0 && _state.Step % CheckpointEverySteps == 0)
+            || Stopwatch.GetElapsedTime(_saved) >= CheckpointEvery;
+        if (!isDue || Writable is null)
+            return;
+        Writable.SaveInterrupted(ToCheckpoint(step) with { Model = ToSnapshot(step) });
+        _saved = Stopwatch.GetTimestamp();
     }
 
     /// <summary>Evaluates the model as it is after an epoch.</summary>

@@ -7,10 +7,12 @@ namespace Cifar10Ps;
 /// <summary>A run that left files, in one line: what it did, with which data, where, and how well.</summary>
 public sealed class TrainingRun
 {
-    private TrainingRun(TrainingHistory history)
+    private TrainingRun(string path, TrainingHistory? history, RunRecord? record)
     {
-        (Path, StopReason, TrainingState? state) = (history.Source, history.StopReason, history.Checkpoint?.State);
-        Model = history.Checkpoint?.Model.Name;
+        Path = path;
+        RunBeginning? beginning = record?.Beginning;
+        TrainingState? state = history?.Checkpoint?.State ?? beginning?.State;
+        Model = history?.Checkpoint?.Model.Name ?? (beginning is null ? null : DisplayText.Escape(beginning.Model));
         TrainingOptions? options = state?.Options;
         if (state is not null && options is not null)
         {
@@ -22,16 +24,22 @@ public sealed class TrainingRun
             Machine = state.Machine is null ? null : DisplayText.Escape(state.Machine);
         }
 
-        Epochs = history.Reports.Count;
-        EpochReport? best = history.Reports.FirstOrDefault(report => report.IsBest);
+        IReadOnlyList<EpochReport> reports = history?.Reports ?? [];
+        Epochs = reports.Count;
+        EpochReport? best = reports.FirstOrDefault(report => report.IsBest);
         (BestEpoch, BestAccuracy) = (best?.Epoch, best?.ValidationAccuracy);
-        LastAccuracy = history.Reports.LastOrDefault(report => report.ValidationAccuracy is not null)?.ValidationAccuracy;
-        Duration = state is not null ? TimeSpan.FromSeconds(state.ElapsedSeconds)
-            : Epochs > 0 ? history.Reports[^1].Elapsed : TimeSpan.Zero;
-        Status = OutputDirectory.IsClaimed(Path) ? TrainingRunStatus.Running
+        LastAccuracy = reports.LastOrDefault(report => report.ValidationAccuracy is not null)?.ValidationAccuracy;
+        Duration = history?.Checkpoint is { } checkpoint ? TimeSpan.FromSeconds(checkpoint.State.ElapsedSeconds)
+            : Epochs > 0 ? reports[^1].Elapsed : TimeSpan.Zero;
+        bool isRunning = OutputDirectory.IsClaimed(Path), isFailed = !isRunning && record?.End?.Status == TrainingRunStatus.Failed;
+        StopReason = isFailed && record?.End?.Reason is string error ? DisplayText.Escape(error) : history?.StopReason;
+        Status = isRunning ? TrainingRunStatus.Running
+            : isFailed ? TrainingRunStatus.Failed
             : StopReason is not null ? TrainingRunStatus.Stopped
-            : Epochs == (options?.Epochs ?? Epochs) ? TrainingRunStatus.Complete
+            : history is not null && Epochs == (options?.Epochs ?? Epochs) ? TrainingRunStatus.Complete
             : TrainingRunStatus.Interrupted;
+        (Started, Ended, ModuleVersion) = (record?.Started, record?.Ended, beginning is null ? null : DisplayText.Escape(beginning.Module));
+        Warnings = [.. (record?.Warnings ?? []).Select(DisplayText.Escape)];
     }
 
     /// <summary>Its output directory, or the file that it was read from.</summary>
@@ -40,7 +48,7 @@ public sealed class TrainingRun
     /// <summary>What has become of it.</summary>
     public TrainingRunStatus Status { get; }
 
-    /// <summary>Why it stopped before its last epoch; null: it did not, or it was interrupted.</summary>
+    /// <summary>Why it stopped before its last epoch, or the error that ended it; null: it did not, or it was interrupted.</summary>
     public string? StopReason { get; }
 
     /// <summary>The network: <c>ResNet-20</c>; null: only a log is left.</summary>
@@ -76,11 +84,35 @@ public sealed class TrainingRun
     /// <summary>The machine that it last began on: name, processors, architecture; null: its files do not say.</summary>
     public string? Machine { get; }
 
+    /// <summary>When it began; null: it has no <c>run.jsonl</c>, which versions before 0.7 did not write.</summary>
+    public DateTimeOffset? Started { get; }
+
+    /// <summary>When it ended, the last time; null: it goes on, it was killed, or it has no <c>run.jsonl</c>.</summary>
+    public DateTimeOffset? Ended { get; }
+
+    /// <summary>Version of the module that it last began with; null: it has no <c>run.jsonl</c>.</summary>
+    public string? ModuleVersion { get; }
+
+    /// <summary>What was warned of when it began.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
     /// <summary>Reads a run.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
     /// <param name="warn">Receives a sentence about damaged checkpoints in a folder that are skipped; null discards it.</param>
     /// <exception cref="EngineException">Those of <see cref="TrainingHistory.Read"/>.</exception>
-    public static TrainingRun Read(string path, Action<string>? warn = null) => new(TrainingHistory.Read(path, warn));
+    public static TrainingRun Read(string path, Action<string>? warn = null)
+    {
+        RunRecord? record = Directory.Exists(path) ? RunRecord.Read(path) : null;
+        try
+        {
+            return new TrainingRun(path, TrainingHistory.Read(path, warn), record);
+        }
+        catch (EngineException e) when (record is not null && e.Kind == ErrorKind.NotFound)
+        {
+            // It ended before its first checkpoint; its journal says why.
+            return new TrainingRun(path, null, record);
+        }
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{DisplayText.Escape(System.IO.Path.GetFileName(Path))}: {Status}, epoch {Epochs}"

@@ -12,6 +12,9 @@ public enum TrainingRunStatus
     /// <summary>It ended in the middle, and can be resumed.</summary>
     Interrupted,
 
+    /// <summary>An error ended it; if it has a checkpoint, it can be resumed.</summary>
+    Failed,
+
     /// <summary>It writes to its folder now.</summary>
     Running,
 }

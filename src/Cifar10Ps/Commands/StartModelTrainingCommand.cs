@@ -9,6 +9,7 @@ namespace Cifar10Ps.Commands;
 public sealed class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
+    private readonly List<string> _warnings = [];
     private TrainingCluster? _cluster;
 
     /// <summary>The model; trained in place.</summary>
@@ -69,6 +70,17 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [ValidateRange(0, 100_000)]
     [NumberTransformation]
     public int KeepCheckpoints { get; set; } = 3;
+
+    /// <summary>Saves a checkpoint every so many steps, besides those after the epochs.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    [NumberTransformation]
+    public int CheckpointEverySteps { get; set; }
+
+    /// <summary>Saves a checkpoint when so much time has passed since the last one, at least a second.</summary>
+    [Parameter]
+    [ValidateDuration]
+    public TimeSpan? CheckpointEvery { get; set; }
 
     /// <summary>Starts in an output directory that contains another run, whose files are removed.</summary>
     [Parameter]
@@ -155,6 +167,9 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (TensorBoard && output is null)
             throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument,
                 "-TensorBoard writes into the output directory: give -OutputDirectory.");
+        if ((CheckpointEverySteps > 0 || CheckpointEvery is not null) && output is null)
+            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument,
+                "Checkpoints are written into the output directory: give -OutputDirectory.");
         string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
@@ -170,6 +185,9 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
         trainer.Restore = restore;
         trainer.MaxDuration = MaxDuration;
+        trainer.CheckpointEverySteps = CheckpointEverySteps;
+        trainer.CheckpointEvery = CheckpointEvery;
+        trainer.Warnings = _warnings;
         if (ResumeFrom is null && TrainingMessages.AboutClassSizes(trainer) is string advice)
             WriteWarning(advice);
         if (trainer.IsComplete)
@@ -240,8 +258,12 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     private static bool IsOnAllRanks(Exception error) => error is PipelineStoppedException or OperationCanceledException
         or EngineException { ErrorId: "RanksDiffer" or "RankStopped" or "RankLeft" or "TrainingDiverged" };
 
-    /// <summary>Writes a warning, which names the rank that it is about.</summary>
-    private new void WriteWarning(string text) => base.WriteWarning(_cluster is { Size: > 1 } ? $"{_cluster}: {text}" : text);
+    /// <summary>Writes a warning, which names the rank that it is about, and keeps it for the run's journal.</summary>
+    protected override void WriteWarning(string text)
+    {
+        _warnings.Add(text);
+        base.WriteWarning(_cluster is { Size: > 1 } ? $"{_cluster}: {text}" : text);
+    }
 
     /// <summary>Writes a notice, once for all ranks.</summary>
     private new void WriteNotice(string text)

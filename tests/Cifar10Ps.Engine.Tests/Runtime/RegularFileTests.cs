@@ -93,7 +93,7 @@ public sealed class RegularFileTests : IDisposable
     {
         using Socket? held = Make("pipe", _folder["run.lock"]);
 
-        AssertError("NotARegularFile", () => Soon(() => new OutputDirectory(_folder.Path, 3, replace: false).Claim().Dispose()));
+        AssertError("NotARegularFile", () => Soon(() => new OutputDirectory(_folder.Path, 3, replace: false).Claim(1, 1).Dispose()));
     }
 
     /// <summary>Makes something without content.</summary>

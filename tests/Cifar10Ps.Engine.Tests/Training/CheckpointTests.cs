@@ -105,6 +105,39 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
             Trainer.Resume(output.Path, null, TinyData, change, output, threads: 2);
     }
 
+    [Theory]
+    [InlineData(3, false, 9)]
+    [InlineData(0, true, 10)]
+    [InlineData(0, false, 8)]
+    public void A_run_that_is_killed_within_an_epoch_goes_on_from_the_last_checkpoint_to_the_same_bits(int everySteps, bool always,
+        int resumedAt)
+    {
+        // What a process that ends now would leave: a copy of its files in the middle of the third epoch.
+        Trainer killed = NewRun(TinyOptions(epochs: 4), Output());
+        killed.CheckpointEverySteps = everySteps;
+        killed.CheckpointEvery = always ? TimeSpan.Zero : null;
+        int steps = 0;
+        killed.RunToEnd(progress =>
+        {
+            if (!progress.IsValidating && ++steps == 10)
+                CopyFiles(_folder["output"], _folder["left"]);
+        });
+
+        Assert.Equal(resumedAt, Checkpoint.Load(_folder["left/checkpoint-latest.safetensors"]).State.Step);
+        Trainer resumed = Trainer.Resume(_folder["left"], null, TinyData, options => options, threads: 2);
+        resumed.RunToEnd();
+
+        Assert.Equal(whole.Of(OptimizerKind.Sgd).Weights, Fingerprint(killed.Model));
+        Assert.Equal(whole.Of(OptimizerKind.Sgd).Weights, Fingerprint(resumed.Model));
+
+        static void CopyFiles(string from, string to)
+        {
+            Directory.CreateDirectory(to);
+            foreach (string file in Directory.GetFiles(from, "*.safetensors"))
+                File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
+    }
+
     [Fact]
     public void A_run_on_mixed_images_of_drawn_classes_resumes_to_the_last_bit()
     {

@@ -19,7 +19,7 @@ public sealed class OutputDirectoryTests : IDisposable
 
         Assert.Equal(
             ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors",
-                "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
+                "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors", "run.jsonl"],
             Names());
         Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("model.safetensors"))));
         Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("checkpoint-latest.safetensors"))));
@@ -89,7 +89,7 @@ public sealed class OutputDirectoryTests : IDisposable
         Assert.Throws<OperationCanceledException>(() =>
             NewRun(TinyOptions(), Output(replace: true)).RunToEnd(cancellation: new CancellationToken(true)));
 
-        Assert.Equal(["checkpoint-epoch-mine.safetensors", "folder", "notes.txt"], Names());
+        Assert.Equal(["checkpoint-epoch-mine.safetensors", "folder", "notes.txt", "run.jsonl"], Names());
         Assert.False(Output().HasRun);
     }
 
@@ -131,9 +131,34 @@ public sealed class OutputDirectoryTests : IDisposable
     [Fact]
     public void Claiming_a_folder_leaves_nothing()
     {
-        Output().Claim().Dispose();
+        Output().Claim(1000, 1).Dispose();
 
         Assert.Empty(Names());
+    }
+
+    [Fact]
+    public void A_disk_that_the_checkpoints_do_not_fit_on_is_refused_before_the_first_step()
+    {
+        EngineException error = AssertError("FileNotWritable", () => Output().Claim(long.MaxValue / 16, 1));
+
+        Assert.Contains(Output().Path, error.Message, StringComparison.Ordinal);
+        Assert.Empty(Names());
+    }
+
+    [Fact]
+    public void A_finished_run_that_goes_on_has_no_model_until_it_ends_again()
+    {
+        NewRun(TinyOptions(epochs: 1), Output()).RunToEnd();
+        List<bool> seen = [];
+
+        Trainer.Resume(Output().Path, null, TinyData, options => options with { Epochs = 2 }, Output(), threads: 2)
+            .RunToEnd(_ => seen.Add(System.IO.File.Exists(File("model.safetensors"))));
+
+        Assert.DoesNotContain(true, seen);
+        Assert.Equal(2, ModelFile.Load(File("model.safetensors")).TrainedEpochs);
+        // Nothing is left to do: the model stays.
+        Trainer.Resume(Output().Path, null, TinyData, options => options, Output(), threads: 2).RunToEnd();
+        Assert.True(System.IO.File.Exists(File("model.safetensors")));
     }
 
     /// <summary>Writes what a run would after epochs with these validation accuracies.</summary>

@@ -1,0 +1,60 @@
+namespace Cifar10Ps.Runtime;
+
+/// <summary>Files that grow by whole records: one that cannot be written in full is taken back.</summary>
+internal static class AppendedFile
+{
+    /// <summary>Appends a record to a file, and flushes it to disk before it returns; the file and its folder are created.</summary>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>; the file is as it was.</exception>
+    public static void Append(string path, ReadOnlySpan<byte> record)
+    {
+        RegularFile.Require(path);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            // Without a buffer, which would be written once more when the file is closed.
+            using FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.Read | FileShare.Delete, 0);
+            long end = file.Length;
+            try
+            {
+                file.Write(record);
+                file.Flush(flushToDisk: true);
+            }
+            catch (Exception e) when (AtomicFile.IsRefusal(e))
+            {
+                file.SetLength(end);
+                throw;
+            }
+        }
+        catch (Exception e) when (AtomicFile.IsRefusal(e))
+        {
+            throw AtomicFile.NotWritable(path, e);
+        }
+    }
+
+    /// <summary>Removes what a process that was killed left of a line at the end of a text file.</summary>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    public static void RemoveHalfLine(string path)
+    {
+        RegularFile.Require(path);
+        if (!File.Exists(path))
+            return;
+        try
+        {
+            using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
+            long end = file.Length;
+            while (end > 0)
+            {
+                file.Position = end - 1;
+                if (file.ReadByte() == '\n')
+                    break;
+                end--;
+            }
+
+            file.SetLength(end);
+        }
+        catch (Exception e) when (AtomicFile.IsRefusal(e))
+        {
+            throw AtomicFile.NotWritable(path, e);
+        }
+    }
+}

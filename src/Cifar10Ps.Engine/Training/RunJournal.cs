@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Cifar10Ps.Runtime;
+
+namespace Cifar10Ps.Training;
+
+/// <summary>
+/// The file <c>run.jsonl</c> of a run: what happened, as lines of JSON, each with <c>event</c> and <c>time</c>. Each time that the run begins
+/// or is resumed: <c>start</c>, with all that is needed to repeat it, <c>warning</c>s, <c>epoch</c>s, and <c>end</c>, which says how it ended;
+/// without an <c>end</c> the process ended without a word.
+/// </summary>
+/// <param name="path">The file.</param>
+internal sealed class RunJournal(string path)
+{
+    /// <summary>Values of <c>event</c>.</summary>
+    public const string StartEvent = "start", WarningEvent = "warning", EpochEvent = "epoch", EndEvent = "end";
+
+    private Exception? _error;
+    private bool _hasStarted;
+
+    /// <summary>Appends the beginning of a run.</summary>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    public void Start(RunBeginning beginning, IEnumerable<string> warnings)
+    {
+        AppendedFile.RemoveHalfLine(path);
+        _hasStarted = true;
+        Append(StartEvent, beginning);
+        foreach (string warning in warnings)
+            Append(WarningEvent, new { Text = warning });
+    }
+
+    /// <summary>Appends what becomes of a run while its epochs are enumerated, once it has started.</summary>
+    /// <param name="epochs">The epochs.</param>
+    /// <param name="end">How the run ended, given the error that ended it, if one did.</param>
+    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
+    public IEnumerable<EpochReport> Watch(IEnumerable<EpochReport> epochs, Func<Exception?, RunEnd> end)
+    {
+        IEnumerator<EpochReport> enumerator = epochs.GetEnumerator();
+        try
+        {
+            while (MoveNext(enumerator))
+            {
+                Append(EpochEvent, enumerator.Current);
+                yield return enumerator.Current;
+            }
+        }
+        finally
+        {
+            try
+            {
+                enumerator.Dispose();
+            }
+            finally
+            {
+                if (_hasStarted)
+                    AppendEnd(end(_error));
+            }
+        }
+    }
+
+    private bool MoveNext(IEnumerator<EpochReport> epochs)
+    {
+        try
+        {
+            return epochs.MoveNext();
+        }
+        catch (Exception e)
+        {
+            _error = e;
+            throw;
+        }
+    }
+
+    private void AppendEnd(RunEnd end)
+    {
+        try
+        {
+            Append(EndEvent, end);
+        }
+        catch (EngineException)
+        {
+            // The disk may be full, which ended the run: that is the error to show.
+        }
+    }
+
+    private void Append(string name, object facts)
+    {
+        JsonObject line = new()
+        {
+            ["event"] = name,
+            ["time"] = DateTimeOffset.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
+        };
+        foreach ((string key, JsonNode? value) in JsonSerializer.SerializeToNode(facts, Json.Options)!.AsObject().ToArray())
+            line[key] = value?.DeepClone();
+        AppendedFile.Append(path, [.. JsonSerializer.SerializeToUtf8Bytes(line, Json.Options), (byte)'\n']);
+    }
+}
