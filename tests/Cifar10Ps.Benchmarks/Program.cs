@@ -17,6 +17,18 @@ if (args is ["cluster"])
     return 0;
 }
 
+if (args is ["--trace", string file])
+{
+    ScalingModel.WriteTrace(file);
+    return 0;
+}
+
+if (args is ["scaling"])
+{
+    ScalingModel.Run();
+    return 0;
+}
+
 const int Rounds = 5;
 bool isFull = args.Contains("--full");
 string filter = args.FirstOrDefault(a => !a.StartsWith('-')) ?? "";

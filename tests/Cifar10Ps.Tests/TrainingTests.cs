@@ -145,7 +145,7 @@ public sealed class TrainingTests : IDisposable
 
         Assert.Equal(
             ["checkpoint-best.safetensors", "checkpoint-epoch-0002.safetensors",
-                "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors"],
+                "checkpoint-epoch-0003.safetensors", "checkpoint-latest.safetensors", "log", "model.safetensors", "run.jsonl"],
             Directory.EnumerateFiles(_session.Folder["out", "result"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         JsonElement[] log = [.. JsonDocument.Parse(File.ReadAllText(_session.Folder["out", "result", "log"])).RootElement.EnumerateArray()];
         Assert.Equal(

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
@@ -34,14 +36,17 @@ internal sealed class SharedWork
     /// <summary>Does the pieces of a shard, with the help of idle workers, and returns when all are done.</summary>
     /// <param name="images">Number of the shard's images.</param>
     /// <param name="work">Called once for each piece, on any worker; the first failure is thrown here.</param>
-    public void ForEachPiece(int images, Action<Piece> work) => ForEach(PieceCount(images),
-        i => work(new Piece(i, i * PieceSize, Math.Min(PieceSize, images - i * PieceSize))));
+    /// <param name="name">Its name in a <see cref="WorkTrace"/>.</param>
+    public void ForEachPiece(int images, Action<Piece> work, [CallerMemberName] string name = "") => ForEach(PieceCount(images),
+        i => work(new Piece(i, i * PieceSize, Math.Min(PieceSize, images - i * PieceSize))), name);
 
     /// <summary>Does some items, with the help of idle workers, and returns when all are done.</summary>
     /// <param name="count">Number of items.</param>
     /// <param name="work">Called once for each item, on any worker; the first failure is thrown here.</param>
-    public void ForEach(int count, Action<int> work)
+    /// <param name="name">Its name in a <see cref="WorkTrace"/>.</param>
+    public void ForEach(int count, Action<int> work, [CallerMemberName] string name = "")
     {
+        work = WorkTrace.Watch(WorkKind.Item, name, work);
         if (count == 1 || _idle == 0)
         {
             for (int i = 0; i < count; i++)
@@ -58,10 +63,11 @@ internal sealed class SharedWork
 
     /// <summary>Hands work to a waiting worker; if there is none, does it at once.</summary>
     /// <param name="work">What is to be done.</param>
+    /// <param name="name">Its name in a <see cref="WorkTrace"/>.</param>
     /// <returns>A task to wait for.</returns>
-    public Task Give(Action work)
+    public Task Give(Action work, [CallerMemberName] string name = "")
     {
-        Job job = new(1, _ => work());
+        Job job = new(1, WorkTrace.Watch(WorkKind.Gift, name, _ => work()));
         if (IsWanted)
             Open(job);
         else
@@ -72,6 +78,7 @@ internal sealed class SharedWork
     /// <summary>Waits for what was handed over, and meanwhile takes part in what is shared.</summary>
     public void Await(Task given)
     {
+        using WorkTrace.Scope wait = WorkTrace.Measure(WorkKind.Wait, nameof(Await));
         while (!given.IsCompleted && Unfinished() is { } job)
         {
             job.Work();

@@ -145,6 +145,7 @@ internal sealed class ShardedBatch : IDisposable
     {
         // Outside the scope, since it stays.
         Gradients result = _shards[shard] ??= new Gradients(_master, (int)_sum.More.numel());
+        using WorkTrace.Scope trace = WorkTrace.Measure(WorkKind.Shard, nameof(ComputeShard));
         using DisposeScope scope = NewDisposeScope();
         TrainingImage[] own = [.. images.Skip(start).Take(count)];
         (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own) : Features(own, _features);
