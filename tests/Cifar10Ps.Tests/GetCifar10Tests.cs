@@ -157,7 +157,6 @@ public sealed class GetCifar10Tests : IDisposable
     [Theory]
     [InlineData("404 Not Found", "", "DownloadFailed")]
     [InlineData("200 OK", "<html>Log in to the hotel's network</html>", "CorruptArchive")]
-    [InlineData("200 OK\r\nContent-Length: 1000", "half", "DownloadFailed")]
     public void A_download_that_fails_is_one_error_and_leaves_no_data(string header, string body, string id)
     {
         using LoopbackServer server = new(header, Encoding.ASCII.GetBytes(body));
@@ -192,6 +191,100 @@ public sealed class GetCifar10Tests : IDisposable
         UseOwnCache();
 
         Assert.Equal(id, _session.Fail($"Get-Cifar10 -Uri {address}").Id);
+    }
+
+    [Fact]
+    public void A_busy_server_is_asked_again_and_Verbose_says_so()
+    {
+        using LoopbackServer server = new("503 Busy\r\nRetry-After: 0");
+        UseOwnCache();
+
+        Assert.Equal("DownloadFailed", _session.Fail($"Get-Cifar10 -Uri {server.Address} -Verbose").Id);
+
+        Assert.Equal(4, server.Requests);
+        Assert.Equal(3, _session.Host.Verbose.Count(line => line.Contains("It is tried again", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("-WhatIf")]
+    [InlineData("-Confirm:$false -Verbose")]
+    public void What_is_secret_in_an_address_is_not_shown(string switches)
+    {
+        using LoopbackServer server = new("503 Busy\r\nRetry-After: 0");
+        UseOwnCache();
+        string address = $"{server.Address}?token=s3cret".Replace("//", "//user:s3cret@", StringComparison.Ordinal);
+        _session["address"] = address;
+
+        Outcome outcome = _session.Try($"try {{ Get-Cifar10 -Uri $address {switches} }} catch {{ $_; $_.Exception.ToString() }}");
+
+        string[] shown = [_session.Host.Text, .. _session.Host.Verbose, .. _session.Host.Warnings,
+            .. _session.Host.Progress.Select(step => step.Status), .. outcome.Output.Select(item => $"{item}")];
+        Assert.Contains(shown, text => text.Contains(server.Address.ToString(), StringComparison.Ordinal));
+        Assert.DoesNotContain(shown, text => text.Contains("s3cret", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("ftp://user:s3cret@127.0.0.1/a", "InvalidUri")]
+    [InlineData("user:s3cret@127.0.0.1/a", "InvalidUri")]
+    [InlineData("http://user:s3/cret@127.0.0.1/a", "ParameterArgumentTransformationError")]
+    [InlineData("http://user:s3#cret@127.0.0.1/a", "ParameterArgumentTransformationError")]
+    public void An_address_that_is_none_is_refused_without_what_may_be_a_password(string address, string id)
+    {
+        UseOwnCache();
+        _session["address"] = address;
+
+        ErrorRecord error = _session.Fail("Get-Cifar10 -Uri $address");
+
+        Assert.Equal(id, error.Id);
+        Assert.DoesNotContain("s3", $"{error} {error.Exception} {error.CategoryInfo}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_proxy_that_the_environment_names_is_used()
+    {
+        using LoopbackServer proxy = new("404 Not Found");
+        string cache = _session.Folder["cache"];
+
+        (_, string[] output, string messages) = HostProcess.Run($$"""
+            $env:XDG_CACHE_HOME = '{{cache}}'
+            $env:http_proxy = 'http://127.0.0.1:{{proxy.Address.Port}}'
+            Import-Module '{{TestEnvironment.Module}}'
+            try { Get-Cifar10 -Uri http://host.invalid/cifar-10-binary.tar.gz } catch { $_.Exception.Message }
+            """);
+
+        Assert.Contains(output, line => line.Contains("404", StringComparison.Ordinal));
+        Assert.Equal(1, proxy.Requests);
+        Assert.Equal("", messages);
+    }
+
+    [Fact]
+    public void Damaged_files_in_the_cache_are_downloaded_again_and_a_warning_says_so()
+    {
+        using LoopbackServer server = new("404 Not Found");
+        UseOwnCache();
+        MakeFolder(Path.Combine("cache", "Cifar10Ps", "cifar-10-batches-bin"));
+
+        Assert.Equal("DownloadFailed", _session.Fail($"Get-Cifar10 -Uri {server.Address}").Id);
+
+        Assert.Contains("'data_batch_1.bin'", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.Equal(6, Directory.GetFiles(_session.Folder["cache", "Cifar10Ps", "cifar-10-batches-bin"]).Length);
+        Assert.Empty(_session.Run($"Get-Cifar10 -Uri {server.Address} -WhatIf"));
+        Assert.Equal(1, server.Requests);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Files_that_the_user_names_are_read_whatever_their_checksums(bool inEnvironment)
+    {
+        UseOwnCache();
+        string path = Path.Combine("cache", "Cifar10Ps", "cifar-10-batches-bin");
+        MakeFolder(path);
+        _session.SetEnvironment("CIFAR10PS_DATA", inEnvironment ? path : null);
+
+        Assert.Equal(50_000, _session.Value<int>($"(Get-Cifar10 {(inEnvironment ? "" : path)}).Train.Count"));
+
+        Assert.Empty(_session.Host.Warnings);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ Describe 'Start-ModelTraining' {
     It 'fills the output directory' {
         (Get-ChildItem TestDrive:/whole).Name | Sort-Object | Should -Be @(
             'checkpoint-best.safetensors', 'checkpoint-epoch-0001.safetensors', 'checkpoint-epoch-0002.safetensors',
-            'checkpoint-epoch-0003.safetensors', 'checkpoint-latest.safetensors', 'log', 'model.safetensors')
+            'checkpoint-epoch-0003.safetensors', 'checkpoint-latest.safetensors', 'log', 'model.safetensors', 'run.jsonl')
         $log = Get-Content TestDrive:/whole/log -Raw | ConvertFrom-Json
         $log.epoch | Should -Be 1, 2, 3
         $log[2].'validation/main/accuracy' | Should -BeIn (0..32 | ForEach-Object { $_ / 32 })

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using Cifar10Ps.Data;
 using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
@@ -90,7 +91,7 @@ public static class Cifar10Reader
         {
             using FileStream file = RegularFile.OpenRead(path);
             using GZipStream unpacked = new(file, CompressionMode.Decompress);
-            using LimitedStream limited = new(unpacked, ArchiveLimit);
+            using LimitedTarStream limited = new(unpacked, ArchiveLimit);
             using TarReader tar = new(limited);
             while (tar.GetNextEntry() is { } entry)
             {
@@ -104,6 +105,8 @@ public static class Cifar10Reader
                 }
 
                 CheckLength(name, entry.Length);
+                if (files.ContainsKey(name))
+                    throw new InvalidDataException($"it holds '{name}' twice.");
                 byte[] content = new byte[FileLength];
                 entry.DataStream.ReadExactly(content);
                 files[name] = content;
@@ -125,6 +128,10 @@ public static class Cifar10Reader
         return files;
     }
 
+    /// <summary>How many images are taken from one of <see cref="FileNames"/>.</summary>
+    internal static int RecordsOf(int file, int trainCount, int testCount) =>
+        FileNames[file] == TestFile ? testCount : Math.Clamp(trainCount - file * RecordsPerFile, 0, RecordsPerFile);
+
     private static Dictionary<string, byte[]> ReadFolder(string path, int trainCount, int testCount)
     {
         string folder = path;
@@ -136,7 +143,7 @@ public static class Cifar10Reader
         for (int i = 0; i < FileNames.Count; i++)
         {
             string name = FileNames[i];
-            int records = name == TestFile ? testCount : Math.Clamp(trainCount - i * RecordsPerFile, 0, RecordsPerFile);
+            int records = RecordsOf(i, trainCount, testCount);
             try
             {
                 using FileStream stream = RegularFile.OpenRead(Path.Combine(folder, name));
@@ -195,38 +202,5 @@ public static class Cifar10Reader
             images[i] = new LabeledImage(firstIndex + i, label, Classes[label], Side, Side,
                 content.AsMemory(i * RecordLength + 1, RecordLength - 1));
         }
-    }
-
-    /// <summary>Fails once more than a set number of bytes have been read: guards against an archive that unpacks endlessly.</summary>
-    private sealed class LimitedStream(Stream inner, long limit) : Stream
-    {
-        private long _left = limit;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override int Read(Span<byte> buffer)
-        {
-            int read = inner.Read(buffer);
-            _left -= read;
-            return _left >= 0 ? read : throw new InvalidDataException("it unpacks to more than CIFAR-10 holds.");
-        }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

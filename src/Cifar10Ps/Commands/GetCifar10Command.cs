@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Commands;
 
@@ -24,6 +25,7 @@ public sealed class GetCifar10Command : EngineCommand
     /// <summary>Where to download cifar-10-binary.tar.gz from.</summary>
     [Parameter(ParameterSetName = PathSet)]
     [ValidateNotNull]
+    [WebAddressTransformation]
     public Uri Uri { get; set; } = Cifar10Cache.PublishedAddress;
 
     /// <summary>Generates a small data set instead: no files, no network.</summary>
@@ -67,14 +69,18 @@ public sealed class GetCifar10Command : EngineCommand
         }
 
         Cifar10Cache cache = Cifar10Cache.OfUser();
-        if (!cache.IsFilled)
+        string? damage = cache.IsFilled ? cache.FindDamage(TrainCount, TestCount, StopToken) : null;
+        if (damage is not null)
+            WriteWarning($"{damage}. CIFAR-10 has to be downloaded again.");
+        if (!cache.IsFilled || damage is not null)
         {
-            if (!ShouldProcess(cache.DataFolder, $"Download CIFAR-10 (170 MB) from {Uri}"))
+            if (!ShouldProcess(cache.DataFolder, $"Download CIFAR-10 (170 MB) from {WebAddress.Shown(Uri)}"))
                 return null;
             using ProgressReporter progress = new(this);
             cache.Download(Uri, (done, total) => progress.Report(() =>
                 [ProgressReporter.Record(1, "Downloading CIFAR-10",
-                    $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]), StopToken);
+                    $"{done / 1e6:F0} MB{(total is long all ? $" of {all / 1e6:F0} MB" : "")}", done, total ?? 0)]),
+                WriteVerbose, StopToken);
         }
 
         WriteVerbose($"Reading '{cache.DataFolder}'.");

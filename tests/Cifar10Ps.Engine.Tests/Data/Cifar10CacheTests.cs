@@ -1,7 +1,5 @@
-using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
+using System.Globalization;
+using static Cifar10Ps.Tests.Mirror;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -12,18 +10,20 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly byte[] _archive = File.ReadAllBytes(fake.Archive);
 
-    private Cifar10Cache Cache => new(_folder["cache"], fake.Checksums);
+    private readonly HurriedClock _clock = new();
+
+    private Cifar10Cache Cache => new(_folder["cache"], fake.Checksums) { Clock = _clock };
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void A_download_is_checked_and_unpacked_and_leaves_nothing_else()
     {
-        using Server server = new(Whole(_archive));
+        using Mirror server = new(Whole(_archive));
         List<(long Done, long? Total)> progress = [];
         Assert.False(Cache.IsFilled);
 
-        Cache.Download(server.Address, (done, total) => progress.Add((done, total)), CancellationToken.None);
+        Cache.Download(server.Address, (done, total) => progress.Add((done, total)), Ignore, CancellationToken.None);
 
         Assert.True(Cache.IsFilled);
         foreach (string name in FakeCifar10.FileNames)
@@ -37,7 +37,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     [Fact]
     public void What_is_there_is_not_downloaded_again()
     {
-        using Server server = new(Whole(_archive));
+        using Mirror server = new(Whole(_archive));
         Download(server);
 
         Download(server);
@@ -48,10 +48,10 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     [Fact]
     public void Files_with_other_checksums_are_refused_and_not_kept()
     {
-        using Server server = new(Whole(_archive));
+        using Mirror server = new(Whole(_archive));
         Cifar10Cache published = new(_folder["cache"]);
 
-        AssertError("ChecksumMismatch", () => published.Download(server.Address, Nothing, CancellationToken.None));
+        AssertError("ChecksumMismatch", () => published.Download(server.Address, Nothing, Ignore, CancellationToken.None));
 
         Assert.False(published.IsFilled);
         Assert.Equal(["download.lock"], CacheContent());
@@ -60,7 +60,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     [Fact]
     public void A_page_in_the_place_of_the_archive_is_refused_and_not_kept()
     {
-        using Server server = new(Whole("<html><body>Please log in</body></html>"u8.ToArray(), "text/html"));
+        using Mirror server = new(Whole("<html><body>Please log in</body></html>"u8.ToArray(), "text/html"));
 
         AssertError("CorruptArchive", () => Download(server));
 
@@ -68,22 +68,33 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     }
 
     [Theory]
-    [InlineData("404 Not Found")]
-    [InlineData("503 Service Unavailable")]
-    public void A_server_that_has_no_archive_is_reported(string status)
+    [InlineData("302 Found\r\nLocation: /b?token=s3cret", true)]
+    [InlineData("302 Found\r\nLocation: http://127.0.0.1:PORT/b?token=s3cret", false)]
+    [InlineData("302 Found\r\nLocation: ftp://user:s3cret@host/", null)]
+    [InlineData("503 Busy\r\nRetry-After: 0", true)]
+    public void A_password_is_sent_to_the_server_that_it_is_for_and_never_shown(string first, bool? isSentAgain)
     {
-        using Server server = new((_, stream) => Send(stream, $"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
+        int port = 0;
+        using Mirror server = new(
+            (head, stream) => Says(first.Replace("PORT", $"{port}", StringComparison.Ordinal) + "\r\nContent-Length: 0")(head, stream),
+            Says("404 Not Found\r\nContent-Length: 0"));
+        port = server.Address.Port;
+        List<string> sentences = [];
 
-        EngineException error = AssertError("DownloadFailed", () => Download(server));
+        EngineException error = AssertError("DownloadFailed", () => Cache.Download(
+            new Uri($"http://user:s3cret@127.0.0.1:{port}/a?token=s3cret"), Nothing, sentences.Add, CancellationToken.None));
 
-        Assert.Contains(status[..3], error.Message, StringComparison.Ordinal);
-        Assert.False(Cache.IsFilled);
+        Assert.DoesNotContain("s3cret", $"{error} {string.Join(' ', sentences)}", StringComparison.Ordinal);
+        Assert.Contains($"http://127.0.0.1:{port}/a could not", error.Message, StringComparison.Ordinal);
+        IEnumerable<bool?> sent = server.Requests.Select(head => (bool?)head.Contains("\r\nAuthorization: Basic dXNlcjpzM2NyZXQ=\r\n",
+            StringComparison.Ordinal));
+        Assert.Equal(isSentAgain is null ? [true] : [true, isSentAgain], sent);
     }
 
     [Fact]
     public void A_server_that_does_not_answer_the_phone_is_reported()
     {
-        Server gone = new(Whole(_archive));
+        Mirror gone = new(Whole(_archive));
         gone.Dispose();
 
         AssertError("DownloadFailed", () => Download(gone));
@@ -95,7 +106,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     public void A_cut_connection_keeps_what_came_and_a_later_call_asks_for_the_rest(bool reset)
     {
         int half = _archive.Length / 2;
-        using Server cutting = new((_, stream) =>
+        using Mirror cutting = new((_, stream) =>
         {
             Send(stream, $"HTTP/1.1 200 OK\r\nContent-Length: {_archive.Length}\r\n\r\n", _archive.AsSpan(0, half));
             if (reset)
@@ -111,7 +122,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
         long have = new FileInfo(_folder[Path.Combine("cache", Partial)]).Length;
         Assert.InRange(have, 1, half);
 
-        using Server server = new(Continuing(_archive));
+        using Mirror server = new(Continuing(_archive));
         Download(server);
 
         Assert.Contains($"Range: bytes={have}-", Assert.Single(server.Requests), StringComparison.Ordinal);
@@ -123,10 +134,10 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     public void A_server_that_cannot_continue_sends_everything_anew()
     {
         LeavePartial(_archive.AsSpan(0, 1_000));
-        using Server server = new(Whole(_archive));
+        using Mirror server = new(Whole(_archive));
         (long Done, long? Total) last = default;
 
-        Cache.Download(server.Address, (done, total) => last = (done, total), CancellationToken.None);
+        Cache.Download(server.Address, (done, total) => last = (done, total), Ignore, CancellationToken.None);
 
         Assert.Equal((_archive.Length, _archive.Length), last);
 
@@ -137,37 +148,60 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     public void A_partial_that_is_whole_already_is_unpacked()
     {
         LeavePartial(_archive);
-        using Server server = new(Continuing(_archive));
+        using Mirror server = new(Continuing(_archive));
 
         Download(server);
 
         Assert.True(Cache.IsFilled);
     }
 
-    [Fact]
-    public void A_partial_of_another_file_is_dropped_so_that_the_next_call_succeeds()
+    [Theory]
+    [InlineData(6)]
+    [InlineData(40_000_000)] // more than the archive has
+    public void A_partial_of_another_file_is_dropped_and_the_archive_downloaded_from_the_start(int length)
     {
-        LeavePartial("<html>"u8);
-        using Server server = new(Continuing(_archive));
+        LeavePartial(new byte[length]);
+        using Mirror server = new(Continuing(_archive));
+        List<string> sentences = [];
 
-        AssertError("CorruptArchive", () => Download(server));
-        Download(server);
+        Cache.Download(server.Address, Nothing, sentences.Add, CancellationToken.None);
 
         Assert.True(Cache.IsFilled);
+        Assert.Equal([true, false], server.Requests.Select(head => head.Contains("Range:", StringComparison.Ordinal)));
+        Assert.Contains("do not fit together", Assert.Single(sentences), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_server_that_does_not_stop_sending_is_cut_off()
+    public void Tries_are_some_time_apart_and_announced()
     {
-        // Twice the archive, with no length announced.
-        using Server server = new((_, stream) =>
-        {
-            Send(stream, "HTTP/1.1 200 OK\r\n\r\n");
-            for (int megabyte = 0; megabyte < 340; megabyte++)
-                stream.Write(new byte[1_000_000]);
-        });
+        using Mirror server = new(Half(_archive), Says("503 Busy\r\nRetry-After: 7"), Says("500 Oops"), Continuing(_archive));
+        List<string> sentences = [];
 
-        AssertError("DownloadFailed", () => Download(server));
+        Cache.Download(server.Address, Nothing, sentences.Add, CancellationToken.None);
+
+        TimeSpan[] waits = [.. _clock.Waits];
+        Assert.Equal(3, waits.Length);
+        Assert.Equal(TimeSpan.FromSeconds(7), waits[1]);
+        // Exponential, with jitter: around 2 and 8 seconds.
+        Assert.InRange(waits[0].TotalSeconds, 0.01, 6);
+        Assert.InRange(waits[2].TotalSeconds, 1, 30);
+        Assert.Equal(3, sentences.Count);
+        Assert.Contains("503 Busy. It is tried again in 7 seconds.", sentences[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cancelling_ends_the_wait_between_two_tries()
+    {
+        using Mirror server = new(Says("503 Busy\r\nRetry-After: 60"));
+        using CancellationTokenSource cancellation = new();
+        Cifar10Cache cache = new(_folder["cache"], fake.Checksums);
+
+        Task download = Task.Run(() => cache.Download(server.Address, Nothing, _ => cancellation.CancelAfter(1), cancellation.Token));
+
+        // Far less than a minute, far more than it takes.
+        Assert.True(((IAsyncResult)download).AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(30)), "it waits for the next try");
+        Assert.True(download.IsCanceled || download.Exception?.InnerException is OperationCanceledException);
+        Assert.Single(server.Requests);
     }
 
     [Theory]
@@ -175,23 +209,24 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     [InlineData("ftp://127.0.0.1/cifar-10-binary.tar.gz")]
     [InlineData("cifar-10-binary.tar.gz")]
     public void Only_http_addresses_are_taken(string address) =>
-        AssertError("InvalidUri", () => Cache.Download(new Uri(address, UriKind.RelativeOrAbsolute), Nothing, CancellationToken.None));
+        AssertError("InvalidUri",
+            () => Cache.Download(new Uri(address, UriKind.RelativeOrAbsolute), Nothing, Ignore, CancellationToken.None));
 
     [Fact]
     public void Cancelling_ends_a_download_that_can_be_continued()
     {
         using CancellationTokenSource cancellation = new();
         using ManualResetEventSlim finished = new();
-        using Server stalling = new((_, stream) =>
+        using Mirror stalling = new((_, stream) =>
         {
             Send(stream, $"HTTP/1.1 200 OK\r\nContent-Length: {_archive.Length}\r\n\r\n", _archive.AsSpan(0, 100_000));
             finished.Wait();
         });
 
         Assert.ThrowsAny<OperationCanceledException>(() =>
-            Cache.Download(stalling.Address, (_, _) => cancellation.Cancel(), cancellation.Token));
+            Cache.Download(stalling.Address, (_, _) => cancellation.Cancel(), Ignore, cancellation.Token));
         finished.Set();
-        using Server server = new(Continuing(_archive));
+        using Mirror server = new(Continuing(_archive));
         Download(server);
 
         Assert.Contains("Range: bytes=", Assert.Single(server.Requests), StringComparison.Ordinal);
@@ -201,7 +236,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     [Fact]
     public async Task Two_at_once_download_once_and_both_succeed()
     {
-        using Server server = new(Whole(_archive));
+        using Mirror server = new(Whole(_archive));
 
         await Task.WhenAll(Task.Run(() => Download(server)), Task.Run(() => Download(server)));
 
@@ -216,16 +251,79 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
         using FileStream held = new(_folder[Path.Combine("cache", "download.lock")], FileMode.Create, FileAccess.ReadWrite, FileShare.None);
         using CancellationTokenSource cancellation = new(100);
 
-        Assert.ThrowsAny<OperationCanceledException>(() => Cache.Download(new Uri("http://127.0.0.1:9/"), Nothing, cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => Cache.Download(new Uri("http://127.0.0.1:9/"), Nothing, Ignore, cancellation.Token));
+    }
+
+    [Theory]
+    [InlineData("data_batch_3.bin", "its MD5 differs")]
+    [InlineData("test_batch.bin", "has 30,729,999 bytes")]
+    [InlineData("data_batch_1.bin", "has 30,730,001 bytes")]
+    [InlineData("data_batch_5.bin", "has 0 bytes")]
+    [InlineData("data_batch_2.bin", "is missing")]
+    [InlineData("data_batch_4.bin", "cannot be read")]
+    public void A_damaged_file_is_found_and_replaced_but_not_before_a_whole_one_is_there(string name, string damage)
+    {
+        using Culture culture = new("");
+        FillCache();
+        string path = Path.Combine(Cache.DataFolder, name), own = Path.Combine(Cache.DataFolder, "notes.txt");
+        File.WriteAllText(own, "mine");
+        Damage(path, damage);
+        Mirror gone = new();
+        gone.Dispose();
+
+        string? found = FindDamage();
+
+        Assert.StartsWith($"'{name}' in '{Cache.DataFolder}'", found, StringComparison.Ordinal);
+        Assert.Contains(damage, found, StringComparison.Ordinal);
+        AssertError("DownloadFailed", () => Download(gone));
+        foreach (string other in FakeCifar10.FileNames.Where(other => other != name))
+            Assert.Equal(FakeCifar10.FileLength, new FileInfo(Path.Combine(Cache.DataFolder, other)).Length);
+        Assert.Equal(found, FindDamage());
+
+        using Mirror server = new(Continuing(_archive));
+        Download(server);
+
+        Assert.Null(FindDamage());
+        Assert.Equal("mine", File.ReadAllText(own));
+        Assert.Equal(["cifar-10-batches-bin", "download.lock"], CacheContent());
+    }
+
+    [Fact]
+    public void Of_files_that_no_image_is_taken_from_only_the_length_is_looked_at()
+    {
+        FillCache();
+        Damage(Path.Combine(Cache.DataFolder, "data_batch_2.bin"), "its MD5 differs");
+
+        Assert.Null(Cache.FindDamage(10_000, 1, CancellationToken.None));
+        Assert.NotNull(Cache.FindDamage(10_001, 1, CancellationToken.None));
+        File.Delete(Path.Combine(Cache.DataFolder, "data_batch_5.bin"));
+        Assert.NotNull(Cache.FindDamage(1, 1, CancellationToken.None));
+    }
+
+    [Fact]
+    public void What_processes_left_that_died_while_they_unpacked_is_removed_and_nothing_else_is()
+    {
+        FillCache();
+        Directory.CreateDirectory(_folder["cache/unpacking-12345/below"]);
+        _folder.Write("cache/unpacking-12345/test_batch.bin", [1]);
+        Directory.CreateDirectory(_folder["cache/unpacking-1"]);
+        Directory.CreateDirectory(_folder["cache/mine"]);
+        using Mirror server = new(Says("404 Not Found"));
+
+        Download(server);
+
+        Assert.Empty(server.Requests);
+        Assert.Equal(["cifar-10-batches-bin", "download.lock", "mine"], CacheContent());
     }
 
     [Fact]
     public void A_folder_that_cannot_be_made_is_reported()
     {
-        using Server server = new(Whole(_archive));
+        using Mirror server = new(Whole(_archive));
         Cifar10Cache below = new(Path.Combine(_folder.Write("file", []), "cache"), fake.Checksums);
 
-        AssertError("CacheNotWritable", () => below.Download(server.Address, Nothing, CancellationToken.None));
+        AssertError("CacheNotWritable", () => below.Download(server.Address, Nothing, Ignore, CancellationToken.None));
 
         Assert.Empty(server.Requests);
     }
@@ -236,7 +334,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
         string[] prefixes = ["../../", "/", _folder["absolute/"], "a/../../../", "./", ""];
         string archive = fake.WriteArchive(_folder["hostile.tar.gz"],
             [.. FakeCifar10.FileNames.Zip(prefixes, (name, prefix) => (prefix + name, name)), ("../escaped.bin", "test_batch.bin")]);
-        using Server server = new(Whole(File.ReadAllBytes(archive)));
+        using Mirror server = new(Whole(File.ReadAllBytes(archive)));
 
         Download(server);
 
@@ -246,7 +344,35 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
         Assert.False(File.Exists("/data_batch_2.bin"));
     }
 
-    private void Download(Server server) => Cache.Download(server.Address, Nothing, CancellationToken.None);
+    private void Download(Mirror server) => Cache.Download(server.Address, Nothing, Ignore, CancellationToken.None);
+
+    private string? FindDamage() => Cache.FindDamage(Cifar10Reader.TrainCount, Cifar10Reader.TestCount, CancellationToken.None);
+
+    private void FillCache()
+    {
+        Directory.CreateDirectory(Cache.DataFolder);
+        foreach (string name in FakeCifar10.FileNames)
+            File.Copy(Path.Combine(fake.Folder, name), Path.Combine(Cache.DataFolder, name));
+    }
+
+    /// <summary>Damages a file so that it is described in these words.</summary>
+    private static void Damage(string path, string damage)
+    {
+        if (damage is "is missing" or "cannot be read")
+            File.Delete(path);
+        if (damage == "cannot be read")
+            Directory.CreateDirectory(Path.Combine(path, "folder"));
+        if (Directory.Exists(path) || !File.Exists(path))
+            return;
+        using FileStream file = File.OpenWrite(path);
+        if (damage.Split(' ') is ["has", string bytes, ..])
+            file.SetLength(int.Parse(bytes, NumberStyles.AllowThousands, CultureInfo.InvariantCulture));
+        else
+        {
+            file.Position = FakeCifar10.FileLength - 1;
+            file.WriteByte(1);
+        }
+    }
 
     private void LeavePartial(ReadOnlySpan<byte> content)
     {
@@ -263,76 +389,7 @@ public sealed class Cifar10CacheTests(FakeCifar10 fake) : IDisposable
     {
     }
 
-    /// <summary>Answers with the whole file, whichever part is requested.</summary>
-    private static Action<string, NetworkStream> Whole(byte[] content, string type = "application/gzip") => (_, stream) =>
-        Send(stream, $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {content.Length}\r\n\r\n", content);
-
-    /// <summary>Answers with the requested part of a file.</summary>
-    private static Action<string, NetworkStream> Continuing(byte[] content) => (head, stream) =>
+    private static void Ignore(string sentence)
     {
-        int at = head.IndexOf("Range: bytes=", StringComparison.Ordinal);
-        int from = at < 0 ? 0 : int.Parse(head[(at + 13)..head.IndexOf('-', at)], System.Globalization.CultureInfo.InvariantCulture);
-        if (at < 0)
-            Whole(content)(head, stream);
-        else if (from >= content.Length)
-            Send(stream, $"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{content.Length}\r\nContent-Length: 0\r\n\r\n");
-        else
-            Send(stream,
-                $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{content.Length - 1}/{content.Length}\r\n"
-                + $"Content-Length: {content.Length - from}\r\n\r\n",
-                content.AsSpan(from));
-    };
-
-    private static void Send(NetworkStream stream, string head, ReadOnlySpan<byte> body = default)
-    {
-        stream.Write(Encoding.ASCII.GetBytes(head));
-        stream.Write(body);
-    }
-
-    /// <summary>A web server on this machine that closes each connection after one answer.</summary>
-    private sealed class Server : IDisposable
-    {
-        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-
-        public Server(Action<string, NetworkStream> answer)
-        {
-            _listener.Start();
-            Address = new Uri($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/cifar-10-binary.tar.gz");
-            new Thread(() => Serve(answer)) { IsBackground = true }.Start();
-        }
-
-        public Uri Address { get; }
-
-        /// <summary>The heads of the requests.</summary>
-        public ConcurrentQueue<string> Requests { get; } = [];
-
-        public void Dispose() => _listener.Dispose();
-
-        private void Serve(Action<string, NetworkStream> answer)
-        {
-            try
-            {
-                while (true)
-                {
-                    using NetworkStream stream = new(_listener.AcceptSocket(), ownsSocket: true);
-                    StringBuilder head = new();
-                    while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal) && stream.ReadByte() is >= 0 and int next)
-                        head.Append((char)next);
-                    Requests.Enqueue(head.ToString());
-                    try
-                    {
-                        answer(head.ToString(), stream);
-                    }
-                    catch (IOException)
-                    {
-                        // The client hung up.
-                    }
-                }
-            }
-            catch (Exception e) when (e is SocketException or InvalidOperationException)
-            {
-                // Disposed.
-            }
-        }
     }
 }

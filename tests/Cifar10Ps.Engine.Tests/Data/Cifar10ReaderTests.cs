@@ -216,22 +216,84 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 5_000_000);
     }
 
-    [Fact]
-    public void A_link_in_the_place_of_a_file_is_not_followed()
+    [Theory]
+    [InlineData(TarEntryType.SymbolicLink)]
+    [InlineData(TarEntryType.HardLink)]
+    public void A_link_in_the_place_of_a_file_is_not_followed(TarEntryType kind)
     {
         WriteArchive([.. FakeCifar10.FileNames.Select(name =>
-            new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = Path.Combine(fake.Folder, name) })]);
+            new PaxTarEntry(kind, name) { LinkName = Path.Combine(fake.Folder, name) })]);
 
         AssertError("BatchFileMissing", () => Cifar10Reader.Read(_folder["own.tar.gz"]));
     }
 
     [Fact]
-    public void A_header_that_claims_gigabytes_of_attributes_is_refused()
+    public void A_file_that_is_there_twice_is_refused()
     {
-        byte[] tar = SmallTar();
-        "17777777777"u8.CopyTo(tar.AsSpan(124));
+        string path = fake.WriteArchive(_folder["twice.tar.gz"],
+            [("a/data_batch_1.bin", "data_batch_1.bin"), ("b/data_batch_1.bin", "data_batch_2.bin")]);
 
-        AssertError("CorruptArchive", () => Cifar10Reader.Read(Pack(tar)));
+        Assert.Contains("'data_batch_1.bin' twice", AssertError("CorruptArchive", () => Cifar10Reader.Read(path)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("17777777777")] // 2 GB
+    [InlineData("13000000000")] // 1.5 GB
+    [InlineData("77777777777")] // 8 GB
+    [InlineData("-0000000001")]
+    [InlineData("\u0080\u007f\u007f\u007f\u007f\u007f\u007f\u007f\u007f\u007f\u007f\u007f")] // more than 64 bits
+    [InlineData("\u0080\0\0\0\u007f\u007f\u007f\u007f\u007f\u007f\u007f\u007f")] // 9 exabytes
+    [InlineData("\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff")] // -1
+    public void A_header_that_claims_an_impossible_size_is_refused(string size)
+    {
+        // Of attributes, of a file that is not read, and of one that is.
+        foreach (byte[] tar in new[] { SmallTar(), PlainTar("readme.html"), PlainTar("data_batch_1.bin") })
+        {
+            Encoding.Latin1.GetBytes(size).CopyTo(tar.AsSpan(124));
+
+            string path = Pack(tar);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+
+            EngineException error = Assert.Throws<EngineException>(() => Cifar10Reader.Read(path));
+
+            Assert.Contains(error.ErrorId, new[] { "CorruptArchive", "BatchFileWrongSize" });
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 5_000_000);
+        }
+    }
+
+    [Theory]
+    [InlineData("-0001")]
+    [InlineData("-30730000")]
+    [InlineData("9223372036854775807")]
+    [InlineData("99999999999999999999")]
+    [InlineData("1e09")]
+    public void An_attribute_that_claims_an_impossible_size_is_refused(string size)
+    {
+        foreach (string name in new[] { "readme.html", "data_batch_1.bin" })
+        {
+            // Of the same length.
+            string comment = new('x', size.Length - 3);
+            string path = Pack(Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(PlainTar(name, comment))
+                .Replace($"comment={comment}", $"size={size}", StringComparison.Ordinal)));
+
+            EngineException error = Assert.Throws<EngineException>(() => Cifar10Reader.Read(path));
+
+            Assert.Contains(error.ErrorId, new[] { "CorruptArchive", "BatchFileWrongSize", "BatchFileMissing" });
+        }
+    }
+
+    [Fact]
+    public void Wherever_an_archive_is_cut_it_is_refused()
+    {
+        byte[] archive = File.ReadAllBytes(Pack(PlainTar("readme.html")));
+
+        for (int length = 0; length < archive.Length; length++)
+        {
+            string path = _folder.Write("cut.tar.gz", archive.AsSpan(0, length));
+            Exception? error = Record.Exception(() => Cifar10Reader.Read(path));
+            Assert.True(error is EngineException { ErrorId: "CorruptArchive" or "BatchFileMissing" }, $"{length} bytes: {error}");
+        }
     }
 
     [Fact]
@@ -284,6 +346,18 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
             new Dictionary<string, string> { ["comment"] = "1" }) { DataStream = new MemoryStream(new byte[100]) });
         tar.WriteEntry(new GnuTarEntry(TarEntryType.RegularFile,
             new string('n', 200) + "/data_batch_1.bin") { DataStream = new MemoryStream(new byte[100]) });
+        return plain.ToArray();
+    }
+
+    /// <summary>A tar with one short file, whose header is the first; or the second, if there is a comment.</summary>
+    private static byte[] PlainTar(string name, string? comment = null)
+    {
+        using MemoryStream plain = new();
+        using (TarWriter tar = new(plain, leaveOpen: true))
+            tar.WriteEntry(comment is null
+                ? new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(new byte[100]) }
+                : new PaxTarEntry(TarEntryType.RegularFile, name, new Dictionary<string, string> { ["comment"] = comment })
+                    { DataStream = new MemoryStream(new byte[100]) });
         return plain.ToArray();
     }
 
