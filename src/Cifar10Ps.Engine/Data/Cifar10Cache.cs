@@ -125,7 +125,7 @@ public sealed class Cifar10Cache
 
             File.Delete(archive);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (AtomicFile.IsRefusal(e))
         {
             throw new EngineException("CacheNotWritable", ErrorKind.WriteError,
                 $"The data set cannot be stored in '{_folder}': {e.Message} Free some space, or set XDG_CACHE_HOME.", e);
