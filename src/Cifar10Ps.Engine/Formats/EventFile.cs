@@ -48,7 +48,8 @@ internal static class EventFile
             records.WriteTo(file);
             file.Flush(flushToDisk: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        // A file that is longer than the process may write is an argument out of range to .NET.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw new EngineException("FileNotWritable", ErrorKind.WriteError,
                 $"'{path}' cannot be written: {e.Message} Check the folder, its permissions and the free space.", e);
