@@ -332,7 +332,8 @@ internal static class TestSupport
 
     /// <summary>Removes the content hash from a safetensors file, so that damage reaches its reader.</summary>
     public static byte[] Unsealed(byte[] file) =>
-        Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(file).Replace("\"cifar10ps_", "\"unsealed__", StringComparison.Ordinal));
+        Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(file).Replace("cifar10ps_", "unsealed__", StringComparison.Ordinal)
+            .Replace("weights_sha256", "weights_unseal", StringComparison.Ordinal));
 
     /// <summary>Asserts that an action fails with an error of the engine's own, by its id.</summary>
     public static EngineException AssertError(string errorId, Action action)

@@ -6,12 +6,16 @@ namespace Cifar10Ps.Formats;
 
 /// <summary>
 /// The SHA-256 of a safetensors file that this module wrote, in the file itself: over all of its bytes, with the digits of the hash itself
-/// taken as zeros. It is the first entry of the metadata, so its position does not depend on data that may be damaged.
+/// taken as zeros. It is the first entry of the metadata, so its position does not depend on data that may be damaged. An ONNX graph, which
+/// other programs save again without changing what it says, has hashes of its metadata and of its weights.
 /// </summary>
 internal static class ContentHash
 {
     /// <summary>Keys in the metadata: the hash, and the format of the file, which implies that there has to be a hash.</summary>
     public const string Key = "cifar10ps_sha256", FormatKey = "cifar10ps_format";
+
+    /// <summary>Key in the metadata of an ONNX graph: the hash of the weights, in the order of the network's tensors.</summary>
+    public const string WeightsKey = "weights_sha256";
 
     /// <summary>The hash before it is known.</summary>
     public static readonly string Placeholder = new('0', 2 * SHA256.HashSizeInBytes);
@@ -50,10 +54,33 @@ internal static class ContentHash
     public static void Require(ReadOnlySpan<byte> content, string path)
     {
         if (IsDamaged(content))
-            throw new EngineException("FileDamaged", ErrorKind.InvalidData,
-                $"'{path}' is damaged: its content does not match its SHA-256. Use a copy or an older file. "
-                + $"If another program has rewritten it, remove '{Key}' and '{FormatKey}' from its metadata.");
+            throw Damaged(path, $"'{Key}' and '{FormatKey}'");
     }
+
+    /// <summary>The hash of texts, each with its key, in their order.</summary>
+    public static string Of(IEnumerable<KeyValuePair<string, string>> texts) => Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(texts.Select(pair => $"{pair.Key}\0{pair.Value}\0")))));
+
+    /// <summary>The hash of values, tensor by tensor.</summary>
+    public static string Of(IEnumerable<float[]> values)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (float[] tensor in values)
+            hash.AppendData(MemoryMarshal.AsBytes(tensor.AsSpan()));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>Refuses a file whose metadata have a hash that is not the given one.</summary>
+    /// <exception cref="EngineException"><c>FileDamaged</c>.</exception>
+    public static void Require(IReadOnlyDictionary<string, string> metadata, string key, Func<string> hash, string path)
+    {
+        if (metadata.TryGetValue(key, out string? expected) && expected != hash())
+            throw Damaged(path, $"'{key}'");
+    }
+
+    private static EngineException Damaged(string path, string keys) => new("FileDamaged", ErrorKind.InvalidData,
+        $"'{path}' is damaged: its content does not match its SHA-256. Use a copy or an older file. "
+        + $"If another program has rewritten it, remove {keys} from its metadata.");
 
     private static ReadOnlySpan<byte> Prefix => "{\"__metadata__\":{\"cifar10ps_sha256\":\""u8;
 

@@ -44,7 +44,7 @@ internal sealed record FormatEntry
             Format = ModelFormat.Onnx,
             Endings = [".onnx"],
             IsContent = OnnxReader.IsOnnx,
-            Read = (content, _, key) => OnnxTranslator.Read(content, key),
+            Read = OnnxTranslator.Read,
             Write = (model, _, path, includePreprocessing) => OnnxFile.Write(model, path, includePreprocessing),
             ErrorId = "InvalidOnnx",
             Problem = "is not a usable ONNX graph",

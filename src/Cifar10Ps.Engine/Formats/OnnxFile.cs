@@ -44,7 +44,13 @@ internal static class OnnxFile
             .Add(6, $"{model.Network} ({model.Classes.Length} classes)")
             .Add(7, GraphOf(model, inputText, includePreprocessing).Message)
             .Add(8, new ProtobufMessage().Add(1, "").Add(2, OperatorSet));
-        foreach ((string key, string value) in ModelFile.Describe(model).Append(("input", inputText)))
+        List<KeyValuePair<string, string>> texts =
+        [
+            .. ModelFile.Describe(model).Select(pair => KeyValuePair.Create(pair.Key, pair.Value)),
+            new("input", inputText),
+            new(ContentHash.WeightsKey, ContentHash.Of(model.Network.Tensors.Select(tensor => model.Weights[tensor.Name]))),
+        ];
+        foreach ((string key, string value) in texts.Append(new(ContentHash.Key, ContentHash.Of(texts))))
             file.Add(14, new ProtobufMessage().Add(1, key).Add(2, value));
         AtomicFile.Write(path, file.WriteTo);
     }

@@ -69,32 +69,37 @@ internal sealed partial class OnnxTranslator
 
     /// <summary>Reads the bytes of a file.</summary>
     /// <param name="content">The bytes.</param>
+    /// <param name="path">The file.</param>
     /// <param name="key">Which network is wanted; null: the only one.</param>
     /// <exception cref="InvalidDataException">They are not a graph that can be used; the message says why.</exception>
-    /// <exception cref="EngineException"><c>NetworkNotFound</c>, <c>InvalidPreprocessing</c>.</exception>
-    public static TensorFile Read(byte[] content, string? key)
+    /// <exception cref="EngineException"><c>FileDamaged</c>, <c>NetworkNotFound</c>, <c>InvalidPreprocessing</c>.</exception>
+    public static TensorFile Read(byte[] content, string path, string? key)
     {
         // A graph is one network, and has nothing to choose from.
         if (key is not null)
             throw new EngineException("NetworkNotFound", ErrorKind.InvalidArgument,
                 $"has no network '{DisplayText.Name(key)}'. An ONNX graph is one network.");
-        return Translate(OnnxReader.Parse(content), content.Length);
+        return Translate(OnnxReader.Parse(content), path, content.Length);
     }
 
     /// <summary>The network of a graph with its weights; or, where the file describes a network and has its weights, that one.</summary>
     /// <param name="model">What the file holds.</param>
+    /// <param name="path">The file.</param>
     /// <param name="length">Length of the file in bytes.</param>
     /// <exception cref="InvalidDataException">It is not a usable graph; the message says why.</exception>
     /// <exception cref="JsonException">The network that it describes is not valid.</exception>
-    /// <exception cref="EngineException"><c>InvalidPreprocessing</c>.</exception>
-    public static TensorFile Translate(OnnxModel model, long length)
+    /// <exception cref="EngineException"><c>FileDamaged</c>, <c>InvalidPreprocessing</c>.</exception>
+    private static TensorFile Translate(OnnxModel model, string path, long length)
     {
+        // Other programs add their metadata after it.
+        ContentHash.Require(model.Metadata, ContentHash.Key,
+            () => ContentHash.Of(model.Metadata.TakeWhile(pair => pair.Key != ContentHash.Key)), path);
         // Other programs may mean anything by the same keys.
         bool isOwn = model.Metadata.ContainsKey(ModelFile.PreprocessingKey)
             && (model.Metadata.ContainsKey(ModelFile.NetworkKey) || model.Metadata.ContainsKey(ModelFile.OptionsKey));
         if (!isOwn)
             return Translated(model, length);
-        TensorFile file = Described(model) ?? Translated(model, length);
+        TensorFile file = Described(model, path) ?? Translated(model, length);
         foreach ((string key, string value) in model.Metadata)
             // In files of version 0.2, the description is of the network before batch norm was folded into it.
             if (key != ModelFile.OptionsKey)
@@ -103,7 +108,7 @@ internal sealed partial class OnnxTranslator
     }
 
     /// <summary>The network that a file of this module describes; null: it does not, or another program has changed its weights.</summary>
-    private static TensorFile? Described(OnnxModel model)
+    private static TensorFile? Described(OnnxModel model, string path)
     {
         if (!model.Metadata.TryGetValue(ModelFile.NetworkKey, out string? json))
             return null;
@@ -114,6 +119,8 @@ internal sealed partial class OnnxTranslator
         file.Metadata[ModelFile.NetworkKey] = json;
         foreach (LayerTensor tensor in network.Tensors)
             file.Tensors[tensor.Name] = (tensor.Shape, model.Constants[tensor.Name].ToSingles());
+        ContentHash.Require(model.Metadata, ContentHash.WeightsKey,
+            () => ContentHash.Of(network.Tensors.Select(tensor => file.Tensors[tensor.Name].Values)), path);
         return file;
     }
 

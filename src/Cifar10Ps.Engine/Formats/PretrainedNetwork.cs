@@ -31,7 +31,8 @@ internal static class PretrainedNetwork
     {
         try
         {
-            TensorFile graph = OnnxTranslator.Read(File.ReadAllBytes(Path.Combine(folder, GraphFile)), key: null);
+            string file = Path.Combine(folder, GraphFile);
+            TensorFile graph = OnnxTranslator.Read(File.ReadAllBytes(file), file, key: null);
             OnnxModel preprocessing = OnnxReader.Parse(File.ReadAllBytes(Path.Combine(folder, PreprocessingFile)));
             if (preprocessing.Constants.GetValueOrDefault(MeanImageConstant) is not { Shape: [1, Input.Channels, int height,
                 int width] } mean)

@@ -131,6 +131,46 @@ public sealed class OnnxFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_flipped_bit_is_noticed_or_changes_nothing_that_is_read(bool includePreprocessing)
+    {
+        ModelFile.Export(RandomModel(), _folder["model.onnx"], ModelFormat.Onnx, includePreprocessing);
+        ModelFile.Save(ModelFile.Load(_folder["model.onnx"]), _folder["whole"]);
+        byte[] whole = File.ReadAllBytes(_folder["whole"]), content = File.ReadAllBytes(_folder["model.onnx"]);
+        Random random = new(1);
+        int damaged = 0;
+
+        for (int i = 0; i < 200; i++)
+        {
+            // A third of them in the metadata, at the end.
+            int at = i % 3 == 0 ? content.Length - 1 - random.Next(1_000) : random.Next(content.Length);
+            byte bit = (byte)(1 << random.Next(8));
+            content[at] ^= bit;
+            File.WriteAllBytes(_folder["flipped"], content);
+            content[at] ^= bit;
+            if (Record.Exception(() => ModelFile.Save(ModelFile.Load(_folder["flipped"]), _folder["read"])) is { } error)
+                damaged += Assert.IsType<EngineException>(error).ErrorId == "FileDamaged" ? 1 : 0;
+            else
+                Assert.True(whole.AsSpan().SequenceEqual(File.ReadAllBytes(_folder["read"])), $"bit {bit} of byte {at}");
+        }
+
+        Assert.InRange(damaged, 150, 200);
+    }
+
+    [Fact]
+    public void Metadata_that_another_program_adds_are_no_damage()
+    {
+        ImageClassifier model = RandomModel();
+        ModelFile.Export(model, _folder["model.onnx"], ModelFormat.Onnx);
+        byte[] added = [.. "r\x09\n\x03who\x12\x02me"u8];
+
+        File.WriteAllBytes(_folder["model.onnx"], [.. File.ReadAllBytes(_folder["model.onnx"]), .. added]);
+
+        Assert.Equal(model.Classes, ModelFile.Load(_folder["model.onnx"]).Classes);
+    }
+
+    [Theory]
     [InlineData(ModelFormat.Safetensors)]
     [InlineData(ModelFormat.PyTorch)]
     [InlineData(ModelFormat.Chainer)]
