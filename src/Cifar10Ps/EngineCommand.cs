@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
@@ -102,6 +103,10 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
         catch (EngineException e)
         {
             ThrowTerminatingError(ToErrorRecord(e));
+        }
+        catch (Exception e) when (MachineMemory.ErrorOf(e) is { } error)
+        {
+            ThrowTerminatingError(ToErrorRecord(error));
         }
         catch (OperationCanceledException) when (StopToken.IsCancellationRequested)
         {

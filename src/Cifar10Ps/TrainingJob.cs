@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
@@ -104,6 +105,11 @@ public sealed class TrainingJob : Job
         catch (EngineException e)
         {
             Error.Add(EngineCommand.ToErrorRecord(e, _trainer.Model));
+            end = JobState.Failed;
+        }
+        catch (Exception e) when (MachineMemory.ErrorOf(e) is { } error)
+        {
+            Error.Add(EngineCommand.ToErrorRecord(error, _trainer.Model));
             end = JobState.Failed;
         }
         catch (Exception e)

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Cifar10Ps.Runtime;
 
 /// <summary>Checks memory before it is allocated, so that too much is an error instead of the end of the process.</summary>
@@ -25,4 +27,9 @@ internal static class MachineMemory
             throw new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable,
                 $"{what} would take about {bytes / 1e9:F1} GB of memory, but {Math.Max(available, 0) / 1e9:F1} GB are free.");
     }
+
+    /// <summary>The error for an allocation that failed, in .NET or in libtorch; null: the exception is about something else.</summary>
+    public static EngineException? ErrorOf(Exception? e) => e is OutOfMemoryException
+        || (e is ExternalException && e.Message.Contains("can't allocate memory", StringComparison.Ordinal))
+            ? new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable, "There is not enough memory for this.", e) : null;
 }

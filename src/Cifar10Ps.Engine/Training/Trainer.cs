@@ -285,6 +285,7 @@ public sealed class Trainer
     /// <summary>How the run ended, for its journal.</summary>
     private RunEnd End(Exception? error)
     {
+        error = MachineMemory.ErrorOf(error) ?? error;
         bool isFailed = error is not (null or OperationCanceledException or EngineException { ErrorId: "RankStopped" });
         TrainingRunStatus status = isFailed ? TrainingRunStatus.Failed : StopReason is not null ? TrainingRunStatus.Stopped
             : IsComplete ? TrainingRunStatus.Complete : TrainingRunStatus.Interrupted;
