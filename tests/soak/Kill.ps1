@@ -48,13 +48,13 @@ while ($kills -lt $Dose -and $clock.Elapsed.TotalSeconds -lt $Seconds) {
         $isLast = $kills -ge $Dose -or $clock.Elapsed.TotalSeconds -ge $Seconds
         if (!$isLast) {
             # At once; once it has begun, which is soon after its start; after an epoch; in a write.
-            $moment = $random.Next(5)
+            $moment = $random.Next(6)
             $delay = $random.Next(2000)
             switch ($moment) {
                 0 { $delay = $random.Next(1500) }
                 1 { Wait-Line $process 'begins' }
                 { $_ -in 2, 3 } { Wait-Line $process 'epoch*' }
-                4 { $delay = 0; Wait-Write $process $run (1 + $random.Next(5)) }
+                { $_ -in 4, 5 } { $delay = 0; Wait-Write $process $run (1 + $random.Next(5)) }
             }
             if (!$process.WaitForExit($delay)) {
                 $process.Kill()

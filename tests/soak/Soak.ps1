@@ -62,7 +62,7 @@ foreach ($part in $parts.Keys | Where-Object { $_ -in $Only }) {
             $line
         }
         $process.WaitForExit()
-        $count = @($lines -like 'FAILED*').Count
+        $count = @(@($lines) -like 'FAILED*').Count
         if ($process.ExitCode -or $errors.Result) {
             $count++
             "$($part): FAILED: it ended with exit code $($process.ExitCode), after '$(@($lines)[-1])'. $("$($errors.Result)".Trim())"

@@ -15,9 +15,9 @@ function Resume-Writing {
     if ($How -eq 'limited') { prlimit --pid $PID --fsize=unlimited: } else { Remove-Item $filler }
 }
 
-# The names and the hashes of all files.
+# The names and the hashes of all files, except for those that PowerShell caches.
 function Get-State {
-    (Get-ChildItem $Folder -Recurse -File -Force | Where-Object FullName -NE $filler | Sort-Object FullName |
+    (Get-ChildItem $Folder -Recurse -File -Force | Where-Object FullName -NotMatch '/(filler|cache/powershell/.*)$' | Sort-Object FullName |
         ForEach-Object { "$($_.FullName) $(Get-Hash $_.FullName)" }) -join "`n"
 }
 
