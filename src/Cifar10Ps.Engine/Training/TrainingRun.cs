@@ -39,7 +39,7 @@ public sealed class TrainingRun
             : history is not null && Epochs == (options?.Epochs ?? Epochs) ? TrainingRunStatus.Complete
             : TrainingRunStatus.Interrupted;
         (Started, Ended, ModuleVersion) = (record?.Started, record?.Ended, beginning is null ? null : DisplayText.Escape(beginning.Module));
-        Warnings = [.. (record?.Warnings ?? []).Select(DisplayText.Escape)];
+        Warnings = new([.. (record?.Warnings ?? []).Select(DisplayText.Escape)]);
     }
 
     /// <summary>Its output directory, or the file that it was read from.</summary>
@@ -94,7 +94,7 @@ public sealed class TrainingRun
     public string? ModuleVersion { get; }
 
     /// <summary>What was warned of when it began.</summary>
-    public IReadOnlyList<string> Warnings { get; }
+    public ReadOnlyList<string> Warnings { get; }
 
     /// <summary>Reads a run.</summary>
     /// <param name="path">An output directory, a checkpoint, a <c>log</c>, or a snapshot or log of the original Chainer program.</param>
