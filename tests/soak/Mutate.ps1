@@ -77,7 +77,7 @@ foreach ($item in $inputs) {
 }
 
 $self.Refresh()
-$limit, $most, $slowest, $before = ($self.PeakWorkingSet64 + 1GB), 0, 0, $self.PeakWorkingSet64
+$limit, $most, $slowest, $before = ($self.PeakWorkingSet64 + 1GB), 0, 0.0, $self.PeakWorkingSet64
 for ($i = 1; $i -le $Dose -and $clock.Elapsed.TotalSeconds -lt $Seconds; $i++) {
     $item = $lottery[$random.Next($lottery.Count)]
     $content = $item.InZip ? (Edit-Zip $item.Content $random) : (Edit-Bytes $item.Content $random)

@@ -16,7 +16,7 @@ Set-Content $Folder/use.ps1 @"
     `$read | Export-ModelGraph `$Path/graph.dot
     `$data.Test[0..3] | Export-Image `$Path/pictures
     `$guesses = Get-ChildItem `$Path/pictures -Recurse -File | Sort-Object FullName | Invoke-Inference `$read
-    [IO.File]::WriteAllText("`$Path/guesses", (`$guesses.Probabilities.ForEach{ `$_.ToString('R', `$invariant) } -join ' '))
+    [IO.File]::WriteAllText("`$Path/guesses", (`$guesses.Logits.ForEach{ `$_.ToString('R', `$invariant) } -join ' '))
     [IO.File]::WriteAllText("`$Path/log", (Get-Log `$Path/run/log))
     Remove-Item `$Path/run -Recurse -Include log, checkpoint-*
     # What is shown is in the user's culture, and must not fail there.

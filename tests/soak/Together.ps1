@@ -46,14 +46,19 @@ foreach ($number in $seeds) {
     }
 }
 
-# Every answer is compared with those of the models that the run kept, the untrained one among them.
-$clock, $epochs = [Diagnostics.Stopwatch]::StartNew(), 40
+# Every answer is compared with those of the models that the run kept, and of the one that it began with. That one is trained: an untrained
+# one is prepared for its recipe first, which gives other answers.
+$clock, $epochs, $asked = [Diagnostics.Stopwatch]::StartNew(), 40, 0
 $model, $images = (New-ResNet20 -Seed $Seed), $data.Test[0..7]
+$null = $data | Start-ModelTraining $model -Epochs 1 -BatchSize 32
 $model | Save-Model $Folder/start.safetensors
-$run = @{ Epochs = $epochs; BatchSize = 32; Threads = 1; OutputDirectory = "$Folder/run"; KeepCheckpoints = $epochs }
-function Get-Answer($Of) { ($images | Invoke-Inference $Of -Threads 1).Probabilities -join ' ' }
+$run = @{ Recipe = 'Fast'; Epochs = $epochs; BatchSize = 32; Threads = 1; OutputDirectory = "$Folder/run"; KeepCheckpoints = $epochs }
+function Get-Answer($Of) { ($images | Invoke-Inference $Of -Threads 1).Logits -join ' ' }
 $job = $data | Start-ModelTraining $model @run -AsJob
-$answers = while ($job.State -in 'Running', 'NotStarted' -and $asked -lt $Dose -and $clock.Elapsed.TotalSeconds -lt $Seconds) {
+# Until there have been enough, over at least five epochs.
+$fifth = "$Folder/run/checkpoint-epoch-0005.safetensors"
+$answers = while ($job.State -in 'Running', 'NotStarted' -and ($asked -lt $Dose -or !(Test-Path $fifth))) {
+    if ($clock.Elapsed.TotalSeconds -gt $Seconds) { break }
     Get-Answer $model
     $asked++
 }
@@ -64,6 +69,9 @@ foreach ($file in Get-ChildItem $Folder/start.safetensors, $Folder/run/checkpoin
     $known[(Get-Answer (Import-Model $file.FullName))] = $file.Name
 }
 $strange = @($answers | Where-Object { !$known.ContainsKey($_) })
-if ($strange) { Write-Failure "$($strange.Count) of $asked answers beside a training are of no epoch's model (seed $Seed): $($strange[0])" }
+if ($strange) {
+    $kinds = @($strange | Sort-Object -Unique).Count
+    Write-Failure "$($strange.Count) of $asked answers beside a training, $kinds different ones, are of no epoch's model (seed $Seed)."
+}
 $seen = @($answers | ForEach-Object { $known[$_] } | Sort-Object -Unique).Count
-"$equal of 12 trainings with the bits of each alone; $asked of $Dose inferences beside a training, of $seen models"
+"$equal of 12 trainings with the bits of each alone; $asked inferences beside a training, of $seen models"
