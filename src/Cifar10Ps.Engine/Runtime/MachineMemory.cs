@@ -13,9 +13,13 @@ internal static class MachineMemory
             // The runtime only updates the memory load at a collection.
             GC.Collect(0);
             GCMemoryInfo info = GC.GetGCMemoryInfo();
-            return info.TotalAvailableMemoryBytes - info.MemoryLoadBytes;
+            return info.TotalAvailableMemoryBytes - (HasHeapLimit ? info.TotalCommittedBytes : info.MemoryLoadBytes);
         }
     }
+
+    // The total is .NET's own limit then, but the load still that of the machine.
+    private static bool HasHeapLimit => Environment.GetEnvironmentVariable("DOTNET_GCHeapHardLimit") is not null
+        || AppContext.GetData("System.GC.HeapHardLimit") is not null;
 
     /// <summary>Refuses what does not fit.</summary>
     /// <param name="bytes">An estimate of what it takes.</param>

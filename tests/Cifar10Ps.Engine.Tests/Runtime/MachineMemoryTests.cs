@@ -18,7 +18,7 @@ public sealed class MachineMemoryTests
     [Fact]
     public void An_allocation_of_dotnet_that_fails_is_too_little_memory()
     {
-        Assert.Equal("NotEnoughMemory", MachineMemory.ErrorOf(new OutOfMemoryException())?.ErrorId);
+        Assert.Equal("NotEnoughMemory", MachineMemory.ErrorOf(Activator.CreateInstance<OutOfMemoryException>())?.ErrorId);
         Assert.Null(MachineMemory.ErrorOf(null));
     }
 }
