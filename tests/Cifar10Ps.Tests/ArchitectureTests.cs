@@ -42,11 +42,16 @@ public sealed partial class ArchitectureTests
 
     /// <summary>TorchSharp's operators make numbers that may be finalised while libtorch still reads them.</summary>
     [Fact]
-    public void Arithmetic_with_tensors_goes_through_operations_that_hold_their_numbers() =>
-        Assert.Empty(Assemblies.Types.Where(type => type.FullName != "Cifar10Ps.Runtime.ScalarOperations")
-            .SelectMany(type => type.Dependencies.OfType<MethodCallDependency>())
-            .Where(call => call.Target.Name == "Tensor" && UnheldNumbers().IsMatch(call.TargetMember.Name))
-            .Select(call => $"{call.Origin.FullName} calls {call.TargetMember.Name}").Distinct().Order());
+    public void Arithmetic_with_tensors_goes_through_operations_that_hold_their_numbers()
+    {
+        string[] holders = ["Cifar10Ps.Runtime.ScalarOperations", "Cifar10Ps.Training.ShardedBatch"];
+        MethodCallDependency[] calls = [.. Assemblies.Types.SelectMany(type => type.Dependencies.OfType<MethodCallDependency>())];
+
+        Assert.Empty(calls.Where(call => (call.Target.Name == "Tensor" && UnheldNumbers().IsMatch(call.TargetMember.Name))
+                || (call.Target.Name == "Scalar" && call.TargetMember.Name.StartsWith("op_Implicit", StringComparison.Ordinal)
+                    && !holders.Contains(Outer(call.Origin).FullName)))
+            .Select(call => $"{call.Origin.FullName} calls {call.TargetMember.Name} of {call.Target.Name}").Distinct().Order());
+    }
 
     [Fact]
     public void A_family_is_named_in_its_room_and_by_the_cmdlets_that_make_its_members()
@@ -125,7 +130,7 @@ public sealed partial class ArchitectureTests
         }
     }
 
-    [GeneratedRegex(@"^(op_Addition\(.*Tensor,.*Tensor\)|add_?\([^,]*Tensor\)|(op_\w+|add_?|sub_?|mul_?|div_?)\((?!.*Scalar).*System\.)")]
+    [GeneratedRegex(@"^(op_Addition\(.*Tensor,.*\)|add_?\([^,]*\)|(op_\w+|add_?|sub_?|mul_?|div_?)\((?!.*Scalar).*System\.)")]
     private static partial Regex UnheldNumbers();
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]

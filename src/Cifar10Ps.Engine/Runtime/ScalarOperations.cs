@@ -23,14 +23,14 @@ internal static class ScalarOperations
         return target.div_(held);
     }
 
-    /// <summary>target + number.</summary>
+    /// <summary>target + number. TorchSharp's own version without a factor turns the factor 1 into such an object.</summary>
     public static Tensor AddNumber(this Tensor target, double number)
     {
-        using Scalar held = number;
-        return target.add_(held);
+        using Scalar held = number, one = 1;
+        return target.add_(held, one);
     }
 
-    /// <summary>target + values. TorchSharp's own version turns the factor 1 into such an object.</summary>
+    /// <summary>target + values, likewise.</summary>
     public static Tensor AddTensor(this Tensor target, Tensor values) => target.AddScaled(values, 1);
 
     /// <summary>a + b, in new memory.</summary>
