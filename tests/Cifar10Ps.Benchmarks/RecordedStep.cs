@@ -13,8 +13,13 @@ internal sealed record ShardAction(WorkKind Kind, double[] Seconds);
 /// <param name="Rest">Seconds of the sums of shards, the optimizer, and all else.</param>
 internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double Rest)
 {
-    /// <summary>Seconds of the step on the worker that did it.</summary>
-    public double Seconds => Rest + Shards.Sum(shard => shard.Sum(action => action.Seconds.Sum()));
+    /// <summary>Share of the step that a shard does by itself, and of what belongs to no shard.</summary>
+    public double OwnShare => (Rest + SecondsOf(WorkKind.Shard)) / (Rest + Enum.GetValues<WorkKind>().Sum(SecondsOf));
+
+    /// <summary>The same step, if shards took so many times as long.</summary>
+    public RecordedStep Slower(double factor) => new(
+        [.. Shards.Select(shard => shard.Select(action => action with { Seconds = [.. action.Seconds.Select(time => time * factor)] })
+            .ToArray())], Rest);
 
     /// <summary>The steps of a recording by one worker.</summary>
     /// <param name="trace">What it did.</param>
@@ -46,6 +51,9 @@ internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double 
 
         yield return new ShardAction(WorkKind.Shard, [ToSeconds(shard.End - at)]);
     }
+
+    private double SecondsOf(WorkKind kind) =>
+        Shards.Sum(shard => shard.Where(action => action.Kind == kind).Sum(action => action.Seconds.Sum()));
 
     private static double ToSeconds(long ticks) => (double)ticks / Stopwatch.Frequency;
 }

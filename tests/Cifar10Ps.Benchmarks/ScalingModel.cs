@@ -6,11 +6,12 @@ namespace Cifar10Ps.Benchmarks;
 
 /// <summary>
 /// Predicts how training scales to more processors than this machine has: records the pieces of real steps on one worker, and replays them
-/// on any number of workers, with the measured cost of a hand-over. Beside it, what this machine's memory would allow.
+/// on any number of workers, with the measured cost of a hand-over, and as much slower as shards are beside others on this machine, whose
+/// processors share its memory. Beside it, what its memory would allow.
 /// </summary>
 internal static class ScalingModel
 {
-    private const int Steps = 24, WarmUp = 12, HandOvers = 400;
+    private const int Images = 24 * 128, HandOvers = 400;
 
     // How often the output of a convolution passes between memory and a core in a step, if no cache holds it: convolution and norm forward
     // (4), and the backward passes of norm and convolution, of the input and of the weight (8).
@@ -27,16 +28,17 @@ internal static class ScalingModel
         foreach (Precision precision in new[] { Precision.Float32, Precision.BFloat16 })
             foreach (int batch in new[] { 128, 1024 })
             {
-                (WorkTrace trace, List<(long, long)> ends) = Record(batch, 1, precision);
-                IReadOnlyList<RecordedStep> steps = RecordedStep.Of(trace, ends);
-                double[] predicted = [.. counts.Select(workers => Median(steps.Select(step => StepReplay.Seconds(step, workers, handOver))))];
-                double memory = Traffic(precision) * batch / bandwidth;
+                (WorkTrace alone, List<(long, long)> ends) = Record(batch, 1, precision);
+                double slowdown = MeanPiece(Record(batch, Environment.ProcessorCount, precision).Trace) / MeanPiece(alone);
+                RecordedStep[] steps = [.. RecordedStep.Of(alone, ends)];
+                double[] predicted = [.. counts.Select(workers => Median(steps.Select(step =>
+                    StepReplay.Seconds(workers == 1 ? step : step.Slower(slowdown), workers, handOver))))];
                 Print("predicted images/s", predicted.Select(seconds => $"{batch / seconds:F0}"));
                 Print("efficiency", predicted.Zip(counts, (seconds, workers) => $"{predicted[0] / seconds / workers:P0}"));
                 Print("measured images/s", counts.Select(workers => workers <= Environment.ProcessorCount
                     ? $"{batch / MeasureStep(batch, workers, precision):F0}" : ""));
-                Print("images/s that this memory allows", counts.Select(workers => workers == Environment.ProcessorCount
-                    ? $"{batch / memory:F0}" : ""));
+                Console.Error.WriteLine($"{precision}, {batch:N0}: beside others a shard takes {slowdown:F2} times as long; own work "
+                    + $"{Median(steps.Select(step => step.OwnShare)):P0} of a step; this memory allows {bandwidth / Traffic(precision):F0} images/s");
 
                 void Print(string what, IEnumerable<string> values) =>
                     Console.WriteLine($"| {precision} | {batch:N0} | {what} | {string.Join(" | ", values)} |");
@@ -75,22 +77,26 @@ internal static class ScalingModel
     /// <summary>Trains, and returns the steps after those that warm up.</summary>
     private static List<(long Start, long End)> Train(int batch, int workers, Precision precision, WorkTrace? trace)
     {
-        ImageDataset data = SyntheticImages.Create((WarmUp + Steps) * batch, 10);
+        int steps = Images / batch, warmUp = steps / 2;
+        ImageDataset data = SyntheticImages.Create((warmUp + steps) * batch, 10);
         Trainer trainer = Trainer.Start(Models.NewResNet20(data.Classes, 0), data,
             Recipes.Options(Recipe.Fast) with { BatchSize = batch, Epochs = 1, Precision = precision }, threads: workers);
-        List<(long Start, long End)> steps = [];
+        List<(long Start, long End)> times = [];
         long start = Stopwatch.GetTimestamp();
         _ = trainer.Run(progress =>
         {
             if (progress.IsValidating)
                 return;
-            steps.Add((start, Stopwatch.GetTimestamp()));
-            WorkTrace.Current = steps.Count is >= WarmUp and < WarmUp + Steps ? trace : null;
+            times.Add((start, Stopwatch.GetTimestamp()));
+            WorkTrace.Current = times.Count >= warmUp && times.Count < warmUp + steps ? trace : null;
             start = Stopwatch.GetTimestamp();
         }).Count();
         WorkTrace.Current = null;
-        return steps[WarmUp..];
+        return times[warmUp..];
     }
+
+    private static double MeanPiece(WorkTrace trace) =>
+        trace.Spans.Where(span => span.Kind is WorkKind.Item or WorkKind.Gift).Average(span => span.End - span.Start);
 
     /// <summary>Median seconds until a waiting worker has begun with what is shared and its sharer knows that it is done, less its own time,
     /// each way.</summary>
