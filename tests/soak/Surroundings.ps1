@@ -18,7 +18,7 @@ Set-Content $Folder/use.ps1 @"
     `$guesses = Get-ChildItem `$Path/pictures -Recurse -File | Sort-Object FullName | Invoke-Inference `$read
     [IO.File]::WriteAllText("`$Path/guesses", (`$guesses.Logits.ForEach{ `$_.ToString('R', `$invariant) } -join ' '))
     [IO.File]::WriteAllText("`$Path/log", (Get-Log `$Path/run/log))
-    Remove-Item `$Path/run -Recurse -Include log, checkpoint-*
+    Remove-Item `$Path/run -Recurse -Include log, run.jsonl, checkpoint-*
     # What is shown is in the user's culture, and must not fail there.
     `$null = `$reports, (`$data | Measure-Model `$read), (Get-TrainingRun `$Path/run -ErrorAction Ignore) | Out-String
     [IO.File]::WriteAllText("`$Path.culture", "`$([cultureinfo]::CurrentCulture)")

@@ -137,12 +137,12 @@ internal sealed class NetworkWeights : IDisposable
         long offset = 0;
         foreach (LayerTensor tensor in tensors)
         {
-            Tensor part = flat.narrow(0, offset, tensor.Length);
             long[] shape = [.. tensor.Shape.Select(size => (long)size)];
+            // Held until they are no longer read: outside of a scope, a finaliser may free a tensor while libtorch makes a view of it.
+            using Tensor part = flat.narrow(0, offset, tensor.Length);
             // Four dimensions: channels-last in memory.
-            yield return (tensor, shape.Length == 4
-                ? part.view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2)
-                : part.view(shape));
+            using Tensor? rows = shape.Length == 4 ? part.view(shape[0], shape[2], shape[3], shape[1]) : null;
+            yield return (tensor, rows?.permute(0, 3, 1, 2) ?? part.view(shape));
             offset += tensor.Length;
         }
     }

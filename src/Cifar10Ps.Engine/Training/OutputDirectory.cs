@@ -132,18 +132,19 @@ public sealed partial class OutputDirectory
     /// Removes an earlier run's files, if it is to be replaced, so that they are not mistaken for this run's. Its checkpoints go last, the
     /// latest one after all others: if this is interrupted, that run can still be resumed. A journal alone is kept, and says why.
     /// </summary>
-    /// <param name="isComplete">Whether a run that goes on has nothing left to do. Otherwise the model of its earlier end is removed, since
-    /// it would be mistaken for the result; its checkpoint is still there.</param>
-    internal void Begin(bool isComplete)
+    internal void Begin()
     {
-        string[] stale = !_replace ? [.. isComplete ? [] : Existing(Path, Model)]
-            : HasRun ? [.. Existing(Path, JournalName), .. OwnFiles().Reverse()] : [];
+        string[] stale = _replace && HasRun ? [.. Existing(Path, JournalName), .. OwnFiles().Reverse()] : [];
         foreach (string file in stale)
             Remove(file);
     }
 
     /// <summary>Saves a run that was stopped within an epoch.</summary>
-    internal void SaveInterrupted(Checkpoint checkpoint) => checkpoint.Save(LatestCheckpoint);
+    internal void SaveInterrupted(Checkpoint checkpoint)
+    {
+        foreach (Action step in LatestSteps(checkpoint))
+            step();
+    }
 
     /// <summary>Saves a run after an epoch: checkpoints and log; older checkpoints are removed.</summary>
     internal void SaveEpoch(Checkpoint checkpoint)
@@ -160,7 +161,8 @@ public sealed partial class OutputDirectory
     {
         List<EpochReport> history = checkpoint.State.History;
         EpochReport report = history[^1];
-        yield return () => checkpoint.Save(LatestCheckpoint);
+        foreach (Action step in LatestSteps(checkpoint))
+            yield return step;
         if (_keepCheckpoints > 0)
             yield return () => checkpoint.Save(System.IO.Path.Combine(Path, $"checkpoint-epoch-{report.Epoch:0000}.safetensors"));
         if (report.IsBest)
@@ -197,6 +199,16 @@ public sealed partial class OutputDirectory
 
     private EngineException NotWritable(Exception cause) => new("FileNotWritable", ErrorKind.WriteError,
         $"The output directory '{Path}' cannot be written to: {cause.Message}", cause);
+
+    /// <summary>Saves the latest checkpoint. The model of an earlier end of a run that goes on is removed, once there is a checkpoint beyond
+    /// it: it would be mistaken for the result.</summary>
+    private IEnumerable<Action> LatestSteps(Checkpoint checkpoint)
+    {
+        yield return () => checkpoint.Save(LatestCheckpoint);
+        string model = System.IO.Path.Combine(Path, Model);
+        if (!checkpoint.State.IsComplete && File.Exists(model))
+            yield return () => Remove(model);
+    }
 
     /// <summary>Saves the finished model.</summary>
     internal void SaveModel(ImageClassifier model) => ModelFile.Save(model, System.IO.Path.Combine(Path, Model));

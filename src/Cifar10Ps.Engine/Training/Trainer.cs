@@ -150,7 +150,7 @@ public sealed class Trainer
     internal (LabeledImage Largest, int Most, LabeledImage Smallest, int Least)? Imbalance => _order.Imbalance();
 
     /// <summary>Whether nothing is left to do.</summary>
-    public bool IsComplete => _state.History.Count >= Options.Epochs;
+    public bool IsComplete => _state.IsComplete;
 
     /// <summary>
     /// Runs the remaining epochs. All work is done while the next report is requested, on the caller's thread and the workers. Leaving the
@@ -209,7 +209,7 @@ public sealed class Trainer
     private IEnumerable<EpochReport> Epochs(WorkerPool pool, RunJournal? journal, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
-        Writable?.Begin(IsComplete);
+        Writable?.Begin();
         journal?.Start(Beginning(), Warnings);
         // All checks have passed.
         _model.Snapshot = _start;

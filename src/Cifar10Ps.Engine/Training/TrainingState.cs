@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 
 namespace Cifar10Ps.Training;
 
@@ -47,6 +48,10 @@ internal sealed record TrainingState
 
     /// <summary>Reports of the finished epochs.</summary>
     public List<EpochReport> History { get; init; } = [];
+
+    /// <summary>Whether all epochs are done.</summary>
+    [JsonIgnore]
+    public bool IsComplete => History.Count >= Options.Epochs;
 
     /// <summary>The epoch that is next, or under way, from 1.</summary>
     public int Epoch => History.Count + 1;

@@ -66,7 +66,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
         watcher.Deleted += (_, e) => removed.Add(e.Name!);
         int count = Names(_folder.Path).Count();
 
-        new OutputDirectory(_folder.Path, 2, replace: true).Begin(isComplete: false);
+        new OutputDirectory(_folder.Path, 2, replace: true).Begin();
 
         string[] order = [.. Enumerable.Range(0, count).Select(_ => removed.TryTake(out string? name, 30_000) ? name : "")];
         Assert.Equal("checkpoint-latest.safetensors", order[^1]);

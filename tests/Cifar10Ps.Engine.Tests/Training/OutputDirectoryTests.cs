@@ -161,6 +161,19 @@ public sealed class OutputDirectoryTests : IDisposable
         Assert.True(System.IO.File.Exists(File("model.safetensors")));
     }
 
+    [Fact]
+    public void A_finished_run_that_goes_on_but_cannot_write_keeps_its_model()
+    {
+        NewRun(TinyOptions(epochs: 1), Output()).RunToEnd();
+        System.IO.File.Delete(File("checkpoint-latest.safetensors"));
+        Directory.CreateDirectory(File("checkpoint-latest.safetensors"));
+
+        AssertError("NotARegularFile", () => Trainer.Resume(File("checkpoint-epoch-0001.safetensors"), null, TinyData,
+            options => options with { Epochs = 2 }, Output(), threads: 2).RunToEnd());
+
+        Assert.Equal(1, ModelFile.Load(File("model.safetensors")).TrainedEpochs);
+    }
+
     /// <summary>Writes what a run would after epochs with these validation accuracies.</summary>
     private static void SaveEpochs(OutputDirectory output, params double[] accuracies)
     {

@@ -64,7 +64,8 @@ internal sealed class OrthogonalSteps
         Tensor weights = Matrices(parameters), gradient = Matrices(gradients), momentum = Matrices(momenta);
         momentum.MultiplyBy(Momentum).AddTensor(gradient);
         Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
-        Tensor norms = linalg.vector_norm(weights, 2, [1, 2], keepdim: true).AddNumber(1e-12);
+        // Not vector_norm, whose order is a number that nothing holds.
+        Tensor norms = linalg.matrix_norm(weights, "fro", [1, 2], keepdim: true).AddNumber(1e-12);
         if (_keepsNorms)
             weights.AddScaled(update.mul_(norms), -learningRate / Math.Sqrt(rows));
         else
