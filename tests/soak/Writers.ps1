@@ -16,8 +16,9 @@ function Resume-Writing {
 }
 
 # The names and the hashes of all files, except for those that PowerShell caches.
+# The journal of a run says why it failed, and so it changes.
 function Get-State {
-    (Get-ChildItem $Folder -Recurse -File -Force | Where-Object FullName -NotMatch '/(filler|cache/powershell/.*)$' | Sort-Object FullName |
+    (Get-ChildItem $Folder -Recurse -File -Force | Where-Object FullName -NotMatch '/(filler|run.jsonl|cache/powershell/.*)$' | Sort-Object FullName |
         ForEach-Object { "$($_.FullName) $(Get-Hash $_.FullName)" }) -join "`n"
 }
 
