@@ -12,7 +12,8 @@ public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssembly
     private const PosixSignal SIGXFSZ = (PosixSignal)25;
 
     private static readonly Lock Gate = new();
-    private static PosixSignalRegistration? _fileTooLarge;
+    // Held, because its finaliser would give the signal back to the system.
+    private static readonly PosixSignalRegistration? FileTooLarge;
     private static int _imports;
 
     // Once per process, permanently: objects of the engine outlive the module.
@@ -21,7 +22,7 @@ public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssembly
         AssemblyLoadContext.Default.Resolving += EngineLoadContext.Resolve;
         // A file that grows beyond ulimit -f is to be an error of its writer, not the end of the process.
         if (!OperatingSystem.IsWindows())
-            _fileTooLarge = PosixSignalRegistration.Create(SIGXFSZ, signal => signal.Cancel = true);
+            FileTooLarge = PosixSignalRegistration.Create(SIGXFSZ, signal => signal.Cancel = true);
     }
 
     /// <summary>Makes the engine available, and its types usable in scripts: <c>[Cifar10Ps.EpochReport]</c>.</summary>

@@ -3,7 +3,8 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Benchmarks;
 
-/// <summary>What a shard does next: its own work, work that it shares and waits for, work that it hands over, or waiting for the latter.</summary>
+/// <summary>What a shard does next: its own work, work that it shares and waits for, work that it hands over, or waiting for the
+/// latter.</summary>
 /// <param name="Kind">Which of them; <see cref="WorkKind.Shard"/> is its own work.</param>
 /// <param name="Seconds">How long each item takes on one worker.</param>
 internal sealed record ShardAction(WorkKind Kind, double[] Seconds);

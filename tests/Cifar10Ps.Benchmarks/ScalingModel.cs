@@ -38,7 +38,8 @@ internal static class ScalingModel
                 Print("measured images/s", counts.Select(workers => workers <= Environment.ProcessorCount
                     ? $"{batch / MeasureStep(batch, workers, precision):F0}" : ""));
                 Console.Error.WriteLine($"{precision}, {batch:N0}: beside others a shard takes {slowdown:F2} times as long; own work "
-                    + $"{Median(steps.Select(step => step.OwnShare)):P0} of a step; this memory allows {bandwidth / Traffic(precision):F0} images/s");
+                    + $"{Median(steps.Select(step => step.OwnShare)):P0} of a step; "
+                    + $"this memory allows {bandwidth / Traffic(precision):F0} images/s");
 
                 void Print(string what, IEnumerable<string> values) =>
                     Console.WriteLine($"| {precision} | {batch:N0} | {what} | {string.Join(" | ", values)} |");
@@ -98,8 +99,7 @@ internal static class ScalingModel
     private static double MeanPiece(WorkTrace trace) =>
         trace.Spans.Where(span => span.Kind is WorkKind.Item or WorkKind.Gift).Average(span => span.End - span.Start);
 
-    /// <summary>Median seconds until a waiting worker has begun with what is shared and its sharer knows that it is done, less its own time,
-    /// each way.</summary>
+    /// <summary>Median seconds until a waiting worker begins with what is handed over.</summary>
     private static double HandOver()
     {
         using WorkerPool pool = new(2);

@@ -3,8 +3,8 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Benchmarks;
 
 /// <summary>
-/// Replays a recorded step on any number of workers, by the rules of <see cref="SharedWork"/>: each takes a shard while there are some, then
-/// takes part in what the others share, the job with the most items left first.
+/// Replays a recorded step on any number of workers, by the rules of <see cref="SharedWork"/>: each takes a shard while there are some,
+/// then takes part in what the others share, the job with the most items left first.
 /// </summary>
 internal sealed class StepReplay
 {

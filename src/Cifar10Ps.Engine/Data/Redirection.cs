@@ -18,7 +18,8 @@ internal static class Redirection
     /// <param name="address">The address of the file.</param>
     /// <param name="from">The first byte that is wanted.</param>
     /// <param name="cancellation">Ends the request.</param>
-    /// <exception cref="DownloadFault">A redirection cannot be followed. Its address, which may hold a token, is not in the message.</exception>
+    /// <exception cref="DownloadFault">A redirection cannot be followed. Its address, which may hold a token, is not in the message.
+    /// </exception>
     public static HttpResponseMessage Follow(HttpClient client, Uri address, long from, CancellationToken cancellation)
     {
         for (int hop = 0; hop <= MostHops; hop++)

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Replaces files instead of editing them: write a temporary file, flush to disk, rename, flush the folder. Whatever happens, either the old
-/// or the new content is complete.
+/// Replaces files instead of editing them: write a temporary file, flush to disk, rename, flush the folder. Whatever happens, either the
+/// old or the new content is complete.
 /// </summary>
 internal static partial class AtomicFile
 {
@@ -43,9 +43,10 @@ internal static partial class AtomicFile
         }
     }
 
-    /// <summary>Whether an exception is a file system's refusal to write. .NET makes an ArgumentException of a file that is too large for the
-    /// file system or for <c>ulimit -f</c>.</summary>
-    public static bool IsRefusal(Exception e) => e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException;
+    /// <summary>Whether an exception is a file system's refusal to write. .NET makes an ArgumentException of a file that is too large for
+    /// the file system or for <c>ulimit -f</c>.</summary>
+    public static bool IsRefusal(Exception e) =>
+        e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException;
 
     /// <summary>The error that a file cannot be written.</summary>
     public static EngineException NotWritable(string path, Exception cause) => new("FileNotWritable", ErrorKind.WriteError,

@@ -41,7 +41,8 @@ internal sealed class WorkTrace
     public IReadOnlyCollection<WorkSpan> Spans => _spans;
 
     /// <summary>Records the time until it is disposed.</summary>
-    public static Scope Measure(WorkKind kind, string name) => Current is { } trace ? new Scope(trace, kind, name, trace.NextJob()) : default;
+    public static Scope Measure(WorkKind kind, string name) =>
+        Current is { } trace ? new Scope(trace, kind, name, trace.NextJob()) : default;
 
     /// <summary>The same work, each item of which is recorded.</summary>
     public static Action<int> Watch(WorkKind kind, string name, Action<int> work)

@@ -200,8 +200,8 @@ public sealed partial class OutputDirectory
     private EngineException NotWritable(Exception cause) => new("FileNotWritable", ErrorKind.WriteError,
         $"The output directory '{Path}' cannot be written to: {cause.Message}", cause);
 
-    /// <summary>Saves the latest checkpoint. The model of an earlier end of a run that goes on is removed, once there is a checkpoint beyond
-    /// it: it would be mistaken for the result.</summary>
+    /// <summary>Saves the latest checkpoint. The model of an earlier end of a run that goes on is removed, once there is a checkpoint
+    /// beyond it: it would be mistaken for the result.</summary>
     private IEnumerable<Action> LatestSteps(Checkpoint checkpoint)
     {
         yield return () => checkpoint.Save(LatestCheckpoint);

@@ -6,9 +6,9 @@ using Cifar10Ps.Runtime;
 namespace Cifar10Ps.Training;
 
 /// <summary>
-/// The file <c>run.jsonl</c> of a run: what happened, as lines of JSON, each with <c>event</c> and <c>time</c>. Each time that the run begins
-/// or is resumed: <c>start</c>, with all that is needed to repeat it, <c>warning</c>s, <c>epoch</c>s, and <c>end</c>, which says how it ended;
-/// without an <c>end</c> the process ended without a word.
+/// The file <c>run.jsonl</c> of a run: what happened, as lines of JSON, each with <c>event</c> and <c>time</c>. Each time that the run
+/// begins or is resumed: <c>start</c>, with all that is needed to repeat it, <c>warning</c>s, <c>epoch</c>s, and <c>end</c>, which says how
+/// it ended; without an <c>end</c> the process was killed.
 /// </summary>
 /// <param name="path">The file.</param>
 internal sealed class RunJournal(string path)

@@ -206,7 +206,8 @@ public sealed class Trainer
         }
     }
 
-    private IEnumerable<EpochReport> Epochs(WorkerPool pool, RunJournal? journal, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private IEnumerable<EpochReport> Epochs(WorkerPool pool, RunJournal? journal, Action<TrainingProgress>? progress,
+        CancellationToken cancellation)
     {
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
         Writable?.Begin();

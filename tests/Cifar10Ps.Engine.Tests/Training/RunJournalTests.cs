@@ -45,7 +45,8 @@ public sealed class RunJournalTests : IDisposable
 
         JsonElement[] lines = Lines();
         Assert.Equal(["start", "epoch", "end", "start", "epoch", "end"], lines.Select(Event));
-        Assert.Equal(["Interrupted", "Complete"], lines.Where(line => Event(line) == "end").Select(line => line.GetProperty("status").GetString()));
+        Assert.Equal(["Interrupted", "Complete"],
+            lines.Where(line => Event(line) == "end").Select(line => line.GetProperty("status").GetString()));
         Assert.Equal([false, true], lines.Where(line => Event(line) == "start").Select(line => line.GetProperty("isResumed").GetBoolean()));
     }
 
