@@ -10,11 +10,12 @@ public sealed class ProcessEndTests
     [Theory]
     [InlineData("TERM", 143, InPipeline)]
     [InlineData("HUP", 129, InPipeline)]
-    [InlineData("INT", 0, InPipeline)]
+    // PowerShell handles this one itself, and ends with 0 or 1 by chance, whatever the script does.
+    [InlineData("INT", null, InPipeline)]
     [InlineData("TERM", 143, $"{AsJob}; 'trains'; $job | Wait-Job")]
     [InlineData("HUP", 129, $"{AsJob}; 'trains'; while ($true) {{ Start-Sleep 1 }}")]
     public void A_signal_keeps_the_moment_runs_what_the_script_must_do_at_its_end_and_gives_the_exit_code(string signal,
-        int exitCode, string training)
+        int? exitCode, string training)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs signals");
         using Session session = new();
@@ -33,7 +34,7 @@ public sealed class ProcessEndTests
         Assert.Equal("", messages);
         Assert.DoesNotContain("caught", output);
         Assert.DoesNotContain("not reached", output);
-        Assert.Equal(exitCode, ended);
+        Assert.InRange(ended, exitCode ?? 0, exitCode ?? 1);
         Assert.True(File.Exists(session.Folder["finally"]));
         AssertResumes(session);
     }

@@ -46,6 +46,23 @@ function Wait-Shell([Diagnostics.Process] $Process, [int] $Seconds = 300) {
     }
 }
 
+# An HTTP server on this machine, which is to be closed, and its address. What answers gets a response.
+function Start-Server([scriptblock] $Answer) {
+    $server = [Net.HttpListener]::new()
+    $address = "http://127.0.0.1:$([Random]::new().Next(20000, 60000))/"
+    $server.Prefixes.Add($address)
+    $server.Start()
+    $null = Start-ThreadJob {
+        $server, $answer = $using:server, [scriptblock]::Create($using:Answer)
+        while ($server.IsListening) {
+            $response = $server.GetContext().Response
+            try { & $answer $response } catch { $response.Abort() }
+        }
+    }
+    $server
+    $address
+}
+
 function Get-Hash([string] $Path) { [Convert]::ToHexString([Security.Cryptography.SHA256]::HashData([IO.File]::ReadAllBytes($Path))) }
 
 # A log without the times, which differ between runs.

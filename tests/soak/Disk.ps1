@@ -18,19 +18,9 @@ $counts = foreach ($how in 'full', 'limited') {
         if ($LASTEXITCODE) { 'full skipped (no file system can be mounted)'; continue }
     }
     # Half an archive that is never complete.
-    $server = [Net.HttpListener]::new()
-    $port = [Random]::new().Next(20000, 60000)
-    $server.Prefixes.Add("http://127.0.0.1:$port/")
-    $server.Start()
-    $null = Start-ThreadJob {
-        $server = $using:server
-        while ($server.IsListening) {
-            $response = $server.GetContext().Response
-            try { $response.Close([byte[]]::new(60MB), $true) } catch { $response.Abort() }
-        }
-    }
+    $server, $address = Start-Server { $args[0].Close([byte[]]::new(60MB), $true) }
     try {
-        $arguments = $disk, $how, "http://127.0.0.1:$port/archive"
+        $arguments = $disk, $how, $address
         $ended = Wait-Shell (Start-Shell $Folder/write.ps1 $arguments @{ XDG_CACHE_HOME = "$disk/cache"; CIFAR10PS_DATA = '' })
     } finally {
         $server.Close()

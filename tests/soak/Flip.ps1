@@ -30,6 +30,15 @@ $targets = @(
     @{ File = $latest; Read = { & $reading $run }; FallsBack = $true }
     # Of a run, it is for the reader; a log alone is JSON of Chainer's form, which has no room for a hash.
     @{ File = "$run/log"; Read = { & $reading $run } }
+    # With the real data set: files of the user's cache, which no server can repair now.
+    if ($env:CIFAR10PS_DATA) {
+        $cached = (New-Item $Folder/Cifar10Ps/cifar-10-batches-bin -ItemType Directory).FullName
+        Copy-Item $env:CIFAR10PS_DATA/*.bin $cached
+        $server, $address = Start-Server { $args[0].StatusCode = 404; $args[0].Close() }
+        $env:XDG_CACHE_HOME, $env:CIFAR10PS_DATA = $Folder, ''
+        $loading = { $null = Get-Cifar10 -Uri $address; Get-Hash $args[0] }
+        foreach ($name in 'data_batch_3.bin', 'test_batch.bin') { @{ File = "$cached/$name"; Read = $loading } }
+    }
 )
 foreach ($target in $targets) {
     $target.Content, $target.Result, $target.Noticed, $target.Harmless =
@@ -64,6 +73,8 @@ while ($flips -lt $Dose -and $clock.Elapsed.TotalSeconds -lt $Seconds) {
     }
     [IO.File]::WriteAllBytes($target.File, $target.Content)
 }
+
+if ($server) { $server.Close() }
 
 # What the warning says is true: the run goes on from the older checkpoint to the same end, and a damaged log is written anew.
 $null = $data | Start-ModelTraining -ResumeFrom $run

@@ -10,7 +10,10 @@ Set-Content $Folder/use.ps1 @"
     `$data = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32
     `$model = New-ResNet20 -Shortcut ProjectionOnly -Seed 1
     `$options = @{ Recipe = 'Original'; Epochs = 2; BatchSize = 32; LearningRate = 0.00125; OutputDirectory = "`$Path/run" }
-    `$reports = `$data | Start-ModelTraining `$model @options
+    `$reports = `$data | Start-ModelTraining `$model @options | ForEach-Object {
+        if (`$env:FAKETIME_TIMESTAMP_FILE) { Set-Content `$env:FAKETIME_TIMESTAMP_FILE '-2d' }
+        `$_
+    }
     foreach (`$name in 'model.pth', 'model.npz', 'model.onnx') { `$model | Export-Model `$Path/`$name }
     `$read = Import-Model `$Path/run/model.safetensors
     `$read | Export-ModelGraph `$Path/graph.dot
@@ -30,6 +33,17 @@ $isRoot = (id -u) -eq 0
 # Root may write anywhere, so that is given up.
 $unprivileged = $isRoot ? @('setpriv', '--bounding-set=-dac_override,-dac_read_search') : @()
 chmod a-w $readOnly
+# libfaketime, whose time of day jumps from a day in the future to the day before yesterday, after the first epoch.
+$faketime = "$(Get-ChildItem /usr/lib -Recurse -Filter libfaketimeMT.so.1 -ErrorAction Ignore | Select-Object -First 1)"
+Set-Content ($clock = "$Folder/clock") '+1d'
+# A control group with 1 GB of memory, of either version.
+$group = foreach ($limit in '/sys/fs/cgroup/memory/soak/memory.limit_in_bytes', '/sys/fs/cgroup/soak/memory.max') {
+    try {
+        $created = (New-Item (Split-Path $limit) -ItemType Directory).FullName
+        if (Test-Path $limit) { [IO.File]::WriteAllText($limit, "$(1GB)"); $created; break }
+        [IO.Directory]::Delete($created)
+    } catch { }
+}
 $cases = [ordered]@{
     'nothing unusual' = @{}
     'read-only home' = @{ Launcher = $unprivileged; Environment = @{ HOME = $readOnly } + $cache }
@@ -37,8 +51,15 @@ $cases = [ordered]@{
     'missing temp folder' = @{ Environment = @{ TMPDIR = "$Folder/missing" } }
     'full temp folder' = @{ Environment = @{ TMPDIR = $full }; NeedsMount = $true }
     'one core' = @{ Launcher = 'taskset', '-c', '0' }
+    '1 GB of memory' = @{
+        Launcher = $group ? @('bash', '-c', "echo `$`$ > $group/cgroup.procs; exec `"`$@`"", 'limit') : @('a control group')
+    }
     # .NET's own limit: what libtorch takes is not counted by it.
     '1 GB of managed heap' = @{ Environment = @{ DOTNET_GCHeapHardLimit = '0x40000000' } }
+    'a clock that is set back' = @{
+        Launcher = $faketime ? @() : @('faketime')
+        Environment = @{ LD_PRELOAD = $faketime; FAKETIME_TIMESTAMP_FILE = $clock; FAKETIME_NO_CACHE = '1'; DONT_FAKE_MONOTONIC = '1' }
+    }
     'de-DE' = @{ Environment = @{ LC_ALL = 'de_DE.UTF-8' } }
     'tr-TR' = @{ Environment = @{ LC_ALL = 'tr_TR.UTF-8' } }
     'ar-SA' = @{ Environment = @{ LC_ALL = 'ar_SA.UTF-8' } }
@@ -91,5 +112,6 @@ foreach ($name in $cases.Keys) {
     }
 }
 chmod u+w $readOnly
+if ($group) { [IO.Directory]::Delete($group) }
 "$works of $($cases.Count) surroundings give the same files; refused: $($refused ? $refused -join '; ' : 'none')" +
     "; skipped: $($skipped ? $skipped -join ', ' : 'none')"

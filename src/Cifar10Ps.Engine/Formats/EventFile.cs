@@ -25,9 +25,9 @@ internal static class EventFile
     /// <exception cref="EngineException"><c>FileNotWritable</c>.</exception>
     public static string Create(string folder, long firstStep)
     {
-        string name = Prefix + DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        string path = Enumerable.Range(0, int.MaxValue)
-            .Select(i => Path.Combine(folder, $"{name}.{i}{Suffix}")).First(p => !File.Exists(p));
+        // After those that are there, even if the clock has been set back since.
+        long seconds = In(folder).Select(SecondsOf).Append(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 1).Max() + 1;
+        string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{seconds}{Suffix}"));
         double now = ToWallTime(DateTimeOffset.UtcNow);
         Append(path,
             new Event { WallTime = now, FileVersion = "brain.Event:2" },
@@ -56,6 +56,13 @@ internal static class EventFile
         foreach (byte value in data)
             crc = BitOperations.Crc32C(crc, value);
         return BitOperations.RotateRight(~crc, 15) + 0xa282ead8;
+    }
+
+    private static long SecondsOf(string path)
+    {
+        string name = Path.GetFileName(path)[Prefix.Length..];
+        return uint.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture,
+            out uint seconds) ? seconds : 0;
     }
 
     private static void WriteRecord(Stream stream, byte[] message)

@@ -5,7 +5,7 @@ namespace Cifar10Ps.Runtime;
 /// </summary>
 internal static class NativeWork
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private const int PatienceMilliseconds = 30_000;
     private static readonly object Gate = new();
     private static readonly CancellationTokenSource End = new();
     private static int _running;
@@ -66,11 +66,12 @@ internal static class NativeWork
     {
         // Outside the lock: what was registered with the token runs now.
         End.Cancel();
-        DateTime limit = DateTime.UtcNow + Patience;
+        // Not the time of day, which may be set back meanwhile.
+        long limit = Environment.TickCount64 + PatienceMilliseconds;
         lock (Gate)
         {
             // Except for the thread that ends the process.
-            while (_running > Math.Min(_depth, 1) && DateTime.UtcNow < limit)
+            while (_running > Math.Min(_depth, 1) && Environment.TickCount64 < limit)
                 Monitor.Wait(Gate, TimeSpan.FromSeconds(1));
         }
     }

@@ -1,4 +1,5 @@
 using Cifar10Ps.Execution;
+using Cifar10Ps.Inference;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -37,7 +38,7 @@ public sealed class GarbageTests : IDisposable
     public void Views_of_gradients_are_made()
     {
         using NetworkWeights weights = new(NewModel().Network);
-        for (int i = 0; i < 1_000; i++)
+        for (int i = 0; i < 300; i++)
         {
             using Gradients gradients = new(weights);
             Assert.Equal(weights.LearnedViews.Count, gradients.InOrder.Count());
@@ -60,5 +61,49 @@ public sealed class GarbageTests : IDisposable
         Assert.Equal(2, resumed.RunToEnd().Length);
         using Predictor predictor = new(resumed.Model);
         Assert.Equal(TinyData.Test.Count, predictor.Logits(TinyData.Test).Length);
+    }
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void What_is_asked_of_a_model_is_answered(Precision precision)
+    {
+        ImageClassifier model = NewModel();
+        ImageSplit images = SyntheticImages.Create(10, 70).Test;
+        for (int i = 0; i < 3; i++)
+        {
+            using Predictor predictor = new(model, threads: 2, precision, augment: true);
+            Assert.All(predictor.Predict(images, 5, withFeatures: true), prediction => Assert.True(double.IsFinite(prediction.Confidence)));
+            Assert.Equal(images.Count, ActivationMap.Of(predictor, [.. images.Select(image => (image, image.Label))]).Count());
+            Assert.Equal(images.Count, Calibration.Run(model, images, 2, precision, null, default).After.Count);
+            LabelErrors.Find(model, images, 5, 0, 2, precision, (_, _, _) => { }, default);
+            using ImageSimilarity similarity = new(model, 2, precision);
+            Assert.NotEmpty(similarity.Pairs([.. images.Select(image => (image, (string?)null))], 1, 0, (_, _, _) => { }, default));
+        }
+    }
+
+    [Fact]
+    public void A_linear_classifier_is_fitted()
+    {
+        Random random = new(1);
+        float[][] features = [.. Enumerable.Range(0, 60).Select(_ => Enumerable.Range(0, 16).Select(_ => random.NextSingle()).ToArray())];
+        int[] labels = [.. Enumerable.Range(0, 60).Select(i => i % 3)];
+        float[][] first = LinearProbe.Logits(features, labels, 3, features, default);
+        for (int i = 0; i < 20; i++)
+            Assert.Equal(first, LinearProbe.Logits(features, labels, 3, features, default));
+    }
+
+    [Fact]
+    public void The_learning_rate_is_sought_and_files_of_all_formats_are_written_and_read()
+    {
+        using TemporaryFolder folder = new();
+        ImageClassifier model = NewResNet20(SyntheticImages.Classes, Shortcut.ProjectionOnly, seed: 1);
+        Assert.Equal(20, LearningRateFinder.Run(model, TinyData, TinyOptions(), highest: 0.1, steps: 20, threads: 2).Points.Count);
+        foreach (ModelFormat format in Enum.GetValues<ModelFormat>())
+        {
+            string path = folder[$"model-{format}"];
+            ModelFile.Export(model, path, format);
+            Assert.Equal(model.Classes.Length, ModelFile.Load(path, PlainPixels).Classes.Length);
+        }
     }
 }

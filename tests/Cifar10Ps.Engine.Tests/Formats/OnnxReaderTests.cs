@@ -445,7 +445,7 @@ public sealed class OnnxReaderTests : IDisposable
         byte[][] files = [own, OnnxGraphs.WithMetadata(own), .. PyTorchNames.Select(row => System.IO.File.ReadAllBytes(PyTorch(row.Data)))];
         Random random = new(1);
         int refused = 0;
-        const int Count = 3_000;
+        const int Count = 1_000;
 
         for (int i = 0; i < Count; i++)
         {

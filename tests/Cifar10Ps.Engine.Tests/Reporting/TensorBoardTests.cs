@@ -97,6 +97,18 @@ public sealed class TensorBoardTests : IDisposable
     }
 
     [Fact]
+    public void A_file_comes_after_those_that_are_there_even_if_the_clock_was_set_back()
+    {
+        // Of the year 2096, and two whose names are no times.
+        string future = _folder.Write("events.out.tfevents.4000000000.0.cifar10ps", []);
+        string[] others = [.. new[] { "-1", "99999999999999999999" }.Select(time => _folder.Write($"events.out.tfevents.{time}.cifar10ps", []))];
+
+        string[] created = [EventFile.Create(_folder.Path, 1), EventFile.Create(_folder.Path, 1)];
+
+        Assert.Equal([future, .. created], EventFile.In(_folder.Path).Except(others).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_run_that_goes_on_elsewhere_brings_its_earlier_figures_along()
     {
         Assert.Equal(2, NewRun(TinyOptions(epochs: 3), Output()).Run().Take(2).Count());
