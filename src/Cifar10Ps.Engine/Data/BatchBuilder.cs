@@ -24,15 +24,43 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     /// <summary>Whether images are mixed with others.</summary>
     public bool Mixes => _mixings is not [];
 
-    /// <summary>Writes images as training sees them.</summary>
-    /// <param name="images">The images; each may be mixed with any other of them.</param>
-    /// <param name="target"><see cref="ImageLength"/> values for each.</param>
-    /// <param name="seed">Seed of the run.</param>
-    /// <returns>What each shows.</returns>
+    /// <summary>Writes images as training sees them: each varied, then mixed.</summary>
+    /// <inheritdoc cref="Mix"/>
     public Mixture[] WriteAugmented(IReadOnlyList<TrainingImage> images, Span<float> target, int seed)
     {
         for (int i = 0; i < images.Count; i++)
             WriteVaried(images[i], ValuesOf(target, i), seed);
+        return Mix(images, target, seed);
+    }
+
+    /// <summary>Writes one image, varied by itself; any thread may do that.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="target"><see cref="ImageLength"/> values.</param>
+    /// <param name="seed">Seed of the run.</param>
+    public void WriteVaried(TrainingImage image, Span<float> target, int seed)
+    {
+        ImageKey key = image.Key(seed);
+        switch (_variations)
+        {
+            case []:
+                Write(image.Image, target);
+                break;
+            case [CropAndFlip alone]:
+                Write(image.Image, target, alone.At(key));
+                break;
+            default:
+                WriteVaried(image.Image, target, key);
+                break;
+        }
+    }
+
+    /// <summary>Mixes images that have been varied, if the augmentation does.</summary>
+    /// <param name="images">The images; each may be mixed with any other of them.</param>
+    /// <param name="target"><see cref="ImageLength"/> values for each.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <returns>What each shows.</returns>
+    public Mixture[] Mix(IReadOnlyList<TrainingImage> images, Span<float> target, int seed)
+    {
         if (!Mixes)
             return [.. images.Select(image => new Mixture(image.Image, image.Image, 1))];
         // They are mixed as they were before any was mixed.
@@ -53,24 +81,6 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
     }
 
     private Span<float> ValuesOf(Span<float> values, int i) => values.Slice(i * ImageLength, ImageLength);
-
-    /// <summary>Writes one image, varied by itself.</summary>
-    private void WriteVaried(TrainingImage image, Span<float> target, int seed)
-    {
-        ImageKey key = image.Key(seed);
-        switch (_variations)
-        {
-            case []:
-                Write(image.Image, target);
-                break;
-            case [CropAndFlip alone]:
-                Write(image.Image, target, alone.At(key));
-                break;
-            default:
-                WriteVaried(image.Image, target, key);
-                break;
-        }
-    }
 
     private void WriteVaried(LabeledImage image, Span<float> target, ImageKey key)
     {

@@ -148,7 +148,7 @@ internal sealed class ShardedBatch : IDisposable
         using WorkTrace.Scope trace = WorkTrace.Measure(WorkKind.Shard, nameof(ComputeShard));
         using DisposeScope scope = NewDisposeScope();
         TrainingImage[] own = [.. images.Skip(start).Take(count)];
-        (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own) : Features(own, _features);
+        (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own, shared) : Features(own, _features);
         ITrainingExecutor executor = _executors[worker];
         ImageKeys keys = new([.. own.Select(image => image.Key(_options.Seed))]);
         Tensor logits = executor.Forward(inputs, keys, shared).detach().requires_grad_(true);
@@ -169,10 +169,17 @@ internal sealed class ShardedBatch : IDisposable
 
     /// <summary>The images of a shard as the network takes them.</summary>
     /// <returns>The pixels; what the loss compares with, which are labels or shares of classes; the labels.</returns>
-    private (Tensor Inputs, Tensor Truth, Tensor Labels) Pixels(TrainingImage[] images)
+    private (Tensor Inputs, Tensor Truth, Tensor Labels) Pixels(TrainingImage[] images, SharedWork shared)
     {
         Tensor pixels = empty(images.Length, _height, _width, 3);
-        Mixture[] mixtures = _builder.WriteAugmented(images, MemoryMarshal.Cast<byte, float>(pixels.bytes), _options.Seed);
+        // Pictures that are not in memory are decoded here.
+        shared.ForEachPiece(images.Length, piece =>
+        {
+            Span<float> values = Values(pixels);
+            for (int i = piece.First; i < piece.First + piece.Count; i++)
+                _builder.WriteVaried(images[i], values.Slice(i * _builder.ImageLength, _builder.ImageLength), _options.Seed);
+        });
+        Mixture[] mixtures = _builder.Mix(images, Values(pixels), _options.Seed);
         Tensor labels = tensor([.. mixtures.Select(mixture => (long)mixture.Dominant.Label)]);
         return (pixels.permute(0, 3, 1, 2), _builder.Mixes ? Shares(mixtures) : labels, labels);
     }
