@@ -15,6 +15,16 @@ Describe 'Trust in an answer' {
         $read.Temperature | Should -Be 1
     }
 
+    It 'warns when so few images made the calibration error larger' {
+        $seen = foreach ($last in 2..12) {
+            $few = $data.Test[0..$last] | Optimize-ModelCalibration $model -WarningVariable warnings -WarningAction Ignore
+            $warnings -match 'calibration error is now' | Should -HaveCount ([int] ($few.CalibrationError -gt $few.CalibrationErrorBefore))
+            [bool] $warnings
+        }
+        $seen | Should -Contain $true
+        $seen | Should -Contain $false
+    }
+
     It 'answers unknown below a confidence, and measures the answers' {
         $confidences = ($data | Invoke-Inference $model).Confidence | Sort-Object
         $answers = $data | Invoke-Inference $model -MinimumConfidence $confidences[16]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Management.Automation;
 
 namespace Cifar10Ps.Commands;
@@ -52,6 +53,11 @@ public sealed class OptimizeModelCalibrationCommand : PredictingCommand
             [ProgressReporter.Record(1, $"Calibrating {Model!.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]),
             StopToken, WriteWarning);
         WriteVerbose($"{Model!.Name}: {calibration}.");
+        // The loss is what was minimised; the error is an estimate in ten steps of confidence.
+        if (calibration.CalibrationError > calibration.CalibrationErrorBefore)
+            WriteWarning(string.Create(CultureInfo.CurrentCulture, $"On these {_images.Count:N0} images the calibration error is now "
+                + $"{calibration.CalibrationError:P2}, before it was {calibration.CalibrationErrorBefore:P2}, although the loss is "
+                + $"smaller. Calibrate with more images."));
         WriteObject(PassThru ? Model : calibration);
     }
 }
