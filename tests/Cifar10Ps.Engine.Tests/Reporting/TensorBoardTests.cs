@@ -101,7 +101,8 @@ public sealed class TensorBoardTests : IDisposable
     {
         // Of the year 2096, and two whose names are no times.
         string future = _folder.Write("events.out.tfevents.4000000000.0.cifar10ps", []);
-        string[] others = [.. new[] { "-1", "99999999999999999999" }.Select(time => _folder.Write($"events.out.tfevents.{time}.cifar10ps", []))];
+        string[] others = [_folder.Write("events.out.tfevents.-1.cifar10ps", []),
+            _folder.Write("events.out.tfevents.99999999999999999999.cifar10ps", [])];
 
         string[] created = [EventFile.Create(_folder.Path, 1), EventFile.Create(_folder.Path, 1)];
 
