@@ -35,9 +35,9 @@ internal sealed class FileDownload(Uri address, string path, long limit)
         RetryStrategyOptions retries = new()
         {
             MaxRetryAttempts = 3,
+            // 2, 4 and 8 seconds. Jitter, which sometimes makes the wait nearly nothing, is for many clients that failed at the same moment.
             BackoffType = DelayBackoffType.Exponential,
             Delay = TimeSpan.FromSeconds(2),
-            UseJitter = true,
             ShouldHandle = failed =>
                 ValueTask.FromResult(failed.Outcome.Exception is DownloadFault fault && fault.IsPassing(failed.AttemptNumber)),
             DelayGenerator = failed => ValueTask.FromResult((failed.Outcome.Exception as DownloadFault)?.Wait),
