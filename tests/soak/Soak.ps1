@@ -33,9 +33,9 @@ $ErrorActionPreference = 'Stop'
 . $PSScriptRoot/Common.ps1
 # What a part does in an hour, and its share of the time.
 $parts = [ordered]@{
-    Kill = 100, 0.38
+    Kill = 100, 0.35
     Disk = 1, 0.05
-    Flip = 1000, 0.05
+    Flip = 1000, 0.08
     Mutate = 50000, 0.26
     Together = 500, 0.07
     Cycle = 200, 0.12
