@@ -36,10 +36,10 @@ chmod a-w $readOnly
 # libfaketime, whose time of day jumps from a day in the future to the day before yesterday, after the first epoch.
 $faketime = "$(Get-ChildItem /usr/lib -Recurse -Filter libfaketimeMT.so.1 -ErrorAction Ignore | Select-Object -First 1)"
 Set-Content ($clock = "$Folder/clock") '+1d'
-# A control group with 1 GB of memory, of either version.
+# A control group with 1 GB of memory, of either version; not every machine lets a script make one.
 $group = foreach ($limit in '/sys/fs/cgroup/memory/soak/memory.limit_in_bytes', '/sys/fs/cgroup/soak/memory.max') {
     try {
-        $created = (New-Item (Split-Path $limit) -ItemType Directory).FullName
+        $created = (New-Item (Split-Path $limit) -ItemType Directory -Force).FullName
         if (Test-Path $limit) { [IO.File]::WriteAllText($limit, "$(1GB)"); $created; break }
         [IO.Directory]::Delete($created)
     } catch { }
@@ -52,13 +52,14 @@ $cases = [ordered]@{
     'full temp folder' = @{ Environment = @{ TMPDIR = $full }; NeedsMount = $true }
     'one core' = @{ Launcher = 'taskset', '-c', '0' }
     '1 GB of memory' = @{
-        Launcher = $group ? @('bash', '-c', "echo `$`$ > $group/cgroup.procs; exec `"`$@`"", 'limit') : @('a control group')
+        Launcher = 'bash', '-c', "echo `$`$ > $group/cgroup.procs; exec `"`$@`"", 'limit'
+        IsMissing = !$group
     }
     # .NET's own limit: what libtorch takes is not counted by it.
     '1 GB of managed heap' = @{ Environment = @{ DOTNET_GCHeapHardLimit = '0x40000000' } }
     'a clock that is set back' = @{
-        Launcher = $faketime ? @() : @('faketime')
         Environment = @{ LD_PRELOAD = $faketime; FAKETIME_TIMESTAMP_FILE = $clock; FAKETIME_NO_CACHE = '1'; DONT_FAKE_MONOTONIC = '1' }
+        IsMissing = !$faketime
     }
     'de-DE' = @{ Environment = @{ LC_ALL = 'de_DE.UTF-8' } }
     'tr-TR' = @{ Environment = @{ LC_ALL = 'tr_TR.UTF-8' } }
@@ -87,7 +88,7 @@ foreach ($name in $cases.Keys) {
         try { [IO.File]::WriteAllBytes("$full/filler", [byte[]]::new(64KB)) } catch [IO.IOException] { }
     }
     try {
-        if (!(Get-Command $program -CommandType Application -ErrorAction Ignore) -or ($case.NeedsMount -and !$mounted)) {
+        if ($case.IsMissing -or !(Get-Command $program -CommandType Application -ErrorAction Ignore) -or ($case.NeedsMount -and !$mounted)) {
             $skipped += $name
             continue
         }

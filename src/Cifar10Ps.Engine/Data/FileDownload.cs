@@ -35,7 +35,7 @@ internal sealed class FileDownload(Uri address, string path, long limit)
         RetryStrategyOptions retries = new()
         {
             MaxRetryAttempts = 3,
-            // 2, 4 and 8 seconds. Jitter, which sometimes makes the wait nearly nothing, is for many clients that failed at the same moment.
+            // 2, 4 and 8 seconds, without jitter, which sometimes makes a wait nearly nothing.
             BackoffType = DelayBackoffType.Exponential,
             Delay = TimeSpan.FromSeconds(2),
             ShouldHandle = failed =>

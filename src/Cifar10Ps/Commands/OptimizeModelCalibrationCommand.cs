@@ -53,11 +53,10 @@ public sealed class OptimizeModelCalibrationCommand : PredictingCommand
             [ProgressReporter.Record(1, $"Calibrating {Model!.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]),
             StopToken, WriteWarning);
         WriteVerbose($"{Model!.Name}: {calibration}.");
-        // The loss is what was minimised; the error is an estimate in ten steps of confidence.
+        // Possible because the loss is minimised, not the error.
         if (calibration.CalibrationError > calibration.CalibrationErrorBefore)
-            WriteWarning(string.Create(CultureInfo.CurrentCulture, $"On these {_images.Count:N0} images the calibration error is now "
-                + $"{calibration.CalibrationError:P2}, before it was {calibration.CalibrationErrorBefore:P2}, although the loss is "
-                + $"smaller. Calibrate with more images."));
+            WriteWarning(string.Create(CultureInfo.CurrentCulture, $"The calibration error on these {_images.Count:N0} images rose from "
+                + $"{calibration.CalibrationErrorBefore:P2} to {calibration.CalibrationError:P2}. Calibrate with more images."));
         WriteObject(PassThru ? Model : calibration);
     }
 }
