@@ -12,8 +12,8 @@ namespace Cifar10Ps;
 /// given.</summary>
 public abstract class PictureSource
 {
-    /// <summary>Default of <see cref="MemoryLimit"/>: 384 MB.</summary>
-    public const long DefaultMemoryLimit = 384L << 20;
+    /// <summary>Default of <see cref="MemoryLimit"/>: 256 MB.</summary>
+    public const long DefaultMemoryLimit = 256L << 20;
 
     private const double DefaultValidationFraction = 0.2;
 

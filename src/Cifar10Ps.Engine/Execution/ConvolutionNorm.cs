@@ -18,14 +18,18 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
 {
     private const int Period = NormKernels<TElement, TLanes>.Period;
 
+    /// <summary>Values of a row of the kernels.</summary>
+    private readonly int _width;
+
     private readonly TrainedConvolution<TElement, TLanes> _convolution;
     private readonly Layer _norm;
     private readonly NetworkWeights _weights;
     private readonly int _channels;
     private readonly double _epsilon;
     private readonly double[] _mean, _deviation;
-    private readonly float[] _scale = new float[Period], _offset = new float[Period];
-    private Tensor _y = null!;
+    private readonly float[] _scale, _offset;
+    private Tensor _y = null!, _output = null!;
+    private Tensor? _ownGradient;
     private bool _addsShortcut;
 
     /// <summary>Creates the layer.</summary>
@@ -40,14 +44,17 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
         _weights = weights;
         _epsilon = ((BatchNorm)norm.Operation).Epsilon;
         _channels = convolution.Channels;
-        if (Period % _channels != 0)
-            throw new NotSupportedException($"The fused batch norm takes a number of channels that divides {Period}, not {_channels}.");
+        if (Period % _channels != 0 && _channels % Period != 0)
+            throw new NotSupportedException(
+                $"The fused batch norm takes a number of channels that divides {Period} or is a multiple, not {_channels}.");
+        _width = Math.Max(Period, _channels);
+        (_scale, _offset) = (new float[_width], new float[_width]);
         _mean = new double[_channels];
         _deviation = new double[_channels];
     }
 
-    /// <summary>Output of the last forward pass.</summary>
-    public Tensor Output { get; private set; } = null!;
+    /// <summary>What is needed no more after the backward pass and <see cref="WeightGradient"/>, besides the arguments.</summary>
+    public IEnumerable<Tensor> Spent => _ownGradient is null ? [_y] : [_y, _ownGradient];
 
     /// <inheritdoc cref="TrainedConvolution{TElement, TLanes}.WeightGradient"/>
     public Task WeightGradient => _convolution.WeightGradient;
@@ -62,15 +69,15 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     public Tensor Forward(Tensor input, Tensor? shortcut, bool activate, SharedWork shared)
     {
         _addsShortcut = shortcut is not null;
-        Moments moments = new((int)input.shape[0]);
+        Moments moments = new((int)input.shape[0], _width);
         _y = _convolution.Forward(input, shared, (piece, part) =>
         {
             fixed (double* sums = moments.Of(piece))
-                NormKernels<TElement, TLanes>.Moments(part.Values, part.Length, sums, sums + Period);
+                NormKernels<TElement, TLanes>.Moments(part.Values, part.Length, _width, sums, sums + _width);
         });
         Activations y = new(_y);
-        if (y.ImageLength % Period != 0)
-            throw new NotSupportedException($"The fused batch norm takes a multiple of {Period} values, not {y.ImageLength}.");
+        if (y.ImageLength % _width != 0)
+            throw new NotSupportedException($"The fused batch norm takes a multiple of {_width} values, not {y.ImageLength}.");
         double count = (double)y.Length / _channels;
         (double[] values, double[] squares) = moments.Added();
         Span<float> gamma = Values(TensorRole.NormScale), beta = Values(TensorRole.NormShift), means = Values(TensorRole.NormMean),
@@ -79,22 +86,23 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
         {
             double mean = Fold(values, c) / count, variance = Math.Max(Fold(squares, c) / count - mean * mean, 0);
             means[c] = (float)mean;
-            variances[c] = (float)(variance * count / Math.Max(count - 1, 1));
-            (_mean[c], _deviation[c]) = (mean, Math.Sqrt(variance + _epsilon));
+            // A single value equals its mean: it does not vary, and the norm is constant.
+            variances[c] = count == 1 ? 0 : (float)(variance * count / (count - 1));
+            (_mean[c], _deviation[c]) = (mean, count == 1 ? double.PositiveInfinity : Math.Sqrt(variance + _epsilon));
             Spread(_scale, c, gamma[c] / _deviation[c]);
             Spread(_offset, c, beta[c] - mean * gamma[c] / _deviation[c]);
         }
 
-        Output = ActivationMemory.Like(_y);
-        Activations output = new(Output), added = shortcut is null ? default : new(shortcut);
+        _output = ActivationMemory.Like(_y);
+        Activations output = new(_output), added = shortcut is null ? default : new(shortcut);
         shared.ForEachPiece(y.Count, piece =>
         {
             Activations part = y.Of(piece);
             fixed (float* scale = _scale, offset = _offset)
                 NormKernels<TElement, TLanes>.Normalize(part.Values, added.Of(piece).Values, output.Of(piece).Values, part.Length,
-                    scale, offset, activate);
+                    _width, scale, offset, activate);
         });
-        return Output.requires_grad_(true);
+        return _output.requires_grad_(true);
     }
 
     /// <summary>Backward pass through the layer.</summary>
@@ -107,11 +115,12 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     /// <returns>Gradient of the input; null if it is not needed.</returns>
     public Tensor? Backward(Tensor gradient, Tensor? more, bool activated, Gradients gradients, SharedWork shared, bool keepGradient)
     {
-        Tensor result = keepGradient ? ActivationMemory.Like(_y) : gradient;
+        _ownGradient = keepGradient ? ActivationMemory.Like(_y) : null;
+        Tensor result = _ownGradient ?? gradient;
         Activations y = new(_y), g = new(gradient), other = more is null ? default : new(more),
-            active = activated ? new(Output) : default, target = new(result);
+            active = activated ? new(_output) : default, target = new(result);
         bool fromInput = activated && more is null && !_addsShortcut && !keepGradient;
-        Moments moments = new(y.Count);
+        Moments moments = new(y.Count, _width);
         shared.ForEachPiece(y.Count, piece =>
         {
             Activations part = y.Of(piece);
@@ -119,30 +128,27 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
             fixed (double* sums = moments.Of(piece))
             {
                 if (fromInput)
-                    NormKernels<TElement, TLanes>.SumsThroughRelu(g.Of(piece).Values, part.Values, part.Length, scale, offset, sums,
-                        sums + Period);
+                    NormKernels<TElement, TLanes>.SumsThroughRelu(g.Of(piece).Values, part.Values, part.Length, _width, scale, offset,
+                        sums, sums + _width);
                 else
                     NormKernels<TElement, TLanes>.ActivateBackward(g.Of(piece).Values, other.Of(piece).Values, active.Of(piece).Values,
-                        part.Values, part.Length, sums, sums + Period);
+                        part.Values, part.Length, _width, sums, sums + _width);
             }
         });
         float[] factors = FindGradients(moments, (double)y.Length / _channels, gradients);
-        Tensor? ofInput = _convolution.Backward(result, gradients, shared, piece =>
+        return _convolution.Backward(result, gradients, shared, piece =>
         {
             Activations part = y.Of(piece);
             fixed (float* scale = _scale, offset = _offset, p = factors)
             {
                 if (fromInput)
-                    NormKernels<TElement, TLanes>.NormalizeBackwardThroughRelu(g.Of(piece).Values, part.Values, part.Length, scale, offset,
-                        p, p + Period, p + 2 * Period);
+                    NormKernels<TElement, TLanes>.NormalizeBackwardThroughRelu(g.Of(piece).Values, part.Values, part.Length, _width, scale,
+                        offset, p, p + _width, p + 2 * _width);
                 else
                     NormKernels<TElement, TLanes>.NormalizeBackward(g.Of(piece).Values, part.Values, target.Of(piece).Values, part.Length,
-                        p, p + Period, p + 2 * Period);
+                        _width, p, p + _width, p + 2 * _width);
             }
         });
-        if (keepGradient && WeightGradient.IsCompleted)
-            result.Dispose();
-        return ofInput;
     }
 
     /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>.
@@ -153,7 +159,7 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     /// <returns>The factors of the gradient, those of the input, and the terms.</returns>
     private float[] FindGradients(Moments moments, double count, Gradients gradients)
     {
-        float[] factors = new float[3 * Period];
+        float[] factors = new float[3 * _width];
         (double[] sums, double[] products) = moments.Added();
         Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)),
             betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
@@ -163,8 +169,8 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
             (betaGradient[c], gammaGradient[c]) = ((float)sum, (float)product);
             double ofInput = -scale * product / (_deviation[c] * count);
             Spread(factors, c, scale);
-            Spread(factors.AsSpan(Period), c, ofInput);
-            Spread(factors.AsSpan(2 * Period), c, -scale * sum / count - ofInput * _mean[c]);
+            Spread(factors.AsSpan(_width), c, ofInput);
+            Spread(factors.AsSpan(2 * _width), c, -scale * sum / count - ofInput * _mean[c]);
         }
 
         return factors;
@@ -177,35 +183,35 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     private double Fold(double[] sums, int channel)
     {
         double sum = 0;
-        for (int i = channel; i < Period; i += _channels)
+        for (int i = channel; i < _width; i += _channels)
             sum += sums[TElement.Position(i, TLanes.Count)];
         return sum;
     }
 
     private void Spread(Span<float> values, int channel, double value)
     {
-        for (int i = channel; i < Period; i += _channels)
+        for (int i = channel; i < _width; i += _channels)
             values[TElement.Position(i, TLanes.Count)] = (float)value;
     }
 
     /// <summary>Two sums over the values of each piece, which are added in the order of the pieces.</summary>
-    private sealed class Moments(int images)
+    private sealed class Moments(int images, int width)
     {
-        private readonly double[] _sums = new double[SharedWork.PieceCount(images) * 2 * Period];
+        private readonly double[] _sums = new double[SharedWork.PieceCount(images) * 2 * width];
 
         /// <summary>The sums of a piece: of the one thing, then of the other.</summary>
-        public Span<double> Of(Piece piece) => _sums.AsSpan(piece.Index * 2 * Period, 2 * Period);
+        public Span<double> Of(Piece piece) => _sums.AsSpan(piece.Index * 2 * width, 2 * width);
 
         /// <summary>Those of all pieces.</summary>
         public (double[] First, double[] Second) Added()
         {
-            double[] first = new double[Period], second = new double[Period];
-            for (int piece = 0; piece < _sums.Length; piece += 2 * Period)
+            double[] first = new double[width], second = new double[width];
+            for (int piece = 0; piece < _sums.Length; piece += 2 * width)
             {
-                for (int i = 0; i < Period; i++)
+                for (int i = 0; i < width; i++)
                 {
                     first[i] += _sums[piece + i];
-                    second[i] += _sums[piece + Period + i];
+                    second[i] += _sums[piece + width + i];
                 }
             }
 

@@ -36,9 +36,10 @@ internal static class Executors
             return $"The classifier of {network.Name} is trained by libtorch on features that are computed once.";
         Shape[] shapes = network.Shapes(image.Height, image.Width);
         Unit[] convolutions = [.. Convolutions(network)];
-        int fused = convolutions.Count(unit => KernelSupport.HasFusedTraining(network, unit, shapes)),
-            alone = convolutions.Count(unit => !KernelSupport.HasFusedTraining(network, unit, shapes)
-                && KernelSupport.HasTrainedConvolution(network, unit.Layer, shapes));
+        ILookup<bool, Unit> isFused = convolutions.ToLookup(
+            unit => KernelSupport.HasFusedTraining(network, unit, shapes) || KernelSupport.HasFrozenNorm(network, unit, shapes));
+        (int fused, int alone) = (isFused[true].Count(),
+            isFused[false].Count(unit => KernelSupport.HasTrainedConvolution(network, unit.Layer, shapes)));
         return fused + alone == 0 ? $"{network.Name} is trained in {precision} by libtorch, because none of its layers suits the kernels."
             : $"{network.Name} is trained in {precision} by fused kernels: {fused} of {convolutions.Length} convolutions with their norms, "
                 + $"additions and activations{(alone == 0 ? "" : $", and {alone} without")}; libtorch computes the rest.";

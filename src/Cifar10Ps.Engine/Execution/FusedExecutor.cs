@@ -7,8 +7,8 @@ namespace Cifar10Ps.Execution;
 
 /// <summary>
 /// Training whose forward and backward passes are explicit, unit by unit: in our kernels where possible
-/// (<see cref="FusedPass{TElement, TLanes}"/>), otherwise by libtorch. Its gradients are those of <see cref="LibtorchExecutor"/> up to
-/// rounding.
+/// (<see cref="FusedPass{TElement, TLanes}"/>, <see cref="FrozenNormPass{TElement, TLanes}"/>), otherwise by libtorch. Its gradients are
+/// those of <see cref="LibtorchExecutor"/> up to rounding.
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
@@ -48,6 +48,8 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
             if (KernelSupport.HasFusedTraining(network, unit, shapes))
                 _passes.Add(new FusedPass<TElement, TLanes>(
                     unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
+            else if (KernelSupport.HasFrozenNorm(network, unit, shapes))
+                _passes.Add(new FrozenNormPass<TElement, TLanes>(unit, Weights, shapes));
             else
                 _passes.AddRange(unit.Layers.Select(layer => KernelSupport.HasTrainedConvolution(network, layer, shapes)
                     ? new ConvolutionPass<TElement, TLanes>(
@@ -76,6 +78,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
         using IDisposable noGradients = no_grad();
         PendingGradients<TElement, TLanes> pending = new();
         pending.Add(_outputs.Length - 1, gradient);
+        List<Tensor> spent = [];
         try
         {
             for (int i = _passes.Count - 1; i >= 0; i--)
@@ -83,6 +86,15 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
                 int output = _passes[i].Unit.Output;
                 (Tensor first, Tensor? more) = pending.Take(output, _outputs[output]);
                 _passes[i].Backward(first, more, pending, gradients, shared);
+                spent.AddRange(_passes[i].Spent);
+                if (more is not null)
+                    spent.Add(more);
+                // The last output and its gradient are the caller's.
+                if (output != _outputs.Length - 1)
+                    spent.AddRange(pending.Holds(first) ? [_outputs[output]] : [_outputs[output], first]);
+                // Other workers may still read them for gradients of weights.
+                if (_passes.Skip(i).All(pass => pass.WeightGradient.IsCompleted))
+                    Free(spent);
             }
         }
         finally
@@ -90,6 +102,14 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
             // Even after an exception: memory that other workers still read must not be freed earlier.
             shared.Await(Task.WhenAll(_passes.Select(pass => pass.WeightGradient)));
         }
+    }
+
+    /// <summary>Frees activations and gradients that nothing reads any more, so that the next ones take their memory.</summary>
+    private static void Free(List<Tensor> spent)
+    {
+        foreach (Tensor tensor in spent)
+            tensor.Dispose();
+        spent.Clear();
     }
 
     /// <inheritdoc/>

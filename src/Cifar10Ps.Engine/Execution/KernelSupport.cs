@@ -6,10 +6,12 @@ namespace Cifar10Ps.Execution;
 /// <summary>What our kernels can compute on this processor, for each unit of a network: the only place that knows their limits.</summary>
 internal static class KernelSupport
 {
-    private const int Block = WinogradProducts.Block, Tile = 4, SinglePixels = 8, Period = NormKernels<Float32Element, Lanes4>.Period;
+    private const int Block = MatrixProducts<Lanes4>.Block, Tile = 4, SinglePixels = 8, Period = NormKernels<Float32Element, Lanes4>.Period;
 
     // Measured with one image of 224 x 224 pixels in a ResNet-18.
     private const int MatrixChannels = 128, MatrixPixels = 100;
+
+    private const int LongestRow = 8192;
 
     /// <summary>Values of fp32 in the widest vectors that this processor computes with.</summary>
     public static int Lanes => Lanes16.IsAccelerated ? Lanes16.Count : Lanes8.IsAccelerated ? Lanes8.Count : Lanes4.Count;
@@ -17,18 +19,34 @@ internal static class KernelSupport
     /// <summary>Whether the processor has vectors at all.</summary>
     public static bool HasVectors => Lanes4.IsAccelerated;
 
-    /// <summary>Whether <see cref="ConvolutionNorm{TElement, TLanes}"/> computes a unit: 64 values at a time,
-    /// of whole periods of channels.</summary>
+    /// <summary>Whether <see cref="ConvolutionNorm{TElement, TLanes}"/> computes a unit: 64 values at a time.</summary>
     public static bool HasFusedTraining(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
         unit.Norm is not null && !unit.Layers.Any(layer => network.Layers[layer].IsFrozen)
         && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, Window.Padding.IsSymmetric: true } convolution
-        && Period % convolution.OutputChannels == 0
+        && (Period % convolution.OutputChannels == 0 || convolution.OutputChannels % Period == 0)
         && shapes[unit.Output].Length % Period == 0;
 
-    /// <summary>Whether a convolution is trained by <see cref="Winograd{TElement, TLanes}"/> although the unit is not fused.</summary>
+    /// <summary>Whether <see cref="FrozenNormPass{TElement, TLanes}"/> computes a unit.</summary>
+    public static bool HasFrozenNorm(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
+        unit.Norm is int norm && network.Layers[norm].IsFrozen && HasTrainedConvolution(network, unit.Layer, shapes);
+
+    /// <summary>Whether a convolution is trained by <see cref="KernelConvolution{TElement, TLanes}"/> although the unit is not fused.
+    /// </summary>
     public static bool HasTrainedConvolution(Network network, int layer, IReadOnlyList<Shape> shapes) =>
         network.Layers[layer] is { IsFrozen: false, Operation: Convolution { HasBias: false } convolution, Inputs: [int input] }
-        && HasWinograd(convolution, shapes[input]);
+        && HasConvolution(convolution, shapes[input], network.NeedsGradient(input));
+
+    /// <summary>Whether <see cref="KernelConvolution{TElement, TLanes}"/> computes a convolution.</summary>
+    public static bool HasConvolution(Convolution convolution, Shape input, bool needsGradient) =>
+        HasWinograd(convolution, input) || HasWindows(convolution, input, needsGradient);
+
+    /// <summary>Whether <see cref="WindowConvolution{TElement, TLanes}"/> computes a convolution: whole vectors in a row of pixels and in
+    /// each pixel of the output, and in one of the input if that takes a gradient; and rows that a few of fit the caches.</summary>
+    private static bool HasWindows(Convolution convolution, Shape input, bool needsGradient) =>
+        HasVectors && convolution.Groups == 1
+        && convolution.OutputChannels % Block == 0 && input.Width * convolution.InputChannels % Block == 0
+        && (!needsGradient || convolution.InputChannels % Block == 0)
+        && WindowConvolution<Float32Element, Lanes4>.RowLength(convolution) <= LongestRow;
 
     /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution: 3 × 3 pixels with a border,
     /// whole vectors of channels, and tiles of which at least half lies inside the image.</summary>

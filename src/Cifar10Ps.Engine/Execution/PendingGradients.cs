@@ -34,6 +34,10 @@ internal sealed class PendingGradients<TElement, TLanes>
         found.Add(gradient);
     }
 
+    /// <summary>Whether a gradient has been added and not been taken.</summary>
+    public bool Holds(Tensor gradient) =>
+        _gradients.Values.Any(pair => ReferenceEquals(pair.First, gradient) || ReferenceEquals(pair.Second, gradient));
+
     /// <summary>Takes the gradient of a layer's output, in one or two parts.</summary>
     /// <param name="layer">Position of the layer.</param>
     /// <param name="output">Its output, for the shape.</param>
@@ -43,7 +47,10 @@ internal sealed class PendingGradients<TElement, TLanes>
             ? found : (ActivationMemory.Like(output).zero_(), null);
         if (_sparse.Remove(layer, out List<Tensor>? sparse))
             foreach (Tensor part in sparse)
+            {
                 EverySecondPixel<TElement, TLanes>.Add(gradient, part);
+                part.Dispose();
+            }
         return (gradient, more);
     }
 }

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A convolution without bias, forward and backward: our own where it applies (<see cref="Winograd{TElement, TLanes}"/>),
-/// otherwise libtorch's.</summary>
+/// <summary>A convolution without bias, forward and backward: our own where it applies
+/// (<see cref="KernelConvolution{TElement, TLanes}"/>), otherwise libtorch's.</summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
 /// <param name="operation">Its description.</param>
@@ -14,12 +14,15 @@ namespace Cifar10Ps.Execution;
 /// <param name="name">Name of the weight in the state dict.</param>
 /// <param name="weights">Holds it in fp32.</param>
 /// <param name="leaf">The weight as a leaf, in the type that libtorch convolves in.</param>
-internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights,
-    Tensor leaf)
+/// <param name="needsGradient">Whether the gradient of the input is needed.</param>
+internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights,
+    Tensor leaf, bool needsGradient)
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
-    private readonly bool _isOurs = KernelSupport.HasWinograd(operation, input);
+    private readonly KernelConvolution<TElement, TLanes>? _kernel =
+        KernelSupport.HasConvolution(operation, input, needsGradient) ? new KernelConvolution<TElement, TLanes>(operation, input) : null;
+
     private Tensor _input = null!, _output = null!;
 
     /// <summary>Number of output channels.</summary>
@@ -29,27 +32,16 @@ internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution op
     public Task WeightGradient { get; private set; } = Task.CompletedTask;
 
     /// <summary>Convolves, with a border of zeros.</summary>
-    /// <param name="input">[batch, channels, height, width], channels-last in memory;
-    /// its gradient is computed if it is a leaf that requires one.</param>
+    /// <param name="input">[batch, channels, height, width], channels-last in memory; a leaf that requires a gradient if that is needed.
+    /// </param>
     /// <param name="shared">Takes the pieces.</param>
     /// <param name="after">Receives the output of each piece as soon as it is there; null: nothing is done with it.</param>
     /// <returns>The output, channels-last in memory.</returns>
     public Tensor Forward(Tensor input, SharedWork shared, Action<Piece, Activations>? after)
     {
         _input = input;
-        if (_isOurs)
-        {
-            _output = ActivationMemory.Like(input, Channels);
-            Activations x = new(input), y = new(_output);
-            float* weight = Winograd<TElement, TLanes>.TransformWeight(weights[name], isBackward: false, shared);
-            shared.ForEachPiece(x.Count, piece =>
-            {
-                Winograd<TElement, TLanes>.Convolve(x.Of(piece), y.Of(piece), weight, bias: null, shortcut: null, activate: false);
-                after?.Invoke(piece, y.Of(piece));
-            });
-            return _output;
-        }
-
+        if (_kernel is not null)
+            return _kernel.Forward(input, weights[name], bias: null, shortcut: null, activate: false, shared, after);
         using (enable_grad())
             _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
         if (after is not null)
@@ -70,23 +62,18 @@ internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution op
     public Tensor? Backward(Tensor gradient, Gradients gradients, SharedWork shared, Action<Piece>? before)
     {
         Tensor target = gradients[name];
-        if (_isOurs)
+        if (_kernel is not null)
         {
-            Tensor ofInput = ActivationMemory.Like(_input);
-            Activations y = new(gradient), x = new(ofInput);
-            float* weight = Winograd<TElement, TLanes>.TransformWeight(weights[name], isBackward: true, shared);
-            shared.ForEachPiece(x.Count, piece =>
-            {
-                before?.Invoke(piece);
-                Winograd<TElement, TLanes>.Convolve(y.Of(piece), x.Of(piece), weight, bias: null, shortcut: null, activate: false);
-            });
-            WeightGradient = shared.Give(() => Winograd<TElement, TLanes>.GradientOfWeight(_input, gradient, target));
+            Tensor? ofInput = needsGradient ? _kernel.InputGradient(gradient, weights[name], _input, shared, before) : null;
+            if (!needsGradient && before is not null)
+                shared.ForEachPiece((int)gradient.shape[0], before);
+            WeightGradient = shared.Give(() => _kernel.WeightGradient(_input, gradient, target));
             return ofInput;
         }
 
         if (before is not null)
             shared.ForEachPiece((int)gradient.shape[0], before);
-        if (!_input.requires_grad)
+        if (!needsGradient)
         {
             FindWeightGradient();
             return null;
@@ -95,14 +82,15 @@ internal sealed unsafe class TrainedConvolution<TElement, TLanes>(Convolution op
         if (shared.IsWanted)
         {
             // The input's gradient first, which the next layer waits for: libtorch locks its recorded graph.
-            Tensor ofInput = autograd.grad([_output], [_input], [gradient], retain_graph: true)[0];
+            using Tensor ofInput = autograd.grad([_output], [_input], [gradient], retain_graph: true)[0];
             WeightGradient = shared.Give(FindWeightGradient);
             return ActivationMemory.ChannelsLast(ofInput);
         }
 
         IList<Tensor> found = autograd.grad([_output], [leaf, _input], [gradient]);
         target.copy_(found[0]);
-        return ActivationMemory.ChannelsLast(found[1]);
+        using (found[1])
+            return ActivationMemory.ChannelsLast(found[1]);
 
         void FindWeightGradient()
         {

@@ -18,6 +18,9 @@ internal abstract class UnitPass<TElement, TLanes>(Unit unit)
     /// <summary>Gradients that other workers may still be computing: complete when they are stored.</summary>
     public virtual Task WeightGradient => Task.CompletedTask;
 
+    /// <summary>What only this pass holds, and needs no more after its backward pass and <see cref="WeightGradient"/>.</summary>
+    public virtual IEnumerable<Tensor> Spent => [];
+
     /// <summary>Computes the unit's output.</summary>
     /// <param name="outputs">Outputs of the layers so far, by position; those that need a gradient are leaves that require one.</param>
     /// <param name="keys">What identifies the images.</param>
@@ -42,6 +45,7 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     private readonly ConvolutionNorm<TElement, TLanes> _norm;
     private readonly int _input;
     private readonly bool _skipsPixels, _needsShortcut;
+    private Tensor _pixels = null!;
 
     /// <summary>Prepares a unit.</summary>
     /// <param name="unit">The unit, one that <see cref="KernelSupport"/> knows.</param>
@@ -61,19 +65,22 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
                 new Shape(input.Channels, input.Height / 2, input.Width / 2));
         _needsShortcut = unit.Shortcut is int shortcut && weights.Network.NeedsGradient(shortcut);
         string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
-        _norm = new ConvolutionNorm<TElement, TLanes>(new TrainedConvolution<TElement, TLanes>(convolution, input, name, weights, leaf),
-            weights.Network.Layers[unit.Norm!.Value], weights);
+        _norm = new ConvolutionNorm<TElement, TLanes>(new TrainedConvolution<TElement, TLanes>(convolution, input, name, weights, leaf,
+            weights.Network.NeedsGradient(_input)), weights.Network.Layers[unit.Norm!.Value], weights);
     }
 
     /// <inheritdoc/>
     public override Task WeightGradient => _norm.WeightGradient;
 
     /// <inheritdoc/>
+    public override IEnumerable<Tensor> Spent => _skipsPixels ? [.. _norm.Spent, _pixels] : _norm.Spent;
+
+    /// <inheritdoc/>
     public override Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared)
     {
         Tensor x = outputs[_input];
         if (_skipsPixels)
-            x = EverySecondPixel<TElement, TLanes>.Of(x).requires_grad_(true);
+            x = _pixels = EverySecondPixel<TElement, TLanes>.Of(x).requires_grad_(true);
         return _norm.Forward(x, Unit.Shortcut is int shortcut ? outputs[shortcut] : null, Unit.Activation is not null, shared);
     }
 
@@ -114,7 +121,7 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
         Layer description = weights.Network.Layers[layer];
         (_layer, _input, _weights) = (layer, description.Inputs[0], weights);
         _convolution = new TrainedConvolution<TElement, TLanes>((Convolution)description.Operation, shapes[_input],
-            description.Tensor(TensorRole.ConvolutionWeight)!.Name, weights, leaf);
+            description.Tensor(TensorRole.ConvolutionWeight)!.Name, weights, leaf, weights.Network.NeedsGradient(_input));
     }
 
     /// <inheritdoc/>
@@ -130,7 +137,7 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
     {
         if (more is not null)
             gradient = gradient.PlusTensor(more);
-        if (_convolution.Backward(gradient, gradients, shared, before: null) is { } ofInput && _weights.Network.NeedsGradient(_input))
+        if (_convolution.Backward(gradient, gradients, shared, before: null) is { } ofInput)
             pending.Add(_input, ofInput);
     }
 }
@@ -146,6 +153,10 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
     private readonly Dictionary<string, Tensor> _parameters = new(StringComparer.Ordinal);
     private Tensor[] _x = [];
     private Tensor _output = null!;
+
+    /// <inheritdoc/>
+    /// <remarks>Some layers give their input itself, such as dropout that drops nothing.</remarks>
+    public override IEnumerable<Tensor> Spent => Array.Exists(_x, input => ReferenceEquals(input, _output)) ? [] : [_output];
 
     /// <summary>Prepares a layer.</summary>
     /// <param name="layer">Position of the layer.</param>
@@ -188,11 +199,9 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
             gradients[name].copy_(value);
         for (int i = 0; i < wanted.Length; i++)
         {
-            Tensor ofInput = found[_parameters.Count + i];
             // An addition gives the same memory to both.
-            if (i > 0)
-                ofInput = ofInput.clone();
-            pending.Add(wanted[i].Layer, ofInput.dim() == 4 ? ActivationMemory.ChannelsLast(ofInput) : ofInput);
+            using Tensor ofInput = i > 0 ? found[_parameters.Count + i].clone() : found[_parameters.Count + i];
+            pending.Add(wanted[i].Layer, ofInput.dim() == 4 ? ActivationMemory.ChannelsLast(ofInput) : ofInput.alias());
         }
     }
 

@@ -22,9 +22,6 @@ internal sealed class ShardedBatch : IDisposable
     /// <summary>Largest number of images in a shard: about as many as fit the caches of a core.</summary>
     public const int ShardSize = 64;
 
-    // Without statistics of a shard, small shards are as good, and keep more workers busy.
-    private const int SmallShardSize = 16;
-
     /// <summary>Weight of the newest batch in the running statistics of batch norm; PyTorch's default.</summary>
     private const double StatisticsMomentum = 0.1;
 
@@ -34,7 +31,7 @@ internal sealed class ShardedBatch : IDisposable
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
     private readonly ITrainingExecutor[] _executors;
-    private readonly int _width, _height, _classCount, _shardSize;
+    private readonly int _width, _height, _classCount;
     private readonly Tensor? _classWeights;
     private readonly FeatureTable? _features;
     private readonly Gradients?[] _shards;
@@ -42,7 +39,7 @@ internal sealed class ShardedBatch : IDisposable
     private long _batches;
 
     /// <summary>Number of shards of a batch.</summary>
-    public static int ShardCount(int images, int shardSize = ShardSize) => (images + shardSize - 1) / shardSize;
+    public static int ShardCount(int images) => (images + ShardSize - 1) / ShardSize;
 
     /// <summary>Allocates memory for the largest batch.</summary>
     /// <param name="pool">The workers.</param>
@@ -67,8 +64,7 @@ internal sealed class ShardedBatch : IDisposable
         _executors = [.. Enumerable.Range(0, pool.Count)
             .Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
 
-        _shardSize = HasFrozenNorms(master.Network) ? SmallShardSize : ShardSize;
-        int shards = ShardCount(options.BatchSize, _shardSize);
+        int shards = ShardCount(options.BatchSize);
         // Loss and right guesses of each shard travel with the gradients.
         _sum = new Gradients(master, 2 * shards);
         _shards = new Gradients?[shards];
@@ -83,7 +79,7 @@ internal sealed class ShardedBatch : IDisposable
     /// <returns>The gradients (overwritten by the next call), the sum of the losses and the number of right guesses.</returns>
     public (Tensor Gradients, double LossSum, int Correct) Compute(IReadOnlyList<TrainingImage> images, double weight = 1)
     {
-        int shards = ShardCount(images.Count, _shardSize);
+        int shards = ShardCount(images.Count);
         (int first, int end) = _ranks.PartOf(shards);
         ComputeShards(images, shards, first, end);
 
@@ -163,9 +159,6 @@ internal sealed class ShardedBatch : IDisposable
     }
 
     private static Span<float> Values(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
-
-    private static bool HasFrozenNorms(Network network) =>
-        !network.HasFrozenBackbone && network.Layers.Any(layer => layer is { Kind: LayerKind.BatchNorm, IsFrozen: true });
 
     /// <summary>The images of a shard as the network takes them.</summary>
     /// <returns>The pixels; what the loss compares with, which are labels or shares of classes; the labels.</returns>

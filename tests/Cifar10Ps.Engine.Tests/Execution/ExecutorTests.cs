@@ -50,6 +50,32 @@ public class ExecutorTests
             AssertBelow(1.5 * AssertTrains(name, precision, Libtorch) + 1e-2, errors.Max(), "gradients beside those of libtorch");
     }
 
+    /// <summary>What a shard of 64 large pictures holds decides how much memory training takes.</summary>
+    [Theory]
+    [InlineData("CIFAR ResNet-20, Projection")]
+    [InlineData("ResNet of bottlenecks, 64 pixels")]
+    [InlineData("frozen norms")]
+    public void A_backward_pass_frees_activations_and_their_gradients_as_it_goes(string name)
+    {
+        UseTorch();
+        using DisposeScope scope = NewDisposeScope();
+        TestNetwork test = TestNetwork.All[name];
+        using NetworkWeights master = new(test.Network);
+        master.CopyFrom(test.Values);
+        using ITrainingExecutor executor = Fused<Lanes8>(master, ImageShape(test), Precision.Float32);
+        using Gradients gradients = new(master);
+        Tensor images = Images(test);
+        int before = scope.DisposablesCount;
+        Tensor logits = executor.Forward(images, test.Keys, new SharedWork());
+        int held = scope.DisposablesCount - before;
+
+        executor.Backward(ones_like(logits), gradients, new SharedWork());
+
+        int layers = test.Network.Layers.Count;
+        Assert.InRange(held, layers / 3, int.MaxValue);
+        Assert.InRange(scope.DisposablesCount - before, 0, layers / 4);
+    }
+
     [Theory]
     [MemberData(nameof(NetworksByPrecision))]
     public void Libtorch_gives_the_logits_of_the_oracle_in_evaluation(string name, Precision precision) =>

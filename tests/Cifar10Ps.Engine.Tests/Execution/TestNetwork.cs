@@ -113,12 +113,19 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Add("one output for many", 16, 24, 4, Shared);
         Add("channels of all counts", 31, 29, 4, Channels);
         Add("few channels", 16, 16, 5, FewChannels);
+        Add("many channels", 16, 16, 3, ManyChannels);
         Add("dropout", 16, 16, 6, Dropouts);
         Add("vectors", 12, 12, 5, Vectors);
         Add("no classifier", 16, 16, 4, NoClassifier);
         Add("mean image", 16, 20, 4, WithMeanImage);
         all["frozen norms"] = new(CifarResNet.Create(8, Shortcut.Projection, Classes).Frozen(layer => layer.Kind == LayerKind.BatchNorm),
             32, 32, 2, 2);
+        all["many channels, frozen norms"] = all["many channels"] with
+        {
+            Network = all["many channels"].Network.Frozen(layer => layer.Kind == LayerKind.BatchNorm),
+        };
+        all["ResNet of basic blocks, frozen norms"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck: false, Classes)
+            .Frozen(layer => layer.Kind == LayerKind.BatchNorm), 64, 64, 3, 2);
         all["frozen beginning"] = new(CifarResNet.Create(8, Shortcut.Projection, Classes)
             .Frozen(layer => layer.Name is "conv1" or "bn1" || layer.Name.StartsWith("layer1", StringComparison.Ordinal)), 32, 32, 2, 2);
         return all;
@@ -275,6 +282,16 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         x = network.Add("d.relu", new ReLU(), network.Add("d.add", new Add(), Normed(network, "d", x, 4), x));
         x = Activated(network, "e", network.Add("pad", new ZeroPad(), x), 8);
         Ended(network, Activated(network, "f", x, 1));
+    }
+
+    /// <summary>Multiples of 64, with every path through a norm: with and without a shortcut, ReLU, a stride.</summary>
+    private static void ManyChannels(NetworkBuilder network)
+    {
+        int x = Activated(network, "a", NetworkBuilder.InputLayer, 64), wide = Activated(network, "b", x, 128, stride: 2);
+        int sum = network.Add("c.add", new Add(), Normed(network, "c", wide, 128), wide);
+        x = network.Add("d.add", new Add(), Normed(network, "d", network.Add("c.relu", new ReLU(), sum), 192, 1, 2),
+            Normed(network, "e", sum, 192, stride: 2));
+        Ended(network, network.Add("f.relu", new ReLU(), x));
     }
 
     private static void Dropouts(NetworkBuilder network)

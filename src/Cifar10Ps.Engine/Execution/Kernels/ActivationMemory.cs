@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution.Kernels;
@@ -11,20 +14,27 @@ internal static unsafe class ActivationMemory
     {
         using Tensor detached = activations.detach();
         using Tensor plain = detached.permute(0, 2, 3, 1);
-        return (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes));
+        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes));
     }
 
     /// <summary>A new tensor of the same shape and type.</summary>
-    public static Tensor Like(Tensor activations) => Like(activations, activations.shape[1]);
+    public static Tensor Like(Tensor activations) =>
+        Like(activations, new Shape((int)activations.shape[1], (int)activations.shape[2], (int)activations.shape[3]));
 
-    /// <summary>A new tensor of the same shape and type, except for the number of channels.</summary>
-    public static Tensor Like(Tensor activations, long channels)
+    /// <summary>A new tensor of the same batch and type, for maps of another size.</summary>
+    public static Tensor Like(Tensor activations, Shape map)
     {
-        long[] shape = activations.shape;
-        using Tensor plain = empty([shape[0], shape[2], shape[3], channels], activations.dtype);
+        using Tensor plain = empty([activations.shape[0], map.Height, map.Width, map.Channels], activations.dtype);
+        HugePages.UseFor((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes)), plain.numel() * plain.ElementSize);
         return plain.permute(0, 3, 1, 2);
     }
 
     /// <summary>The same values, channels-last in memory.</summary>
-    public static Tensor ChannelsLast(Tensor activations) => activations.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+    public static Tensor ChannelsLast(Tensor activations)
+    {
+        // Each of them would keep the memory.
+        using Tensor rows = activations.permute(0, 2, 3, 1);
+        using Tensor plain = rows.contiguous();
+        return plain.permute(0, 3, 1, 2);
+    }
 }

@@ -2,34 +2,44 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar10Ps.Execution.Kernels;
 
-/// <summary>The products of <see cref="Winograd{TElement, TLanes}"/> with vectors of 256 or 128 bits: as many sums as stay in sixteen
-/// registers.</summary>
+/// <summary><see cref="MatrixProducts{TLanes}"/> with vectors of 256 or 128 bits: as many sums as stay in sixteen registers.</summary>
 /// <typeparam name="TLanes">The vectors.</typeparam>
 internal static unsafe class NarrowProducts<TLanes>
     where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Tiles that are multiplied at a time.</summary>
-    public const int Tiles = 6;
+    /// <summary>Rows that are multiplied at a time.</summary>
+    public const int Rows = 6;
 
-    private const int Block = WinogradProducts.Block;
+    private const int Block = WideProducts.Block;
 
-    /// <summary>Products of six tiles with the weights of 16 output channels, at one place.</summary>
-    /// <param name="tiles">[6, channels].</param>
-    /// <param name="step">Values from one tile to the next.</param>
-    /// <param name="weights">[channels, 16].</param>
-    /// <param name="channels">Number of input channels.</param>
-    /// <param name="target">Takes [6, 16].</param>
-    /// <param name="targetStep">Values from one tile to the next.</param>
+    /// <summary>Products of a group of rows with 16 columns.</summary>
+    /// <param name="rows">[<see cref="Rows"/>, length].</param>
+    /// <param name="step">Values from one row to the next.</param>
+    /// <param name="columns">[length, 16].</param>
+    /// <param name="length">Length of a row.</param>
+    /// <param name="target">Takes [<see cref="Rows"/>, 16].</param>
+    /// <param name="targetStep">Values from one row to the next.</param>
+    /// <param name="adds">Whether the products are added to what is there.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply(float* tiles, nint step, float* weights, nint channels, float* target, nint targetStep)
+    public static void Multiply(float* rows, nint step, float* columns, nint length, float* target, nint targetStep, bool adds)
     {
         nint step2 = 2 * step, step3 = 3 * step, step4 = 4 * step, step5 = 5 * step;
         for (int lane = 0; lane < Block; lane += 2 * TLanes.Count)
         {
             TLanes s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
             TLanes t0 = default, t1 = default, t2 = default, t3 = default, t4 = default, t5 = default;
-            float* weight = weights + lane;
-            for (float* x = tiles, end = x + channels; x < end; x++, weight += Block)
+            float* weight = columns + lane, sums = target + lane;
+            if (adds)
+            {
+                Load(sums, out s0, out t0);
+                Load(sums + targetStep, out s1, out t1);
+                Load(sums + 2 * targetStep, out s2, out t2);
+                Load(sums + 3 * targetStep, out s3, out t3);
+                Load(sums + 4 * targetStep, out s4, out t4);
+                Load(sums + 5 * targetStep, out s5, out t5);
+            }
+
+            for (float* x = rows, end = x + length; x < end; x++, weight += Block)
             {
                 TLanes lower = TLanes.LoadAligned(weight), upper = TLanes.LoadAligned(weight + TLanes.Count);
                 TLanes value = TLanes.Create(x[0]);
@@ -52,7 +62,6 @@ internal static unsafe class NarrowProducts<TLanes>
                 t5 = TLanes.MultiplyAdd(upper, value, t5);
             }
 
-            float* sums = target + lane;
             Store(sums, s0, t0);
             Store(sums + targetStep, s1, t1);
             Store(sums + 2 * targetStep, s2, t2);
@@ -62,24 +71,23 @@ internal static unsafe class NarrowProducts<TLanes>
         }
     }
 
-    /// <summary>Adds the products of 16 input and 16 output channels at one place, over tiles.</summary>
-    /// <inheritdoc cref="WinogradProducts.AddProducts"/>
-    public static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int tiles, float* sums, nint sumStep)
+    /// <inheritdoc cref="MatrixProducts{TLanes}.AddProducts"/>
+    public static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int count, float* sums, nint sumStep)
     {
         for (int input = 0; input < Block; input += 4)
             for (int lane = 0; lane < Block; lane += 2 * TLanes.Count)
-                AddFour(inputs + input, inputStep, outputs + lane, outputStep, tiles, sums + input * sumStep + lane, sumStep);
+                AddFour(inputs + input, inputStep, outputs + lane, outputStep, count, sums + input * sumStep + lane, sumStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddFour(float* inputs, nint inputStep, float* outputs, nint outputStep, int tiles, float* sums, nint sumStep)
+    private static void AddFour(float* inputs, nint inputStep, float* outputs, nint outputStep, int count, float* sums, nint sumStep)
     {
         float* sums1 = sums + sumStep, sums2 = sums + 2 * sumStep, sums3 = sums + 3 * sumStep;
         TLanes s0 = TLanes.LoadAligned(sums), s1 = TLanes.LoadAligned(sums1), s2 = TLanes.LoadAligned(sums2),
             s3 = TLanes.LoadAligned(sums3);
         TLanes t0 = TLanes.LoadAligned(sums + TLanes.Count), t1 = TLanes.LoadAligned(sums1 + TLanes.Count),
             t2 = TLanes.LoadAligned(sums2 + TLanes.Count), t3 = TLanes.LoadAligned(sums3 + TLanes.Count);
-        for (int tile = 0; tile < tiles; tile++, inputs += inputStep, outputs += outputStep)
+        for (int row = 0; row < count; row++, inputs += inputStep, outputs += outputStep)
         {
             TLanes lower = TLanes.LoadAligned(outputs), upper = TLanes.LoadAligned(outputs + TLanes.Count);
             TLanes value = TLanes.Create(inputs[0]);
@@ -101,6 +109,10 @@ internal static unsafe class NarrowProducts<TLanes>
         Store(sums2, s2, t2);
         Store(sums3, s3, t3);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Load(float* values, out TLanes lower, out TLanes upper) =>
+        (lower, upper) = (TLanes.LoadAligned(values), TLanes.LoadAligned(values + TLanes.Count));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(float* target, TLanes lower, TLanes upper)

@@ -7,9 +7,10 @@ namespace Cifar10Ps.Execution.Kernels;
 /// Activations are channels-last, [pixels, channels].
 /// </summary>
 /// <remarks>
-/// The number of channels divides <see cref="Period"/>, so whatever belongs to a channel is repeated to that length, and the kernels need
-/// not know the number of channels; there it lies in the order of <see cref="IElement.Position"/>. Lengths are multiples of the period. S.
-/// Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
+/// Kernels go through rows of values: all channels of a pixel, or of as many pixels as make <see cref="Period"/> values if there are fewer
+/// channels, so that vectors are full; whatever belongs to a channel is repeated to the length of a row. There it lies in the order of
+/// <see cref="IElement.Position"/>. A row is a multiple of the period, and lengths are multiples of a row.
+/// S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 /// </remarks>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors.</typeparam>
@@ -17,11 +18,11 @@ internal static unsafe class NormKernels<TElement, TLanes>
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Values that a kernel takes at a time.</summary>
+    /// <summary>Values of the shortest row.</summary>
     public const int Period = 64;
 
-    /// <summary>Number of values summed in single precision before the sum continues in double precision.</summary>
-    private const nint SumBlock = 128 * Period;
+    /// <summary>Number of rows summed in single precision before the sum continues in double precision.</summary>
+    private const nint SumRows = 128;
 
     private static int Lanes => TLanes.Count;
 
@@ -31,18 +32,19 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <summary>Sums of values and of their squares.</summary>
     /// <param name="y">The values.</param>
     /// <param name="length">Their number.</param>
-    /// <param name="sums">Takes <see cref="Period"/> sums.</param>
-    /// <param name="squares">Takes <see cref="Period"/> sums of squares.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="sums">Takes, for each value of a row, sums.</param>
+    /// <param name="squares">Takes, for each value of a row, sums of squares.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Moments(byte* y, nint length, double* sums, double* squares)
+    public static void Moments(byte* y, nint length, nint width, double* sums, double* squares)
     {
-        for (nint start = 0; start < length; start += SumBlock)
+        for (nint start = 0; start < length; start += SumRows * width)
         {
-            nint end = Math.Min(start + SumBlock, length);
-            for (int part = 0; part < Period; part += Part)
+            nint end = Math.Min(start + SumRows * width, length);
+            for (nint part = 0; part < width; part += Part)
             {
                 TLanes s0 = default, s1 = default, s2 = default, s3 = default, q0 = default, q1 = default, q2 = default, q3 = default;
-                for (nint i = start + part; i < end; i += Period)
+                for (nint i = start + part; i < end; i += width)
                 {
                     TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i),
                         y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes), y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
@@ -67,23 +69,24 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="shortcut">What to add; may be null.</param>
     /// <param name="output">Takes the result.</param>
     /// <param name="length">Number of values.</param>
-    /// <param name="scale"><see cref="Period"/> factors.</param>
-    /// <param name="offset"><see cref="Period"/> terms.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="scale">For each value of a row: factors.</param>
+    /// <param name="offset">For each value of a row: terms.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Normalize(byte* y, byte* shortcut, byte* output, nint length, float* scale, float* offset, bool activate)
+    public static void Normalize(byte* y, byte* shortcut, byte* output, nint length, nint width, float* scale, float* offset, bool activate)
     {
         TLanes floor = activate ? default : TLanes.Create(float.NegativeInfinity);
-        for (nint start = 0; start < length; start += SumBlock)
+        for (nint start = 0; start < length; start += SumRows * width)
         {
-            nint end = Math.Min(start + SumBlock, length);
-            for (int part = 0; part < Period; part += Part)
+            nint end = Math.Min(start + SumRows * width, length);
+            for (nint part = 0; part < width; part += Part)
             {
                 TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
                     a3 = TLanes.Load(scale + part + 3 * Lanes);
                 TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes),
                     b2 = TLanes.Load(offset + part + 2 * Lanes), b3 = TLanes.Load(offset + part + 3 * Lanes);
-                for (nint i = start + part; i < end; i += Period)
+                for (nint i = start + part; i < end; i += width)
                 {
                     TLanes x0 = TLanes.MultiplyAdd(a0, TElement.LoadLower<TLanes>(y, i), b0),
                         x1 = TLanes.MultiplyAdd(a1, TElement.LoadUpper<TLanes>(y, i), b1);
@@ -112,18 +115,20 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="output">Output of ReLU; null: there was none.</param>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
-    /// <param name="sums">Takes <see cref="Period"/> sums of the gradient.</param>
-    /// <param name="products">Takes <see cref="Period"/> sums of gradient times input.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="sums">Takes, for each value of a row, sums of the gradient.</param>
+    /// <param name="products">Takes, for each value of a row, sums of gradient times input.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void ActivateBackward(byte* gradient, byte* more, byte* output, byte* y, nint length, double* sums, double* products)
+    public static void ActivateBackward(byte* gradient, byte* more, byte* output, byte* y, nint length, nint width, double* sums,
+        double* products)
     {
-        for (nint start = 0; start < length; start += SumBlock)
+        for (nint start = 0; start < length; start += SumRows * width)
         {
-            nint end = Math.Min(start + SumBlock, length);
-            for (int part = 0; part < Period; part += Part)
+            nint end = Math.Min(start + SumRows * width, length);
+            for (nint part = 0; part < width; part += Part)
             {
                 TLanes s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
-                for (nint i = start + part; i < end; i += Period)
+                for (nint i = start + part; i < end; i += width)
                 {
                     TLanes g0 = TElement.LoadLower<TLanes>(gradient, i), g1 = TElement.LoadUpper<TLanes>(gradient, i);
                     TLanes g2 = TElement.LoadLower<TLanes>(gradient, i + 2 * Lanes),
@@ -142,6 +147,10 @@ internal static unsafe class NormKernels<TElement, TLanes>
                         g1 = TLanes.WherePositive(TElement.LoadUpper<TLanes>(output, i), g1);
                         g2 = TLanes.WherePositive(TElement.LoadLower<TLanes>(output, i + 2 * Lanes), g2);
                         g3 = TLanes.WherePositive(TElement.LoadUpper<TLanes>(output, i + 2 * Lanes), g3);
+                    }
+
+                    if (output != null || more != null)
+                    {
                         TElement.Store(gradient, i, g0, g1);
                         TElement.Store(gradient, i + 2 * Lanes, g2, g3);
                     }
@@ -169,24 +178,26 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="gradient">Gradient of ReLU's output.</param>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
-    /// <param name="scale"><see cref="Period"/> factors that <see cref="Normalize"/> took.</param>
-    /// <param name="offset"><see cref="Period"/> terms that <see cref="Normalize"/> took.</param>
-    /// <param name="sums">Takes <see cref="Period"/> sums of the gradient before ReLU.</param>
-    /// <param name="products">Takes <see cref="Period"/> sums of this gradient times input.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="scale">For each value of a row: factors that <see cref="Normalize"/> took.</param>
+    /// <param name="offset">For each value of a row: terms that <see cref="Normalize"/> took.</param>
+    /// <param name="sums">Takes, for each value of a row, sums of the gradient before ReLU.</param>
+    /// <param name="products">Takes, for each value of a row, sums of this gradient times input.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void SumsThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset, double* sums, double* products)
+    public static void SumsThroughRelu(byte* gradient, byte* y, nint length, nint width, float* scale, float* offset, double* sums,
+        double* products)
     {
-        for (nint start = 0; start < length; start += SumBlock)
+        for (nint start = 0; start < length; start += SumRows * width)
         {
-            nint end = Math.Min(start + SumBlock, length);
-            for (int part = 0; part < Period; part += Part)
+            nint end = Math.Min(start + SumRows * width, length);
+            for (nint part = 0; part < width; part += Part)
             {
                 TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
                     a3 = TLanes.Load(scale + part + 3 * Lanes);
                 TLanes b0 = TLanes.Load(offset + part), b1 = TLanes.Load(offset + part + Lanes),
                     b2 = TLanes.Load(offset + part + 2 * Lanes), b3 = TLanes.Load(offset + part + 3 * Lanes);
                 TLanes s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
-                for (nint i = start + part; i < end; i += Period)
+                for (nint i = start + part; i < end; i += width)
                 {
                     TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i),
                         y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes), y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
@@ -210,23 +221,24 @@ internal static unsafe class NormKernels<TElement, TLanes>
         }
     }
 
-    /// <summary>result = p · gradient before ReLU + q · y + r: the backward pass through batch norm and the ReLU that follows it.</summary>
+    /// <summary>result = p · gradient before ReLU + q · y + r: the backward pass through batch norm and the ReLU after it.</summary>
     /// <param name="gradient">Gradient of ReLU's output; becomes the gradient of batch norm's input.</param>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
-    /// <param name="scale"><see cref="Period"/> factors that <see cref="Normalize"/> took.</param>
-    /// <param name="offset"><see cref="Period"/> terms that <see cref="Normalize"/> took.</param>
-    /// <param name="p"><see cref="Period"/> factors of the gradient.</param>
-    /// <param name="q"><see cref="Period"/> factors of the input.</param>
-    /// <param name="r"><see cref="Period"/> terms.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="scale">For each value of a row: factors that <see cref="Normalize"/> took.</param>
+    /// <param name="offset">For each value of a row: terms that <see cref="Normalize"/> took.</param>
+    /// <param name="p">For each value of a row: factors of the gradient.</param>
+    /// <param name="q">For each value of a row: factors of the input.</param>
+    /// <param name="r">For each value of a row: terms.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, float* scale, float* offset,
+    public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, nint width, float* scale, float* offset,
         float* p, float* q, float* r)
     {
-        for (nint start = 0; start < length; start += SumBlock)
+        for (nint start = 0; start < length; start += SumRows * width)
         {
-            nint end = Math.Min(start + SumBlock, length);
-            for (int part = 0; part < Period; part += Part)
+            nint end = Math.Min(start + SumRows * width, length);
+            for (nint part = 0; part < width; part += Part)
             {
                 TLanes a0 = TLanes.Load(scale + part), a1 = TLanes.Load(scale + part + Lanes), a2 = TLanes.Load(scale + part + 2 * Lanes),
                     a3 = TLanes.Load(scale + part + 3 * Lanes);
@@ -238,7 +250,7 @@ internal static unsafe class NormKernels<TElement, TLanes>
                     q3 = TLanes.Load(q + part + 3 * Lanes);
                 TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes),
                     r3 = TLanes.Load(r + part + 3 * Lanes);
-                for (nint i = start + part; i < end; i += Period)
+                for (nint i = start + part; i < end; i += width)
                 {
                     TLanes y0 = TElement.LoadLower<TLanes>(y, i), y1 = TElement.LoadUpper<TLanes>(y, i),
                         y2 = TElement.LoadLower<TLanes>(y, i + 2 * Lanes), y3 = TElement.LoadUpper<TLanes>(y, i + 2 * Lanes);
@@ -262,16 +274,17 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="result">Takes the gradient of the input; may be where the gradient is.</param>
     /// <param name="length">Number of values.</param>
-    /// <param name="p"><see cref="Period"/> factors of the gradient.</param>
-    /// <param name="q"><see cref="Period"/> factors of the input.</param>
-    /// <param name="r"><see cref="Period"/> terms.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="p">For each value of a row: factors of the gradient.</param>
+    /// <param name="q">For each value of a row: factors of the input.</param>
+    /// <param name="r">For each value of a row: terms.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void NormalizeBackward(byte* gradient, byte* y, byte* result, nint length, float* p, float* q, float* r)
+    public static void NormalizeBackward(byte* gradient, byte* y, byte* result, nint length, nint width, float* p, float* q, float* r)
     {
-        for (nint start = 0; start < length; start += SumBlock)
+        for (nint start = 0; start < length; start += SumRows * width)
         {
-            nint end = Math.Min(start + SumBlock, length);
-            for (int part = 0; part < Period; part += Part)
+            nint end = Math.Min(start + SumRows * width, length);
+            for (nint part = 0; part < width; part += Part)
             {
                 TLanes p0 = TLanes.Load(p + part), p1 = TLanes.Load(p + part + Lanes), p2 = TLanes.Load(p + part + 2 * Lanes),
                     p3 = TLanes.Load(p + part + 3 * Lanes);
@@ -279,7 +292,7 @@ internal static unsafe class NormKernels<TElement, TLanes>
                     q3 = TLanes.Load(q + part + 3 * Lanes);
                 TLanes r0 = TLanes.Load(r + part), r1 = TLanes.Load(r + part + Lanes), r2 = TLanes.Load(r + part + 2 * Lanes),
                     r3 = TLanes.Load(r + part + 3 * Lanes);
-                for (nint i = start + part; i < end; i += Period)
+                for (nint i = start + part; i < end; i += width)
                 {
                     TElement.Store(result, i,
                         TLanes.MultiplyAdd(p0, TElement.LoadLower<TLanes>(gradient, i),
@@ -293,6 +306,28 @@ internal static unsafe class NormKernels<TElement, TLanes>
                             TLanes.MultiplyAdd(q3, TElement.LoadUpper<TLanes>(y, i + 2 * Lanes), r3)));
                 }
             }
+        }
+    }
+
+    /// <summary>Backward pass through ReLU alone: the gradient where the output is above zero.</summary>
+    /// <param name="gradient">Gradient of the output; becomes the gradient before ReLU.</param>
+    /// <param name="more">A second gradient of the output, to be added; may be null.</param>
+    /// <param name="output">Output of ReLU; null: there was none.</param>
+    /// <param name="copy">Takes the result, too; may be null.</param>
+    /// <param name="length">Number of values, a multiple of 16.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void ReluBackward(byte* gradient, byte* more, byte* output, byte* copy, nint length)
+    {
+        for (nint i = 0; i < length; i += Lanes)
+        {
+            TLanes g = TElement.Load<TLanes>(gradient, i);
+            if (more != null)
+                g += TElement.Load<TLanes>(more, i);
+            if (output != null)
+                g = TLanes.WherePositive(TElement.Load<TLanes>(output, i), g);
+            TElement.Store(gradient, i, g);
+            if (copy != null)
+                TElement.Store(copy, i, g);
         }
     }
 

@@ -11,16 +11,16 @@ internal readonly unsafe struct Scratch
     /// <summary>What the memory is for; there is one block for each use.</summary>
     public enum Use
     {
-        /// <summary>Transformed tiles of the input.</summary>
+        /// <summary>Transformed tiles of the input, or what windows of it cover.</summary>
         InputTiles,
 
-        /// <summary>Transformed tiles of the output or its gradient.</summary>
+        /// <summary>Transformed tiles of the output or its gradient, or some of its pixels.</summary>
         OutputTiles,
 
         /// <summary>Transformed weights or their gradient.</summary>
         Weights,
 
-        /// <summary>A row of tiles of the input, partly transformed.</summary>
+        /// <summary>A row of tiles of the input, partly transformed, or an image with its border.</summary>
         InputRows,
 
         /// <summary>A row of tiles of the output or its gradient, partly transformed.</summary>

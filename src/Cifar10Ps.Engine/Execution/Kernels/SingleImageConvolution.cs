@@ -12,7 +12,7 @@ namespace Cifar10Ps.Execution.Kernels;
 internal sealed unsafe class SingleImageConvolution<TLanes> : ISingleImageConvolution
     where TLanes : struct, ILanes<TLanes>
 {
-    private const int Pixels = 8, Block = WinogradProducts.Block;
+    private const int Pixels = 8, Block = MatrixProducts<TLanes>.Block;
 
     private readonly int _size, _inputs, _outputs;
     private readonly bool _isWinograd;

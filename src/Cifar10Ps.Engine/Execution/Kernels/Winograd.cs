@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
@@ -24,9 +25,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <summary>Places of a transformed tile: 6 × 6, row by row.</summary>
     private const int Places = 36;
 
-    private const int Block = WinogradProducts.Block;
-
-    private static bool IsWide => TLanes.Count == Block;
+    private const int Block = MatrixProducts<TLanes>.Block;
 
     /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="input">[batch, channels, height, width].</param>
@@ -37,7 +36,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <returns>[batch, output channels, height, width].</returns>
     public static Tensor Convolve(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut, bool activate)
     {
-        Tensor output = ActivationMemory.Like(input, bias.Length);
+        Tensor output = ActivationMemory.Like(input, new Shape(bias.Length, (int)input.shape[2], (int)input.shape[3]));
         fixed (float* biases = bias)
             Convolve(new Activations(input), new Activations(output),
                 (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
@@ -70,10 +69,8 @@ internal static unsafe class Winograd<TElement, TLanes>
             int tiles = TransformInput(x, block, inputRows, v);
             for (int place = 0; place < Places; place++)
                 for (nint i = 0; i < y.Channels; i += Block)
-                    for (nint tile = 0; tile < tiles; tile += Tiles.Group)
-                        Multiply(v.At(place * x.PlaceLength + tile * x.Channels), x.Channels,
-                            transformed + place * matrix + i * x.Channels, x.Channels,
-                            m.At(place * y.PlaceLength + tile * y.Channels + i), y.Channels);
+                    MatrixProducts<TLanes>.Multiply(v.At(place * x.PlaceLength), x.Channels, tiles,
+                        transformed + place * matrix + i * x.Channels, x.Channels, m.At(place * y.PlaceLength + i), y.Channels);
             TransformOutput(y, block, outputRows, m, edge, bias, shortcut, activate);
         }
     }
@@ -143,30 +140,12 @@ internal static unsafe class Winograd<TElement, TLanes>
             for (int place = 0; place < Places; place++)
                 for (nint j = 0; j < x.Channels; j += Block)
                     for (nint i = 0; i < y.Channels; i += Block)
-                        AddProducts(v.At(place * x.PlaceLength + j), x.Channels, z.At(place * y.PlaceLength + i), y.Channels, tiles,
-                            sums.At(place * matrix + j * y.Channels + i), y.Channels);
+                        MatrixProducts<TLanes>.AddProducts(v.At(place * x.PlaceLength + j), x.Channels, z.At(place * y.PlaceLength + i),
+                            y.Channels, tiles, sums.At(place * matrix + j * y.Channels + i), y.Channels);
         }
 
         WinogradTransforms<TLanes>.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels,
             (float*)ActivationMemory.Of(target));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Multiply(float* tiles, nint step, float* weights, nint channels, float* target, nint targetStep)
-    {
-        if (IsWide)
-            WinogradProducts.Multiply(tiles, step, weights, channels, target, targetStep);
-        else
-            NarrowProducts<TLanes>.Multiply(tiles, step, weights, channels, target, targetStep);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int tiles, float* sums, nint sumStep)
-    {
-        if (IsWide)
-            WinogradProducts.AddProducts(inputs, inputStep, outputs, outputStep, tiles, sums, sumStep);
-        else
-            NarrowProducts<TLanes>.AddProducts(inputs, inputStep, outputs, outputStep, tiles, sums, sumStep);
     }
 
     /// <summary>Values of the weights for one place, with a gap like that of <see cref="Tiles.PlaceLength"/>.</summary>
@@ -259,10 +238,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     {
         private const int FewChannels = 64;
 
-        /// <summary>Tiles that are multiplied at a time.</summary>
-        public static int Group => IsWide ? WinogradProducts.Tiles : NarrowProducts<TLanes>.Tiles;
-
-        private static int FewTiles => IsWide ? 16 : 24;
+        private static int FewTiles => MatrixProducts<TLanes>.IsWide ? 16 : 24;
 
         private readonly nint _imageLength;
 
@@ -278,7 +254,8 @@ internal static unsafe class Winograd<TElement, TLanes>
             BorderedLength = (4 * TilesPerRow + 2) * Channels;
             RowsLength = 6 * BorderedLength;
             // Whole groups of tiles; and a gap, because places that are a multiple of 4 KB apart would compete for the same cache lines.
-            PlaceLength = (RowsPerBlock * TilesPerRow + Group - 1) / Group * Group * Channels + Block;
+            int group = MatrixProducts<TLanes>.Group;
+            PlaceLength = (RowsPerBlock * TilesPerRow + group - 1) / group * group * Channels + Block;
         }
 
         public byte* Values { get; }

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Execution.Kernels;
 internal static unsafe class WinogradTransforms<TLanes>
     where TLanes : struct, ILanes<TLanes>
 {
-    private const int Block = WinogradProducts.Block;
+    private const int Block = MatrixProducts<TLanes>.Block;
 
     /// <summary>Bᵀ down the columns of six rows of pixels.</summary>
     /// <param name="pixels">The rows.</param>
