@@ -50,7 +50,7 @@ public static class Recipes
         {
             Recipe = Recipe.FineTune,
             Epochs = 20,
-            ClassifierEpochs = 10,
+            ClassifierEpochs = 8,
             BatchSize = 32,
             Optimizer = OptimizerKind.Sgd,
             LearningRate = 0.005,

@@ -194,9 +194,9 @@ public sealed class PartialTrainingTests : IDisposable
     public void A_trained_model_is_fine_tuned_by_default_and_the_recipe_adapts_to_what_was_chosen()
     {
         Assert.Equal(Recipe.Fast, new RequestedOptions().Resolve(NewModel()).Recipe);
-        TrainingOptions options = new RequestedOptions { Epochs = 4, LearningRate = 0.01 }.Resolve(Trained());
+        TrainingOptions options = new RequestedOptions { Epochs = 5, LearningRate = 0.01 }.Resolve(Trained());
 
-        Assert.Equal((Recipe.FineTune, 4, 2), (options.Recipe, options.Epochs, options.ClassifierEpochs));
+        Assert.Equal((Recipe.FineTune, 5, 2), (options.Recipe, options.Epochs, options.ClassifierEpochs));
         // A small network is trained as a new one is; one for large images changes little.
         Assert.Equal((OptimizerKind.Muon, Freeze.None, 0.1), (options.Optimizer, options.Freeze, options.BackboneLearningRate));
         ImageClassifier large = Trained();

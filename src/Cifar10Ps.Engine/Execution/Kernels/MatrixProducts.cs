@@ -16,6 +16,9 @@ internal static unsafe class MatrixProducts<TLanes>
     /// <summary>Length of parts of the columns that stay in the first cache, 16 KB.</summary>
     private const nint Part = 256;
 
+    // The rows of more columns are so far apart that they compete for the same cache lines.
+    private const nint FewColumns = 64;
+
     /// <summary>Whether there are 32 registers, of 512 bits.</summary>
     public static bool IsWide => TLanes.Count == Block;
 
@@ -44,16 +47,42 @@ internal static unsafe class MatrixProducts<TLanes>
         }
     }
 
-    /// <summary>Adds the products of 16 columns of one matrix with 16 columns of another.</summary>
-    /// <param name="inputs">[count, 16].</param>
-    /// <param name="inputStep">Values from one row to the next.</param>
-    /// <param name="outputs">[count, 16].</param>
-    /// <param name="outputStep">Values from one row to the next.</param>
+    /// <summary>Adds the products of the columns of one matrix with those of another.</summary>
+    /// <param name="inputs">[count, inputColumns].</param>
+    /// <param name="inputColumns">Number of columns, a multiple of 16, and values from one row to the next.</param>
+    /// <param name="outputs">[count, outputColumns].</param>
+    /// <param name="outputColumns">Number of columns, a multiple of 16, and values from one row to the next.</param>
     /// <param name="count">Number of rows.</param>
-    /// <param name="sums">Takes [16, 16]: input, output.</param>
-    /// <param name="sumStep">Values from one input to the next.</param>
+    /// <param name="sums">Takes [inputColumns, outputColumns].</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddProducts(float* inputs, nint inputColumns, float* outputs, nint outputColumns, int count, float* sums)
+    {
+        Scratch columns = new(Scratch.Use.Columns, (outputColumns + Block) * count);
+        bool packsInputs = inputColumns > FewColumns, packsOutputs = outputColumns > FewColumns;
+        for (nint i = 0; packsOutputs && i < outputColumns; i += Block)
+            Pack(outputs + i, outputColumns, count, columns.At(i * count));
+        for (nint j = 0; j < inputColumns; j += Block)
+        {
+            float* input = inputs + j;
+            if (packsInputs)
+                Pack(input, inputColumns, count, input = columns.At(outputColumns * count));
+            for (nint i = 0; i < outputColumns; i += Block)
+                AddBlock(input, packsInputs ? Block : inputColumns, packsOutputs ? columns.At(i * count) : outputs + i,
+                    packsOutputs ? Block : outputColumns, count, sums + j * outputColumns + i, outputColumns);
+        }
+    }
+
+    /// <summary>Copies 16 columns so that they follow each other in memory.</summary>
+    private static void Pack(float* from, nint step, int count, float* to)
+    {
+        for (int row = 0; row < count; row++, from += step, to += Block)
+            for (int i = 0; i < Block; i += TLanes.Count)
+                TLanes.StoreAligned(to + i, TLanes.LoadAligned(from + i));
+    }
+
+    /// <inheritdoc cref="WideProducts.AddProducts"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int count, float* sums, nint sumStep)
+    private static void AddBlock(float* inputs, nint inputStep, float* outputs, nint outputStep, int count, float* sums, nint sumStep)
     {
         if (IsWide)
             WideProducts.AddProducts(inputs, inputStep, outputs, outputStep, count, sums, sumStep);

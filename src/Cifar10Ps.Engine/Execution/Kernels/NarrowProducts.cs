@@ -71,7 +71,7 @@ internal static unsafe class NarrowProducts<TLanes>
         }
     }
 
-    /// <inheritdoc cref="MatrixProducts{TLanes}.AddProducts"/>
+    /// <inheritdoc cref="WideProducts.AddProducts"/>
     public static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int count, float* sums, nint sumStep)
     {
         for (int input = 0; input < Block; input += 4)

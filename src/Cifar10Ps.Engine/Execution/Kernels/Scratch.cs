@@ -28,6 +28,9 @@ internal readonly unsafe struct Scratch
 
         /// <summary>Rows of pixels at an edge.</summary>
         Edge,
+
+        /// <summary>Columns of matrices, one after the other.</summary>
+        Columns,
     }
 
     [ThreadStatic]

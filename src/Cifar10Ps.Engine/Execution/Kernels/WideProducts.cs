@@ -59,7 +59,14 @@ internal static unsafe class WideProducts
         Store8(target + 8 * targetStep, targetStep, t0, t1, t2, t3, t4, t5, t6, t7);
     }
 
-    /// <inheritdoc cref="MatrixProducts{TLanes}.AddProducts"/>
+    /// <summary>Adds the products of 16 columns of one matrix with 16 columns of another.</summary>
+    /// <param name="inputs">[count, 16].</param>
+    /// <param name="inputStep">Values from one row to the next.</param>
+    /// <param name="outputs">[count, 16].</param>
+    /// <param name="outputStep">Values from one row to the next.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="sums">Takes [16, 16]: input, output.</param>
+    /// <param name="sumStep">Values from one input to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddProducts(float* inputs, nint inputStep, float* outputs, nint outputStep, int count, float* sums, nint sumStep)
     {

@@ -129,10 +129,7 @@ internal sealed unsafe class WindowConvolution<TElement, TLanes>(Convolution ope
                 int count = Math.Min(Pixels, PixelCount - first);
                 Gather(image.At(0), first, count, rows.At(0));
                 CopyIn(gradient, i, first, count, products.At(0));
-                for (nint column = 0; column < _row; column += Block)
-                    for (nint output = 0; output < _outputs; output += Block)
-                        MatrixProducts<TLanes>.AddProducts(rows.At(column), _row, products.At(output), _outputs, count,
-                            sums.At(column * _outputs + output), _outputs);
+                MatrixProducts<TLanes>.AddProducts(rows.At(0), _row, products.At(0), _outputs, count, sums.At(0));
             }
         }
 

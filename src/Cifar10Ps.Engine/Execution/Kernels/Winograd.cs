@@ -138,10 +138,8 @@ internal static unsafe class Winograd<TElement, TLanes>
             int tiles = TransformInput(x, block, inputRows, v);
             _ = TransformGradient(y, block, gradientRows, z, edge);
             for (int place = 0; place < Places; place++)
-                for (nint j = 0; j < x.Channels; j += Block)
-                    for (nint i = 0; i < y.Channels; i += Block)
-                        MatrixProducts<TLanes>.AddProducts(v.At(place * x.PlaceLength + j), x.Channels, z.At(place * y.PlaceLength + i),
-                            y.Channels, tiles, sums.At(place * matrix + j * y.Channels + i), y.Channels);
+                MatrixProducts<TLanes>.AddProducts(v.At(place * x.PlaceLength), x.Channels, z.At(place * y.PlaceLength), y.Channels,
+                    tiles, sums.At(place * matrix));
         }
 
         WinogradTransforms<TLanes>.WeightGradient(sums.At(0), matrix, (int)x.Channels, (int)y.Channels,
