@@ -16,9 +16,17 @@ internal sealed unsafe class KernelConvolution<TElement, TLanes>(Convolution ope
     where TLanes : struct, ILanes<TLanes>
 {
     private readonly WindowConvolution<TElement, TLanes>? _windows =
-        KernelSupport.HasWinograd(operation, input) ? null : new WindowConvolution<TElement, TLanes>(operation, input);
+        KernelSupport.HasWinograd(operation, input) ? null : new WindowConvolution<TElement, TLanes>(SizesOf(operation, input));
 
     private readonly Shape _output = operation.Window.Output(input, operation.OutputChannels);
+
+    /// <summary>The sizes of a convolution, as its kernel takes them.</summary>
+    public static WindowGeometry SizesOf(Convolution operation, Shape input)
+    {
+        (Extent size, Extent stride, Border border) = operation.Window;
+        return new WindowGeometry(input.Channels, input.Height, input.Width, operation.OutputChannels, (size.Height, size.Width),
+            (stride.Height, stride.Width), (border.Top, border.Left, border.Bottom, border.Right));
+    }
 
     /// <summary>Convolves, and adds a bias and a shortcut; ReLU may follow.</summary>
     /// <param name="x">[batch, channels, height, width], channels-last in memory.</param>
@@ -32,7 +40,7 @@ internal sealed unsafe class KernelConvolution<TElement, TLanes>(Convolution ope
     public Tensor Forward(Tensor x, Tensor weight, float[]? bias, Tensor? shortcut, bool activate, SharedWork shared,
         Action<Piece, Activations>? after)
     {
-        Tensor result = ActivationMemory.Like(x, _output);
+        Tensor result = ActivationMemory.Like(x, _output.Channels, _output.Height, _output.Width);
         Activations from = new(x), to = new(result), added = shortcut is null ? default : new(shortcut);
         float* packed = Pack(weight, isBackward: false, shared);
         shared.ForEachPiece(from.Count, piece =>

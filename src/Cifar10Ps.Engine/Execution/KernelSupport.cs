@@ -46,7 +46,7 @@ internal static class KernelSupport
         HasVectors && convolution.Groups == 1
         && convolution.OutputChannels % Block == 0 && input.Width * convolution.InputChannels % Block == 0
         && (!needsGradient || convolution.InputChannels % Block == 0)
-        && WindowConvolution<Float32Element, Lanes4>.RowLength(convolution) <= LongestRow;
+        && convolution.Window.Size.Height * convolution.Window.Size.Width * convolution.InputChannels <= LongestRow;
 
     /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution: 3 × 3 pixels with a border,
     /// whole vectors of channels, and tiles of which at least half lies inside the image.</summary>

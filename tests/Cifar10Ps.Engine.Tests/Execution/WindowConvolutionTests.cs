@@ -76,7 +76,7 @@ public class WindowConvolutionTests
         (exact * gradient.to(float64)).sum().backward();
         float[] bias = [.. Enumerable.Range(0, outputs).Select(i => i / 4f - 1)];
         Tensor all = exact.PlusTensor(tensor(bias).view(1, outputs, 1, 1)).PlusTensor(shortcut.to(float64));
-        WindowConvolution<TElement, TLanes> convolution = new(operation, input);
+        WindowConvolution<TElement, TLanes> convolution = new(KernelConvolution<TElement, TLanes>.SizesOf(operation, input));
 
         AssertClose(exact, Convolved(null, null, activate: false));
         AssertClose(all, Convolved(bias, shortcut, activate: false));
@@ -87,7 +87,7 @@ public class WindowConvolutionTests
 
         unsafe Tensor Convolved(float[]? biases, Tensor? added, bool activate)
         {
-            Tensor output = ActivationMemory.Like(x, operation.Window.Output(input, outputs));
+            Tensor output = ActivationMemory.Like(shortcut);
             fixed (float* values = biases)
                 convolution.Convolve(new Activations(x), new Activations(output), convolution.Pack(weight, false, new SharedWork()), values,
                     added is null ? null : ActivationMemory.Of(added), activate);

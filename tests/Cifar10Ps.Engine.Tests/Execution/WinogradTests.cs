@@ -92,7 +92,7 @@ public class WinogradTests
 
         unsafe Tensor Convolved(Tensor values, bool isBackward)
         {
-            Tensor output = ActivationMemory.Like(values, new Shape(isBackward ? inputs : outputs, height, width));
+            Tensor output = ActivationMemory.Like(values, isBackward ? inputs : outputs, height, width);
             Winograd<TElement, TLanes>.Convolve(new Activations(values), new Activations(output),
                 Winograd<TElement, TLanes>.TransformWeight(weight, isBackward, new SharedWork()), null, null, activate: false);
             return output;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
@@ -19,12 +18,12 @@ internal static unsafe class ActivationMemory
 
     /// <summary>A new tensor of the same shape and type.</summary>
     public static Tensor Like(Tensor activations) =>
-        Like(activations, new Shape((int)activations.shape[1], (int)activations.shape[2], (int)activations.shape[3]));
+        Like(activations, activations.shape[1], activations.shape[2], activations.shape[3]);
 
     /// <summary>A new tensor of the same batch and type, for maps of another size.</summary>
-    public static Tensor Like(Tensor activations, Shape map)
+    public static Tensor Like(Tensor activations, long channels, long height, long width)
     {
-        using Tensor plain = empty([activations.shape[0], map.Height, map.Width, map.Channels], activations.dtype);
+        using Tensor plain = empty([activations.shape[0], height, width, channels], activations.dtype);
         HugePages.UseFor((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes)), plain.numel() * plain.ElementSize);
         return plain.permute(0, 3, 1, 2);
     }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
@@ -12,9 +11,9 @@ namespace Cifar10Ps.Execution.Kernels;
 /// <remarks>K. Chellapilla, S. Puri, P. Simard, "High performance convolutional neural networks for document processing", 2006.</remarks>
 /// <typeparam name="TElement">How activations are stored in memory: channels-last.</typeparam>
 /// <typeparam name="TLanes">The vectors.</typeparam>
-/// <param name="operation">The convolution, one that <see cref="KernelSupport"/> knows.</param>
-/// <param name="input">Size of its input.</param>
-internal sealed unsafe class WindowConvolution<TElement, TLanes>(Convolution operation, Shape input)
+/// <param name="sizes">Its sizes: 16 divides the output channels and the values of a row of pixels of the input; for the gradient of the
+/// input, the input channels too.</param>
+internal sealed unsafe class WindowConvolution<TElement, TLanes>(WindowGeometry sizes)
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
@@ -23,25 +22,19 @@ internal sealed unsafe class WindowConvolution<TElement, TLanes>(Convolution ope
 
     private const int Block = MatrixProducts<TLanes>.Block;
 
-    private readonly int _channels = operation.InputChannels, _outputs = operation.OutputChannels,
-        _windowHeight = operation.Window.Size.Height;
+    private readonly int _channels = sizes.Channels, _outputs = sizes.Outputs, _windowHeight = sizes.Window.Height,
+        _outputWidth = sizes.OutputWidth, _strideWidth = sizes.Stride.Width;
 
     /// <summary>Values of a row of pixels of a window, of a window, and of a row of the matrix, which ends with zeros.</summary>
-    private readonly int _segment = operation.Window.Size.Width * operation.InputChannels,
-        _window = RowLength(operation), _row = (RowLength(operation) + Block - 1) / Block * Block;
+    private readonly int _segment = sizes.Window.Width * sizes.Channels, _window = sizes.WindowLength,
+        _row = (sizes.WindowLength + Block - 1) / Block * Block;
 
-    /// <summary>Values of a row of pixels of an image with its border, and of the image.</summary>
-    private readonly nint _borderedRow = (nint)Bordered(input, operation.Window).Width * operation.InputChannels,
-        _borderedImage = (nint)Bordered(input, operation.Window).Length;
-
-    private readonly Shape _output = operation.Window.Output(input, operation.OutputChannels);
+    /// <summary>Values of a row of pixels of an image with its border, and of the rows from one window to the one below.</summary>
+    private readonly nint _borderedRow = (nint)sizes.BorderedWidth * sizes.Channels,
+        _strideRows = (nint)sizes.Stride.Height * sizes.BorderedWidth * sizes.Channels;
 
     /// <summary>Pixels of the output of an image.</summary>
-    private int PixelCount => _output.Height * _output.Width;
-
-    /// <summary>Values that a window covers.</summary>
-    public static int RowLength(Convolution operation) =>
-        operation.Window.Size.Height * operation.Window.Size.Width * operation.InputChannels;
+    private int PixelCount { get; } = sizes.OutputHeight * sizes.OutputWidth;
 
     /// <summary>Puts a weight in the order of the products, in memory of the calling thread, where the next weight will lie.</summary>
     /// <param name="weight">[output channels, input channels, height, width], fp32, channels-last.</param>
@@ -139,11 +132,8 @@ internal sealed unsafe class WindowConvolution<TElement, TLanes>(Convolution ope
                 to[output * _window + column] = *sums.At(column * _outputs + output);
     }
 
-    private static Shape Bordered(Shape input, Window window) => new(input.Channels,
-        input.Height + window.Padding.Top + window.Padding.Bottom, input.Width + window.Padding.Left + window.Padding.Right);
-
     // Copies of whole vectors may reach beyond the end.
-    private Scratch Image() => new(Scratch.Use.InputRows, _borderedImage + Block);
+    private Scratch Image() => new(Scratch.Use.InputRows, sizes.BorderedHeight * _borderedRow + Block);
 
     private Scratch Rows() => new(Scratch.Use.InputTiles, (nint)Pixels * _row + Block);
 
@@ -164,7 +154,7 @@ internal sealed unsafe class WindowConvolution<TElement, TLanes>(Convolution ope
     }
 
     private float* Inside(float* image) =>
-        image + operation.Window.Padding.Top * _borderedRow + operation.Window.Padding.Left * _channels;
+        image + sizes.Border.Top * _borderedRow + sizes.Border.Left * _channels;
 
     /// <summary>Copies an image into its border.</summary>
     private void CopyIn(in Activations x, int index, float* image)
@@ -198,8 +188,8 @@ internal sealed unsafe class WindowConvolution<TElement, TLanes>(Convolution ope
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private nint Start(int pixel)
     {
-        (int y, int x) = Math.DivRem(pixel, _output.Width);
-        return y * operation.Window.Stride.Height * _borderedRow + (nint)x * operation.Window.Stride.Width * _channels;
+        (int y, int x) = Math.DivRem(pixel, _outputWidth);
+        return y * _strideRows + (nint)x * _strideWidth * _channels;
     }
 
     /// <summary>The windows of some pixels as rows.</summary>

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
@@ -36,7 +35,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     /// <returns>[batch, output channels, height, width].</returns>
     public static Tensor Convolve(Tensor input, Tensor transformed, float[] bias, Tensor? shortcut, bool activate)
     {
-        Tensor output = ActivationMemory.Like(input, new Shape(bias.Length, (int)input.shape[2], (int)input.shape[3]));
+        Tensor output = ActivationMemory.Like(input, bias.Length, input.shape[2], input.shape[3]);
         fixed (float* biases = bias)
             Convolve(new Activations(input), new Activations(output),
                 (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
