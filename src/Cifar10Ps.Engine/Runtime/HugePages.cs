@@ -34,25 +34,6 @@ internal static partial class HugePages
         }
     }
 
-    /// <summary>Applies to new memory, if it is more than a heap of a thread can hold: the C library gets that from the kernel each time.
-    /// </summary>
-    /// <param name="address">Where it begins.</param>
-    /// <param name="length">How many bytes.</param>
-    public static void UseFor(nint address, long length)
-    {
-        if (length < (long)HeapAlignment || !OperatingSystem.IsLinux())
-            return;
-        try
-        {
-            long first = (address + (long)PageSize - 1) / (long)PageSize * (long)PageSize;
-            _ = Advise((nint)first, (nint)(address + length - first), AdviseHugePage);
-        }
-        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
-        {
-            // Slower, not wrong.
-        }
-    }
-
     /// <summary>Lines of /proc/self/maps look like <c>7f1c2c000000-7f1c2fe21000 rw-p 00000000 00:00 0 [heap]</c>.</summary>
     private static IEnumerable<(ulong Start, ulong End)> Heaps()
     {

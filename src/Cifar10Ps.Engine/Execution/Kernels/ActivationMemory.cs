@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution.Kernels;
@@ -24,7 +23,6 @@ internal static unsafe class ActivationMemory
     public static Tensor Like(Tensor activations, long channels, long height, long width)
     {
         using Tensor plain = empty([activations.shape[0], height, width, channels], activations.dtype);
-        HugePages.UseFor((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes)), plain.numel() * plain.ElementSize);
         return plain.permute(0, 3, 1, 2);
     }
 
