@@ -88,7 +88,7 @@ public sealed record RequestedOptions
         // A shorter or longer run has the same share of epochs for the classifier, and another rate the same ratio.
         return options with
         {
-            ClassifierEpochs = ClassifierEpochs ?? (int)((long)recipe.ClassifierEpochs * options.Epochs / recipe.Epochs),
+            ClassifierEpochs = ClassifierEpochs ?? (int)Math.Round((double)recipe.ClassifierEpochs * options.Epochs / recipe.Epochs),
             BackboneLearningRate = BackboneLearningRate ?? (recipe.BackboneLearningRate is double rate
                 ? Math.Max(rate * (options.LearningRate / recipe.LearningRate), TrainingOptions.MinimumLearningRate) : null),
         };
