@@ -71,8 +71,8 @@ internal sealed unsafe class FrozenNormPass<TElement, TLanes> : UnitPass<TElemen
         // The gradient of the weight may still be read when the shortcut's gradient is changed.
         _ownGradient = _needsShortcut ? ActivationMemory.Like(gradient) : null;
         Tensor result = _ownGradient ?? gradient;
-        Activations g = new(gradient), other = more is null ? default : new(more), copy = _ownGradient is null ? default : new(_ownGradient),
-            active = Unit.Activation is null ? default : new(_output);
+        Activations g = new(gradient), other = more is null ? default : new(more),
+            copy = _ownGradient is null ? default : new(_ownGradient), active = Unit.Activation is null ? default : new(_output);
         void Activate(Piece piece) => NormKernels<TElement, TLanes>.ReluBackward(g.Of(piece).Values, other.Of(piece).Values,
             active.Of(piece).Values, copy.Of(piece).Values, g.Of(piece).Length);
 

@@ -41,7 +41,7 @@ internal static class KernelSupport
         HasWinograd(convolution, input) || HasWindows(convolution, input, needsGradient);
 
     /// <summary>Whether <see cref="WindowConvolution{TElement, TLanes}"/> computes a convolution: whole vectors in a row of pixels and in
-    /// each pixel of the output, and in one of the input if that takes a gradient; and rows that a few of fit the caches.</summary>
+    /// each pixel of the output, and in one of the input if that takes a gradient; and windows of which some fit the caches.</summary>
     private static bool HasWindows(Convolution convolution, Shape input, bool needsGradient) =>
         HasVectors && convolution.Groups == 1
         && convolution.OutputChannels % Block == 0 && input.Width * convolution.InputChannels % Block == 0

@@ -11,8 +11,8 @@ namespace Cifar10Ps.Tests;
 public class WindowConvolutionTests
 {
     /// <summary>Images, input and output channels, height, width, size of the window, stride, padding: the first convolutions of networks,
-    /// those with a stride and of one pixel, more pixels than are processed at a time, windows that reach far over the edge, and pixels that
-    /// no window covers.</summary>
+    /// those with a stride and of one pixel, more pixels than are processed at a time, windows that reach far over the edge, and pixels
+    /// that no window covers.</summary>
     public static TheoryData<int, int, int, int, int, int, int, int> Shapes => new()
     {
         { 2, 3, 16, 32, 32, 3, 1, 1 },

@@ -33,8 +33,8 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="y">The values.</param>
     /// <param name="length">Their number.</param>
     /// <param name="width">Values of a row.</param>
-    /// <param name="sums">Takes, for each value of a row, sums.</param>
-    /// <param name="squares">Takes, for each value of a row, sums of squares.</param>
+    /// <param name="sums">Takes a sum for each value of a row.</param>
+    /// <param name="squares">Takes a sum of squares for each value of a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Moments(byte* y, nint length, nint width, double* sums, double* squares)
     {
@@ -70,8 +70,8 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="output">Takes the result.</param>
     /// <param name="length">Number of values.</param>
     /// <param name="width">Values of a row.</param>
-    /// <param name="scale">For each value of a row: factors.</param>
-    /// <param name="offset">For each value of a row: terms.</param>
+    /// <param name="scale">A factor for each value of a row.</param>
+    /// <param name="offset">A term for each value of a row.</param>
     /// <param name="activate">Whether ReLU follows.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Normalize(byte* y, byte* shortcut, byte* output, nint length, nint width, float* scale, float* offset, bool activate)
@@ -116,8 +116,8 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
     /// <param name="width">Values of a row.</param>
-    /// <param name="sums">Takes, for each value of a row, sums of the gradient.</param>
-    /// <param name="products">Takes, for each value of a row, sums of gradient times input.</param>
+    /// <param name="sums">Takes a sum of the gradient for each value of a row.</param>
+    /// <param name="products">Takes a sum of gradient times input for each value of a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void ActivateBackward(byte* gradient, byte* more, byte* output, byte* y, nint length, nint width, double* sums,
         double* products)
@@ -179,10 +179,10 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
     /// <param name="width">Values of a row.</param>
-    /// <param name="scale">For each value of a row: factors that <see cref="Normalize"/> took.</param>
-    /// <param name="offset">For each value of a row: terms that <see cref="Normalize"/> took.</param>
-    /// <param name="sums">Takes, for each value of a row, sums of the gradient before ReLU.</param>
-    /// <param name="products">Takes, for each value of a row, sums of this gradient times input.</param>
+    /// <param name="scale">A factor that <see cref="Normalize"/> took for each value of a row.</param>
+    /// <param name="offset">A term that <see cref="Normalize"/> took for each value of a row.</param>
+    /// <param name="sums">Takes a sum of the gradient before ReLU for each value of a row.</param>
+    /// <param name="products">Takes a sum of this gradient times input for each value of a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void SumsThroughRelu(byte* gradient, byte* y, nint length, nint width, float* scale, float* offset, double* sums,
         double* products)
@@ -226,11 +226,11 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="y">Input of batch norm.</param>
     /// <param name="length">Number of values.</param>
     /// <param name="width">Values of a row.</param>
-    /// <param name="scale">For each value of a row: factors that <see cref="Normalize"/> took.</param>
-    /// <param name="offset">For each value of a row: terms that <see cref="Normalize"/> took.</param>
-    /// <param name="p">For each value of a row: factors of the gradient.</param>
-    /// <param name="q">For each value of a row: factors of the input.</param>
-    /// <param name="r">For each value of a row: terms.</param>
+    /// <param name="scale">A factor that <see cref="Normalize"/> took for each value of a row.</param>
+    /// <param name="offset">A term that <see cref="Normalize"/> took for each value of a row.</param>
+    /// <param name="p">A factor of the gradient for each value of a row.</param>
+    /// <param name="q">A factor of the input for each value of a row.</param>
+    /// <param name="r">A term for each value of a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void NormalizeBackwardThroughRelu(byte* gradient, byte* y, nint length, nint width, float* scale, float* offset,
         float* p, float* q, float* r)
@@ -275,9 +275,9 @@ internal static unsafe class NormKernels<TElement, TLanes>
     /// <param name="result">Takes the gradient of the input; may be where the gradient is.</param>
     /// <param name="length">Number of values.</param>
     /// <param name="width">Values of a row.</param>
-    /// <param name="p">For each value of a row: factors of the gradient.</param>
-    /// <param name="q">For each value of a row: factors of the input.</param>
-    /// <param name="r">For each value of a row: terms.</param>
+    /// <param name="p">A factor of the gradient for each value of a row.</param>
+    /// <param name="q">A factor of the input for each value of a row.</param>
+    /// <param name="r">A term for each value of a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void NormalizeBackward(byte* gradient, byte* y, byte* result, nint length, nint width, float* p, float* q, float* r)
     {
