@@ -24,8 +24,8 @@ internal static class LinearProbe
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = Matrix(features), mean = x.mean([0], keepdim: true);
-        Tensor scale = (x - mean).square().mean([0], keepdim: true).sqrt().AddNumber(1e-6);
+        Tensor x = Matrix(features), mean = x.mean([0], keepdim: true), centred = x - mean;
+        Tensor scale = (centred * centred).mean([0], keepdim: true).sqrt().AddNumber(1e-6);
         x = Standardised(x);
         Tensor targets = zeros(features.Length, classes)
             .scatter(1, tensor(labels, int64).unsqueeze(1), ones(features.Length, classes));
