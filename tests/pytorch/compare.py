@@ -75,7 +75,7 @@ class Vgg11(nn.Module):
                 inputs = channels
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
-            nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(0.0),
+            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.0),
             nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.0),
             nn.Linear(4096, classes))
 
