@@ -25,8 +25,8 @@ public sealed record EpochReport
     public required double? ValidationAccuracy { get; init; }
 
     /// <summary>
-    /// Whether no epoch before it had as good a validation accuracy: as known when it was reported, when such an epoch became
-    /// <c>checkpoint-best</c>. In a history that is read later, only the best epoch of the run.
+    /// Whether it was better than every epoch before it (<see cref="IsBetterThan"/>): as known when it was reported, when such an epoch
+    /// became <c>checkpoint-best</c>. In a history that is read later, only the best epoch of the run.
     /// </summary>
     public bool IsBest { get; init; }
 
@@ -42,6 +42,13 @@ public sealed record EpochReport
     /// <summary>The output directory of the run, or the file that a history was read from; null for a run that keeps no files.</summary>
     [JsonIgnore]
     public string? Run { get; init; }
+
+    /// <summary>Whether its validation accuracy is higher than another epoch's, or equal with a lower loss: with few validation images,
+    /// many epochs guess the same number right.</summary>
+    /// <param name="other">The other epoch; one without validation is worse than any with one.</param>
+    internal bool IsBetterThan(EpochReport other) => ValidationAccuracy is double accuracy
+        && (other.ValidationAccuracy is not double best || accuracy > best
+            || (accuracy == best && ValidationLoss < other.ValidationLoss));
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"epoch {Epoch}: loss {Loss:F4}, accuracy {Accuracy:P2}")

@@ -419,19 +419,22 @@ public sealed class Trainer
             $"Another rank was stopped in epoch {_state.Epoch}, after {_state.Step} steps, and with it the run.");
     }
 
-    private EpochReport Report(Evaluation? evaluation) => new()
+    private EpochReport Report(Evaluation? evaluation)
     {
-        Epoch = _state.Epoch,
-        Step = _state.Step,
-        Loss = _state.LossSum / _state.EpochImages,
-        Accuracy = (double)_state.Correct / _state.EpochImages,
-        ValidationLoss = evaluation?.Loss,
-        ValidationAccuracy = evaluation?.Accuracy,
-        IsBest = evaluation is not null && _state.History.All(earlier => !(earlier.ValidationAccuracy >= evaluation.Accuracy)),
-        LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)_plan.Steps * Options.Epochs),
-        ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
-        Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
-    };
+        EpochReport report = new()
+        {
+            Epoch = _state.Epoch,
+            Step = _state.Step,
+            Loss = _state.LossSum / _state.EpochImages,
+            Accuracy = (double)_state.Correct / _state.EpochImages,
+            ValidationLoss = evaluation?.Loss,
+            ValidationAccuracy = evaluation?.Accuracy,
+            LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)_plan.Steps * Options.Epochs),
+            ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
+            Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
+        };
+        return report with { IsBest = evaluation is not null && _state.History.All(report.IsBetterThan) };
+    }
 
     private string? EarlyStop() => IsComplete ? null : EarlyStopping.Reason(_state.History, EarlyStoppingPatience);
 

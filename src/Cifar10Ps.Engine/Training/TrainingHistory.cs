@@ -11,7 +11,8 @@ public sealed class TrainingHistory
     {
         Source = source;
         Checkpoint = checkpoint;
-        EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
+        EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null)
+            .Aggregate((EpochReport?)null, (best, report) => best is null || report.IsBetterThan(best) ? report : best);
         Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best), Run = source })];
         StopReason = stopReason is null ? null : DisplayText.Escape(stopReason);
     }
@@ -19,7 +20,8 @@ public sealed class TrainingHistory
     /// <summary>The output directory or file that it was read from.</summary>
     public string Source { get; }
 
-    /// <summary>The reports, in order; <see cref="EpochReport.IsBest"/> in the best one of all, the first of equals.</summary>
+    /// <summary>The reports, in order; <see cref="EpochReport.IsBest"/> in the best one of all; of several with the highest validation
+    /// accuracy, that with the lowest loss.</summary>
     public IReadOnlyList<EpochReport> Reports { get; }
 
     /// <summary>Why the run stopped before its last epoch; null: it did not, it was interrupted, or the file does not say.</summary>

@@ -15,13 +15,17 @@ public sealed class TrainerStopTests : IDisposable
     [Fact]
     public void Patience_ends_a_run_that_does_not_get_better_and_its_history_says_so()
     {
-        // Nothing is learned, so no epoch is better than the first.
+        // Nothing is learned, so no epoch is more accurate than the first.
         Trainer trainer = Run(Still(epochs: 9));
         trainer.EarlyStoppingPatience = 2;
 
         EpochReport[] reports = trainer.RunToEnd();
 
-        Assert.Equal([true, false, false], reports.Select(report => report.IsBest));
+        Assert.Single(reports.Select(report => report.ValidationAccuracy).Distinct());
+        Assert.Equal(reports.Select((report, i) => reports.Take(i).All(earlier => report.ValidationLoss < earlier.ValidationLoss)),
+            reports.Select(report => report.IsBest));
+        Assert.Equal(reports.Last(report => report.IsBest).Epoch,
+            Checkpoint.Load(_folder["checkpoint-best.safetensors"]).State.History.Count);
         Assert.Matches(@"No better validation accuracy.* in 2 validations, up to epoch 3\.", trainer.StopReason);
         Assert.False(trainer.IsComplete);
         Assert.Equal(trainer.StopReason, TrainingHistory.Read(_folder.Path).StopReason);

@@ -28,11 +28,16 @@ public sealed class TrainingHistoryTests : IDisposable
     }
 
     [Fact]
-    public void The_best_epoch_of_a_history_is_one_the_first_of_equals()
+    public void The_best_epoch_of_a_history_is_one_of_equals_that_with_the_lowest_loss_the_first_of_those()
     {
-        _folder.Write("log", Encoding.UTF8.GetBytes($"[{Line(1, "0.25")}, {Line(2, "0.5")}, {Line(3, "null")}, {Line(4, "0.5")}]"));
+        string[] lines =
+        [
+            Line(1, "0.25", "0.1"), Line(2, "0.5", "0.9"), Line(3, "null", "null"), Line(4, "0.5", "0.8"), Line(5, "0.5", "0.8"),
+            Line(6, "0.5", "0.85"),
+        ];
+        _folder.Write("log", Encoding.UTF8.GetBytes($"[{string.Join(", ", lines)}]"));
 
-        Assert.Equal([2], TrainingHistory.Read(_folder.Path).Reports.Where(report => report.IsBest).Select(report => report.Epoch));
+        Assert.Equal([4], TrainingHistory.Read(_folder.Path).Reports.Where(report => report.IsBest).Select(report => report.Epoch));
     }
 
     [Theory]
@@ -76,9 +81,9 @@ public sealed class TrainingHistoryTests : IDisposable
             log[0] with { Run = null });
     }
 
-    private static string Line(int epoch, string accuracy) =>
+    private static string Line(int epoch, string accuracy, string loss) =>
         $$"""
-        {"main/loss": 1, "main/accuracy": 0.5, "validation/main/loss": 1, "validation/main/accuracy": {{accuracy}},
+        {"main/loss": 1, "main/accuracy": 0.5, "validation/main/loss": {{loss}}, "validation/main/accuracy": {{accuracy}},
         "epoch": {{epoch}}, "iteration": {{epoch}}, "elapsed_time": {{epoch}}}
         """;
 
