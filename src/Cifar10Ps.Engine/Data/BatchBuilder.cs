@@ -103,7 +103,11 @@ internal sealed class BatchBuilder(Preprocessing preprocessing, Augmentation aug
         }
     }
 
-    private void Write(LabeledImage image, Span<float> target, ImageView view)
+    /// <summary>Writes one image as it is seen shifted or mirrored; pixels beyond its border are reflected.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="target"><see cref="ImageLength"/> values.</param>
+    /// <param name="view">How it is seen.</param>
+    public void Write(LabeledImage image, Span<float> target, ImageView view)
     {
         (int dx, int dy, bool flip) = view;
         RequireSize(image);

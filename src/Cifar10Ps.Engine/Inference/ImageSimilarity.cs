@@ -65,7 +65,7 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
     private float[][] Describe(IReadOnlyList<LabeledImage> images, Action<string, int, int> progress, CancellationToken cancellation)
     {
         const int PortionSize = 512;
-        using Predictor? predictor = model is null ? null : new Predictor(model.Snapshot, _pool, precision, augment: true);
+        using Predictor? predictor = model is null ? null : new Predictor(model.Snapshot, _pool, precision, views: 2);
         List<float[]> vectors = [];
         foreach (LabeledImage[] portion in images.Chunk(predictor?.BatchSize ?? PortionSize))
         {

@@ -58,7 +58,7 @@ public static class LabelErrors
         LabeledImage[] matched = [.. images.Select(image => image.WithLabel(Array.IndexOf(classes, image.LabelName)))];
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
-        using Predictor predictor = new(model.Snapshot, pool, precision, augment: true);
+        using Predictor predictor = new(model.Snapshot, pool, precision, views: 2);
         List<float[]> features = [];
         foreach (LabeledImage[] portion in matched.Chunk(predictor.BatchSize))
         {

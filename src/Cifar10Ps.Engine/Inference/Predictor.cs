@@ -28,40 +28,42 @@ public sealed class Predictor : IDisposable
     private readonly FeatureTable? _features;
     private readonly BatchBuilder _builder;
     private readonly SingleImageExecutor? _single;
-    private readonly bool _augment;
+    private readonly (ImageView View, double Share)[] _views;
 
     /// <summary>Computes with a classifier as it is now, even if it is trained meanwhile.</summary>
     /// <param name="model">The classifier.</param>
     /// <param name="threads">Number of workers; by default one for each processor that this process may use.</param>
     /// <param name="precision">Precision of convolutions and activations; a single image is computed in bf16 only if that is chosen
     /// explicitly.</param>
-    /// <param name="augment">Whether the logits are the mean over an image and its mirror image.</param>
-    public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, bool augment = false)
-        : this(model.Snapshot, new Lazy<WorkerPool>(() => new WorkerPool(threads ?? WorkerPool.DefaultCount)), precision, augment,
+    /// <param name="views">Over how many views of an image the logits, or features, are averaged: 1, 2 with its mirror image, or 6, where
+    /// half of the mean is that of both, shifted by a pixel to the upper left and to the lower right.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such number of views.</exception>
+    public Predictor(ImageClassifier model, int? threads = null, Precision precision = Precision.Auto, int views = 1)
+        : this(model.Snapshot, new Lazy<WorkerPool>(() => new WorkerPool(threads ?? WorkerPool.DefaultCount)), precision, views,
             Ranks.Alone(threads ?? WorkerPool.DefaultCount)) => _ownsPool = true;
 
     /// <summary>Computes on another owner's workers, in the memory that they have, and on those of the other ranks.</summary>
-    internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, bool augment = false, Ranks? ranks = null)
-        : this(model, new Lazy<WorkerPool>(pool), precision, augment, ranks ?? Ranks.Alone(pool.Count))
+    internal Predictor(ModelSnapshot model, WorkerPool pool, Precision precision, int views = 1, Ranks? ranks = null)
+        : this(model, new Lazy<WorkerPool>(pool), precision, views, ranks ?? Ranks.Alone(pool.Count))
     {
     }
 
     /// <summary>Computes logits from features that are known, with the classifier alone.</summary>
     internal Predictor(ModelSnapshot model, WorkerPool pool, FeatureTable features)
-        : this(model, new Lazy<WorkerPool>(pool), augment: false, Ranks.Alone(pool.Count)) => _features = features;
+        : this(model, new Lazy<WorkerPool>(pool), views: 1, Ranks.Alone(pool.Count)) => _features = features;
 
-    private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, Precision precision, bool augment, Ranks ranks)
-        : this(model, pool, augment, ranks)
+    private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, Precision precision, int views, Ranks ranks)
+        : this(model, pool, views, ranks)
     {
         model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
         _executor = new Lazy<FoldedExecutor>(() => Executors.ForInference(model, Precisions.Resolve(precision)));
-        if (precision != Precision.BFloat16 && !augment)
+        if (precision != Precision.BFloat16 && views == 1)
             _single = Executors.ForOneImage(model, isShared: ranks.WorkerCount > 1);
     }
 
-    private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, bool augment, Ranks ranks)
+    private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, int views, Ranks ranks)
     {
-        (_model, _pool, _augment, _ranks) = (model, pool, augment, ranks);
+        (_model, _pool, _views, _ranks) = (model, pool, ViewsOf(views), ranks);
         _builder = new BatchBuilder(model.Preprocessing);
     }
 
@@ -110,23 +112,45 @@ public sealed class Predictor : IDisposable
             int start = shard * ShardSize, count = Math.Min(ShardSize, images.Count - start);
             using IDisposable noGradients = no_grad();
             using DisposeScope scope = NewDisposeScope();
-            Tensor pixels = empty(count, _model.Preprocessing.Height, _model.Preprocessing.Width, 3);
-            Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
-            for (int i = 0; i < count; i++)
-                _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength));
-            Tensor[] found = executor.Forward(pixels.permute(0, 3, 1, 2), layers);
-            if (_augment)
-                found = [.. found.Zip(executor.Forward(pixels.flip(2).permute(0, 3, 1, 2), layers),
-                    (output, mirrored) => output.AddTensor(mirrored).MultiplyBy(0.5))];
+            Tensor[] found = SeenAs(_views[0].View);
+            if (_views.Length > 1)
+                found = [.. found.Select(output => output.MultiplyBy(_views[0].Share))];
+            foreach ((ImageView view, double share) in _views.Skip(1))
+                found = [.. found.Zip(SeenAs(view), (sum, output) => sum.AddScaled(output, share))];
+
             foreach ((float[][] output, Tensor tensor) in outputs.Zip(found))
             {
                 Span<float> values = MemoryMarshal.Cast<byte, float>(tensor.to(ScalarType.Float32).contiguous().bytes);
                 for (int i = 0, length = values.Length / count; i < count; i++)
                     output[start + i] = values.Slice(i * length, length).ToArray();
             }
+
+            Tensor[] SeenAs(ImageView view)
+            {
+                Tensor pixels = empty(count, _model.Preprocessing.Height, _model.Preprocessing.Width, 3);
+                Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
+                for (int i = 0; i < count; i++)
+                    _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength), view);
+                return executor.Forward(pixels.permute(0, 3, 1, 2), layers);
+            }
         });
         return outputs;
     }
+
+    /// <summary>The views of an image, and their shares of the mean.</summary>
+    /// <remarks>K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024, section 3.5.</remarks>
+    private static (ImageView View, double Share)[] ViewsOf(int count) => count switch
+    {
+        1 => [(default, 1)],
+        2 => [(default, 0.5), (new ImageView(0, 0, true), 0.5)],
+        6 =>
+        [
+            (default, 0.25), (new ImageView(0, 0, true), 0.25),
+            (new ImageView(1, 1, false), 0.125), (new ImageView(1, 1, true), 0.125),
+            (new ImageView(-1, -1, false), 0.125), (new ImageView(-1, -1, true), 0.125),
+        ],
+        _ => throw new ArgumentOutOfRangeException(nameof(count), count, "There are 1, 2 or 6 views."),
+    };
 
     private float[] LogitsOf(LabeledImage image)
     {

@@ -23,9 +23,15 @@ public sealed class MeasureModelCommand : PredictingCommand
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];
 
-    /// <summary>Averages the logits of each image and its mirror image.</summary>
+    /// <summary>Averages the logits of each image and its mirror image, as -Views 2 does.</summary>
     [Parameter]
     public SwitchParameter Augment { get; set; }
+
+    /// <summary>Over how many views of each image logits are averaged.</summary>
+    [Parameter]
+    [ValidateSet("1", "2", "6")]
+    [NumberTransformation]
+    public int Views { get; set; } = 1;
 
     /// <inheritdoc/>
     protected override void OnBegin() => _isModelPiped = !IsBound(nameof(Model));
@@ -35,9 +41,9 @@ public sealed class MeasureModelCommand : PredictingCommand
     {
         if (ParameterSetName == PredictionSet)
         {
-            if (!_isModelPiped || Augment || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
+            if (!_isModelPiped || Augment || IsBound(nameof(Views)) || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
                 throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
-                    "Predictions are measured as they are. Omit -Model, -Augment, -Precision and -Threads, "
+                    "Predictions are measured as they are. Omit -Model, -Augment, -Views, -Precision and -Threads, "
                     + "or pipe the images instead.");
             _predictions.AddRange(Prediction);
             return;
@@ -63,7 +69,7 @@ public sealed class MeasureModelCommand : PredictingCommand
     private void Measure(ImageClassifier model, List<LabeledImage> images)
     {
         using ProgressReporter progress = new(this);
-        using Predictor predictor = new(model, Threads, Precision, Augment);
+        using Predictor predictor = new(model, Threads, Precision, Augment && !IsBound(nameof(Views)) ? 2 : Views);
         Describe(predictor);
         WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]),

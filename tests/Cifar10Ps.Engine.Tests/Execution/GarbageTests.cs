@@ -69,7 +69,7 @@ public sealed class GarbageTests : IDisposable
     {
         ImageClassifier model = NewModel();
         ImageSplit images = SyntheticImages.Create(10, 70).Test;
-        using Predictor predictor = new(model, threads: 2, precision, augment: true);
+        using Predictor predictor = new(model, threads: 2, precision, views: 2);
         Assert.All(predictor.Predict(images, 5, withFeatures: true), prediction => Assert.True(double.IsFinite(prediction.Confidence)));
         Assert.Equal(images.Count, ActivationMap.Of(predictor, [.. images.Select(image => (image, image.Label))]).Count());
         Assert.Equal(images.Count, Calibration.Run(model, images, 2, precision, null, default).After.Count);

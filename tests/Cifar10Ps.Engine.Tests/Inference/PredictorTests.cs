@@ -85,17 +85,34 @@ public class PredictorTests
     }
 
     [Fact]
-    public void An_augmented_answer_is_the_mean_over_the_image_and_its_mirror_image()
+    public void An_answer_for_several_views_is_the_mean_over_them()
     {
         ImageClassifier model = RandomModel();
         LabeledImage image = SyntheticImages.Create(1, 1).Train[0];
-        byte[] mirrored = [.. image.GetPixels().Chunk(image.Width).SelectMany(row => row.Reverse())];
-        using Predictor plain = new(model, threads: 1, Precision.Float32),
-            augmented = new(model, threads: 1, Precision.Float32, augment: true);
+        using Predictor plain = new(model, threads: 1, Precision.Float32), two = new(model, threads: 1, Precision.Float32, views: 2),
+            six = new(model, threads: 1, Precision.Float32, views: 6);
 
-        float[][] both = plain.Logits([image, new LabeledImage(0, 0, "", image.Width, image.Height, mirrored)]);
+        float[][] seen = plain.Logits([image, Seen(0, true), Seen(1, false), Seen(1, true), Seen(-1, false), Seen(-1, true)]);
 
-        Assert.All(augmented.Logits([image])[0].Zip(both[0], both[1]), l => Assert.Equal((l.Second + l.Third) / 2, l.First, 1e-4f));
+        Assert.All(two.Logits([image])[0].Index(), l => Assert.Equal((seen[0][l.Index] + seen[1][l.Index]) / 2, l.Item, 1e-4f));
+        Assert.All(six.Logits([image])[0].Index(), l =>
+            Assert.Equal((seen[0][l.Index] + seen[1][l.Index] + seen[2..].Average(view => view[l.Index]) * 2) / 4, l.Item, 1e-4f));
+
+        LabeledImage Seen(int shift, bool isMirrored)
+        {
+            (int width, int height, byte[] pixels) = (image.Width, image.Height, image.GetPixels());
+            byte[] view = new byte[pixels.Length];
+            for (int i = 0; i < view.Length; i++)
+            {
+                (int x, int y, int plane) = (i % width, i / width % height, i / (width * height));
+                x = Reflected((isMirrored ? width - 1 - x : x) + shift, width);
+                view[i] = pixels[(plane * height + Reflected(y + shift, height)) * width + x];
+            }
+
+            return new LabeledImage(0, 0, "", width, height, view);
+        }
+
+        static int Reflected(int place, int length) => place < 0 ? -place : place >= length ? 2 * (length - 1) - place : place;
     }
 
     [Theory]
