@@ -47,6 +47,27 @@ public sealed class NewNetworkTests : IDisposable
         ], layers.Select(layer => (string)layer));
     }
 
+    [Fact]
+    public void Whitening_and_norms_without_a_scale_have_fewer_learned_values()
+    {
+        dynamic[] layers = _session.Run("""
+            New-Network 10 { Whitening; Gelu; Convolution 8; Norm -NoScale; AveragePool; Scale 0.5; Linear } | Get-ModelSummary |
+                ForEach-Object { "$($_.Name) $($_.Kind) $($_.OutputShape -replace ' ') $($_.Parameters)" }
+            """);
+
+        Assert.Equal(
+        [
+            "input Input 3x32x32 0", "whiten1 Convolution 24x31x31 24", "gelu1 Gelu 24x31x31 0", "conv1 Convolution 8x31x31 1728",
+            "norm1 BatchNorm 8x31x31 8", "avgpool1 AveragePool 8 0", "scale1 Scale 8 0", "fc Linear 10 90",
+        ], layers.Select(layer => (string)layer));
+    }
+
+    [Theory]
+    [InlineData(0, "its window has 0 x 0 pixels; 1 to 256 are possible")]
+    [InlineData(9, "its window has 9 x 9 pixels; at most 8 in width and height whiten")]
+    public void The_window_of_whitening_has_limits(int size, string message) =>
+        Assert.Contains(message, _session.Fail($"New-Network 10 {{ Whitening {size}; Linear }}").Exception.Message, StringComparison.Ordinal);
+
     [Theory]
     [InlineData("Convolution 8; Norm", 8 * 27 + 16)]
     [InlineData("Convolution 8; ReLU", 8 * 27 + 8)]
@@ -101,6 +122,9 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Convolution 8 -Size '3,5'", "it would be read as 35")]
     [InlineData("ZeroPad", "it takes an even number of channels")]
     [InlineData("Dropout 1", "its rate is 1")]
+    [InlineData("Scale", "it needs a number: Factor")]
+    [InlineData("Scale 0", "its factor is 0")]
+    [InlineData("ReLU; Whitening", "it takes the images, so it has to be the first word")]
     [InlineData("ReLU -Maximum -1", "its largest output is -1")]
     [InlineData("Residual { }", "its block has no layers")]
     [InlineData("Residual { Linear }", "gets 3 x 32 x 32: without a number it is the classifier")]
@@ -135,7 +159,7 @@ public sealed class NewNetworkTests : IDisposable
     [Theory]
     [InlineData("ReLU\nLinear 10", 2, "The block ends with Linear in line 2, 'Linear 10", "it has an output for each of the 10 classes.")]
     [InlineData("ReLU\nReLU", 2, "The block ends with ReLU in line 2", "which gives 3 x 32 x 32.")]
-    [InlineData("", 1, "The block has no layers.", "Linear as the last: Convolution, Norm,")]
+    [InlineData("", 1, "The block has no layers.", "Linear as the last: Convolution, Whitening, Norm,")]
     [InlineData("5; Linear", 1, "The block outputs '5' (Int32), which is not a layer.", "Assign")]
     [InlineData("Residual { ReLU; 'a' }; Linear", 1, "The block outputs 'a' (String), which is not a layer.", "Assign")]
     [InlineData("ReLU; break; Linear", 1, "The block has a break or continue that is not in a loop of the block.", "use return.")]

@@ -46,7 +46,7 @@ Describe 'Help of <_.Name>' -ForEach $commands {
 Describe 'Example of <Cmdlet>' -ForEach $examples {
     BeforeAll {
         $words = 'Convolution', 'Norm', 'ReLU', 'Gelu', 'MaxPool', 'AveragePool', 'Flatten', 'Dropout', 'Linear', 'Residual',
-            'ZeroPad'
+            'ZeroPad', 'Whitening', 'Scale'
     }
 
     It '<Title>: parses, with parameters that exist, and fits 80 columns' {

@@ -26,6 +26,7 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     private readonly NetworkWeights _weights;
     private readonly int _channels;
     private readonly double _epsilon;
+    private readonly bool _learnsScale;
     private readonly double[] _mean, _deviation;
     private readonly float[] _scale, _offset;
     private Tensor _y = null!, _output = null!;
@@ -42,7 +43,7 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
         _convolution = convolution;
         _norm = norm;
         _weights = weights;
-        _epsilon = ((BatchNorm)norm.Operation).Epsilon;
+        (_, _epsilon, _learnsScale) = (BatchNorm)norm.Operation;
         _channels = convolution.Channels;
         if (Period % _channels != 0 && _channels % Period != 0)
             throw new NotSupportedException(
@@ -54,7 +55,8 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     }
 
     /// <summary>What is needed no more after the backward pass and <see cref="WeightGradient"/>, besides the arguments.</summary>
-    public IEnumerable<Tensor> Spent => _ownGradient is null ? [_y] : [_y, _ownGradient];
+    public IEnumerable<Tensor> Spent =>
+        [_y, .. _convolution.Spent, .. _ownGradient is null ? (IEnumerable<Tensor>)[] : [_ownGradient]];
 
     /// <inheritdoc cref="TrainedConvolution{TElement, TLanes}.WeightGradient"/>
     public Task WeightGradient => _convolution.WeightGradient;
@@ -161,8 +163,8 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
     {
         float[] factors = new float[3 * _width];
         (double[] sums, double[] products) = moments.Added();
-        Span<float> gamma = Values(TensorRole.NormScale), gammaGradient = gradients.Values(NameOf(TensorRole.NormScale)),
-            betaGradient = gradients.Values(NameOf(TensorRole.NormShift));
+        Span<float> gamma = Values(TensorRole.NormScale), betaGradient = gradients.Values(NameOf(TensorRole.NormShift)),
+            gammaGradient = _learnsScale ? gradients.Values(NameOf(TensorRole.NormScale)) : new float[_channels];
         for (int c = 0; c < _channels; c++)
         {
             double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];

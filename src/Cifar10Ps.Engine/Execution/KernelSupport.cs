@@ -28,13 +28,23 @@ internal static class KernelSupport
 
     /// <summary>Whether <see cref="FrozenNormPass{TElement, TLanes}"/> computes a unit.</summary>
     public static bool HasFrozenNorm(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
-        unit.Norm is int norm && network.Layers[norm].IsFrozen && HasTrainedConvolution(network, unit.Layer, shapes);
+        unit.Norm is int norm && network.Layers[norm].IsFrozen && HasTrainedConvolution(network, unit.Layer, shapes)
+        && network.Layers[unit.Layer].Operation is Convolution convolution && Filled(convolution) == convolution;
 
     /// <summary>Whether a convolution is trained by <see cref="KernelConvolution{TElement, TLanes}"/> although the unit is not fused.
     /// </summary>
     public static bool HasTrainedConvolution(Network network, int layer, IReadOnlyList<Shape> shapes) =>
         network.Layers[layer] is { IsFrozen: false, Operation: Convolution { HasBias: false } convolution, Inputs: [int input] }
-        && HasConvolution(convolution, shapes[input], network.NeedsGradient(input));
+        && HasConvolution(Filled(convolution), shapes[input], network.NeedsGradient(input));
+
+    /// <summary>A convolution whose inputs get channels of zeros, if whole vectors of channels are then computed faster than by
+    /// libtorch: at most a quarter of them.</summary>
+    public static Convolution Filled(Convolution convolution)
+    {
+        int channels = (convolution.InputChannels + Block - 1) / Block * Block;
+        return convolution.Groups == 1 && 4 * (channels - convolution.InputChannels) <= channels
+            ? convolution with { InputChannels = channels } : convolution;
+    }
 
     /// <summary>Whether <see cref="KernelConvolution{TElement, TLanes}"/> computes a convolution.</summary>
     public static bool HasConvolution(Convolution convolution, Shape input, bool needsGradient) =>

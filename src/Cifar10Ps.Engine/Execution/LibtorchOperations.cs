@@ -32,6 +32,7 @@ internal static class LibtorchOperations
             ReLU => F.relu(x[0]),
             ClippedReLU clipped => F.relu(x[0]).ClampMaximum(clipped.Maximum),
             Gelu => F.gelu(x[0]),
+            Scale scale => x[0].TimesNumber(scale.Factor),
             ZeroPad => Pad(x[0]),
             Add => x[0].PlusTensor(x[1]),
             MaxPool pool => F.max_pool2d(Bordered(x[0], pool.Window, double.NegativeInfinity), Pair(pool.Window.Size),

@@ -21,7 +21,11 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
     where TLanes : struct, ILanes<TLanes>
 {
     private readonly KernelConvolution<TElement, TLanes>? _kernel =
-        KernelSupport.HasConvolution(operation, input, needsGradient) ? new KernelConvolution<TElement, TLanes>(operation, input) : null;
+        KernelSupport.Filled(operation) is var filled && KernelSupport.HasConvolution(filled, input, needsGradient)
+            ? new KernelConvolution<TElement, TLanes>(filled, input) : null;
+
+    /// <summary>Channels that the kernel takes; those beyond the convolution's own are zero.</summary>
+    private readonly int _channels = KernelSupport.Filled(operation).InputChannels;
 
     private Tensor _input = null!, _output = null!;
 
@@ -30,6 +34,11 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
 
     /// <summary>The computation of the weight's gradient: complete when the gradient is stored.</summary>
     public Task WeightGradient { get; private set; } = Task.CompletedTask;
+
+    /// <summary>What is needed no more after the backward pass and <see cref="WeightGradient"/>, besides the arguments.</summary>
+    public IEnumerable<Tensor> Spent => _kernel is not null && IsFilled ? [_input] : [];
+
+    private bool IsFilled => _channels > operation.InputChannels;
 
     /// <summary>Convolves, with a border of zeros.</summary>
     /// <param name="input">[batch, channels, height, width], channels-last in memory; a leaf that requires a gradient if that is needed.
@@ -41,7 +50,12 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
     {
         _input = input;
         if (_kernel is not null)
-            return _kernel.Forward(input, weights[name], bias: null, shortcut: null, activate: false, shared, after);
+        {
+            if (IsFilled)
+                _input = ActivationMemory.WithChannels(input, _channels);
+            return _kernel.Forward(_input, FilledWeight(), bias: null, shortcut: null, activate: false, shared, after);
+        }
+
         using (enable_grad())
             _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
         if (after is not null)
@@ -64,11 +78,15 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
         Tensor target = gradients[name];
         if (_kernel is not null)
         {
-            Tensor? ofInput = needsGradient ? _kernel.InputGradient(gradient, weights[name], _input, shared, before) : null;
+            Tensor? ofInput = needsGradient ? _kernel.InputGradient(gradient, FilledWeight(), _input, shared, before) : null;
             if (!needsGradient && before is not null)
                 shared.ForEachPiece((int)gradient.shape[0], before);
-            WeightGradient = shared.Give(() => _kernel.WeightGradient(_input, gradient, target));
-            return ofInput;
+            WeightGradient = shared.Give(FindKernelGradient);
+            if (ofInput is null || !IsFilled)
+                return ofInput;
+            using (ofInput)
+            using (Tensor part = ofInput.narrow(1, 0, operation.InputChannels))
+                return ActivationMemory.ChannelsLast(part);
         }
 
         if (before is not null)
@@ -92,10 +110,26 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
         using (found[1])
             return ActivationMemory.ChannelsLast(found[1]);
 
+        void FindKernelGradient()
+        {
+            if (!IsFilled)
+            {
+                _kernel.WeightGradient(_input, gradient, target);
+                return;
+            }
+
+            using Tensor all = ActivationMemory.Like(target, _channels, target.shape[2], target.shape[3]);
+            _kernel.WeightGradient(_input, gradient, all);
+            using Tensor part = all.narrow(1, 0, operation.InputChannels);
+            target.copy_(part);
+        }
+
         void FindWeightGradient()
         {
             using Tensor ofWeight = autograd.grad([_output], [leaf], [gradient])[0];
             target.copy_(ofWeight);
         }
     }
+
+    private Tensor FilledWeight() => IsFilled ? ActivationMemory.WithChannels(weights[name], _channels) : weights[name];
 }

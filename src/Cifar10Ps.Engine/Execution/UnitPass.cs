@@ -128,6 +128,9 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
     public override Task WeightGradient => _convolution.WeightGradient;
 
     /// <inheritdoc/>
+    public override IEnumerable<Tensor> Spent => _convolution.Spent;
+
+    /// <inheritdoc/>
     public override Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared) =>
         _convolution.Forward(outputs[_input], shared, after: null).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
 

@@ -96,6 +96,7 @@ internal static class OnnxFile
                 ClippedReLU clipped => graph.Operation("Clip", layer.Name,
                     [x[0], graph.Constant(layer.Name + ".min", [0f]), graph.Constant(layer.Name + ".max", [(float)clipped.Maximum])]),
                 Gelu => ErrorUnit(layer, x[0]),
+                Scale scale => graph.Operation("Mul", layer.Name, [x[0], graph.Constant(layer.Name + ".factor", [(float)scale.Factor])]),
                 ZeroPad => Widen(layer, x[0], shapes[i]),
                 Add => graph.Operation("Add", layer.Name, x),
                 MaxPool pool => graph.Operation("MaxPool", layer.Name, x, [.. Attributes(pool.Window)]),

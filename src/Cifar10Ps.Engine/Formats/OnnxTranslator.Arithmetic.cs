@@ -109,7 +109,8 @@ internal sealed partial class OnnxTranslator
         value is OnnxAffine affine ? affine with { Node = node } : new OnnxAffine(node, ToFeatures(value), [1], [0]);
 
     /// <summary>
-    /// The scaled value as the output of a layer: the layer before it, if it can absorb the numbers, or a depthwise 1 × 1 convolution.
+    /// The scaled value as the output of a layer: the layer before it, if it can absorb the numbers, or a product with one number, or a
+    /// depthwise 1 × 1 convolution.
     /// </summary>
     private OnnxFeatures Scale(OnnxAffine affine)
     {
@@ -134,6 +135,8 @@ internal sealed partial class OnnxTranslator
             case Linear linear when !x.IsShared:
                 Fold(linear with { HasBias = true }, linear.HasBias, TensorRole.LinearWeight, TensorRole.LinearBias);
                 return x;
+            case var _ when shift.All(value => value == 0) && scale[0] != 0 && scale.All(value => value == scale[0]):
+                return Add(affine.Node, new Scale(scale[0]), x);
             case var _ when _layers.ShapeOf(x.Layer).IsVector:
                 throw new InvalidDataException(
                     $"it takes the result of {affine.Node}, which is supported only for maps of features, and after linear layers");

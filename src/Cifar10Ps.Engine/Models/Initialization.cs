@@ -6,10 +6,11 @@ namespace Cifar10Ps.Models;
 /// <summary>Initial weights: normal convolutions, batch norm as the identity, and a classifier.</summary>
 internal sealed class Initialization
 {
-    private readonly Func<int, int, double> _deviation;
+    /// <summary>Standard deviation of a convolution's weight, from its fan-in and fan-out; null: uniform within ±1/√fan-in.</summary>
+    private readonly Func<int, int, double>? _deviation;
     private readonly bool _normalClassifier;
 
-    private Initialization(Func<int, int, double> deviation, bool normalClassifier)
+    private Initialization(Func<int, int, double>? deviation, bool normalClassifier)
     {
         _deviation = deviation;
         _normalClassifier = normalClassifier;
@@ -22,8 +23,16 @@ internal sealed class Initialization
     /// <summary>Variance 1 / fan-in (LeCun et al., "Efficient backprop", 1998), and zero biases: Chainer's default.</summary>
     public static Initialization LeCunNormal { get; } = new((fanIn, _) => Math.Sqrt(1.0 / fanIn), normalClassifier: true);
 
+    /// <inheritdoc cref="InitializationKind.Dirac"/>
+    public static Initialization Dirac { get; } = new(deviation: null, normalClassifier: false);
+
     /// <summary>The initialization of a kind.</summary>
-    public static Initialization Of(InitializationKind kind) => kind == InitializationKind.LeCunNormal ? LeCunNormal : HeNormal;
+    public static Initialization Of(InitializationKind kind) => kind switch
+    {
+        InitializationKind.LeCunNormal => LeCunNormal,
+        InitializationKind.Dirac => Dirac,
+        _ => HeNormal,
+    };
 
     /// <summary>Draws the weights of a network.</summary>
     public StateDict Create(Network network, int seed)
@@ -38,19 +47,22 @@ internal sealed class Initialization
     private float[] Values(LayerTensor tensor, int fanIn, RandomSequence random)
     {
         float[] values = new float[tensor.Length];
-        if (tensor.Role == TensorRole.ConvolutionWeight || (tensor.Role == TensorRole.LinearWeight && _normalClassifier))
+        if (_deviation is not null
+            && (tensor.Role == TensorRole.ConvolutionWeight || (tensor.Role == TensorRole.LinearWeight && _normalClassifier)))
         {
             int area = tensor.Shape is [_, _, int height, int width] ? height * width : 1;
             double deviation = _deviation(fanIn, tensor.Shape[0] * area);
             for (int i = 0; i < values.Length; i++)
                 values[i] = (float)(deviation * random.NextNormal());
         }
-        else if (tensor.Role == TensorRole.LinearWeight
+        else if (tensor.Role is TensorRole.LinearWeight or TensorRole.ConvolutionWeight
             || (tensor.Role is TensorRole.LinearBias or TensorRole.ConvolutionBias && !_normalClassifier))
         {
             double bound = 1 / Math.Sqrt(fanIn);
             for (int i = 0; i < values.Length; i++)
                 values[i] = (float)(bound * (2 * random.NextUniform() - 1));
+            if (tensor is { Role: TensorRole.ConvolutionWeight, Shape: [int outputs, int inputs, int height, int width] })
+                PassOn(values, Math.Min(outputs, inputs), inputs, height, width);
         }
         else if (tensor.Role is TensorRole.NormScale or TensorRole.NormVariance)
         {
@@ -58,6 +70,18 @@ internal sealed class Initialization
         }
 
         return values;
+    }
+
+    /// <summary>Makes the first outputs of a convolution copies of the inputs: a one in the middle of a window of the own channel.</summary>
+    private static void PassOn(float[] weight, int count, int inputs, int height, int width)
+    {
+        int window = height * width;
+        for (int i = 0; i < count; i++)
+        {
+            Span<float> output = weight.AsSpan(i * inputs * window, inputs * window);
+            output.Clear();
+            output[i * window + height / 2 * width + width / 2] = 1;
+        }
     }
 
     /// <summary>Number of values that each output of the tensor's layer sums over.</summary>

@@ -9,4 +9,8 @@ public enum InitializationKind
 
     /// <summary>Variance 1 / fan-in for all weights (LeCun et al., 1998), and zero biases: Chainer's default.</summary>
     LeCunNormal,
+
+    /// <summary>Convolutions that pass their inputs on as they are (S. Zagoruyko, N. Komodakis, "DiracNets", 2017), to as many outputs as
+    /// there are inputs; what else they have, and linear layers, uniform within ±1/√fan-in.</summary>
+    Dirac,
 }

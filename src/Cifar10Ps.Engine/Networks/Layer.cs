@@ -26,7 +26,7 @@ internal sealed class Layer(string name, Operation operation, IReadOnlyList<int>
 
     /// <summary>Its tensors.</summary>
     public IReadOnlyList<LayerTensor> Tensors =>
-        _tensors ??= [.. operation.TensorsOf(name).Select(tensor => tensor with { IsFrozen = isFrozen })];
+        _tensors ??= [.. operation.TensorsOf(name).Select(tensor => tensor with { IsFrozen = isFrozen || tensor.IsFrozen })];
 
     /// <summary>Number of learned values.</summary>
     public int ParameterCount => Tensors.Where(tensor => tensor.IsLearned).Sum(tensor => tensor.Length);

@@ -25,6 +25,9 @@ public enum LayerKind
     /// <summary>Gaussian error linear unit.</summary>
     Gelu,
 
+    /// <summary>Multiplies by a number.</summary>
+    Scale,
+
     /// <summary>Every second pixel, and twice the channels, of which the new ones are zero.</summary>
     ZeroPad,
 

@@ -51,6 +51,7 @@ public sealed class Network
                 : layer.Inputs.Count != layer.Operation.InputCount
                 ? $"it takes {layer.Operation.InputCount} inputs, but gets {layer.Inputs.Count}"
                 : layer.Inputs.Any(input => input < 0 || input >= i) ? "its input is not a layer before it"
+                : layer.Operation is Convolution { IsWhitening: true } && layer.Inputs is not [0] ? "it whitens, so it has to take the images"
                 : layer.Operation.Problem();
             if (problem is not null)
                 throw Invalid(layer, problem);
@@ -70,7 +71,7 @@ public sealed class Network
             throw new InvalidDataException($"the network has two tensors '{twice.Key}'");
         ClassCount = outputs ?? OutputLength();
         (LayerTensor Tensor, int Order)[] learned = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
-            .Select(tensor => (tensor, !tensor.IsWeight ? 2 : IsNormed(i) && !layers[_consumers[i][0]].IsFrozen ? 0 : 1)))];
+            .Select(tensor => (tensor, !tensor.IsWeight ? 2 : NormOf(i) is int norm && !layers[norm].IsFrozen ? 0 : 1)))];
         LearnedTensors = [.. learned.OrderBy(item => item.Order).Select(item => item.Tensor)];
         NormedCount = learned.Count(item => item.Order == 0);
         _needsGradient = new bool[layers.Count];
@@ -121,12 +122,28 @@ public sealed class Network
     /// so that their scale has no effect.</summary>
     internal int NormedCount { get; }
 
+    /// <summary>The convolution that whitens the images; null: there is none.</summary>
+    internal Layer? Whitening => Layers.FirstOrDefault(layer => layer.Operation is Convolution { IsWhitening: true });
+
     /// <summary>The last layer, if it is linear: it is recreated for other classes.</summary>
     internal Layer? Classifier => Layers[^1].Kind == LayerKind.Linear ? Layers[^1] : null;
 
     /// <summary>Position of the layer whose output is the features of an image: what the classifier reads, or would read if the network
     /// had one (<see cref="WithClassCount"/>).</summary>
     internal int FeatureLayer => Classifier?.Inputs[0] ?? Layers.Count - 1;
+
+    /// <summary>What the features have been multiplied by: a classifier's weights are as many times larger, and their gradients smaller.
+    /// </summary>
+    internal double FeatureScale
+    {
+        get
+        {
+            double factor = 1;
+            for (int i = FeatureLayer; Layers[i].Operation is Scale or Dropout; i = Layers[i].Inputs[0])
+                factor *= Layers[i].Operation is Scale scale ? scale.Factor : 1;
+            return factor;
+        }
+    }
 
     /// <summary>Number of values that <see cref="FeatureLayer"/> gives.</summary>
     internal int FeatureLength => Classifier is { Operation: Linear linear } ? linear.Inputs : ClassCount;
@@ -143,6 +160,16 @@ public sealed class Network
     /// <param name="layer">Position of the layer.</param>
     internal bool IsNormed(int layer) =>
         Layers[layer].Kind == LayerKind.Convolution && ConsumerOf(layer) is int norm && Layers[norm].Kind == LayerKind.BatchNorm;
+
+    /// <summary>The batch norm that the output of a convolution goes through and nowhere else, directly or by way of a largest value, so
+    /// that the scale of its weight has no effect; null: there is none.</summary>
+    private int? NormOf(int layer)
+    {
+        int? next = Layers[layer].Kind == LayerKind.Convolution ? ConsumerOf(layer) : null;
+        if (next is int pool && Layers[pool].Kind == LayerKind.MaxPool)
+            next = ConsumerOf(pool);
+        return next is int norm && Layers[norm].Kind == LayerKind.BatchNorm ? norm : null;
+    }
 
     /// <summary>Whether the output of a layer depends on a learned value, so that training needs its gradient.</summary>
     /// <param name="layer">Position of the layer.</param>
@@ -228,7 +255,7 @@ public sealed class Network
                     return linear.Outputs;
                 case AveragePool { Window: null } pool:
                     return ChannelsOf(Layers[i].Inputs[0]);
-                case ReLU or ClippedReLU or Gelu or Dropout or Flatten or Add when i > 0:
+                case ReLU or ClippedReLU or Gelu or Scale or Dropout or Flatten or Add when i > 0:
                     continue;
                 default:
                     throw Invalid(Layers[^1], "the network has to end with a linear layer or with the mean over all pixels");

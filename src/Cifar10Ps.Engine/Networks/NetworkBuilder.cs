@@ -38,8 +38,8 @@ internal sealed class NetworkBuilder
 
     /// <summary>Adds a batch norm.</summary>
     /// <returns>Its position.</returns>
-    public int Norm(string name, int input, double epsilon = BatchNorm.DefaultEpsilon) =>
-        Add(name, new BatchNorm(ChannelsOf(input), epsilon), input);
+    public int Norm(string name, int input, double epsilon = BatchNorm.DefaultEpsilon, bool learnsScale = true) =>
+        Add(name, new BatchNorm(ChannelsOf(input), epsilon, learnsScale), input);
 
     /// <summary>Ends the network; its output is that of the last layer.</summary>
     /// <exception cref="InvalidDataException">The layers are not a network.</exception>

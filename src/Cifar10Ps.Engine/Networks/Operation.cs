@@ -11,6 +11,7 @@ namespace Cifar10Ps.Networks;
 [JsonDerivedType(typeof(ReLU), nameof(LayerKind.ReLU))]
 [JsonDerivedType(typeof(ClippedReLU), nameof(LayerKind.ClippedReLU))]
 [JsonDerivedType(typeof(Gelu), nameof(LayerKind.Gelu))]
+[JsonDerivedType(typeof(Scale), nameof(LayerKind.Scale))]
 [JsonDerivedType(typeof(ZeroPad), nameof(LayerKind.ZeroPad))]
 [JsonDerivedType(typeof(Add), nameof(LayerKind.Add))]
 [JsonDerivedType(typeof(MaxPool), nameof(LayerKind.MaxPool))]

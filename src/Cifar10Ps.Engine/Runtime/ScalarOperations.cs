@@ -40,6 +40,13 @@ internal static class ScalarOperations
         return a.add(b, held);
     }
 
+    /// <summary>values · factor, in new memory.</summary>
+    public static Tensor TimesNumber(this Tensor values, double factor)
+    {
+        using Scalar held = factor;
+        return values.mul(held);
+    }
+
     /// <summary>min(values, maximum), in new memory.</summary>
     public static Tensor ClampMaximum(this Tensor values, double maximum)
     {

@@ -25,4 +25,8 @@ public enum Recipe
     /// the rate of a new network.
     /// </summary>
     FineTune,
+
+    /// <summary>For an untrained SpeedNet, whose default it is: Muon with a linear schedule, crops and flips, smoothed labels, and convolutions
+    /// that begin by passing on their inputs.</summary>
+    SpeedNet,
 }

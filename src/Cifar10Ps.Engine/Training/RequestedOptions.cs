@@ -77,8 +77,7 @@ public sealed record RequestedOptions
     public TrainingOptions Resolve(ImageClassifier model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        TrainingOptions recipe = Recipes.ForModel(Recipe ?? (model.IsTrained ? Cifar10Ps.Recipe.FineTune : default), Optimizer,
-            model.Snapshot);
+        TrainingOptions recipe = Recipes.ForModel(Recipe ?? Recipes.DefaultOf(model.Snapshot), Optimizer, model.Snapshot);
         TrainingOptions options = Over(recipe);
         if (LearningRate is null)
             options = options with { LearningRate = recipe.LearningRate * Recipes.RateFactor(recipe, options.BatchSize) };

@@ -54,6 +54,10 @@ public sealed record TrainingOptions
     /// <summary>Peak learning rate; <see cref="Schedule"/> scales it.</summary>
     public required double LearningRate { get; init; }
 
+    /// <summary>With Muon, the learning rate of everything but the convolutions that a batch norm follows, which is changed by gradient
+    /// descent, as a multiple of <see cref="LearningRate"/>; above 0.</summary>
+    public double DescentFactor { get; init; } = 2;
+
     /// <summary>Peak learning rate of everything but the classifier; null: <see cref="LearningRate"/>.</summary>
     public double? BackboneLearningRate { get; init; }
 
@@ -134,6 +138,7 @@ public sealed record TrainingOptions
         : BatchSize is < 1 or > MaximumBatchSize ? nameof(BatchSize)
         : !Enum.IsDefined(Optimizer) ? nameof(Optimizer)
         : LearningRate is not (>= MinimumLearningRate and <= MaximumLearningRate) ? nameof(LearningRate)
+        : DescentFactor is not (> 0 and <= MaximumLearningRate) ? nameof(DescentFactor)
         : BackboneLearningRate is not (null or >= MinimumLearningRate and <= MaximumLearningRate) ? nameof(BackboneLearningRate)
         : ClassifierEpochs is < 0 or > MaximumEpochs ? nameof(ClassifierEpochs)
         : !Enum.IsDefined(Freeze) ? nameof(Freeze)

@@ -71,13 +71,27 @@ internal sealed class LayerStack
         _undecided = hasBias is null ? _top : null;
     }
 
+    /// <summary>Adds a convolution that whitens the images, with a bias and without padding.</summary>
+    /// <param name="size">Width and height of its window in pixels.</param>
+    /// <exception cref="InvalidDataException">It does not fit; the message says why.</exception>
+    public void Whitening(int size)
+    {
+        if (_top != NetworkBuilder.InputLayer)
+            throw new InvalidDataException("it takes the images, so it has to be the first word");
+        Window window = Window.Square(size, 1, 0);
+        if (window.Problem() is { } problem)
+            throw new InvalidDataException(problem);
+        Add("whiten", new Convolution(Input.Channels, 2 * Input.Channels * size * size, window, HasBias: true, IsWhitening: true));
+    }
+
     /// <summary>Adds a batch norm.</summary>
     /// <param name="epsilon">Added to the variance.</param>
+    /// <param name="learnsScale">Whether training changes its scale, or only its shift.</param>
     /// <exception cref="InvalidDataException">It does not fit; the message says why.</exception>
-    public void Norm(double epsilon = BatchNorm.DefaultEpsilon)
+    public void Norm(double epsilon = BatchNorm.DefaultEpsilon, bool learnsScale = true)
     {
         int? convolution = _undecided;
-        Add("norm", new BatchNorm(Map().Channels, epsilon));
+        Add("norm", new BatchNorm(Map().Channels, epsilon, learnsScale));
         if (convolution is int i && _layers[i] is { Operation: Convolution biased } layer)
         {
             _layers[i] = layer.With(biased with { HasBias = false });

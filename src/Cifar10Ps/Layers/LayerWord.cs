@@ -20,10 +20,14 @@ internal sealed record LayerWord(string Name, LayerParameter[] Parameters, Actio
             ],
             (stack, given) => stack.Convolution(given.Number("Channels"), given.Window(defaultSize: 3, defaultStride: 1, keepsSize: true),
                 given.Integer("Groups") ?? 1, given.Choice("Bias", "NoBias"))),
-        new("Norm", [new("double", "Epsilon")], (stack, given) => stack.Norm(given.Real("Epsilon") ?? BatchNorm.DefaultEpsilon)),
+        new("Whitening", [new("int", "Size", 0)], (stack, given) => stack.Whitening(given.Integer("Size") ?? 2)),
+        new("Norm", [new("double", "Epsilon"), new("switch", "NoScale")],
+            (stack, given) => stack.Norm(given.Real("Epsilon") ?? BatchNorm.DefaultEpsilon, learnsScale: !given.IsOn("NoScale"))),
         new("ReLU", [new("double", "Maximum")],
             (stack, given) => stack.Add("relu", given.Real("Maximum") is double maximum ? new ClippedReLU(maximum) : new ReLU())),
         new("Gelu", [], (stack, _) => stack.Add("gelu", new Gelu())),
+        new("Scale", [new("double", "Factor", 0)], (stack, given) => stack.Add("scale",
+            new Scale(given.Real("Factor") ?? throw new InvalidDataException("it needs a number: Factor")))),
         new("MaxPool", LayerParameter.Window, (stack, given) => stack.Add("maxpool", new MaxPool(given.Window()))),
         new("AveragePool", LayerParameter.Window,
             (stack, given) => stack.Add("avgpool", new AveragePool(given.HasAny(LayerParameter.Window) ? given.Window() : null))),
@@ -102,7 +106,8 @@ internal sealed class LayerArguments(IDictionary bound, Action<ScriptBlock> run)
         return new Window(size, stride, new Border(padding.Height, padding.Width, padding.Height, padding.Width));
     }
 
-    private bool IsOn(string parameter) => Has(parameter) && LanguagePrimitives.IsTrue(bound[parameter]);
+    /// <summary>Whether a switch was given.</summary>
+    public bool IsOn(string parameter) => Has(parameter) && LanguagePrimitives.IsTrue(bound[parameter]);
 
     private Extent? Pair(string parameter) => !Has(parameter) ? null : LanguagePrimitives.ConvertTo<int[]>(bound[parameter]) switch
     {

@@ -104,6 +104,7 @@ internal sealed class Oracle
             ReLU => [.. x.Select(value => Math.Max(value, 0))],
             ClippedReLU clipped => [.. x.Select(value => Math.Clamp(value, 0, clipped.Maximum))],
             Gelu => [.. x.Select(value => value * Normal(value).Cumulative)],
+            Scale scale => [.. x.Select(value => value * scale.Factor)],
             ZeroPad => Scattered(layer.Inputs[0], i, (from, to, y) => y[to] = x[from]),
             Add => [.. x.Zip(_outputs[layer.Inputs[1]], (a, b) => a + b)],
             MaxPool pool => [.. Windows(layer, i, pool.Window).Select(window => window.Max(place => x[place]))],
@@ -144,6 +145,9 @@ internal sealed class Oracle
                     break;
                 case Gelu:
                     AddProducts(target, x.Select(Normal).Zip(x, (normal, value) => normal.Cumulative + value * normal.Density), g);
+                    break;
+                case Scale scale:
+                    AddEach(target, [.. g.Select(value => value * scale.Factor)]);
                     break;
                 case ZeroPad:
                     Scattered(layer.Inputs[0], i, (from, to, _) => target[from] += g[to]);

@@ -118,6 +118,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Add("vectors", 12, 12, 5, Vectors);
         Add("no classifier", 16, 16, 4, NoClassifier);
         Add("mean image", 16, 20, 4, WithMeanImage);
+        Add("whitening", 24, 18, 4, Whitening);
         all["frozen norms"] = new(CifarResNet.Create(8, Shortcut.Projection, Classes).Frozen(layer => layer.Kind == LayerKind.BatchNorm),
             32, 32, 2, 2);
         all["many channels, frozen norms"] = all["many channels"] with
@@ -185,6 +186,21 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
     {
         int x = network.Add("mean", new MeanImage(16, 20), NetworkBuilder.InputLayer);
         Ended(network, Activated(network, "b", Activated(network, "a", x, 16), 32, stride: 2));
+    }
+
+    /// <summary>What a SpeedNet consists of; its 24 channels take zeros to be whole vectors.</summary>
+    private static void Whitening(NetworkBuilder network)
+    {
+        int x = network.Add("whiten", new Convolution(Input.Channels, 24, Window.Square(2, 1, 0), HasBias: true, IsWhitening: true),
+            NetworkBuilder.InputLayer);
+        x = network.Convolution("conv1", network.Add("gelu1", new Gelu(), x), 32, 3);
+        x = network.Norm("norm1", network.Add("pool1", new MaxPool(Window.Square(2, 2, 0)), x), learnsScale: false);
+        x = network.Convolution("conv2", network.Add("gelu2", new Gelu(), x), 64, 3);
+        x = network.Add("gelu3", new Gelu(), network.Norm("norm2", x, learnsScale: false));
+        x = network.Add("relu", new ReLU(), network.Norm("norm3", network.Convolution("conv3", x, 24, 3), learnsScale: false));
+        x = network.Add("relu4", new ReLU(), network.Norm("norm4", network.Convolution("conv4", x, 32, 3)));
+        x = network.Add("scale", new Scale(0.25), network.Add("pool2", new AveragePool(), x));
+        network.Add("fc", new Linear(32, Classes, HasBias: false), x);
     }
 
     private static void WideBorders(NetworkBuilder network)

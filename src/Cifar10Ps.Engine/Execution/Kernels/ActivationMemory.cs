@@ -26,6 +26,15 @@ internal static unsafe class ActivationMemory
         return plain.permute(0, 3, 1, 2);
     }
 
+    /// <summary>The same values with more channels, which are zero.</summary>
+    public static Tensor WithChannels(Tensor activations, long channels)
+    {
+        Tensor filled = Like(activations, channels, activations.shape[2], activations.shape[3]).zero_();
+        using Tensor part = filled.narrow(1, 0, activations.shape[1]);
+        part.copy_(activations);
+        return filled;
+    }
+
     /// <summary>The same values, channels-last in memory.</summary>
     public static Tensor ChannelsLast(Tensor activations)
     {

@@ -9,7 +9,7 @@ namespace Cifar10Ps.Networks.Families;
 internal abstract class NetworkFamily
 {
     /// <summary>All families, in the order in which tensors are tried.</summary>
-    private static readonly NetworkFamily[] All = [CifarResNet.Family, ResNet.Family, Vgg.Family];
+    private static readonly NetworkFamily[] All = [CifarResNet.Family, ResNet.Family, Vgg.Family, SpeedNet.Family];
 
     /// <summary>Names that classifiers have in files of other programs, without <c>.weight</c>.</summary>
     public static IEnumerable<string> ClassifierNames => All.SelectMany(family => family.Classifiers).Distinct();

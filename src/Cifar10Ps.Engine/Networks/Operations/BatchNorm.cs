@@ -4,8 +4,9 @@ namespace Cifar10Ps.Networks;
 /// by running statistics.</summary>
 /// <param name="Channels">Channels that it takes and gives.</param>
 /// <param name="Epsilon">Added to the variance.</param>
+/// <param name="LearnsScale">Whether training changes the scale; if not, only the shift.</param>
 /// <remarks>S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.</remarks>
-internal sealed record BatchNorm(int Channels, double Epsilon) : Operation(LayerKind.BatchNorm)
+internal sealed record BatchNorm(int Channels, double Epsilon, bool LearnsScale = true) : Operation(LayerKind.BatchNorm)
 {
     /// <summary>Epsilon of PyTorch's batch norm.</summary>
     public const double DefaultEpsilon = 1e-5;
@@ -17,7 +18,7 @@ internal sealed record BatchNorm(int Channels, double Epsilon) : Operation(Layer
     /// <inheritdoc/>
     public override IEnumerable<LayerTensor> TensorsOf(string layer) =>
     [
-        new(layer + ".weight", TensorRole.NormScale, [Channels]),
+        new(layer + ".weight", TensorRole.NormScale, [Channels], IsFrozen: !LearnsScale),
         new(layer + ".bias", TensorRole.NormShift, [Channels]),
         new(layer + ".running_mean", TensorRole.NormMean, [Channels]),
         new(layer + ".running_var", TensorRole.NormVariance, [Channels]),

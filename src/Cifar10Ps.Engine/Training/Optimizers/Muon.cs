@@ -11,9 +11,6 @@ namespace Cifar10Ps.Training;
 /// <param name="pool">Workers for parallel parts.</param>
 internal sealed class Muon(TrainingOptions options, NetworkWeights weights, WorkerPool pool) : Optimizer(options, weights)
 {
-    /// <summary>Learning rate of gradient descent, as a fraction of Muon's.</summary>
-    private const double DescentFactor = 2;
-
     private readonly OrthogonalSteps _steps = new(weights, pool);
 
     /// <inheritdoc/>
@@ -23,6 +20,6 @@ internal sealed class Muon(TrainingOptions options, NetworkWeights weights, Work
     private protected override void Change(Tensor gradients, double learningRate, long step)
     {
         _steps.Step(Weights.Learned, gradients, Moments["momentum"], learningRate * BackboneFactor);
-        Sgd.Descend(Options, Weights, gradients, Moments["momentum"], _steps.Length, learningRate * DescentFactor);
+        Sgd.Descend(Options, Weights, gradients, Moments["momentum"], _steps.Length, learningRate * Options.DescentFactor);
     }
 }
