@@ -40,8 +40,7 @@ public static class Recipes
             Epochs = 8,
             BatchSize = 512,
             LearningRate = 0.12,
-            // The gradients of the shifts are as small as the features are scaled.
-            DescentFactor = 440,
+            DescentFactor = 440.0 / 4096,
             Momentum = 0.85,
             WeightDecay = 2e-5,
             LabelSmoothing = 0.2,
@@ -130,12 +129,15 @@ public static class Recipes
     /// <param name="model">The model.</param>
     internal static TrainingOptions ForModel(Recipe recipe, OptimizerKind? optimizer, ModelSnapshot model)
     {
-        if (recipe != Recipe.FineTune)
-            return Options(recipe, optimizer);
-        bool isSmall = Math.Max(model.Preprocessing.Width, model.Preprocessing.Height) <= SmallSide;
+        bool isSmall = recipe == Recipe.FineTune && Math.Max(model.Preprocessing.Width, model.Preprocessing.Height) <= SmallSide;
         TrainingOptions options = Options(recipe, isSmall ? optimizer ?? OptimizerKind.Muon : optimizer);
-        double squared = model.Network.FeatureScale * model.Network.FeatureScale;
-        options = options with { LearningRate = options.LearningRate / squared, WeightDecay = options.WeightDecay * squared };
+        // The weights are larger by the scale, and gradients smaller, whose size Adam does not care about.
+        double scale = model.Network.FeatureScale;
+        double slowness = options.Optimizer is OptimizerKind.Adam or OptimizerKind.AdamW ? scale : scale * scale;
+        if (recipe == Recipe.SpeedNet)
+            return options with { DescentFactor = options.DescentFactor / slowness };
+        if (recipe == Recipe.FineTune)
+            options = options with { LearningRate = options.LearningRate / slowness, WeightDecay = options.WeightDecay * slowness };
         return !isSmall ? options : options with
         {
             Freeze = Freeze.None,

@@ -93,15 +93,16 @@ public sealed class SpeedNetTests : IDisposable
 
     /// <summary>Scaled features have gradients that are smaller by the square of the factor.</summary>
     [Theory]
-    [InlineData(Freeze.None)]
-    [InlineData(Freeze.Backbone)]
-    public void Fine_tuning_teaches_a_trained_one_other_classes(Freeze freeze)
+    [InlineData(Freeze.None, null)]
+    [InlineData(Freeze.Backbone, null)]
+    [InlineData(Freeze.Backbone, OptimizerKind.AdamW)]
+    public void Fine_tuning_teaches_a_trained_one_other_classes(Freeze freeze, OptimizerKind? optimizer)
     {
         ImageClassifier model = NewSpeedNet();
         Trainer.Start(model, Data, Options(epochs: 10), threads: 2).RunToEnd();
         ImageClassifier other = model.ForClasses([.. SyntheticImages.Classes.Select(name => "other " + name)], seed: 2);
 
-        TrainingOptions options = new RequestedOptions { Epochs = 10, Freeze = freeze }.Resolve(other);
+        TrainingOptions options = new RequestedOptions { Epochs = 10, Freeze = freeze, Optimizer = optimizer }.Resolve(other);
         EpochReport[] reports = Trainer.Start(other, Data.WithClasses([.. other.Classes]), options, threads: 2).RunToEnd();
 
         Assert.Equal(Recipe.FineTune, options.Recipe);
@@ -147,7 +148,7 @@ public sealed class SpeedNetTests : IDisposable
         ImageClassifier.Create(SpeedNet.Create(side, 10), SyntheticImages.Classes, seed: 1, side);
 
     private static TrainingOptions Options(int epochs) =>
-        Recipes.Options(Recipe.SpeedNet) with { Epochs = epochs, BatchSize = 48, Precision = Precision.Float32 };
+        Recipes.ForModel(Recipe.SpeedNet, null, NewSpeedNet().Snapshot) with { Epochs = epochs, BatchSize = 48, Precision = Precision.Float32 };
 
     /// <summary>All windows of 2 × 2 pixels, channel by channel.</summary>
     private static IEnumerable<float[]> Patches(LabeledImage image, Preprocessing preprocessing)
