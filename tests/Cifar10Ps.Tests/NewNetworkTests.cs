@@ -66,7 +66,8 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData(0, "its window has 0 x 0 pixels; 1 to 256 are possible")]
     [InlineData(9, "its window has 9 x 9 pixels; at most 8 in width and height whiten")]
     public void The_window_of_whitening_has_limits(int size, string message) =>
-        Assert.Contains(message, _session.Fail($"New-Network 10 {{ Whitening {size}; Linear }}").Exception.Message, StringComparison.Ordinal);
+        Assert.Contains(message, _session.Fail($"New-Network 10 {{ Whitening {size}; Linear }}").Exception.Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("Convolution 8; Norm", 8 * 27 + 16)]

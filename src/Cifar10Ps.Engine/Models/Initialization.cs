@@ -72,7 +72,7 @@ internal sealed class Initialization
         return values;
     }
 
-    /// <summary>Makes the first outputs of a convolution copies of the inputs: a one in the middle of a window of the own channel.</summary>
+    /// <summary>Makes the first outputs of a convolution copies of the inputs: a one in the middle of their own channel.</summary>
     private static void PassOn(float[] weight, int count, int inputs, int height, int width)
     {
         int window = height * width;

@@ -12,8 +12,8 @@ namespace Cifar10Ps.Models;
 /// root of its eigenvalue, so that their outputs are uncorrelated and of variance one; then the same filters negated, since what follows
 /// treats positive and negative values differently.
 /// </summary>
-/// <remarks>A. Coates, A. Ng, "Learning feature representations with K-means", 2012; frozen as the first layer in D. Page, "How to train your
-/// ResNet 8: bag of tricks", 2019, and K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.</remarks>
+/// <remarks>A. Coates, A. Ng, "Learning feature representations with K-means", 2012; frozen as the first layer in D. Page, "How to train
+/// your ResNet 8: bag of tricks", 2019, and K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.</remarks>
 internal static class Whitening
 {
     /// <summary>Images that are measured at most, spread evenly over all.</summary>

@@ -51,7 +51,8 @@ public sealed class Network
                 : layer.Inputs.Count != layer.Operation.InputCount
                 ? $"it takes {layer.Operation.InputCount} inputs, but gets {layer.Inputs.Count}"
                 : layer.Inputs.Any(input => input < 0 || input >= i) ? "its input is not a layer before it"
-                : layer.Operation is Convolution { IsWhitening: true } && layer.Inputs is not [0] ? "it whitens, so it has to take the images"
+                : layer.Operation is Convolution { IsWhitening: true } && layer.Inputs is not [0]
+                ? "it whitens, so it has to take the images"
                 : layer.Operation.Problem();
             if (problem is not null)
                 throw Invalid(layer, problem);

@@ -148,7 +148,12 @@ public sealed class SpeedNetTests : IDisposable
         ImageClassifier.Create(SpeedNet.Create(side, 10), SyntheticImages.Classes, seed: 1, side);
 
     private static TrainingOptions Options(int epochs) =>
-        Recipes.ForModel(Recipe.SpeedNet, null, NewSpeedNet().Snapshot) with { Epochs = epochs, BatchSize = 48, Precision = Precision.Float32 };
+        Recipes.ForModel(Recipe.SpeedNet, null, NewSpeedNet().Snapshot) with
+        {
+            Epochs = epochs,
+            BatchSize = 48,
+            Precision = Precision.Float32,
+        };
 
     /// <summary>All windows of 2 × 2 pixels, channel by channel.</summary>
     private static IEnumerable<float[]> Patches(LabeledImage image, Preprocessing preprocessing)

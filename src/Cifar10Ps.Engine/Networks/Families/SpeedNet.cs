@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Cifar10Ps.Networks.Families;
 
 /// <summary>
-/// The network of airbench94, made to learn CIFAR-10 in as little computation as possible: a 2 × 2 convolution that whitens the images, three
-/// stages of two 3 × 3 convolutions, the first of which is followed by max pooling, batch norm that learns its shift only, GELU, and a
+/// The network of airbench94, made to learn CIFAR-10 in as little computation as possible: a 2 × 2 convolution that whitens the images,
+/// three stages of two 3 × 3 convolutions, the first of which is followed by max pooling, batch norm that learns its shift only, GELU, and a
 /// classifier without bias that reads scaled features, which is the same as scaled logits.
 /// </summary>
 /// <remarks>K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.</remarks>
@@ -64,6 +64,7 @@ internal sealed partial class SpeedNet : NetworkFamily
             ? (Create(ImageSize, classes), ImageSize)
             : throw new InvalidDataException("it has no classifier 'fc.weight' with a row for each output");
 
-    [GeneratedRegex(@"^(whiten\.(weight|bias)|layer[123]\.(conv[12]\.weight|norm[12]\.(weight|bias|running_mean|running_var))|fc\.weight)$")]
+    [GeneratedRegex(
+        @"^(whiten\.(weight|bias)|layer[123]\.(conv[12]\.weight|norm[12]\.(weight|bias|running_mean|running_var))|fc\.weight)$")]
     private static partial Regex KnownName();
 }
