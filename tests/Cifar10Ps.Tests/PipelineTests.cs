@@ -122,6 +122,7 @@ public sealed class PipelineTests : IDisposable
     [InlineData("$model, (New-ResNet20 12) | Invoke-Inference -Dataset $data | Measure-Model", "ClassMismatch")]
     [InlineData("$data | Invoke-Inference $model | Measure-Model $model", "PredictionsAreMade")]
     [InlineData("$data | Invoke-Inference $model | Measure-Model -Augment", "PredictionsAreMade")]
+    [InlineData("$data | Invoke-Inference $model | Measure-Model -Views 6", "PredictionsAreMade")]
     [InlineData("@() | Measure-Model", "NoImages")]
     [InlineData("$data | Measure-Model $model | ForEach-Object { $_; $data | Invoke-Inference $model } | Export-ConfusionMatrix a.svg",
         "NotOneEvaluation")]

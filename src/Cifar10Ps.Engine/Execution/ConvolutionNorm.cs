@@ -56,7 +56,7 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
 
     /// <summary>What is needed no more after the backward pass and <see cref="WeightGradient"/>, besides the arguments.</summary>
     public IEnumerable<Tensor> Spent =>
-        [_y, .. _convolution.Spent, .. _ownGradient is null ? (IEnumerable<Tensor>)[] : [_ownGradient]];
+        _ownGradient is null ? [_y, .. _convolution.Spent] : [_y, _ownGradient, .. _convolution.Spent];
 
     /// <inheritdoc cref="TrainedConvolution{TElement, TLanes}.WeightGradient"/>
     public Task WeightGradient => _convolution.WeightGradient;

@@ -131,13 +131,13 @@ public static class Recipes
     {
         bool isSmall = recipe == Recipe.FineTune && Math.Max(model.Preprocessing.Width, model.Preprocessing.Height) <= SmallSide;
         TrainingOptions options = Options(recipe, isSmall ? optimizer ?? OptimizerKind.Muon : optimizer);
-        // The weights are larger by the scale, and gradients smaller, whose size Adam does not care about.
+        // Scaled features need larger weights, and give smaller gradients; Adam is indifferent to the size of gradients.
         double scale = model.Network.FeatureScale;
-        double slowness = options.Optimizer is OptimizerKind.Adam or OptimizerKind.AdamW ? scale : scale * scale;
+        double shrinkage = options.Optimizer is OptimizerKind.Adam or OptimizerKind.AdamW ? scale : scale * scale;
         if (recipe == Recipe.SpeedNet)
-            return options with { DescentFactor = options.DescentFactor / slowness };
+            return options with { DescentFactor = options.DescentFactor / shrinkage };
         if (recipe == Recipe.FineTune)
-            options = options with { LearningRate = options.LearningRate / slowness, WeightDecay = options.WeightDecay * slowness };
+            options = options with { LearningRate = options.LearningRate / shrinkage, WeightDecay = options.WeightDecay * shrinkage };
         return !isSmall ? options : options with
         {
             Freeze = Freeze.None,
