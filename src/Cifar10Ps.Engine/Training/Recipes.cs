@@ -34,6 +34,7 @@ public static class Recipes
     {
         [Recipe.Fast] = Fast,
         [Recipe.Full] = Fast with { Recipe = Recipe.Full, Epochs = 30, Augmentation = Augmentation.Standard },
+        [Recipe.Best] = Fast with { Recipe = Recipe.Best, Epochs = 100, Augmentation = Augmentation.Standard },
         [Recipe.SpeedNet] = Fast with
         {
             Recipe = Recipe.SpeedNet,

@@ -38,6 +38,12 @@ public class RecipeTests
     }
 
     [Theory]
+    [InlineData(Recipe.Full, 30)]
+    [InlineData(Recipe.Best, 100)]
+    public void Longer_recipes_are_the_fast_one_with_more_epochs_and_wider_crops(Recipe recipe, int epochs) => Assert.Equal(
+        Recipes.Options(Recipe.Fast) with { Recipe = recipe, Epochs = epochs, Augmentation = Augmentation.Standard }, Recipes.Options(recipe));
+
+    [Theory]
     [InlineData(Recipe.Fast)]
     [InlineData(Recipe.Original)]
     public void A_trained_model_keeps_its_weights_its_preprocessing_and_its_classes(Recipe recipe)
