@@ -37,7 +37,9 @@ internal static class Table
         new("input path, one core, Pictures", "µs an image"),
         new("input path, one core, Strong", "µs an image"),
         new("training bf16: resident memory", "MB"),
-        new("training bf16: growth from step 200 to step 2,000", "MB", IsLong: true),
+        new("training bf16: growth from step 200 to step 4,000", "MB", IsLong: true),
+        new("cold start: import", "ms"),
+        new("cold start: first prediction", "ms"),
         new("model: save", "ms"),
         new("model: load", "ms"),
     ];
@@ -67,7 +69,9 @@ internal static class Measurements
         "input path, one core, Pictures" => InputPath(Augmentation.Pictures),
         "input path, one core, Strong" => InputPath(Augmentation.Strong),
         "training bf16: resident memory" => ResidentMemory(40)[^1],
-        "training bf16: growth from step 200 to step 2,000" => ResidentMemory(2_000) is var sizes ? sizes[^1] - sizes[199] : 0,
+        "training bf16: growth from step 200 to step 4,000" => ResidentMemory(4_000) is var sizes ? sizes[^1] - sizes[199] : 0,
+        "cold start: import" => new ColdStart(ModuleDirectory()).Import(),
+        "cold start: first prediction" => new ColdStart(ModuleDirectory()).FirstPrediction(),
         "model: save" => Files().Save,
         "model: load" => Files().Load,
         _ => throw new ArgumentException($"There is no measurement '{name}'.", nameof(name)),
@@ -123,8 +127,6 @@ internal static class Measurements
         ImageClassifier model = Models.NewResNet20(data.Classes, 0);
         using IEnumerator<EpochReport> engine =
             Trainer.Start(model, data, Recipes.Options(Recipe.Fast) with { Epochs = Turns }).Run(_ => { }).GetEnumerator();
-        string folder = typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-            .First(a => a.Key == "ModuleDirectory").Value!;
         using PowerShell shell = PowerShell.Create(InitialSessionState.CreateDefault2());
         List<double> ratios = [];
         long start = 0;
@@ -138,7 +140,7 @@ internal static class Measurements
         }));
         shell.AddScript($$"""
             $ProgressPreference = '{{progressPreference}}'
-            Import-Module '{{folder}}'
+            Import-Module '{{ModuleDirectory()}}'
             Get-Cifar10 -Synthetic -TrainCount {{TurnImages}} -TestCount 128 |
                 Start-ModelTraining -Model (New-ResNet20) -Epochs {{Turns}} | ForEach-Object { $turn.Invoke() }
             """).Invoke();
@@ -169,7 +171,7 @@ internal static class Measurements
         ImageDataset data = SyntheticImages.Create(50_000, 10_000);
         ImageClassifier model = Models.NewResNet20(data.Classes, 0);
         Trainer trainer = Trainer.Start(model, data,
-            Recipes.Options(Recipe.Fast) with { BatchSize = BatchSize, Precision = Precision.BFloat16 });
+            Recipes.Options(Recipe.Fast) with { Epochs = 20, BatchSize = BatchSize, Precision = Precision.BFloat16 });
         using CancellationTokenSource enough = new();
         List<double> sizes = [];
         try
@@ -189,6 +191,9 @@ internal static class Measurements
 
         return sizes;
     }
+
+    private static string ModuleDirectory() => typeof(Measurements).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .First(a => a.Key == "ModuleDirectory").Value!;
 
     private static (double Save, double Load) Files()
     {
