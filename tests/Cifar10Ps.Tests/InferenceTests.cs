@@ -22,6 +22,16 @@ public sealed class InferenceTests : IDisposable
     }
 
     [Fact]
+    public void The_number_of_workers_does_not_change_a_bit()
+    {
+        // With one worker, one image is left over.
+        dynamic[] one = _session.Run("($many = (Get-Cifar10 -Synthetic -TrainCount 1 -TestCount 65).Test) | Invoke-Inference $model -Threads 1"),
+            two = _session.Run("$many | Invoke-Inference $model -Threads 2");
+
+        Assert.Equal(two.Select(p => ((IEnumerable<float>)p.Logits).ToArray()), one.Select(p => ((IEnumerable<float>)p.Logits).ToArray()));
+    }
+
+    [Fact]
     public void Verbose_speaks_of_convolutions_only_where_there_are_some()
     {
         _session.Run("$null = $data.Test[0] | Invoke-Inference (New-Network -Name Flat { Linear }) -Verbose");

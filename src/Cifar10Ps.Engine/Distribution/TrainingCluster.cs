@@ -9,6 +9,7 @@ public sealed class TrainingCluster
 {
     private static readonly Lock Gate = new();
     private static TrainingCluster? _joined;
+    private static EngineException? _refusal;
 
     /// <summary>Describes the processes to each other.</summary>
     /// <param name="link">How they reach each other.</param>
@@ -54,8 +55,19 @@ public sealed class TrainingCluster
         {
             if (_joined is not null)
                 return _joined;
+            // MPI can be started once in a process.
+            if (_refusal is not null)
+                throw _refusal;
             MpiLibrary mpi = MpiLibrary.Load();
-            return _joined = new TrainingCluster(MpiCluster.Join(mpi), mpi.Version);
+            try
+            {
+                return _joined = new TrainingCluster(MpiCluster.Join(mpi), mpi.Version);
+            }
+            catch (EngineException e)
+            {
+                _refusal = e;
+                throw;
+            }
         }
     }
 

@@ -165,14 +165,15 @@ public sealed class Predictor : IDisposable
     /// <param name="top">How many of the best guesses to list.</param>
     /// <param name="minimumConfidence">The least confidence of an answer, 0 to 1; below it, the class is <c>unknown</c>.</param>
     /// <param name="withFeatures">Whether the predictions have their <see cref="Prediction.Features"/>.</param>
+    /// <param name="isPart">Whether these are some of many images: a single one too is computed as the others are.</param>
     /// <returns>A prediction for each image, in order.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
     public IEnumerable<Prediction> Predict(IReadOnlyList<LabeledImage> images, int top, double minimumConfidence = 0,
-        bool withFeatures = false)
+        bool withFeatures = false, bool isPart = false)
     {
         (float[][] logits, float[][]? features) = withFeatures
             && Outputs(images, Network.Layers.Count - 1, Network.FeatureLayer) is var both
-            ? (both[0], both[1]) : (Logits(images), null);
+            ? (both[0], both[1]) : (isPart ? LogitsOfPart(images) : Logits(images), null);
         return images.Select((image, n) => new Prediction(_model, logits[n], top, image, minimumConfidence, features?[n]));
     }
 

@@ -1,3 +1,5 @@
+using Cifar10Ps.Models;
+
 namespace Cifar10Ps.Training;
 
 /// <summary>Reads the checkpoint that a run resumes from: a file, or the newest one of an output directory that is not damaged.</summary>
@@ -20,6 +22,27 @@ internal static class CheckpointFinder
             warn?.Invoke($"{string.Join("; ", damaged.Select(item => item.Error.Message.TrimEnd('.')))}. '{file}' is used instead, "
                 + $"{Place(checkpoint)}.");
         return checkpoint;
+    }
+
+    /// <summary>The model of an epoch from the checkpoint of the best one; null: it is in none of the folders, or damaged.</summary>
+    /// <param name="report">The epoch.</param>
+    /// <param name="folders">Output directories, where other runs may have left theirs.</param>
+    public static ModelSnapshot? ModelOf(EpochReport report, IEnumerable<string> folders)
+    {
+        foreach (string file in folders.Distinct().SelectMany(OutputDirectory.BestIn))
+        {
+            try
+            {
+                if (Checkpoint.Load(file) is var checkpoint && checkpoint.State.History.LastOrDefault() == report)
+                    return checkpoint.Model;
+            }
+            catch (EngineException)
+            {
+                // The last epoch is still a result.
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The error that there is no checkpoint at a path.</summary>

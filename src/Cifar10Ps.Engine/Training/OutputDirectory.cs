@@ -240,6 +240,6 @@ public sealed partial class OutputDirectory
                 yield return (file, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
     }
 
-    [GeneratedRegex(@"^checkpoint-epoch-(\d{4,9})\.safetensors$")]
+    [GeneratedRegex(@"^checkpoint-epoch-([0-9]{4,9})\.safetensors$")]
     private static partial Regex EpochPattern();
 }

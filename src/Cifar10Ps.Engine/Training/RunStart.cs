@@ -11,6 +11,9 @@ namespace Cifar10Ps.Training;
 internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, TrainingState State,
     IReadOnlyDictionary<string, StateDict>? Moments)
 {
+    /// <summary>The folder of the checkpoint; null: a new run.</summary>
+    public string? Folder { get; private init; }
+
     /// <summary>Prepares a new run.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">The data.</param>
@@ -36,7 +39,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
     /// <param name="path">A checkpoint, or the output directory of a run.</param>
     /// <param name="model">The model to resume with, of the same network; null: a new object.</param>
     /// <param name="data">The data of the run.</param>
-    /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
+    /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ, and not fall below those begun.</param>
     /// <param name="warn">Receives what the user should know before the run resumes; null ignores it.</param>
     /// <exception cref="EngineException">Those of <see cref="Trainer.Resume"/>.</exception>
     public static RunStart Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
@@ -50,6 +53,12 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         wanted.Require();
         if (wanted with { Epochs = saved.Epochs } != saved)
             throw Mismatch($"it has {Differences(saved, wanted)}");
+        // Its checkpoints would contradict themselves.
+        int begun = checkpoint.State.History.Count + Math.Sign(checkpoint.State.EpochImages);
+        if (wanted.Epochs < begun)
+            throw new EngineException("OptionOutOfRange", ErrorKind.InvalidArgument,
+                $"The run of '{path}' has {(begun > checkpoint.State.History.Count ? "begun" : "done")} epoch {begun}, but Epochs is "
+                + $"{wanted.Epochs}. Epochs counts those that are done, too: give {begun} or more.");
         if (checkpoint.State.TrainCount != data.Train.Count)
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
         if (checkpoint.State.DataFingerprint is string fingerprint && !data.IsOf(fingerprint))
@@ -62,7 +71,10 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         // More epochs may train another part than the last one did, whose moments begin at zero.
         bool isSamePart = TrainedPart.IsClassifier(start.Network, saved, Math.Min(state.Epoch, saved.Epochs))
             == TrainedPart.IsClassifier(start.Network, wanted, Math.Min(state.Epoch, wanted.Epochs));
-        return new RunStart(start, matched, state.On(data), isSamePart ? checkpoint.Moments : null);
+        return new RunStart(start, matched, state.On(data), isSamePart ? checkpoint.Moments : null)
+        {
+            Folder = Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path)),
+        };
 
         EngineException Mismatch(string why) => new("CheckpointMismatch", ErrorKind.InvalidArgument,
             $"The checkpoint '{path}' belongs to another run: {why}. Start a new run, or resume with the options and data of that run.");

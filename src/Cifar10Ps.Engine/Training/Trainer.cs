@@ -21,6 +21,7 @@ public sealed class Trainer
     private readonly ImageDataset _data;
     private readonly TrainingState _state;
     private readonly IReadOnlyDictionary<string, StateDict>? _moments;
+    private readonly string? _resumedFolder;
     private readonly IReadOnlyList<LabeledImage> _train, _validation;
     private readonly EpochPlan _plan;
     private readonly EpochOrder _order;
@@ -38,7 +39,7 @@ public sealed class Trainer
     /// <param name="start">What the run begins with.</param>
     private Trainer(ImageClassifier? model, RunStart start)
     {
-        (_start, _data, _state, _moments) = start;
+        ((_start, _data, _state, _moments), _resumedFolder) = (start, start.Folder);
         _model = model ?? new ImageClassifier(_start);
         _found = _model.Snapshot;
         (_train, _validation) = HoldOut.Split(_data, _state.Options.ValidationCount);
@@ -91,7 +92,7 @@ public sealed class Trainer
     /// <summary>Where this rank writes; null: nowhere.</summary>
     private OutputDirectory? Writable => _ranks.IsFirst ? Output : null;
 
-    private int? BestEpoch => _state.History.FindLast(report => report.IsBest)?.Epoch;
+    private EpochReport? BestReport => _state.History.FindLast(report => report.IsBest);
 
     private TrainingOptions Options => _state.Options;
 
@@ -120,13 +121,13 @@ public sealed class Trainer
     /// <param name="model">The model to resume with, of the same shape: it takes the checkpoint's values when the run begins; null:
     /// a new object.</param>
     /// <param name="data">The data of the run: the same images of the same classes.</param>
-    /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ.</param>
+    /// <param name="change">Changes the checkpoint's options; only the number of epochs may differ, and not fall below those begun.</param>
     /// <param name="output">Where to save checkpoints; null: nowhere.</param>
     /// <param name="threads">Number of workers; null: one for each processor.</param>
     /// <param name="warn">Receives what the user should know before the run resumes; null ignores it.</param>
     /// <exception cref="EngineException">
     /// <c>CheckpointNotFound</c>, <c>FileDamaged</c>, <c>InvalidSafetensors</c>, <c>InvalidCheckpoint</c>, <c>CheckpointMismatch</c>,
-    /// <c>ClassMismatch</c>, <c>ModelInTraining</c>.
+    /// <c>ClassMismatch</c>, <c>ModelInTraining</c>, <c>OptionOutOfRange</c>.
     /// </exception>
     public static Trainer Resume(string path, ImageClassifier? model, ImageDataset data, Func<TrainingOptions, TrainingOptions> change,
         OutputDirectory? output = null, int? threads = null, Action<string>? warn = null) =>
@@ -148,6 +149,9 @@ public sealed class Trainer
 
     /// <inheritdoc cref="EpochOrder.Imbalance"/>
     internal (LabeledImage Largest, int Most, LabeledImage Smallest, int Least)? Imbalance => _order.Imbalance();
+
+    /// <summary>The best epoch so far, if the run is to leave its model behind, which is gone; null: there is none.</summary>
+    internal int? LostBestEpoch => Restore == Restore.Best && BestReport is { } best && EarlierBest() is null ? best.Epoch : null;
 
     /// <summary>Whether nothing is left to do.</summary>
     public bool IsComplete => _state.IsComplete;
@@ -238,8 +242,11 @@ public sealed class Trainer
                     _best = _model.Snapshot;
                 if (!IsComplete && TrainsClassifier(_state.Epoch) != TrainsClassifier(report.Epoch))
                 {
+                    // If it fails, the moments are not those of the next part.
+                    _isUnsound = true;
                     step.Dispose();
                     step = NewStep(_model.Snapshot, pool, progress, cancellation);
+                    _isUnsound = false;
                 }
 
                 Writable?.SaveEpoch(ToCheckpoint(step));
@@ -254,7 +261,7 @@ public sealed class Trainer
             if (StopReason is not null && _state.Step > 0)
                 Writable?.SaveInterrupted(ToCheckpoint(step));
             if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
-                (_model.Snapshot, RestoredEpoch) = (best, BestEpoch);
+                (_model.Snapshot, RestoredEpoch) = (best, BestReport!.Epoch);
             Writable?.SaveModel(_model);
             // No rank goes on before the files are there.
             _ranks.FirstOf(null);
@@ -313,21 +320,8 @@ public sealed class Trainer
     }
 
     /// <summary>The model of the best epoch before the run was resumed; null: there was none, or its checkpoint is gone.</summary>
-    private ModelSnapshot? EarlierBest()
-    {
-        if (Output is null || BestEpoch is not int epoch)
-            return null;
-        try
-        {
-            return OutputDirectory.BestIn(Output.Path).Select(Checkpoint.Load)
-                .FirstOrDefault(checkpoint => checkpoint.State.History.Count == epoch)?.Model;
-        }
-        catch (EngineException)
-        {
-            // Damaged: the last epoch is still a result.
-            return null;
-        }
-    }
+    private ModelSnapshot? EarlierBest() => BestReport is not { } best ? null
+        : CheckpointFinder.ModelOf(best, new[] { Output?.Path, _resumedFolder }.OfType<string>());
 
     /// <summary>Trains the rest of an epoch.</summary>
     /// <returns>Whether it is done; if not, the time limit was reached.</returns>
@@ -467,8 +461,8 @@ public sealed class Trainer
         _model.Snapshot = ToSnapshot(step);
         if (_state.Step > 0)
             Writable?.SaveInterrupted(ToCheckpoint(step));
-        // A rank that was stopped ends the job with its process: not before the checkpoint is written.
-        if (_ranks.Agreed == StopWish.Cancelled)
+        // A rank that was stopped may end the job with its process, or read the checkpoint: not before that is written.
+        if (_ranks.Agreed != StopWish.None)
             _ranks.FirstOf(null);
     }
 

@@ -14,6 +14,7 @@ public sealed class InvokeInferenceCommand : PredictingCommand
     private readonly Dictionary<string, LabeledImage> _truths = [];
     private readonly HashSet<string> _named = [], _found = [];
     private Predictor? _predictor;
+    private bool _hasPredicted;
     private ImageClassifier? _model;
 
     /// <summary>A split, or a data set, which means its test split.</summary>
@@ -127,7 +128,7 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         Finish();
         _named.Clear();
         _found.Clear();
-        _predictor = new Predictor(model, Threads, Precision);
+        (_predictor, _hasPredicted) = (new Predictor(model, Threads, Precision), false);
         Describe(_predictor);
         _model = model;
     }
@@ -160,7 +161,8 @@ public sealed class InvokeInferenceCommand : PredictingCommand
             return;
         LabeledImage[] images = [.. _waiting];
         _waiting.Clear();
-        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features))
+        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features, isPart: _hasPredicted))
             WriteObject(prediction);
+        _hasPredicted = true;
     }
 }

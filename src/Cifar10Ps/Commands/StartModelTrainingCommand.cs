@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Runtime.ExceptionServices;
 using Cifar10Ps.Training;
 
 namespace Cifar10Ps.Commands;
@@ -11,6 +12,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     private const string NewSet = "New", ResumeSet = "Resume";
     private readonly List<string> _warnings = [];
     private TrainingCluster? _cluster;
+    private FlowControlException? _left;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
@@ -148,7 +150,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         {
             Prepare();
         }
-        catch (Exception e) when (_cluster is { Size: > 1 } && !IsOnAllRanks(e))
+        catch (Exception e) when (_cluster is { Size: > 1 } && !IsOnAllRanks(e) && e != _left)
         {
             // The other ranks would wait for this one.
             string? advice = e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null;
@@ -190,6 +192,9 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         trainer.Warnings = _warnings;
         if (ResumeFrom is null && TrainingMessages.AboutClassSizes(trainer) is string advice)
             WriteWarning(advice);
+        if (trainer.LostBestEpoch is int lost)
+            WriteWarning($"The best epoch so far is {lost}, but its checkpoint was not found in the run's folder, or is damaged. "
+                + "Unless a later epoch is better, the run will leave the model of its last epoch.");
         if (trainer.IsComplete)
             WriteWarning("The run is already complete. To continue training, give more -Epochs.");
         WriteVerbose(trainer.Description);
@@ -228,8 +233,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             foreach (EpochReport report in trainer.Run(
                 at => progress?.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
             {
-                if (IsFirstRank || EmitOnAllRanks)
-                    WriteObject(report);
+                if (_left is null && (IsFirstRank || EmitOnAllRanks))
+                    Write(trainer, report);
                 if (OnEpochEnd is not null && !GoesOn(trainer, report))
                     trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
             }
@@ -238,6 +243,8 @@ public sealed class StartModelTrainingCommand : TrainingCommand
                 WriteWarning(message);
             if (trainer.RestoredEpoch is int epoch)
                 WriteVerbose($"The model is that of epoch {epoch}, which had the best validation accuracy.");
+            if (_left is not null)
+                ExceptionDispatchInfo.Throw(_left);
         }
         catch (PipelineStoppedException)
         {
@@ -251,6 +258,21 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             if ((isStopped || StopToken.IsCancellationRequested)
                 && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
                 Host.UI?.WriteWarningLine(DisplayText.Escape(message));
+        }
+    }
+
+    /// <summary>Writes a report. A later command that needs no more, such as Select-Object -First, ends the run: of several ranks,
+    /// on all of them at once.</summary>
+    private void Write(Trainer trainer, EpochReport report)
+    {
+        try
+        {
+            WriteObject(report);
+        }
+        catch (FlowControlException e) when (_cluster is { Size: > 1 })
+        {
+            _left = e;
+            trainer.Stop($"The pipeline of rank {_cluster.Rank} needed no report after that of epoch {report.Epoch}.");
         }
     }
 

@@ -48,6 +48,17 @@ public sealed class CalibrationTests : IDisposable
     }
 
     [Fact]
+    public void The_number_of_workers_does_not_change_a_bit()
+    {
+        // With one worker, one image is left over.
+        ImageDataset data = SmallImages(65, 1, side: 32);
+        double[] temperatures = [.. new[] { 1, 2 }.Select(threads =>
+            Calibration.Run(RandomModel(), data.Train, threads, Precision.Float32, null, default).Temperature)];
+
+        Assert.Equal(temperatures[0], temperatures[1]);
+    }
+
+    [Fact]
     public void A_calibrated_model_gives_the_same_guesses_with_other_probabilities()
     {
         ImageClassifier model = ColourModel();

@@ -177,6 +177,30 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
         Assert.Equal(2, longer.Model.TrainedEpochs);
     }
 
+    [Theory]
+    [InlineData(2, 0, 1, "done epoch 2")]
+    [InlineData(1, 30, 1, "begun epoch 2")]
+    public void Fewer_epochs_than_a_run_has_begun_are_refused_and_change_no_file(int done, int images, int epochs, string message)
+    {
+        OutputDirectory output = Output();
+        Trainer trainer = NewRun(TinyOptions(epochs: 3), output);
+        using CancellationTokenSource stop = new();
+        Assert.Throws<OperationCanceledException>(() => trainer.RunToEnd(at =>
+        {
+            if (at.Epoch == done + 1 && at.Done >= images)
+                stop.Cancel();
+        }, stop.Token));
+        if (images == 0)
+            File.Copy(output.LatestCheckpoint.Replace("latest", "epoch-0002", StringComparison.Ordinal), output.LatestCheckpoint, true);
+        byte[] before = File.ReadAllBytes(output.LatestCheckpoint);
+
+        EngineException error = AssertError("OptionOutOfRange",
+            () => Trainer.Resume(output.Path, null, TinyData, options => options with { Epochs = epochs }, output));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(output.LatestCheckpoint));
+    }
+
     [Fact]
     public void A_checkpoint_is_a_model_file_too()
     {

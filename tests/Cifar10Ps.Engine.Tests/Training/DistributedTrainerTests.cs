@@ -59,6 +59,20 @@ public sealed class DistributedTrainerTests : IDisposable
     }
 
     [Fact]
+    public void No_rank_goes_on_after_the_time_limit_before_the_checkpoint_is_there()
+    {
+        bool[] found = ThreadCluster.Run(3, cluster =>
+        {
+            Trainer trainer = OnRank(cluster, Options, Output());
+            trainer.MaxDuration = TimeSpan.Zero;
+            Assert.Empty(trainer.RunToEnd());
+            return File.Exists(_folder["checkpoint-latest.safetensors"]);
+        });
+
+        Assert.Equal([true, true, true], found);
+    }
+
+    [Fact]
     public void A_reason_to_stop_that_one_rank_has_holds_for_all()
     {
         string?[] reasons = ThreadCluster.Run(2, cluster =>

@@ -11,6 +11,14 @@ public sealed class OutputDirectoryTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public void A_file_with_digits_of_another_script_is_no_checkpoint()
+    {
+        System.IO.File.WriteAllText(_folder["checkpoint-epoch-\u0660\u0660\u0660\u0661.safetensors"], "");
+
+        AssertError("CheckpointNotFound", () => CheckpointFinder.Load(_folder.Path));
+    }
+
+    [Fact]
     public void A_finished_run_leaves_checkpoints_the_log_and_the_model()
     {
         Trainer trainer = NewRun(TinyOptions(epochs: 3), Output(keep: 2));

@@ -250,6 +250,26 @@ public sealed class PartialTrainingTests : IDisposable
     }
 
     [Fact]
+    public void The_best_model_is_found_where_the_run_was_before_it_went_on_in_another_folder()
+    {
+        Trainer.Start(Trained(), Data, Still(epochs: 2), Output(), threads: 2).RunToEnd();
+        OutputDirectory other = new(_folder["other"], keepCheckpoints: 1, replace: true);
+        // The best checkpoint of another run, of as many epochs.
+        Trainer.Start(Trained(), Data, Still(epochs: 1) with { Seed = 5 }, other, threads: 2).RunToEnd();
+        byte[] foreign = File.ReadAllBytes(_folder["other/checkpoint-best.safetensors"]);
+        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 3 }, other, threads: 2);
+        more.Restore = Restore.Best;
+        Assert.Null(more.LostBestEpoch);
+        more.RunToEnd();
+        File.WriteAllBytes(_folder["checkpoint-best.safetensors"], foreign);
+        Trainer lost = Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 3 }, threads: 2);
+        lost.Restore = Restore.Best;
+
+        Assert.Equal(1, more.RestoredEpoch);
+        Assert.Equal(1, lost.LostBestEpoch);
+    }
+
+    [Fact]
     public void A_best_file_that_is_damaged_leaves_the_last_model()
     {
         Trainer.Start(Trained(), Data, Still(epochs: 2), Output(), threads: 2).RunToEnd();
@@ -257,6 +277,7 @@ public sealed class PartialTrainingTests : IDisposable
         Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 3 }, Output(replace: false), threads: 2);
         more.Restore = Restore.Best;
 
+        Assert.Equal(1, more.LostBestEpoch);
         Assert.Single(more.RunToEnd());
         Assert.Null(more.RestoredEpoch);
     }
