@@ -12,7 +12,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     private const string NewSet = "New", ResumeSet = "Resume";
     private readonly List<string> _warnings = [];
     private TrainingCluster? _cluster;
-    private FlowControlException? _left;
+    private Exception? _left;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
@@ -239,12 +239,12 @@ public sealed class StartModelTrainingCommand : TrainingCommand
                     trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
             }
 
+            if (_left is not null)
+                ExceptionDispatchInfo.Throw(_left);
             if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
             if (trainer.RestoredEpoch is int epoch)
                 WriteVerbose($"The model is that of epoch {epoch}, which had the best validation accuracy.");
-            if (_left is not null)
-                ExceptionDispatchInfo.Throw(_left);
         }
         catch (PipelineStoppedException)
         {
@@ -261,15 +261,16 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         }
     }
 
-    /// <summary>Writes a report. A later command that needs no more, such as Select-Object -First, ends the run: of several ranks,
-    /// on all of them at once.</summary>
+    /// <summary>Writes a report. A later command that needs no more, such as Select-Object -First, or a break ends the run: of several
+    /// ranks, on all of them at once.</summary>
     private void Write(Trainer trainer, EpochReport report)
     {
         try
         {
             WriteObject(report);
         }
-        catch (FlowControlException e) when (_cluster is { Size: > 1 })
+        catch (Exception e) when (e is FlowControlException or PipelineStoppedException && _cluster is { Size: > 1 }
+            && !StopToken.IsCancellationRequested)
         {
             _left = e;
             trainer.Stop($"The pipeline of rank {_cluster.Rank} needed no report after that of epoch {report.Epoch}.");
