@@ -25,7 +25,8 @@ public sealed class InferenceTests : IDisposable
     public void The_number_of_workers_does_not_change_a_bit()
     {
         // With one worker, one image is left over.
-        dynamic[] one = _session.Run("($many = (Get-Cifar10 -Synthetic -TrainCount 1 -TestCount 65).Test) | Invoke-Inference $model -Threads 1"),
+        _session.Run("$many = (Get-Cifar10 -Synthetic -TrainCount 1 -TestCount 65).Test");
+        dynamic[] one = _session.Run("$many | Invoke-Inference $model -Threads 1"),
             two = _session.Run("$many | Invoke-Inference $model -Threads 2");
 
         Assert.Equal(two.Select(p => ((IEnumerable<float>)p.Logits).ToArray()), one.Select(p => ((IEnumerable<float>)p.Logits).ToArray()));

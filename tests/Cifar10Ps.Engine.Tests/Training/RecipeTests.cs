@@ -41,7 +41,8 @@ public class RecipeTests
     [InlineData(Recipe.Full, 30)]
     [InlineData(Recipe.Best, 100)]
     public void Longer_recipes_are_the_fast_one_with_more_epochs_and_wider_crops(Recipe recipe, int epochs) => Assert.Equal(
-        Recipes.Options(Recipe.Fast) with { Recipe = recipe, Epochs = epochs, Augmentation = Augmentation.Standard }, Recipes.Options(recipe));
+        Recipes.Options(Recipe.Fast) with { Recipe = recipe, Epochs = epochs, Augmentation = Augmentation.Standard },
+        Recipes.Options(recipe));
 
     [Theory]
     [InlineData(Recipe.Fast)]
