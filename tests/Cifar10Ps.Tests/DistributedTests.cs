@@ -59,7 +59,8 @@ public sealed class DistributedTests : IDisposable
             """).Output;
 
         Assert.Empty(output);
-        Assert.Equal(["0 of 2: 1 2 3, 1", "1 of 2: , 0"], new[] { "0.txt", "1.txt" }.Select(file => File.ReadLines(_folder[file]).Single()));
+        Assert.Equal(["0 of 2: 1 2 3, 1", "1 of 2: , 0"],
+            new[] { "0.txt", "1.txt" }.Select(file => File.ReadLines(_folder[file]).Single()));
         Assert.Equal(File.ReadAllBytes(_folder["0.safetensors"]), File.ReadAllBytes(_folder["1.safetensors"]));
         Assert.True(File.Exists(_folder["run/model.safetensors"]));
     }
