@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Management.Automation.Runspaces;
 using System.Runtime.InteropServices;
 
@@ -11,8 +12,13 @@ internal sealed class TerminationSignals : IDisposable
 {
     /// <summary>The process ends within five seconds, whatever a step or a <c>finally</c> block takes.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+    // All that watch, since the system calls their handlers one after the other.
+    private static readonly List<TerminationSignals> Watching = [];
+    private static Task _closing = Task.CompletedTask;
+    private static long _begun;
     private static int _exitCode;
 
+    private readonly Action? _stop;
     private readonly Runspace? _session = Runspace.DefaultRunspace;
     private readonly ManualResetEventSlim _ended = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
@@ -29,8 +35,11 @@ internal sealed class TerminationSignals : IDisposable
     /// <param name="interrupt">Begins to stop the training at SIGINT; null if the host does that.</param>
     public TerminationSignals(Action? stop = null, Action? interrupt = null)
     {
-        Watch(PosixSignal.SIGTERM, () => CloseSession(stop, 128 + 15));
-        Watch(PosixSignal.SIGHUP, () => CloseSession(stop, 128 + 1));
+        _stop = stop;
+        lock (Watching)
+            Watching.Add(this);
+        Watch(PosixSignal.SIGTERM, () => CloseSessions(128 + 15));
+        Watch(PosixSignal.SIGHUP, () => CloseSessions(128 + 1));
         if (interrupt is not null)
         {
             Watch(PosixSignal.SIGINT, () =>
@@ -45,6 +54,8 @@ internal sealed class TerminationSignals : IDisposable
     public void Dispose()
     {
         _ended.Set();
+        lock (Watching)
+            Watching.Remove(this);
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
     }
@@ -52,15 +63,27 @@ internal sealed class TerminationSignals : IDisposable
     // The signal is not cancelled: what follows is up to the host and the system.
     private void Watch(PosixSignal signal, Action handle) => _registrations.Add(PosixSignalRegistration.Create(signal, _ => handle()));
 
-    private void CloseSession(Action? stop, int exitCode)
+    /// <summary>Stops all trainings at once, and then closes their sessions; the first handler begins, all wait for the same end.</summary>
+    private static void CloseSessions(int exitCode)
     {
         _exitCode = exitCode;
-        Task closing = Task.Run(() =>
+        lock (Watching)
         {
-            stop?.Invoke();
-            _session?.Close();
-        });
+            if (_closing.IsCompleted)
+            {
+                TerminationSignals[] all = [.. Watching];
+                _begun = Stopwatch.GetTimestamp();
+                _closing = AtOnce(all.Select(one => one._stop).OfType<Action>()).ContinueWith(_ =>
+                    AtOnce(all.Select(one => one._session).OfType<Runspace>().Distinct().Select(session => (Action)session.Close)),
+                    TaskScheduler.Default).Unwrap();
+            }
+        }
+
         // Not Wait, which would throw if the host is already closing.
-        Task.WaitAny([closing], Patience);
+        TimeSpan left = Patience - Stopwatch.GetElapsedTime(_begun);
+        Task.WaitAny([_closing], left > TimeSpan.Zero ? left : TimeSpan.Zero);
     }
+
+    private static Task AtOnce(IEnumerable<Action> actions) => Task.WhenAll(actions.Select(action =>
+        Task.Factory.StartNew(action, default, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
 }

@@ -54,9 +54,13 @@ public sealed class TrainingJob : Job
     {
         ProgressReporter progress = new(Show);
         _reports = _trainer.Run(at => progress.Report(() => TrainingMessages.ToRecords(_trainer.Model, at)), _stop.Token);
-        _signals = new TerminationSignals(StopJob);
-        SetJobState(JobState.Running);
-        _thread.Start(progress);
+        // Nobody stops a job that has not begun.
+        lock (_gate)
+        {
+            _signals = new TerminationSignals(StopJob);
+            SetJobState(JobState.Running);
+            _thread.Start(progress);
+        }
     }
 
     /// <summary>Stops the run after the step that is being done; returns when its checkpoint is written.</summary>
@@ -64,13 +68,18 @@ public sealed class TrainingJob : Job
     {
         lock (_gate)
         {
-            if (JobStateInfo.State != JobState.Running)
+            if (JobStateInfo.State is not (JobState.Running or JobState.Stopping))
                 return;
-            SetJobState(JobState.Stopping);
+            if (JobStateInfo.State == JobState.Running)
+            {
+                SetJobState(JobState.Stopping);
+                _stop.Cancel();
+            }
         }
 
-        _stop.Cancel();
-        _thread.Join();
+        // A handler of the job's end is on its own thread.
+        if (Thread.CurrentThread != _thread)
+            _thread.Join();
     }
 
     /// <inheritdoc/>
@@ -78,9 +87,7 @@ public sealed class TrainingJob : Job
     {
         if (disposing)
         {
-            // A handler of the job's end may dispose of it, on its own thread.
-            if (Thread.CurrentThread != _thread)
-                StopJob();
+            StopJob();
             _stop.Dispose();
         }
 

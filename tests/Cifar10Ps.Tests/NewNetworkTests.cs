@@ -48,6 +48,12 @@ public sealed class NewNetworkTests : IDisposable
     }
 
     [Fact]
+    public void A_norm_that_begins_a_shortcut_leaves_the_last_convolution_of_the_block_its_bias() => Assert.Equal("84", _session.Run("""
+        New-Network 10 { Convolution 3; Residual { Convolution 3 } { Norm }; AveragePool; Linear } | Get-ModelSummary |
+            Where-Object Name -eq residual1.conv1 | ForEach-Object { "$($_.Parameters)" }
+        """).Single());
+
+    [Fact]
     public void Whitening_and_norms_without_a_scale_have_fewer_learned_values()
     {
         dynamic[] layers = _session.Run("""

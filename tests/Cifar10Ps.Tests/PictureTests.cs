@@ -16,6 +16,7 @@ public sealed class PictureTests : IDisposable
     [InlineData("$evaluation | Export-ConfusionMatrix")]
     [InlineData("$evaluation, $evaluation | Export-ReliabilityPlot")]
     [InlineData("$predictions | Export-ReliabilityPlot")]
+    [InlineData("$predictions | Export-ReliabilityPlot -Evaluation $evaluation")]
     [InlineData("$data | Find-LearningRate $model -BatchSize 32 -Steps 3 | Export-TrainingPlot")]
     [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Export-TrainingPlot")]
     public void Pictures_are_written_in_the_format_of_their_name(string script)

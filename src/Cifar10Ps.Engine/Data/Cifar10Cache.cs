@@ -142,14 +142,18 @@ public sealed class Cifar10Cache
             {
                 return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException) when (File.Exists(path))
+            catch (IOException e) when (IsHeld(e))
             {
-                // Held by another process, which may finish the work.
+                // By another process, which may finish the work.
                 cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(250));
                 cancellation.ThrowIfCancellationRequested();
             }
         }
     }
+
+    /// <summary>Whether another process has the file: a sharing violation on Windows, EWOULDBLOCK on Linux and macOS.</summary>
+    private static bool IsHeld(IOException error) => OperatingSystem.IsWindows()
+        ? (error.HResult & 0xFFFF) is 32 or 33 : error.HResult == (OperatingSystem.IsMacOS() ? 35 : 11);
 
     /// <summary>Removes what processes left that died while they unpacked. Whoever unpacks holds the lock, and now that is us.</summary>
     private void RemoveAbandoned()

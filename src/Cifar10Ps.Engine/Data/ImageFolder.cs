@@ -130,7 +130,7 @@ public sealed class ImageFolder : PictureSource
         select new FoundPicture(part.Kind, Composed(folder.Name), Composed(name), path);
 
     private static PictureFolder FilesOf(Part[] parts, string path) =>
-        parts.First(part => path.StartsWith(part.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal)).Files;
+        parts.First(part => PictureFolder.IsWithin(path, part.Path)).Files;
 
     /// <summary>Reports what was left out, and names that may be mistakes.</summary>
     private void Warn(Part[] parts, (Part Part, DirectoryInfo Folder)[] folders, ReadPicture[] read)

@@ -34,6 +34,11 @@ internal sealed class PictureFolder
     /// <summary>What was left out, counted by reason, as a sentence; null: nothing.</summary>
     public string? LeftOut => _leftOut.Count == 0 ? null : $"Left out of '{_root}': {string.Join("; ", _leftOut.Select(Describe))}.";
 
+    /// <summary>Whether a full path lies in a folder, at any depth; the folder may be the root of its drive.</summary>
+    public static bool IsWithin(string path, string folder) => path.StartsWith(
+        Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar,
+        OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+
     /// <summary>A folder's own entries that are neither hidden nor links, in the order of their names.</summary>
     public IEnumerable<FileSystemInfo> Entries(DirectoryInfo folder)
     {

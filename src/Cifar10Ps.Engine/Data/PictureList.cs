@@ -34,7 +34,7 @@ public sealed class PictureList : PictureSource
         if (string.IsNullOrWhiteSpace(path) || path.Contains('\0', StringComparison.Ordinal))
             throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData, "There is no path of a file.");
         string full = Path.GetFullPath(path, _root);
-        if (_isBounded && !full.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        if (_isBounded && !PictureFolder.IsWithin(full, _root))
             throw new EngineException("OutsideRoot", ErrorKind.InvalidData, $"'{full}' is not in the folder '{_root}' and is left out.");
         DatasetPart kind = part is null ? DatasetPart.Train
             : DatasetParts.Named(part.Trim()) ?? throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData,

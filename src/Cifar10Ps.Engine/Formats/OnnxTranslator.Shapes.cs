@@ -8,6 +8,9 @@ internal sealed partial class OnnxTranslator
     // No shape and no list of axes is longer.
     private const int MostIntegers = 64, MostDimensions = 16;
 
+    // Exporters write one or none.
+    private const int MostTranspositions = 4;
+
     // TensorProto.DataType.
     private static readonly long[] FractionTypes = [1, 10, 11, 16], IntegerTypes = [6, 7];
 
@@ -164,14 +167,20 @@ internal sealed partial class OnnxTranslator
             : throw new InvalidDataException("it joins more integers than a shape has");
     }
 
-    private OnnxIntegers Fill(OnnxNode node)
+    private OnnxValue Fill(OnnxNode node)
     {
         long[] shape = Integers(node, 0).Values;
         long count = shape is [] ? 1 : shape is [>= 0 and <= MostIntegers] ? shape[0]
             : throw new InvalidDataException("it makes a constant of more than one dimension");
         OnnxTensor? given = node.Attributes.GetValueOrDefault("value")?.Tensor;
-        long value = given is { IsInteger: true, Count: 1 } ? given.ToIntegers()[0] : 0;
-        return new OnnxIntegers([.. shape.Select(size => (int)size)], [.. Enumerable.Repeat(value, (int)count)]);
+        int[] sizes = [.. shape.Select(size => (int)size)];
+        return given switch
+        {
+            null => new OnnxIntegers(sizes, new long[count]),
+            { IsInteger: true, Count: 1 } => new OnnxIntegers(sizes, [.. Enumerable.Repeat(given.ToIntegers()[0], (int)count)]),
+            { Count: 1 } => new OnnxConstant(node.Outputs[0], sizes, new([.. Enumerable.Repeat(given.ToSingles()[0], (int)count)])),
+            _ => throw new InvalidDataException($"it fills a constant with {given.Count:N0} values"),
+        };
     }
 
     private OnnxValue Transpose(OnnxNode node)
@@ -188,7 +197,9 @@ internal sealed partial class OnnxTranslator
         };
     }
 
-    private static OnnxConstant Transposed(OnnxConstant matrix) => new(matrix.Name, [matrix.Shape[1], matrix.Shape[0]], new(() =>
+    private static OnnxConstant Transposed(OnnxConstant matrix) => matrix.Transpositions == MostTranspositions
+        ? throw new InvalidDataException($"it transposes a matrix more than {MostTranspositions} times")
+        : new(matrix.Name, [matrix.Shape[1], matrix.Shape[0]], new(() =>
     {
         (int height, int width, float[] values) = (matrix.Shape[0], matrix.Shape[1], matrix.Values);
         float[] transposed = new float[values.Length];
@@ -196,7 +207,7 @@ internal sealed partial class OnnxTranslator
             for (int column = 0; column < width; column++)
                 transposed[column * height + row] = values[row * width + column];
         return transposed;
-    }));
+    })) { Transpositions = matrix.Transpositions + 1 };
 
     /// <summary>A shape with its zeros taken from another, and -1 replaced with the remaining size.</summary>
     private static int[] Resolve(long[] target, int[] from)

@@ -20,8 +20,8 @@ internal sealed partial class OnnxTranslator
     {
         (OnnxFeatures x, Border border) = WithoutBorder(Value(node, 0), (_, value) => value == 0);
         bool counts = node.Integer("count_include_pad", 0) != 0;
-        Window own = Pooled(node, x, default), whole = own with { Padding = Sum(own.Padding, border) };
-        if (border != default && own.Padding != default && !counts)
+        Window whole = Pooled(node, x, border);
+        if (border != default && whole.Padding != border && !counts)
             throw new InvalidDataException("it has a border whose zeros count, and another whose zeros do not");
         return whole.Padding == default && x.Sizes is [_, int height, int width] && whole.Size == new Extent(height, width)
             ? PoolAll(x, node)

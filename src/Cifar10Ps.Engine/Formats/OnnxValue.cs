@@ -23,6 +23,9 @@ internal sealed record OnnxConstant(string Name, int[] Shape, Lazy<float[]> Cont
 {
     /// <summary>Its values, row-major.</summary>
     public float[] Values => Content.Value;
+
+    /// <summary>How many transpositions it is the result of, each of which has a copy and waits for the one before.</summary>
+    public int Transpositions { get; init; }
 }
 
 /// <summary>Integers: a shape, axes, the sizes of a border.</summary>

@@ -103,7 +103,7 @@ internal sealed class PickleTree
     private static (string, PickleGlobal)? OtherTensor(PickleMap map)
     {
         foreach ((object? key, object? value) in map.Items)
-            if (key is string name && value is PickleObject { Maker: { Module: "torch._utils" } maker }
+            if (key is string name && value is PickleObject { Maker: { Module: "torch._utils" or "torch._tensor" } maker }
                 && maker.Name.StartsWith("_rebuild", StringComparison.Ordinal))
                 return (DisplayText.Name(name), maker);
         return null;

@@ -36,9 +36,9 @@ internal static partial class TorchFile
         ["torch._utils._rebuild_parameter"] = (PickleMachine.Function)First,
         ["torch._utils._rebuild_parameter_with_state"] = (PickleMachine.Function)First,
         // A tensor of a derived class: how it is rebuilt, the class, and what it is rebuilt from.
-        ["torch._utils._rebuild_from_type_v2"] = (PickleMachine.Function)(arguments =>
+        ["torch._tensor._rebuild_from_type_v2"] = (PickleMachine.Function)(arguments =>
             arguments is [PickleMachine.Function rebuild, _, object?[] given, ..]
-            ? rebuild(given) : throw Misused("torch._utils._rebuild_from_type_v2")),
+            ? rebuild(given) : throw Misused("torch._tensor._rebuild_from_type_v2")),
         ["torch.Size"] = (PickleMachine.Function)(arguments => arguments is [object?[] sizes] ? sizes : throw Misused("torch.Size")),
         ["torch.DoubleStorage"] = new TorchType("F64"),
         ["torch.FloatStorage"] = new TorchType("F32"),

@@ -226,8 +226,9 @@ public sealed class Network
     internal Network WithNormEpsilon(double epsilon) =>
         With([.. Layers.Select(layer => layer.Operation is BatchNorm norm ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
-    /// <summary>Whether training changes nothing but the classifier, so that features are all it needs.</summary>
-    internal bool HasFrozenBackbone => Classifier is { IsFrozen: false } && !NeedsGradient(FeatureLayer);
+    /// <summary>Whether layers are frozen and training changes nothing but the classifier, so that features are all it needs.</summary>
+    internal bool HasFrozenBackbone =>
+        Classifier is { IsFrozen: false } && Layers.Any(layer => layer.IsFrozen) && !NeedsGradient(FeatureLayer);
 
     /// <summary>The same network, of which training leaves some layers as they are.</summary>
     /// <param name="isFrozen">Which layers.</param>

@@ -39,8 +39,8 @@ public static partial class NativeBackend
                 or InvalidDataException or EntryPointNotFoundException or TypeInitializationException or NotSupportedException)
             {
                 throw new EngineException("NativeBackendNotLoaded", ErrorKind.ResourceUnavailable,
-                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} Rebuild or reinstall the module "
-                    + $"for this platform ({RuntimeInformation.RuntimeIdentifier}).", e);
+                    $"libtorch could not be loaded from '{folder}': {e.Message.ReplaceLineEndings(" ")} "
+                    + Remedy(OperatingSystem.IsWindows(), RuntimeInformation.RuntimeIdentifier), e);
             }
 
             _loaded = true;

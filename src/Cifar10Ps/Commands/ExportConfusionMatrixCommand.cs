@@ -31,9 +31,10 @@ public sealed class ExportConfusionMatrixCommand : PictureWriterCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        if (Evaluation is not null)
+        if (Evaluation is not null && IsInput(nameof(Evaluation)))
             _evaluations.Add(Evaluation);
-        _predictions.AddRange(Prediction);
+        if (IsInput(nameof(Prediction)))
+            _predictions.AddRange(Prediction);
     }
 
     /// <inheritdoc/>

@@ -32,11 +32,12 @@ public sealed class ExportReliabilityPlotCommand : PictureWriterCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        foreach (Evaluation evaluation in Evaluation)
+        foreach (Evaluation evaluation in IsInput(nameof(Evaluation)) ? Evaluation : [])
             _evaluations.Add(($"{_evaluations.Count + 1}", evaluation));
-        if (Calibration is not null)
+        if (Calibration is not null && IsInput(nameof(Calibration)))
             _evaluations.AddRange([("before", Calibration.Before), ("calibrated", Calibration.After)]);
-        _predictions.AddRange(Prediction);
+        if (IsInput(nameof(Prediction)))
+            _predictions.AddRange(Prediction);
     }
 
     /// <inheritdoc/>

@@ -32,8 +32,9 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        _ranges.AddRange(Range);
-        foreach (EpochReport report in Report)
+        if (IsInput(nameof(Range)))
+            _ranges.AddRange(Range);
+        foreach (EpochReport report in IsInput(nameof(Report)) ? Report : [])
         {
             string? run = Run ?? report.Run;
             // Another name, or epochs that start again: another run.

@@ -126,7 +126,7 @@ internal sealed class LayerStack
         int end = _top;
         if (end == start)
             throw new InvalidDataException("its block has no layers");
-        (_top, _prefix) = (start, own + "shortcut.");
+        (_top, _prefix, _undecided) = (start, own + "shortcut.", null);
         if (shortcut is not null)
             shortcut();
         else if (_shapes[start] != _shapes[end])

@@ -15,6 +15,17 @@ public sealed class ImageFolderTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Theory]
+    [InlineData("/data/a.png", "/data", true)]
+    [InlineData("/data/a.png", "/", true)]
+    [InlineData("/database/a.png", "/data", false)]
+    [InlineData("/data", "/data", false)]
+    public void A_file_is_within_a_folder_or_the_root(string path, string folder, bool expected)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "paths of Unix");
+        Assert.Equal(expected, PictureFolder.IsWithin(path, folder));
+    }
+
     [Fact]
     public void Each_folder_is_a_class_and_every_picture_is_in_one_split_with_its_file()
     {

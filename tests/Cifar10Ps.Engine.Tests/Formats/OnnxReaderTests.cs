@@ -224,6 +224,57 @@ public sealed class OnnxReaderTests : IDisposable
         AssertLikeRuntime(ModelFile.Load(File, Plain));
     }
 
+    [Theory]
+    [InlineData("SAME_UPPER", 3, 3)]
+    [InlineData("NOTSET", 3, 2)]
+    public void A_border_before_a_mean_counts_where_sizes_are_computed(string padding, int size, int stride)
+    {
+        Write((graph, image) =>
+        {
+            string x = graph.Operation("Pad", "p", [image, graph.Constant("pads", 0L, 0, 1, 1, 0, 0, 0, 0)]);
+            x = graph.Operation("AveragePool", "a", [x], Text("auto_pad", padding), Integers("kernel_shape", size, size),
+                Integers("strides", stride, stride), OnnxGraph.Attribute("ceil_mode", padding == "NOTSET" ? 1 : 0));
+            return graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "g", [x])]);
+        });
+
+        AssertLikeRuntime(ModelFile.Load(File, Plain));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_weight_may_be_transposed_more_than_once(int count)
+    {
+        WriteTransposed(count);
+
+        AssertLikeRuntime(ModelFile.Load(File, Plain));
+    }
+
+    [Fact]
+    public void A_weight_that_is_transposed_endlessly_is_refused()
+    {
+        WriteTransposed(20_000);
+
+        Assert.Contains("transposes", Refused("InvalidOnnx").Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Constants_that_are_filled_with_a_number_keep_it()
+    {
+        Write((graph, image) =>
+        {
+            ProtobufMessage one = new ProtobufMessage().Add(1, 1L).Add(2, 1L).Add(9, new[] { 1.5f });
+            string scale = graph.Operation("ConstantOfShape", "scale", [graph.Constant("shape", 3L)],
+                new ProtobufMessage().Add(1, "value").Add(5, one).Add(20, 4L));
+            string x = graph.Operation("BatchNormalization", "n", [image, scale, graph.Constant("b", [1f, 2, 3], 3),
+                graph.Constant("mean", [0.1f, 0.2f, 0.3f], 3), scale]);
+            return graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "g", [x])]);
+        });
+
+        AssertLikeRuntime(ModelFile.Load(File, Plain));
+    }
+
     [Fact]
     public void Constants_that_are_added_and_multiplied_become_biases_and_weights()
     {
@@ -510,6 +561,15 @@ public sealed class OnnxReaderTests : IDisposable
 
     private void Write(Func<OnnxGraph, string, string> graph, int operatorSet = 17, params object[] axes) =>
         System.IO.File.WriteAllBytes(File, OnnxGraphs.File(graph, operatorSet, axes));
+
+    private void WriteTransposed(int count) => Write((graph, image) =>
+    {
+        string weight = graph.Constant("w", OnnxGraphs.Images(1, 2, 2), count % 2 == 0 ? [3, 4] : [4, 3]);
+        for (int i = 0; i < count; i++)
+            weight = graph.Operation("Transpose", "t", [weight]);
+        string x = graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "g", [image])]);
+        return graph.Operation("MatMul", "m", [x, weight]);
+    });
 
     /// <summary>Asserts that a model gives the same output as ONNX Runtime for the file.</summary>
     private void AssertLikeRuntime(ImageClassifier model, bool hasSoftmax = false)
