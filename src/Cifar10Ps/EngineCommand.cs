@@ -9,6 +9,7 @@ namespace Cifar10Ps;
 public abstract partial class EngineCommand : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private HashSet<string> _named = [];
 
     /// <summary>Cancelled when the pipeline is stopped.</summary>
     protected CancellationToken StopToken => _stop.Token;
@@ -36,7 +37,12 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     }
 
     /// <inheritdoc/>
-    protected sealed override void BeginProcessing() => Guard(OnBegin);
+    protected sealed override void BeginProcessing()
+    {
+        // Nothing has come by the pipeline yet.
+        _named = [.. MyInvocation.BoundParameters.Keys];
+        Guard(OnBegin);
+    }
 
     /// <inheritdoc/>
     protected sealed override void ProcessRecord() => Guard(OnProcess);
@@ -55,6 +61,9 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
 
     /// <summary>Whether the user gave a parameter.</summary>
     protected bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    /// <summary>Whether the user gave a parameter by name or position, not by the pipeline.</summary>
+    private protected bool IsNamed(string parameter) => _named.Contains(parameter);
 
     /// <summary>The model of a command that takes it as an argument or from the pipeline.</summary>
     protected static ImageClassifier Require(ImageClassifier? model) =>

@@ -63,7 +63,8 @@ internal sealed class TerminationSignals : IDisposable
     // The signal is not cancelled: what follows is up to the host and the system.
     private void Watch(PosixSignal signal, Action handle) => _registrations.Add(PosixSignalRegistration.Create(signal, _ => handle()));
 
-    /// <summary>Stops all trainings at once, and then closes their sessions; the first handler begins, all wait for the same end.</summary>
+    /// <summary>Stops the trainings of all sessions at once, and closes each session after its own; the first handler begins, all wait
+    /// for the same end.</summary>
     private static void CloseSessions(int exitCode)
     {
         _exitCode = exitCode;
@@ -71,11 +72,10 @@ internal sealed class TerminationSignals : IDisposable
         {
             if (_closing.IsCompleted)
             {
-                TerminationSignals[] all = [.. Watching];
                 _begun = Stopwatch.GetTimestamp();
-                _closing = AtOnce(all.Select(one => one._stop).OfType<Action>()).ContinueWith(_ =>
-                    AtOnce(all.Select(one => one._session).OfType<Runspace>().Distinct().Select(session => (Action)session.Close)),
-                    TaskScheduler.Default).Unwrap();
+                _closing = Task.WhenAll([.. Watching.GroupBy(one => one._session).Select(session =>
+                    Task.WhenAll([.. session.Select(one => one._stop).OfType<Action>().Select(Begin)])
+                        .ContinueWith(_ => session.Key?.Close(), default, TaskContinuationOptions.LongRunning, TaskScheduler.Default))]);
             }
         }
 
@@ -84,6 +84,7 @@ internal sealed class TerminationSignals : IDisposable
         Task.WaitAny([_closing], left > TimeSpan.Zero ? left : TimeSpan.Zero);
     }
 
-    private static Task AtOnce(IEnumerable<Action> actions) => Task.WhenAll(actions.Select(action =>
-        Task.Factory.StartNew(action, default, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+    // On a thread of its own: the thread pool has few, and begins more of them slowly.
+    private static Task Begin(Action action) =>
+        Task.Factory.StartNew(action, default, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

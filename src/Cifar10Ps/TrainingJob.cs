@@ -54,7 +54,7 @@ public sealed class TrainingJob : Job
     {
         ProgressReporter progress = new(Show);
         _reports = _trainer.Run(at => progress.Report(() => TrainingMessages.ToRecords(_trainer.Model, at)), _stop.Token);
-        // Nobody stops a job that has not begun.
+        // Stopping waits for the thread, so it has to be running first.
         lock (_gate)
         {
             _signals = new TerminationSignals(StopJob);

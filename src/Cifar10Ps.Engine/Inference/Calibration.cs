@@ -49,21 +49,21 @@ public sealed class Calibration
         model.BeginTraining();
         try
         {
-            ModelSnapshot before = model.Snapshot;
-            (string[] classes, images) = ClassMatching.ForMeasuring(before, images, warn);
+            ModelSnapshot found = model.Snapshot;
+            (string[] classes, images) = ClassMatching.ForMeasuring(found, images, warn);
             using Predictor predictor = new(model, threads, precision);
             List<(float[] Logits, int Label)> answers = [];
             foreach (LabeledImage[] portion in images.Chunk(predictor.BatchSize))
             {
                 cancellation.ThrowIfCancellationRequested();
-                float[][] found = images.Count == 1 ? predictor.Logits(portion) : predictor.LogitsOfPart(portion);
-                answers.AddRange(found.Zip(portion, (logits, image) => (logits, image.Label)));
+                answers.AddRange(predictor.Logits(portion, isPart: images.Count > 1)
+                    .Zip(portion, (logits, image) => (logits, image.Label)));
                 progress?.Invoke(answers.Count);
             }
 
             double temperature = TemperatureOf(answers);
-            Calibration calibration = new(temperature, Evaluate(before.Temperature), Evaluate(temperature));
-            model.Snapshot = before with { Temperature = temperature };
+            Calibration calibration = new(temperature, Evaluate(found.Temperature), Evaluate(temperature));
+            model.Snapshot = found with { Temperature = temperature };
             return calibration;
 
             Evaluation Evaluate(double divisor)

@@ -91,7 +91,7 @@ public sealed class Evaluation
         {
             cancellation.ThrowIfCancellationRequested();
             LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
-            float[][] answers = images.Count == 1 ? predictor.Logits(portion) : predictor.LogitsOfPart(portion);
+            float[][] answers = predictor.Logits(portion, isPart: images.Count > 1);
             foreach ((float[] logits, LabeledImage image) in answers.Zip(portion))
                 tally.Add(logits, image.Label);
             progress?.Invoke(start + portion.Length);

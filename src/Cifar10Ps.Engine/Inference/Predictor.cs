@@ -79,15 +79,18 @@ public sealed class Predictor : IDisposable
     /// <param name="images">Images of the size that the model takes.</param>
     /// <returns>For each image, in order: a logit for each class.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>; <c>NativeBackendNotLoaded</c>.</exception>
-    public float[][] Logits(IReadOnlyList<LabeledImage> images)
+    public float[][] Logits(IReadOnlyList<LabeledImage> images) => Logits(images, isPart: false);
+
+    /// <summary>Computes logits.</summary>
+    /// <param name="images">Images of the size that the model takes.</param>
+    /// <param name="isPart">Whether these are some of many images: a single one too is computed as the others are.</param>
+    internal float[][] Logits(IReadOnlyList<LabeledImage> images, bool isPart)
     {
         using NativeWork.Scope work = NativeWork.Begin();
-        return _single is not null && images.Count == 1 ? [LogitsOf(images[0])] : LogitsOfPart(images);
+        if (_single is not null && images.Count == 1 && !isPart)
+            return [LogitsOf(images[0])];
+        return _features is not null ? _features.Logits(_model, images) : _ranks.Compute(images, ShardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
     }
-
-    /// <summary>Computes logits of some of many images: those of a single one too are computed as the others' are.</summary>
-    internal float[][] LogitsOfPart(IReadOnlyList<LabeledImage> images) => _features is not null ? _features.Logits(_model, images)
-        : _ranks.Compute(images, ShardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
 
     /// <summary>Computes features: the vector that the network's last linear layer reads, or, if it does not end with one, its
     /// outputs.</summary>
@@ -173,7 +176,7 @@ public sealed class Predictor : IDisposable
     {
         (float[][] logits, float[][]? features) = withFeatures
             && Outputs(images, Network.Layers.Count - 1, Network.FeatureLayer) is var both
-            ? (both[0], both[1]) : (isPart ? LogitsOfPart(images) : Logits(images), null);
+            ? (both[0], both[1]) : (Logits(images, isPart), null);
         return images.Select((image, n) => new Prediction(_model, logits[n], top, image, minimumConfidence, features?[n]));
     }
 

@@ -35,7 +35,7 @@ internal static class Whitening
     public static float[] Measure(Convolution convolution, IReadOnlyList<LabeledImage> images, Preprocessing preprocessing)
     {
         using NativeWork.Scope work = NativeWork.Begin();
-        // Libtorch has no workers here yet; the order of its sums must not depend on the number of processors.
+        // As a worker pool would, but there is none yet: the order of sums must not depend on the number of processors.
         NativeBackend.Load();
         set_num_threads(1);
         using IDisposable noGradients = no_grad();

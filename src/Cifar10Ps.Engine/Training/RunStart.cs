@@ -54,11 +54,11 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
         if (wanted with { Epochs = saved.Epochs } != saved)
             throw Mismatch($"it has {Differences(saved, wanted)}");
         // Its checkpoints would contradict themselves.
-        int begun = checkpoint.State.History.Count + Math.Sign(checkpoint.State.EpochImages);
+        int begun = checkpoint.State.History.Count + (checkpoint.State.EpochImages > 0 ? 1 : 0);
         if (wanted.Epochs < begun)
             throw new EngineException("OptionOutOfRange", ErrorKind.InvalidArgument,
-                $"The run of '{path}' has {(begun > checkpoint.State.History.Count ? "begun" : "done")} epoch {begun}, but Epochs is "
-                + $"{wanted.Epochs}. Epochs counts those that are done, too: give {begun} or more.");
+                $"The run of '{path}' has reached epoch {begun}, but Epochs is {wanted.Epochs}. Epochs counts from the beginning of the "
+                + $"run: give {begun} or more.");
         if (checkpoint.State.TrainCount != data.Train.Count)
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
         if (checkpoint.State.DataFingerprint is string fingerprint && !data.IsOf(fingerprint))

@@ -39,7 +39,8 @@ public sealed class Trainer
     /// <param name="start">What the run begins with.</param>
     private Trainer(ImageClassifier? model, RunStart start)
     {
-        ((_start, _data, _state, _moments), _resumedFolder) = (start, start.Folder);
+        (_start, _data, _state, _moments) = start;
+        _resumedFolder = start.Folder;
         _model = model ?? new ImageClassifier(_start);
         _found = _model.Snapshot;
         (_train, _validation) = HoldOut.Split(_data, _state.Options.ValidationCount);

@@ -44,9 +44,9 @@ public sealed class ExportImageCommand : FileWriterCommand
     {
         if (_folder is null)
             return;
-        foreach (LabeledImage image in Image)
+        foreach (LabeledImage image in IsInput(nameof(Image)) ? Image : [])
             Write(image, _classes!, total: 0);
-        foreach (ImageSplit split in Dataset?.Splits ?? [])
+        foreach (ImageSplit split in Dataset is not null && IsInput(nameof(Dataset)) ? Dataset.Splits : [])
         {
             ClassFolders classes = new(System.IO.Path.Combine(_folder, split.Name.ToLowerInvariant()));
             foreach (LabeledImage image in split)

@@ -9,6 +9,8 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>The parameter sets.</summary>
     protected const string PathSet = "Path", LiteralPathSet = "LiteralPath";
 
+    private readonly HashSet<string> _taken = [];
+
     /// <summary>The file: a new one, or one that a pattern matches.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
@@ -31,6 +33,9 @@ public abstract class FileWriterCommand : EngineCommand
 
     /// <summary>What is asked before a file is written.</summary>
     protected abstract string Question { get; }
+
+    /// <summary>Whether the value of a parameter is new input: one that is given by name is the same for each pipeline object.</summary>
+    private protected bool IsInput(string parameter) => !IsNamed(parameter) || _taken.Add(parameter);
 
     /// <summary>A file, as Get-Item gives it.</summary>
     protected PSObject ToItem(string file) => InvokeProvider.Item.Get([file], force: true, literalPath: true)[0];

@@ -6,19 +6,14 @@ namespace Cifar10Ps.Commands;
 /// <summary>Base class of cmdlets that draw a picture of all pipeline input.</summary>
 public abstract class PictureWriterCommand : FileWriterCommand
 {
-    private HashSet<string> _given = [], _taken = [];
     private string? _file;
 
     /// <summary>Draws the picture.</summary>
     private protected abstract Picture Draw();
 
-    /// <summary>Whether the value of a parameter is new input: one that was given by name is the same for each pipeline object.</summary>
-    private protected bool IsInput(string parameter) => !_given.Contains(parameter) || _taken.Add(parameter);
-
     /// <inheritdoc/>
     protected sealed override void OnBegin()
     {
-        _given = [.. MyInvocation.BoundParameters.Keys];
         // Now, not after the hours that the pipeline may take.
         string file = ToFile();
         _ = Picture.FormatOf(file);

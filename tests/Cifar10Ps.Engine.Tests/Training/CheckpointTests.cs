@@ -178,26 +178,24 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     }
 
     [Theory]
-    [InlineData(2, 0, 1, "done epoch 2")]
-    [InlineData(1, 30, 1, "begun epoch 2")]
-    public void Fewer_epochs_than_a_run_has_begun_are_refused_and_change_no_file(int done, int images, int epochs, string message)
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Fewer_epochs_than_a_run_has_begun_are_refused_and_change_no_file(bool isStopped)
     {
         OutputDirectory output = Output();
-        Trainer trainer = NewRun(TinyOptions(epochs: 3), output);
         using CancellationTokenSource stop = new();
-        Assert.Throws<OperationCanceledException>(() => trainer.RunToEnd(at =>
+        Exception? stopped = Record.Exception(() => NewRun(TinyOptions(epochs: 2), output).RunToEnd(at =>
         {
-            if (at.Epoch == done + 1 && at.Done >= images)
+            if (isStopped && at is { Epoch: 2, Done: > 30 })
                 stop.Cancel();
         }, stop.Token));
-        if (images == 0)
-            File.Copy(output.LatestCheckpoint.Replace("latest", "epoch-0002", StringComparison.Ordinal), output.LatestCheckpoint, true);
+        Assert.Equal(isStopped, stopped is OperationCanceledException);
         byte[] before = File.ReadAllBytes(output.LatestCheckpoint);
 
         EngineException error = AssertError("OptionOutOfRange",
-            () => Trainer.Resume(output.Path, null, TinyData, options => options with { Epochs = epochs }, output));
+            () => Trainer.Resume(output.Path, null, TinyData, options => options with { Epochs = 1 }, output));
 
-        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains("has reached epoch 2", error.Message, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllBytes(output.LatestCheckpoint));
     }
 
