@@ -19,8 +19,8 @@ internal static class DatasetDivision
     {
         if (fractions.Length is < 2 or > 3 || fractions[0] <= 0 || fractions.Any(fraction => !(fraction >= 0))
             || Math.Abs(fractions.Sum() - 1) > 1e-6)
-            throw new EngineException("InvalidFractions", ErrorKind.InvalidArgument, string.Create(CultureInfo.InvariantCulture,
-                $"{string.Join(", ", fractions)} are not shares of training and validation, or of training, validation and testing: "
+            throw new EngineException("InvalidFractions", ErrorKind.InvalidArgument, string.Create(CultureInfo.CurrentCulture,
+                $"{string.Join("; ", fractions)} are not shares of training and validation, or of training, validation and testing: "
                 + $"two or three numbers that add up to 1, the first above 0."));
         List<LabeledImage>[] parts = [.. fractions.Select(_ => new List<LabeledImage>())];
         foreach (Group[] ofClass in Groups(data, seed))

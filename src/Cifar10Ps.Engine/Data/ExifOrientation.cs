@@ -11,47 +11,19 @@ namespace Cifar10Ps.Data;
 /// tag 0x0112 in the first directory of a TIFF structure.</remarks>
 internal static class ExifOrientation
 {
-    // The tag is near the beginning; a thumbnail may follow.
-    private const int BlockLimit = 1 << 16;
-
     /// <summary>The orientation given by the EXIF data of a PNG or WebP file; TopLeft if there are none,
     /// or none that can be read.</summary>
-    /// <param name="file">A file that can be read.</param>
-    /// <param name="format">Its format.</param>
-    public static SKEncodedOrigin Read(Stream file, SKEncodedImageFormat format)
+    /// <param name="file">Its content.</param>
+    public static SKEncodedOrigin Read(ReadOnlySpan<byte> file)
     {
-        ReadOnlySpan<byte> block = format switch
+        for (PictureChunks chunks = PictureChunks.Of(file); chunks.MoveNext();)
         {
-            SKEncodedImageFormat.Png => Chunk(file, start: 8, isPng: true, "eXIf"u8),
-            SKEncodedImageFormat.Webp => Chunk(file, start: 12, isPng: false, "EXIF"u8),
-            _ => [],
-        };
-        // As in JPEG files; older programs write it here too.
-        return Parse(block.StartsWith("Exif\0\0"u8) ? block[6..] : block);
-    }
-
-    /// <summary>The content of a chunk: PNG has its length (big-endian), type, content and checksum; WebP type, length (little-endian),
-    /// content and padding to an even length.</summary>
-    private static byte[] Chunk(Stream file, long start, bool isPng, ReadOnlySpan<byte> wanted)
-    {
-        Span<byte> head = stackalloc byte[8];
-        long end = file.Length;
-        for (long at = start; at + 8 <= end;)
-        {
-            file.Position = at;
-            file.ReadExactly(head);
-            long length = isPng ? BinaryPrimitives.ReadUInt32BigEndian(head) : BinaryPrimitives.ReadUInt32LittleEndian(head[4..]);
-            if (head.Slice(isPng ? 4 : 0, 4).SequenceEqual(wanted))
-            {
-                byte[] content = new byte[Math.Min(Math.Min(length, BlockLimit), end - at - 8)];
-                file.ReadExactly(content);
-                return content;
-            }
-
-            at += 8 + length + (isPng ? 4 : length % 2);
+            // As in JPEG files; older programs write it here too.
+            if (chunks.Type.SequenceEqual("eXIf"u8) || chunks.Type.SequenceEqual("EXIF"u8))
+                return Parse(chunks.Content.StartsWith("Exif\0\0"u8) ? chunks.Content[6..] : chunks.Content);
         }
 
-        return [];
+        return SKEncodedOrigin.TopLeft;
     }
 
     private static SKEncodedOrigin Parse(ReadOnlySpan<byte> tiff)

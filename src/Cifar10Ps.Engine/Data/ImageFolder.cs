@@ -37,13 +37,13 @@ public sealed class ImageFolder : PictureSource
     /// </exception>
     public ImageDataset Read(Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
-        Part[] parts = Parts();
+        Part[] parts = Parts(cancellation);
         DatasetPart[] kinds = [.. parts.Select(part => part.Kind)];
         // What is refused is refused before the pictures are read.
         HeldOutShares(kinds);
         (Part Part, DirectoryInfo Folder)[] folders = [.. parts.SelectMany(part =>
             ClassFolders(part, parts).Select(folder => (part, folder)))];
-        FoundPicture[] found = [.. folders.SelectMany(folder => Find(folder.Part, folder.Folder, cancellation))
+        FoundPicture[] found = [.. folders.SelectMany(folder => Find(folder.Part, folder.Folder, parts, cancellation))
             .OrderBy(picture => picture.Part).ThenBy(picture => picture.Class, StringComparer.Ordinal)
             .ThenBy(picture => picture.Name, StringComparer.Ordinal).ThenBy(picture => picture.Path, StringComparer.Ordinal)];
         ReadPicture[] read = [.. Decode(found, path => FilesOf(parts, path).Count("pictures in a format that is not supported", path),
@@ -60,13 +60,13 @@ public sealed class ImageFolder : PictureSource
                 $"'{_path}' contains {(classes is [string only] ? $"one folder with pictures, '{only}'," : "no folder with pictures")} "
                 + "and must contain at least two: one for each class, "
                 + $"with {ImageFormat.Readable.Replace("and", "or", StringComparison.Ordinal)} files in it.");
-        return Assemble(Path.GetFileName(_path), _path, read, kinds);
+        return Assemble(NameOf(_path), _path, read, kinds);
     }
 
     private static string FullPath(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 
     /// <summary>The folders that hold the folders of the classes: at least that for training.</summary>
-    private Part[] Parts()
+    private Part[] Parts(CancellationToken cancellation)
     {
         RequireFolder(_path);
         PictureFolder files = NewSearch(_path);
@@ -75,25 +75,26 @@ public sealed class ImageFolder : PictureSource
         {
             if (path is null)
                 continue;
-            RequireFolder(FullPath(path));
-            parts.Add(new Part(kind, FullPath(path), NewSearch(FullPath(path))));
+            string folder = FullPath(path);
+            RequireFolder(folder);
+            parts.Add(new Part(kind, folder, NewSearch(folder)));
         }
 
-        (DatasetPart Kind, DirectoryInfo Folder)[] inside = [.. PartFolders.Find(_path)
-            .Where(part => parts.All(given => given.Kind != part.Part && given.Path != part.Folder.FullName))];
+        (DatasetPart Kind, DirectoryInfo Folder)[] inside = [.. PartFolders.Find(_path, cancellation)
+            .Where(part => parts.All(given => given.Kind != part.Part && !given.Is(part.Folder)))];
         if (inside is not [])
         {
             bool serveBoth = inside.Length + parts.Count == 2 && (ValidationFraction ?? 0) == 0 && TestFraction == 0;
             Understood?.Invoke($"'{_path}' is read in parts: " + string.Join(", ", inside.Select(part => $"'{part.Folder.Name}' for "
                 + (serveBoth && part.Kind != DatasetPart.Train ? "validation and testing" : part.Kind.Purpose()))) + ".");
             foreach (FileSystemInfo entry in files.Entries(new DirectoryInfo(_path)))
-                if (inside.All(part => part.Folder.FullName != entry.FullName) && parts.All(part => part.Path != entry.FullName))
+                if (inside.All(part => part.Folder.FullName != entry.FullName) && !parts.Any(part => part.Is(entry)))
                     files.Count(entry is DirectoryInfo ? "folders beside those of the parts" : PictureFolder.Reason(entry), entry.FullName);
         }
 
         parts.AddRange(inside is [] ? [new Part(DatasetPart.Train, _path, files)]
             : inside.Select(part => new Part(part.Kind, part.Folder.FullName, files)));
-        if (parts.GroupBy(part => part.Path).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        if (parts.GroupBy(part => part.RealPath, PictureFolder.PathComparer).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new EngineException("PartGivenTwice", ErrorKind.InvalidArgument,
                 $"'{twice.Key}' cannot be for {string.Join(" and for ", twice.Select(part => part.Kind.Purpose()))}.");
         return [.. parts.OrderBy(part => part.Kind)];
@@ -118,15 +119,19 @@ public sealed class ImageFolder : PictureSource
         {
             if (entry is not DirectoryInfo folder)
                 part.Files.Count(PictureFolder.Reason(entry), entry.FullName);
-            else if (parts.All(other => other.Path != folder.FullName))
+            else if (!parts.Any(other => other.Is(folder)))
                 yield return folder;
         }
     }
 
-    /// <summary>The pictures of a class, at any depth.</summary>
-    private static IEnumerable<FoundPicture> Find(Part part, DirectoryInfo folder, CancellationToken cancellation) =>
+    /// <summary>The pictures of a class, at any depth, but for those of another part.</summary>
+    private static IEnumerable<FoundPicture> Find(Part part, DirectoryInfo folder, Part[] parts, CancellationToken cancellation) =>
         from path in part.Files.Find(folder, recurse: true, cancellation)
-        let name = Path.GetRelativePath(part.Path, path).Replace(Path.DirectorySeparatorChar, '/')
+        let relative = Path.GetRelativePath(part.Path, path)
+        // Links on the way to a picture are not followed.
+        where !parts.Any(other => PictureFolder.IsWithin(other.RealPath, part.RealPath)
+            && PictureFolder.IsWithin(Path.Combine(part.RealPath, relative), other.RealPath))
+        let name = relative.Replace(Path.DirectorySeparatorChar, '/')
         select new FoundPicture(part.Kind, Composed(folder.Name), Composed(name), path);
 
     private static PictureFolder FilesOf(Part[] parts, string path) =>
@@ -162,5 +167,13 @@ public sealed class ImageFolder : PictureSource
     /// <param name="Kind">What its pictures are for.</param>
     /// <param name="Path">Its full path.</param>
     /// <param name="Files">Finds them, and counts what is left out.</param>
-    private sealed record Part(DatasetPart Kind, string Path, PictureFolder Files);
+    private sealed record Part(DatasetPart Kind, string Path, PictureFolder Files)
+    {
+        /// <summary>The full path of the folder itself.</summary>
+        public string RealPath { get; } = PictureFolder.RealPath(Path);
+
+        /// <summary>Whether it is a folder's.</summary>
+        public bool Is(FileSystemInfo folder) =>
+            PictureFolder.PathComparer.Equals(RealPath, PictureFolder.RealPath(folder.FullName));
+    }
 }

@@ -15,8 +15,9 @@ internal static class PartFolders
     /// of another part, or alone.
     /// </remarks>
     /// <param name="root">The full path of the folder.</param>
+    /// <param name="cancellation">Ends the search.</param>
     /// <exception cref="EngineException"><c>SplitsNotClasses</c>: parts that cannot be understood.</exception>
-    public static IReadOnlyList<(DatasetPart Part, DirectoryInfo Folder)> Find(string root)
+    public static IReadOnlyList<(DatasetPart Part, DirectoryInfo Folder)> Find(string root, CancellationToken cancellation)
     {
         DirectoryInfo[] folders = new DirectoryInfo(root).GetDirectories("*", new EnumerationOptions
         {
@@ -40,9 +41,11 @@ internal static class PartFolders
         EngineException NotUnderstood(string why) => new("SplitsNotClasses", ErrorKind.InvalidData,
             $"The folders of '{root}' ({DisplayText.List([.. parts.Select(part => part.Folder.Name)])}) are parts of a data set, "
             + $"which hold the folders of the classes, but {why}.");
-    }
 
-    private static bool HasPictures(DirectoryInfo folder, bool below) =>
-        folder.EnumerateFiles("*", Quietly).Any(file =>
-            ImageFormat.IsPicture(file.Name) && (!below || file.DirectoryName != folder.FullName));
+        bool HasPictures(DirectoryInfo folder, bool below) => folder.EnumerateFiles("*", Quietly).Any(file =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return ImageFormat.IsPicture(file.Name) && (!below || file.DirectoryName != folder.FullName);
+        });
+    }
 }

@@ -34,10 +34,34 @@ internal sealed class PictureFolder
     /// <summary>What was left out, counted by reason, as a sentence; null: nothing.</summary>
     public string? LeftOut => _leftOut.Count == 0 ? null : $"Left out of '{_root}': {string.Join("; ", _leftOut.Select(Describe))}.";
 
+    /// <summary>Compares full paths as the system does by default.</summary>
+    public static StringComparer PathComparer { get; } =
+        OperatingSystem.IsWindows() || OperatingSystem.IsMacOS() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal;
+
     /// <summary>Whether a full path lies in a folder, at any depth; the folder may be the root of its drive.</summary>
-    public static bool IsWithin(string path, string folder) => path.StartsWith(
-        Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar,
-        OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+    public static bool IsWithin(string path, string folder)
+    {
+        folder = Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar;
+        return path.Length > folder.Length && PathComparer.Equals(path[..folder.Length], folder);
+    }
+
+    /// <summary>The full path of the folder that a full path leads to by way of links.</summary>
+    public static string RealPath(string path)
+    {
+        // A cycle of links is not a folder, so that nobody asks.
+        if (Path.GetDirectoryName(path) is not string parent)
+            return path;
+        path = Path.Combine(RealPath(parent), Path.GetFileName(path));
+        try
+        {
+            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true) is { } target ? RealPath(target.FullName) : path;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A share, or a folder that may only be passed through.
+            return path;
+        }
+    }
 
     /// <summary>A folder's own entries that are neither hidden nor links, in the order of their names.</summary>
     public IEnumerable<FileSystemInfo> Entries(DirectoryInfo folder)
@@ -57,7 +81,10 @@ internal sealed class PictureFolder
         {
             if (IsPassedOver(entry.Name))
                 continue;
-            if ((entry.Attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0)
+            // A name in another encoding than UTF-8 leads nowhere.
+            if ((int)entry.Attributes == -1)
+                Count("names that cannot be read", entry.FullName);
+            else if ((entry.Attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0)
             {
                 if (entry is DirectoryInfo || ImageFormat.IsPicture(entry.Name))
                     Count("hidden", entry.FullName);

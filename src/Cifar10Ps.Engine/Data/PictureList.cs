@@ -9,7 +9,7 @@ public sealed class PictureList : PictureSource
     private readonly PictureFolder _files;
     private readonly bool _isBounded;
     private readonly List<FoundPicture> _pictures = [];
-    private readonly HashSet<string> _paths = [];
+    private readonly HashSet<string> _paths = new(PictureFolder.PathComparer);
 
     /// <summary>An empty list.</summary>
     /// <param name="root">The folder that relative paths start from.</param>
@@ -67,6 +67,6 @@ public sealed class PictureList : PictureSource
         if (read.Select(picture => picture.File.Class).Distinct().Take(2).Count() < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
                 $"The {_pictures.Count:N0} pictures of the list that have a class give {read.Length:N0} images of fewer than two classes.");
-        return Assemble(name ?? Path.GetFileName(_root), _root, read, kinds);
+        return Assemble(name ?? NameOf(_root), _root, read, kinds);
     }
 }

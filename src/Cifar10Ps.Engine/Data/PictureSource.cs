@@ -129,6 +129,9 @@ public abstract class PictureSource
         return data;
     }
 
+    /// <summary>The name of a folder; of the root of a drive, its path.</summary>
+    private protected static string NameOf(string folder) => Path.GetFileName(folder) is { Length: > 0 } name ? name : folder;
+
     /// <summary>A name in Unicode's composed form; <see cref="DisplayText.Escape"/> also removes what has none.</summary>
     private protected static string Composed(string name) => DisplayText.Escape(name).Normalize();
 
@@ -138,7 +141,7 @@ public abstract class PictureSource
     private protected (double Validation, double Test) HeldOutShares(IReadOnlyCollection<DatasetPart> given)
     {
         bool hasOthers = given.Any(part => part != DatasetPart.Train);
-        double validation = ValidationFraction ?? (hasOthers || TestFraction > 1 - DefaultValidationFraction ? 0
+        double validation = ValidationFraction ?? (hasOthers || TestFraction >= 1 - DefaultValidationFraction ? 0
             : DefaultValidationFraction);
         if (validation + TestFraction >= 1)
             throw new EngineException("InvalidFractions", ErrorKind.InvalidArgument, string.Create(CultureInfo.CurrentCulture,

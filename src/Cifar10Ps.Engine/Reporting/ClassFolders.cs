@@ -11,7 +11,8 @@ namespace Cifar10Ps.Reporting;
 /// <param name="path">The full path of the folder that has the folders of the classes.</param>
 internal sealed class ClassFolders(string path)
 {
-    private const int NameLimit = 100;
+    /// <summary>Longest name of a folder, in bytes of UTF-8: many file systems take 255, and some 143.</summary>
+    private const int NameLimit = 130;
 
     private static readonly HashSet<string> DeviceNames = new(
         ["CON", "PRN", "AUX", "NUL", .. Enumerable.Range(0, 10).SelectMany(i => new[] { $"COM{i}", $"LPT{i}" })],
@@ -48,8 +49,8 @@ internal sealed class ClassFolders(string path)
     private static string SafeName(string name)
     {
         string safe = string.Concat(name.Select(c => c < ' ' || "<>:\"/\\|?*".Contains(c, StringComparison.Ordinal) ? '_' : c));
-        if (safe.Length > NameLimit)
-            safe = safe[..(char.IsHighSurrogate(safe[NameLimit - 1]) ? NameLimit - 1 : NameLimit)];
+        int length = 0;
+        safe = string.Concat(safe.EnumerateRunes().TakeWhile(rune => (length += rune.Utf8SequenceLength) <= NameLimit));
         // Windows drops dots and spaces at the end; a name that begins with a dot is hidden elsewhere.
         int end = safe.TrimEnd('.', ' ').Length;
         safe = safe[..end] + new string('_', safe.Length - end);

@@ -81,16 +81,19 @@ public static class ModelGraph
                 Line($"  }}");
         }
 
-        Line($"  labels [shape=ellipse, fillcolor=\"#eeeeee\"];");
-        Line($"  loss [label=\"loss\\nSoftmaxCrossEntropy\"];");
+        // A layer may have one of these names.
+        string labels = Unused("labels"), loss = Unused("loss");
+        Line($"  \"{labels}\" [label=labels, shape=ellipse, fillcolor=\"#eeeeee\"];");
+        Line($"  \"{loss}\" [label=\"loss\\nSoftmaxCrossEntropy\"];");
         foreach (Layer layer in network.Layers)
             foreach (int input in layer.Inputs)
                 Edge(network.Layers[input].Name, layer.Name, shapes[input].Sizes);
-        Edge(network.Layers[^1].Name, "loss", shapes[^1].Sizes);
-        Edge("labels", "loss", []);
+        Edge(network.Layers[^1].Name, loss, shapes[^1].Sizes);
+        Edge(labels, loss, []);
         Line($"}}");
         return dot.ToString();
 
+        string Unused(string name) => network.Layers.Any(layer => layer.Name == name) ? Unused(name + "_") : name;
         void Line(FormattableString text) => dot.Append(text.ToString(CultureInfo.InvariantCulture)).Append('\n');
         void Edge(string from, string to, int[] shape) =>
             Line($"  \"{Quoted(from)}\" -> \"{Quoted(to)}\" [label=\" ({string.Join(", ", ["N", .. shape])})\"];");

@@ -170,15 +170,20 @@ internal static class PredictionSheet
         }
     }
 
-    /// <summary>The picture file, which has more detail; if it no longer exists, and for a data set, what the network saw.</summary>
+    /// <summary>What the network saw, in the detail that the picture file has, if that is still the same picture.</summary>
     private static SKImage ToImage(Prediction prediction)
     {
-        const int Side = Tile * Picture.Scale;
+        LabeledImage image = prediction.Image;
         if (prediction.Path is string path)
         {
             try
             {
-                return ImageTile.Of(ImageFile.Read(path, Side, Side), Side, Side);
+                if (ImageFile.Read(path, image.Width, image.Height).AsSpan().SequenceEqual(image.Pixels.Span))
+                {
+                    double scale = (double)(Tile * Picture.Scale) / Math.Max(image.Width, image.Height);
+                    int width = (int)Math.Ceiling(scale * image.Width), height = (int)Math.Ceiling(scale * image.Height);
+                    return ImageTile.Of(ImageFile.Read(path, width, height), width, height);
+                }
             }
             catch (EngineException)
             {
@@ -186,6 +191,6 @@ internal static class PredictionSheet
             }
         }
 
-        return ImageTile.Of(prediction.Image.Pixels.Span, prediction.Image.Width, prediction.Image.Height);
+        return ImageTile.Of(image.Pixels.Span, image.Width, image.Height);
     }
 }

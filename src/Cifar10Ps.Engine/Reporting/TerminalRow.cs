@@ -37,18 +37,26 @@ internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<s
         return text.Append('\n').ToString();
     }
 
-    /// <summary>Rows of characters that an image takes, each of two pixels as wide as a column.</summary>
-    private int Rows(LabeledImage image) => (PixelRows(image) + 1) / 2;
+    /// <summary>Columns that an image takes, and rows of pixels that are as wide as a column: at most twice as many as the columns of each
+    /// image.</summary>
+    private (int Width, int Height) SizeOf(LabeledImage image)
+    {
+        double scale = Math.Min((double)columns / image.Width, 2.0 * columns / image.Height);
+        return (Side(image.Width), Side(image.Height));
 
-    private int PixelRows(LabeledImage image) => Math.Max(1, (int)Math.Round((double)columns * image.Height / image.Width));
+        int Side(int pixels) => Math.Max(1, (int)Math.Round(scale * pixels));
+    }
+
+    /// <summary>Rows of characters that an image takes, each of two pixels.</summary>
+    private int Rows(LabeledImage image) => (SizeOf(image).Height + 1) / 2;
 
     private void DrawCharacters(StringBuilder text, IReadOnlyList<(LabeledImage Image, string Label)> images)
     {
-        (SKColor[] Pixels, int Height)[] scaled = [.. images.Select(item =>
-            (Scale(item.Image, columns, PixelRows(item.Image)), PixelRows(item.Image)))];
+        (SKColor[] Pixels, int Width, int Height)[] scaled = [.. images.Select(item => SizeOf(item.Image) is var (width, height)
+            ? (Scale(item.Image, width, height), width, height) : default)];
         for (int row = 0; row < images.Max(item => Rows(item.Image)); row++)
         {
-            foreach ((SKColor[] pixels, int height) in scaled)
+            foreach ((SKColor[] pixels, int width, int height) in scaled)
             {
                 if (pixels != scaled[0].Pixels)
                     text.Append(' ', Gap);
@@ -64,7 +72,7 @@ internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<s
                 if (protocol == TerminalProtocol.HalfBlocks)
                     text.Append("\u001b[0m");
 
-                SKColor? At(int y, int x) => y < height ? pixels[y * columns + x] : null;
+                SKColor? At(int y, int x) => x < width && y < height ? pixels[y * width + x] : null;
             }
 
             text.Append('\n');
@@ -102,10 +110,11 @@ internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<s
         foreach ((int i, (LabeledImage image, _)) in images.Index())
         {
             text.Append(CultureInfo.InvariantCulture, $"\u001b7\u001b[{1 + i * (columns + Gap)}G");
+            (int width, int height) = SizeOf(image);
             if (protocol == TerminalProtocol.Kitty)
-                AppendKitty(text, image, columns, Rows(image));
+                AppendKitty(text, image, width, Rows(image));
             else
-                Sixel.Append(text, Scale(image, columns * CellWidth, PixelRows(image) * CellHeight / 2), columns * CellWidth);
+                Sixel.Append(text, Scale(image, width * CellWidth, height * CellHeight / 2), width * CellWidth);
             text.Append("\u001b8");
         }
 

@@ -284,6 +284,49 @@ public sealed class ImageFileTests : IDisposable
         AssertError("ImageTooLarge", () => ImageFile.Read(_folder.Write("huge.png", png), 32, 32));
     }
 
+    /// <summary>Skia copies a WebP file of any length, and ends the process if it cannot.</summary>
+    [Fact]
+    public void A_file_that_is_longer_than_any_picture_is_refused_unread()
+    {
+        string path = _folder.Write("long.webp", "RIFF\u00ff\u00ff\u00ff\u007fWEBPVP8 "u8);
+        using (FileStream file = File.OpenWrite(path))
+            file.SetLength((256 << 20) + 1);
+
+        EngineException error = AssertError("ImageTooLarge", () => ImageFile.Read(path, 32, 32));
+
+        Assert.EndsWith("has 256 MB; the limit is 256 MB. Make it smaller.", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Skia takes hours for a gigabyte of them.</summary>
+    [Fact]
+    public void A_PNG_file_with_megabytes_before_its_pixels_is_refused()
+    {
+        using SKBitmap picture = Draw(8, 8, (_, _) => Red);
+        byte[] png = File.ReadAllBytes(Save(picture, SKEncodedImageFormat.Png)), text = new byte[12 + (9 << 20)];
+        BinaryPrimitives.WriteInt32BigEndian(text, 9 << 20);
+        "tEXt"u8.CopyTo(text.AsSpan(4));
+        BinaryPrimitives.WriteUInt32BigEndian(text.AsSpan(text.Length - 4), ZipRules.Crc(text.AsSpan(4, text.Length - 8)));
+
+        AssertError("ImageTooLarge", () => ImageFile.Read(_folder.Write("text.png", [.. png[..33], .. text, .. png[33..]]), 8, 8));
+        Assert.Equal(ImageFile.Read(_folder.Write("plain.png", png), 8, 8),
+            ImageFile.Read(_folder.Write("after.png", [.. png[..^12], .. text, .. png[^12..]]), 8, 8));
+    }
+
+    [Fact]
+    public void Memory_for_pictures_is_waited_for_and_whoever_needs_more_than_there_is_gets_all_of_it()
+    {
+        DecodingMemory memory = new(100);
+        IDisposable most = memory.Take(70), little = memory.Take(30);
+        Task<IDisposable> waiting = Task.Run(() => memory.Take(1000), TestContext.Current.CancellationToken);
+
+        most.Dispose();
+        Assert.False(waiting.IsCompleted);
+        little.Dispose();
+
+        waiting.Result.Dispose();
+        memory.Take(100).Dispose();
+    }
+
     [Theory]
     [InlineData("nothing.png")]
     [InlineData("no-folder/nothing.png")]

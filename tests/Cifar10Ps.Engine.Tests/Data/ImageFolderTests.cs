@@ -411,6 +411,57 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
+    public void Pictures_of_another_part_are_no_class_however_deep_they_lie()
+    {
+        Parts("pics", 6);
+        Parts("pics/eval/test", 3);
+
+        ImageDataset data = new ImageFolder(_folder["pics"]) { TestPath = _folder["pics/eval/test"], ValidationFraction = 0 }.Read();
+
+        Assert.Equal(["a", "b"], data.Classes);
+        Assert.Equal((12, 6), (data.TrainCount, data.TestCount));
+    }
+
+    [Fact]
+    public void A_folder_is_the_same_by_way_of_a_link()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege");
+        Parts("pics", 6);
+        Parts("pics/holdout", 3);
+        Directory.CreateSymbolicLink(_folder["link"], _folder["pics"]);
+
+        ImageDataset data = new ImageFolder(_folder["link"]) { TestPath = _folder["pics/holdout"], ValidationFraction = 0 }.Read();
+
+        Assert.Equal(["a", "b"], data.Classes);
+        Assert.Equal((12, 6), (data.TrainCount, data.TestCount));
+        AssertError("PartGivenTwice", () => new ImageFolder(_folder["link"]) { TestPath = _folder["pics"] }.Read());
+    }
+
+    [Theory]
+    [InlineData(0.79, 0.2)]
+    [InlineData(0.8, 0)]
+    [InlineData(0.81, 0)]
+    public void What_is_held_out_to_test_leaves_room_for_training(double test, double validation)
+    {
+        Draw("a", 100);
+        Draw("b", 100);
+
+        ImageDataset data = new ImageFolder(_folder.Path) { TestFraction = test }.Read();
+
+        Assert.Equal(200 * test, data.TestCount, 1e-9);
+        Assert.Equal(200 * (1 - test - validation), data.TrainCount, 1e-9);
+    }
+
+    [Fact]
+    public void A_character_that_is_none_does_not_reach_the_class()
+    {
+        Draw("a\ufffe", 2);
+        Draw("b", 2);
+
+        Assert.Equal(["a\\ufffe", "b"], Read().Classes);
+    }
+
+    [Fact]
     public void A_class_that_a_part_lacks_is_told_and_still_a_class()
     {
         foreach (string folder in new[] { "train/cat", "train/dog", "train/owl", "val/cat", "val/dog", "val/yak", "test/owl" })

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using System.Text;
 using System.Xml.Linq;
+using Cifar10Ps.Networks;
 using Cifar10Ps.Reporting;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -38,6 +39,18 @@ public sealed partial class ModelGraphTests : IDisposable
             edges.Contains("  \"layer3.1.relu2\" -> \"layer3.2.add\" [label=\" (N, 64, 8, 8)\"];"));
         // Every layer but the input takes one output, an addition two; so does the loss.
         Assert.Equal(nodes.Length - 2 + additions + 1, edges.Length);
+    }
+
+    [Fact]
+    public void A_layer_may_be_called_like_the_loss()
+    {
+        NetworkBuilder network = new();
+        network.Add("loss", new Linear(3, 2), network.Add("labels", new AveragePool(), NetworkBuilder.InputLayer));
+
+        string dot = ModelGraph.ToDot(ImageClassifier.Create(network.Build("odd"), ["a", "b"], 0, 8).Snapshot);
+
+        Assert.Contains("  \"loss\" -> \"loss_\" [", dot, StringComparison.Ordinal);
+        Assert.Contains("  \"labels_\" -> \"loss_\" [", dot, StringComparison.Ordinal);
     }
 
     [Theory]

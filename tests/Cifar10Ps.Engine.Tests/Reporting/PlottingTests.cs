@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Cifar10Ps.Data;
 using Cifar10Ps.Models;
 using Cifar10Ps.Reporting;
 using SkiaSharp;
@@ -303,20 +304,33 @@ public class PlottingTests
     public void A_sheet_of_files_shows_the_files_and_where_they_are_gone_what_the_network_saw()
     {
         using TemporaryFolder folder = new();
-        using (SKBitmap bitmap = new(8, 8))
+        // Blocks of red and blue that are one purple where the network sees them.
+        using (SKBitmap bitmap = new(256, 256))
         {
+            for (int i = 0; i < 256 * 256; i++)
+                bitmap.SetPixel(i % 256, i / 256, i % 8 < 4 ? SKColors.Red : SKColors.Blue);
+            Save("stripes.png");
             bitmap.Erase(SKColors.Red);
-            using SKData data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
-            folder.Write("red.png", data.Span);
+            Save("changed.png");
+
+            void Save(string name)
+            {
+                using SKData data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+                folder.Write(name, data.Span);
+            }
         }
 
-        Prediction[] predictions = [FilePrediction(folder["red.png"]), FilePrediction(folder["gone.png"])];
-        PredictionSheet.Draw(predictions, 2, topLosses: false).Save(folder["sheet.png"]);
+        Prediction[] predictions = [FilePrediction(folder["changed.png"]), FilePrediction(folder["gone.png"]),
+            FilePrediction(folder["stripes.png"], ImageFile.Read(folder["stripes.png"], 32, 32))];
+        PredictionSheet.Draw(predictions, 3, topLosses: false).Save(folder["sheet.png"]);
 
         using SKBitmap sheet = SKBitmap.Decode(folder["sheet.png"]);
         Assert.Contains("truth not known", Texts(PredictionSheet.Draw(predictions, 2, topLosses: false)));
-        Assert.Equal(SKColors.Red, sheet.GetPixel(2 * (18 + 64), 2 * (68 + 64)));
+        Assert.Equal(SKColors.Blue, sheet.GetPixel(2 * (18 + 64), 2 * (68 + 64)));
         Assert.Equal(SKColors.Blue, sheet.GetPixel(2 * (18 + 146 + 64), 2 * (68 + 64)));
+        SKColor[] row = [.. Enumerable.Range(0, 128).Select(x => sheet.GetPixel(2 * (18 + 2 * 146) + 64 + x, 2 * (68 + 64)))];
+        Assert.Contains(row, color => color.Red > 200 && color.Blue < 50);
+        Assert.Contains(row, color => color.Red < 50 && color.Blue > 200);
         Assert.Equal("TruthUnknown", Refused(() => PredictionSheet.Draw(predictions, 2, topLosses: true)));
     }
 
@@ -418,8 +432,9 @@ public class PlottingTests
     private static Prediction Predict(int index, int label, int guess, float logit = 3) =>
         new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == guess ? logit : 0)], 1, Image(index, label, Cifar10[label]));
 
-    private static Prediction FilePrediction(string path) =>
-        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == 3 ? 1f : 0)], 1, Image(0, -1, "", path));
+    private static Prediction FilePrediction(string path, byte[]? pixels = null) =>
+        new(Model(Cifar10), [.. Enumerable.Range(0, 10).Select(c => c == 3 ? 1f : 0)], 1,
+            pixels is null ? Image(0, -1, "", path) : new LabeledImage(0, -1, "", 32, 32, pixels, path));
 
     /// <summary>A blue image.</summary>
     private static LabeledImage Image(int index, int label, string name, string? path = null)
