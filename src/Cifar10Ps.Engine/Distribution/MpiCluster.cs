@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Cifar10Ps.Distribution;
 
@@ -24,13 +26,22 @@ internal sealed unsafe class MpiCluster : ICluster
 
     private readonly MpiLibrary _mpi;
 
-    private MpiCluster(MpiLibrary mpi) => _mpi = mpi;
+    // What MPI reads and writes while it communicates, even if that never ends because a rank has left.
+    private readonly int[] _counts;
+    private byte[] _sent = [], _received = [];
+    private EngineException? _left;
+
+    private MpiCluster(MpiLibrary mpi, int size)
+    {
+        (_mpi, Size) = (mpi, size);
+        _counts = GC.AllocateArray<int>(4 * size, pinned: true);
+    }
 
     /// <inheritdoc/>
     public int Rank { get; private init; }
 
     /// <inheritdoc/>
-    public int Size { get; private init; }
+    public int Size { get; }
 
     /// <summary>Joins the job that this process was started in; without a launcher, it is a job of one rank.</summary>
     /// <exception cref="EngineException"><c>MpiNotUsable</c>.</exception>
@@ -39,11 +50,11 @@ internal sealed unsafe class MpiCluster : ICluster
         int level, rank, size;
         if (mpi.Init(0, 0, Serialized, &level) != 0 || mpi.GetRank(mpi.World, &rank) != 0 || mpi.GetSize(mpi.World, &size) != 0)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable, $"{mpi.Version} could not be started.");
-        MpiCluster cluster = new(mpi) { Rank = rank, Size = size };
+        MpiCluster cluster = new(mpi, size) { Rank = rank };
         AppDomain.CurrentDomain.ProcessExit += (_, _) => cluster.Leave();
         if (level < Serialized)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
-                $"{mpi.Version} was built without support of threads (it provides level {level}, {Serialized} is needed).");
+                $"{mpi.Version} was built without thread support (it provides level {level}, {Serialized} is needed).");
         if (LaunchedRanks() is int launched && launched != size)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
                 $"The job has {launched} ranks, but {mpi.Version} sees {size}: it is not the library of the launcher. "
@@ -55,27 +66,26 @@ internal sealed unsafe class MpiCluster : ICluster
     public void Gather<T>(Span<T> all, ReadOnlySpan<int> counts)
         where T : unmanaged
     {
-        fixed (T* received = all)
-        fixed (int* lengths = counts, offsets = Offsets(counts, all.Length))
-        {
-            nint request;
-            _mpi.StartGather(_mpi.InPlace, 0, _mpi.Byte, received, lengths, offsets, TypeOf<T>(), _mpi.World, &request);
-            Wait(&request);
-        }
+        Span<T> shared = MemoryMarshal.Cast<byte, T>(Room(ref _received, all.Length * sizeof(T)));
+        all.CopyTo(shared);
+        int* lengths = Parts(0, counts, all.Length);
+        nint request;
+        _mpi.StartGather(_mpi.InPlace, 0, _mpi.Byte, AddressOf(_received), lengths, lengths + Size, TypeOf<T>(), _mpi.World, &request);
+        Wait(&request);
+        shared.CopyTo(all);
     }
 
     /// <inheritdoc/>
     public void Exchange(ReadOnlySpan<float> send, ReadOnlySpan<int> sendCounts, Span<float> receive, ReadOnlySpan<int> receiveCounts)
     {
-        fixed (float* sent = send, received = receive)
-        fixed (int* sentLengths = sendCounts, sentOffsets = Offsets(sendCounts, send.Length),
-            receivedLengths = receiveCounts, receivedOffsets = Offsets(receiveCounts, receive.Length))
-        {
-            nint request;
-            _mpi.StartExchange(sent, sentLengths, sentOffsets, _mpi.Float, received, receivedLengths, receivedOffsets, _mpi.Float,
-                _mpi.World, &request);
-            Wait(&request);
-        }
+        send.CopyTo(MemoryMarshal.Cast<byte, float>(Room(ref _sent, send.Length * sizeof(float))));
+        Span<float> received = MemoryMarshal.Cast<byte, float>(Room(ref _received, receive.Length * sizeof(float)));
+        int* sentLengths = Parts(0, sendCounts, send.Length), receivedLengths = Parts(2, receiveCounts, receive.Length);
+        nint request;
+        _mpi.StartExchange(AddressOf(_sent), sentLengths, sentLengths + Size, _mpi.Float, AddressOf(_received), receivedLengths,
+            receivedLengths + Size, _mpi.Float, _mpi.World, &request);
+        Wait(&request);
+        received.CopyTo(receive);
     }
 
     /// <inheritdoc/>
@@ -92,19 +102,33 @@ internal sealed unsafe class MpiCluster : ICluster
         SizeVariables.Select(Environment.GetEnvironmentVariable)
             .Select(text => int.TryParse(text, out int count) ? count : (int?)null).FirstOrDefault(count => count is not null);
 
-    private static int[] Offsets(ReadOnlySpan<int> counts, int length)
+    /// <summary>Memory that stays where it is, for some bytes.</summary>
+    /// <exception cref="EngineException"><c>RankLeft</c>: MPI may still write into it.</exception>
+    private Span<byte> Room(ref byte[] room, int length)
     {
-        int[] offsets = new int[counts.Length];
+        if (_left is not null)
+            throw new EngineException(_left.ErrorId, _left.Kind, _left.Message, _left);
+        if (room.Length < length)
+            room = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+        return room.AsSpan(0, length);
+    }
+
+    private static void* AddressOf(byte[] room) => Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
+
+    /// <summary>The lengths of the ranks' parts, and after them where the parts begin, in memory that stays where it is.</summary>
+    private int* Parts(int place, ReadOnlySpan<int> counts, int length)
+    {
+        Span<int> lengths = _counts.AsSpan(place * Size, Size), offsets = _counts.AsSpan((place + 1) * Size, Size);
         int end = 0;
-        for (int i = 0; i < counts.Length; i++)
+        for (int i = 0; i < Size; i++)
         {
-            offsets[i] = end;
+            (lengths[i], offsets[i]) = (counts[i], end);
             end = checked(end + counts[i]);
         }
 
         // MPI would write where it was told to.
         ArgumentOutOfRangeException.ThrowIfNotEqual(end, length);
-        return offsets;
+        return (int*)Unsafe.AsPointer(ref lengths[0]);
     }
 
     private nint TypeOf<T>() => typeof(T) == typeof(byte) ? _mpi.Byte : typeof(T) == typeof(float) ? _mpi.Float
@@ -140,7 +164,7 @@ internal sealed unsafe class MpiCluster : ICluster
             int hasLeft;
             _mpi.Probe(rank, FarewellTag, _mpi.World, &hasLeft, _mpi.IgnoreStatus);
             if (hasLeft != 0)
-                throw new EngineException("RankLeft", ErrorKind.ResourceUnavailable,
+                throw _left = new EngineException("RankLeft", ErrorKind.ResourceUnavailable,
                     $"The script of rank {rank} has ended, while rank {Rank} waits for it: all ranks have to run the same lines.");
         }
     }

@@ -138,13 +138,19 @@ internal sealed class FoldedExecutor : IExecutor
             : LibtorchOperations.Convolve(convolution, x, folded.Weight, folded.Bias);
         if (shortcut is not null)
             y.AddTensor(shortcut);
-        return unit.Activation is null ? y : y.relu_();
+        return unit.Activation is null ? y : y.Rectify();
     }
 
     private Tensor Compute(int layer, Tensor[] x)
     {
         Tensor y = LibtorchOperations.Compute(_network, layer, x, name => _tensors[name], keys: null);
-        return y.dim() == 4 ? ActivationMemory.ChannelsLast(y) : y;
+        if (y.dim() != 4)
+            return y;
+        Tensor map = ActivationMemory.ChannelsLast(y);
+        // It would keep the memory; dropout gives its input itself.
+        if (!Array.Exists(x, input => ReferenceEquals(input, y)))
+            y.Dispose();
+        return map;
     }
 
     /// <inheritdoc cref="Winograd{TElement, TLanes}.Convolve(Tensor, Tensor, float[], Tensor?, bool)"/>

@@ -17,6 +17,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     where TLanes : struct, ILanes<TLanes>
 {
     private readonly ScalarType _type;
+    private readonly Network _network;
     private readonly Tensor _converted;
     private readonly List<Tensor> _leaves = [];
     private readonly List<UnitPass<TElement, TLanes>> _passes = [];
@@ -28,7 +29,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     /// <param name="precision">Precision of convolutions and activations: that of <typeparamref name="TElement"/>.</param>
     public FusedExecutor(NetworkWeights master, Shape image, Precision precision)
     {
-        Network network = master.Network;
+        Network network = _network = master.Network;
         Weights = new NetworkWeights(network, master);
         _outputs = new Tensor[network.Layers.Count];
         _type = precision.ToScalarType();
@@ -65,7 +66,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     public Tensor Forward(Tensor images, ImageKeys keys, SharedWork shared)
     {
         using IDisposable noGradients = no_grad();
-        _converted.copy_(Weights.Learned);
+        _converted.Assign(Weights.Learned);
         _outputs[0] = images.to(_type);
         foreach (UnitPass<TElement, TLanes> pass in _passes)
             _outputs[pass.Unit.Output] = pass.Forward(_outputs, keys, shared);
@@ -84,6 +85,9 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
             for (int i = _passes.Count - 1; i >= 0; i--)
             {
                 int output = _passes[i].Unit.Output;
+                // Of what nothing learned was computed, there is no gradient.
+                if (!_network.NeedsGradient(output))
+                    continue;
                 (Tensor first, Tensor? more) = pending.Take(output, _outputs[output]);
                 _passes[i].Backward(first, more, pending, gradients, shared);
                 spent.AddRange(_passes[i].Spent);

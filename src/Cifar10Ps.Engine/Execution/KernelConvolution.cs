@@ -10,7 +10,7 @@ namespace Cifar10Ps.Execution;
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
 /// <param name="operation">Its description, one that <see cref="KernelSupport.HasConvolution"/> knows.</param>
-/// <param name="input">Size of its input.</param>
+/// <param name="input">Height and width of its input.</param>
 internal sealed unsafe class KernelConvolution<TElement, TLanes>(Convolution operation, Shape input)
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
@@ -24,7 +24,8 @@ internal sealed unsafe class KernelConvolution<TElement, TLanes>(Convolution ope
     public static WindowGeometry SizesOf(Convolution operation, Shape input)
     {
         (Extent size, Extent stride, Border border) = operation.Window;
-        return new WindowGeometry(input.Channels, input.Height, input.Width, operation.OutputChannels, (size.Height, size.Width),
+        // The input may have got channels of zeros (KernelSupport.Filled).
+        return new WindowGeometry(operation.InputChannels, input.Height, input.Width, operation.OutputChannels, (size.Height, size.Width),
             (stride.Height, stride.Width), (border.Top, border.Left, border.Bottom, border.Right));
     }
 

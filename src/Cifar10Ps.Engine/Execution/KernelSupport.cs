@@ -22,7 +22,7 @@ internal static class KernelSupport
     /// <summary>Whether <see cref="ConvolutionNorm{TElement, TLanes}"/> computes a unit: 64 values at a time.</summary>
     public static bool HasFusedTraining(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
         unit.Norm is not null && !unit.Layers.Any(layer => network.Layers[layer].IsFrozen)
-        && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, Window.Padding.IsSymmetric: true } convolution
+        && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, IsWhitening: false, Window.Padding.IsSymmetric: true } convolution
         && (Period % convolution.OutputChannels == 0 || convolution.OutputChannels % Period == 0)
         && shapes[unit.Output].Length % Period == 0;
 
@@ -34,7 +34,10 @@ internal static class KernelSupport
     /// <summary>Whether a convolution is trained by <see cref="KernelConvolution{TElement, TLanes}"/> although the unit is not fused.
     /// </summary>
     public static bool HasTrainedConvolution(Network network, int layer, IReadOnlyList<Shape> shapes) =>
-        network.Layers[layer] is { IsFrozen: false, Operation: Convolution { HasBias: false } convolution, Inputs: [int input] }
+        network.Layers[layer] is
+        {
+            IsFrozen: false, Operation: Convolution { HasBias: false, IsWhitening: false } convolution, Inputs: [int input],
+        }
         && HasConvolution(Filled(convolution), shapes[input], network.NeedsGradient(input));
 
     /// <summary>A convolution whose inputs get channels of zeros, if whole vectors of channels are then computed faster than by
@@ -56,7 +59,8 @@ internal static class KernelSupport
         HasVectors && convolution.Groups == 1
         && convolution.OutputChannels % Block == 0 && input.Width * convolution.InputChannels % Block == 0
         && (!needsGradient || convolution.InputChannels % Block == 0)
-        && convolution.Window.Size.Height * convolution.Window.Size.Width * convolution.InputChannels <= LongestRow;
+        && convolution.Window.Size.Height * convolution.Window.Size.Width * convolution.InputChannels <= LongestRow
+        && IsInArray(new Shape(convolution.InputChannels, input.Height, input.Width), convolution.Window.Padding);
 
     /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution: 3 × 3 pixels with a border,
     /// whole vectors of channels, and tiles of which at least half lies inside the image.</summary>
@@ -87,6 +91,7 @@ internal static class KernelSupport
     /// <summary>Whether <see cref="SingleImageExecutor"/> computes a network: all of it, from the image to the classifier.</summary>
     public static bool HasSingleImage(Network network, IReadOnlyList<Shape> shapes) =>
         HasVectors && network.Classifier is not null && Pooled(network) is int pool
+        && shapes.All(shape => IsInArray(shape, new Border(1, 1, 1, 1)))
         && Unit.Of(network).TakeWhile(unit => unit.Output != pool).All(unit => HasSingleImage(network, unit, shapes));
 
     /// <summary>Whether <see cref="Winograd{TElement, TLanes}"/> computes a convolution of one image: rows of pixels have a border
@@ -104,6 +109,11 @@ internal static class KernelSupport
             layer = network.Layers[layer].Inputs[0];
         return network.Layers[layer].Operation is AveragePool { Window: null } ? layer : null;
     }
+
+    /// <summary>Whether the values of one image with its border fit into an array.</summary>
+    private static bool IsInArray(Shape image, Border border) =>
+        (long)(image.Height + border.Top + border.Bottom) * (image.Width + border.Left + border.Right) * image.Channels
+            <= Array.MaxLength - Block;
 
     private static int Tiled(int length) => (length + Tile - 1) / Tile * Tile;
 

@@ -53,7 +53,7 @@ internal sealed class LibtorchExecutor : IExecutor, ITrainingExecutor
         IList<Tensor> found = autograd.grad([_logits!], [.. Weights.LearnedViews], [gradient]);
         using IDisposable noGradients = no_grad();
         foreach ((Tensor target, Tensor value) in gradients.InOrder.Zip(found))
-            target.copy_(value);
+            target.Assign(value);
         _logits = null;
     }
 

@@ -113,15 +113,13 @@ internal static class LibtorchOperations
     /// <summary>What dropout multiplies by: zero, or the factor that preserves the mean.</summary>
     private static Tensor Mask(double rate, Tensor x, int layer, ImageKeys keys)
     {
-        long[] shape = x.shape;
-        Tensor mask = empty(shape);
-        Span<float> values = MemoryMarshal.Cast<byte, float>(mask.bytes);
-        int length = values.Length / keys.Images.Length;
+        Tensor mask = empty(x.shape);
         float kept = (float)(1 / (1 - rate));
         for (int image = 0; image < keys.Images.Length; image++)
         {
             RandomSequence random = keys.Sequence(layer, image);
-            foreach (ref float value in values.Slice(image * length, length))
+            using Tensor part = mask.narrow(0, image, 1);
+            foreach (ref float value in MemoryMarshal.Cast<byte, float>(part.bytes))
                 value = random.NextUniform() < rate ? 0 : kept;
         }
 

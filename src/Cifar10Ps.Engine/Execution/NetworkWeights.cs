@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -25,7 +26,6 @@ internal sealed class NetworkWeights : IDisposable
         using DisposeScope scope = NewDisposeScope();
         LayerTensor[] statistics = [.. network.Tensors.Where(tensor => tensor.IsStatistic)];
         LayerTensor[] constants = [.. network.Tensors.Where(tensor => !tensor.IsStatistic && !tensor.IsLearned)];
-        NormedLength = network.LearnedTensors.Take(network.NormedCount).Sum(tensor => tensor.Length);
         DecayedLength = network.LearnedTensors.Where(tensor => tensor.IsWeight).Sum(tensor => tensor.Length);
         // Detached: a separate handle, whose lifetime does not depend on the other's.
         Learned = (shared?.Learned.detach() ?? zeros(network.ParameterCount)).DetachFromDisposeScope();
@@ -46,9 +46,6 @@ internal sealed class NetworkWeights : IDisposable
 
     /// <summary>Running means and variances of batch norm: [count].</summary>
     public Tensor Statistics { get; }
-
-    /// <summary>Number of learned values in weights of convolutions that a batch norm follows: they come first.</summary>
-    public int NormedLength { get; }
 
     /// <summary>Number of learned values that weight decay applies to: those of matrices and kernels.</summary>
     public int DecayedLength { get; }
@@ -109,7 +106,7 @@ internal sealed class NetworkWeights : IDisposable
     public static void CopyIn(Tensor view, float[] values, LayerTensor tensor)
     {
         using (no_grad())
-            view.copy_(torch.tensor(values, [.. tensor.Shape.Select(size => (long)size)]));
+            view.Assign(torch.tensor(values, [.. tensor.Shape.Select(size => (long)size)]));
     }
 
     /// <summary>The values of a view in the order of the state dict.</summary>

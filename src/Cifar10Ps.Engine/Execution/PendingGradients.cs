@@ -44,7 +44,7 @@ internal sealed class PendingGradients<TElement, TLanes>
     public (Tensor Gradient, Tensor? More) Take(int layer, Tensor output)
     {
         (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found)
-            ? found : (ActivationMemory.Like(output).zero_(), null);
+            ? found : (ActivationMemory.Like(output).Clear(), null);
         if (_sparse.Remove(layer, out List<Tensor>? sparse))
             foreach (Tensor part in sparse)
             {

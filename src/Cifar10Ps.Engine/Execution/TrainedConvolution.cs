@@ -53,7 +53,8 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
         {
             if (IsFilled)
                 _input = ActivationMemory.WithChannels(input, _channels);
-            return _kernel.Forward(_input, FilledWeight(), bias: null, shortcut: null, activate: false, shared, after);
+            using Tensor weight = FilledWeight();
+            return _kernel.Forward(_input, weight, bias: null, shortcut: null, activate: false, shared, after);
         }
 
         using (enable_grad())
@@ -78,7 +79,8 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
         Tensor target = gradients[name];
         if (_kernel is not null)
         {
-            Tensor? ofInput = needsGradient ? _kernel.InputGradient(gradient, FilledWeight(), _input, shared, before) : null;
+            using Tensor weight = FilledWeight();
+            Tensor? ofInput = needsGradient ? _kernel.InputGradient(gradient, weight, _input, shared, before) : null;
             if (!needsGradient && before is not null)
                 shared.ForEachPiece((int)gradient.shape[0], before);
             WeightGradient = shared.Give(FindKernelGradient);
@@ -106,7 +108,7 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
         }
 
         IList<Tensor> found = autograd.grad([_output], [leaf, _input], [gradient]);
-        target.copy_(found[0]);
+        target.Assign(found[0]);
         using (found[1])
             return ActivationMemory.ChannelsLast(found[1]);
 
@@ -121,15 +123,16 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
             using Tensor all = ActivationMemory.Like(target, _channels, target.shape[2], target.shape[3]);
             _kernel.WeightGradient(_input, gradient, all);
             using Tensor part = all.narrow(1, 0, operation.InputChannels);
-            target.copy_(part);
+            target.Assign(part);
         }
 
         void FindWeightGradient()
         {
             using Tensor ofWeight = autograd.grad([_output], [leaf], [gradient])[0];
-            target.copy_(ofWeight);
+            target.Assign(ofWeight);
         }
     }
 
-    private Tensor FilledWeight() => IsFilled ? ActivationMemory.WithChannels(weights[name], _channels) : weights[name];
+    /// <summary>The weight as the kernel takes it; for the caller to dispose of.</summary>
+    private Tensor FilledWeight() => IsFilled ? ActivationMemory.WithChannels(weights[name], _channels) : weights[name].alias();
 }

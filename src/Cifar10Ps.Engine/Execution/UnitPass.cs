@@ -132,7 +132,7 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
 
     /// <inheritdoc/>
     public override Tensor Forward(Tensor[] outputs, ImageKeys keys, SharedWork shared) =>
-        _convolution.Forward(outputs[_input], shared, after: null).detach().requires_grad_(_weights.Network.NeedsGradient(_layer));
+        _convolution.Forward(outputs[_input], shared, after: null).requires_grad_(_weights.Network.NeedsGradient(_layer));
 
     /// <inheritdoc/>
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients,
@@ -180,8 +180,10 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
         using (enable_grad())
             _output = LibtorchOperations.Compute(_weights.Network, _layer, _x,
                 name => _parameters.GetValueOrDefault(name) ?? _weights[name], keys);
-        Tensor output = _output.detach();
-        return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output).requires_grad_(_weights.Network.NeedsGradient(_layer));
+        // Each of them would keep the memory.
+        using Tensor output = _output.detach();
+        return (output.dim() == 4 ? ActivationMemory.ChannelsLast(output) : output.alias())
+            .requires_grad_(_weights.Network.NeedsGradient(_layer));
     }
 
     /// <inheritdoc/>
@@ -193,13 +195,11 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
         if (more is not null)
             gradient = gradient.PlusTensor(more);
         (int Layer, Tensor X)[] wanted = [.. _inputs.Zip(_x).Where(input => input.Second.requires_grad).DistinctBy(input => input.First)];
-        if (_parameters.Count + wanted.Length == 0)
-            return;
         IList<Tensor> found;
         using (enable_grad())
             found = autograd.grad([_output], [.. _parameters.Values, .. wanted.Select(input => input.X)], [gradient]);
         foreach ((string name, Tensor value) in _parameters.Keys.Zip(found))
-            gradients[name].copy_(value);
+            gradients[name].Assign(value);
         for (int i = 0; i < wanted.Length; i++)
         {
             // An addition gives the same memory to both.

@@ -86,7 +86,8 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
     private string NewName(string wanted)
     {
         string name = wanted[..Math.Min(wanted.Length, MaximumNameLength)].Trim();
-        name = TensorNames.WithoutWrappers(DisplayText.Escape(name));
+        // As names of its tensors, which end with another part.
+        name = TensorNames.WithoutWrappers(DisplayText.Escape(name) + ".").TrimEnd('.');
         while (name.StartsWith(ReservedPrefix, StringComparison.Ordinal))
             name = name[ReservedPrefix.Length..];
         // Leaves room for a number that makes the name unique; half a character at the end would be escaped to six.

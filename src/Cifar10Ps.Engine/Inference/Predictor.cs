@@ -17,17 +17,17 @@ namespace Cifar10Ps;
 public sealed class Predictor : IDisposable
 {
     /// <summary>Images of one forward pass: about as many as fit the caches of a core.</summary>
-    private const int ShardSize = 64;
+    internal const int ShardSize = 64;
 
     private readonly ModelSnapshot _model;
     // Both need libtorch, which an image alone does not.
     private readonly Lazy<WorkerPool> _pool;
     private readonly Lazy<FoldedExecutor>? _executor;
+    private readonly Lazy<SingleImageExecutor?>? _single;
     private readonly Ranks _ranks;
     private readonly bool _ownsPool;
     private readonly FeatureTable? _features;
     private readonly BatchBuilder _builder;
-    private readonly SingleImageExecutor? _single;
     private readonly (ImageView View, double Share)[] _views;
 
     /// <summary>Computes with a classifier as it is now, even if it is trained meanwhile.</summary>
@@ -58,7 +58,7 @@ public sealed class Predictor : IDisposable
         model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
         _executor = new Lazy<FoldedExecutor>(() => Executors.ForInference(model, Precisions.Resolve(precision)));
         if (precision != Precision.BFloat16 && views == 1)
-            _single = Executors.ForOneImage(model, isShared: ranks.WorkerCount > 1);
+            _single = new Lazy<SingleImageExecutor?>(() => Executors.ForOneImage(model, isShared: ranks.WorkerCount > 1));
     }
 
     private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, int views, Ranks ranks)
@@ -87,9 +87,10 @@ public sealed class Predictor : IDisposable
     internal float[][] Logits(IReadOnlyList<LabeledImage> images, bool isPart)
     {
         using NativeWork.Scope work = NativeWork.Begin();
-        if (_single is not null && images.Count == 1 && !isPart)
-            return [LogitsOf(images[0])];
-        return _features is not null ? _features.Logits(_model, images) : _ranks.Compute(images, ShardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
+        if (images.Count == 1 && !isPart && _single?.Value is { } single)
+            return [LogitsOf(single, images[0])];
+        return _features is not null ? _features.Logits(_model, images)
+            : _ranks.Compute(images, ShardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
     }
 
     /// <summary>Computes features: the vector that the network's last linear layer reads, or, if it does not end with one, its
@@ -102,7 +103,7 @@ public sealed class Predictor : IDisposable
 
     /// <summary>The outputs of some layers for each image.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
-    /// <param name="layers">Positions of the layers, each the last of its <see cref="Unit"/>.</param>
+    /// <param name="layers">Positions of the layers, all different, each the last of its <see cref="Unit"/>.</param>
     /// <returns>For each layer, each image: its values, channel by channel.</returns>
     internal float[][][] Outputs(IReadOnlyList<LabeledImage> images, params int[] layers)
     {
@@ -155,12 +156,12 @@ public sealed class Predictor : IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(count), count, "There are 1, 2 or 6 views."),
     };
 
-    private float[] LogitsOf(LabeledImage image)
+    private float[] LogitsOf(SingleImageExecutor single, LabeledImage image)
     {
         float[] input = new float[_builder.ImageLength];
         _builder.Write(image, input);
-        lock (_single!)
-            return _single.Logits(input);
+        lock (single)
+            return single.Logits(input);
     }
 
     /// <summary>Predicts what images show.</summary>
@@ -174,9 +175,10 @@ public sealed class Predictor : IDisposable
     public IEnumerable<Prediction> Predict(IReadOnlyList<LabeledImage> images, int top, double minimumConfidence = 0,
         bool withFeatures = false, bool isPart = false)
     {
-        (float[][] logits, float[][]? features) = withFeatures
-            && Outputs(images, Network.Layers.Count - 1, Network.FeatureLayer) is var both
-            ? (both[0], both[1]) : (Logits(images, isPart), null);
+        int last = Network.Layers.Count - 1, feature = Network.FeatureLayer;
+        (float[][] logits, float[][]? features) = !withFeatures ? (Logits(images, isPart), null)
+            : feature == last && Outputs(images, last)[0] is var same ? (same, same)
+            : Outputs(images, last, feature) is var both ? (both[0], both[1]) : default;
         return images.Select((image, n) => new Prediction(_model, logits[n], top, image, minimumConfidence, features?[n]));
     }
 
@@ -186,7 +188,8 @@ public sealed class Predictor : IDisposable
         using NativeWork.Scope work = NativeWork.Begin();
         if (_ownsPool && _pool.IsValueCreated)
             _pool.Value.Dispose();
-        _single?.Dispose();
+        if (_single is { IsValueCreated: true })
+            _single.Value?.Dispose();
         if (_executor is { IsValueCreated: true })
             _executor.Value.Dispose();
     }

@@ -79,7 +79,10 @@ internal static class ClassMatching
     /// the position decides.</summary>
     public static int IndexOf(ModelSnapshot model, LabeledImage image)
     {
-        if (image.Label < model.Classes.Length && (model.Classes[image.Label] == image.LabelName || model.HasPlaceholderClasses))
+        bool hasOutput = image.Label < model.Classes.Length;
+        if (model.HasPlaceholderClasses)
+            return hasOutput ? image.Label : -1;
+        if (hasOutput && model.Classes[image.Label] == image.LabelName)
             return image.Label;
         return IndexOf(model.Classes, image.LabelName);
     }

@@ -39,14 +39,17 @@ internal sealed class Initialization
     {
         StateDict weights = new();
         int number = 0;
-        foreach (LayerTensor tensor in network.Layers.SelectMany(layer => layer.Tensors))
-            weights[tensor.Name] = Values(tensor, FanIn(network, tensor), new RandomSequence(seed, RandomPurpose.Initialization, number++));
+        foreach (Layer layer in network.Layers)
+            foreach (LayerTensor tensor in layer.Tensors)
+                weights[tensor.Name] = Values(layer, tensor, new RandomSequence(seed, RandomPurpose.Initialization, number++));
         return weights;
     }
 
-    private float[] Values(LayerTensor tensor, int fanIn, RandomSequence random)
+    private float[] Values(Layer layer, LayerTensor tensor, RandomSequence random)
     {
         float[] values = new float[tensor.Length];
+        // Number of values that each output of the layer sums over.
+        int fanIn = layer.Tensors[0].Shape.Skip(1).Aggregate(1, (product, size) => product * size);
         if (_deviation is not null
             && (tensor.Role == TensorRole.ConvolutionWeight || (tensor.Role == TensorRole.LinearWeight && _normalClassifier)))
         {
@@ -61,8 +64,8 @@ internal sealed class Initialization
             double bound = 1 / Math.Sqrt(fanIn);
             for (int i = 0; i < values.Length; i++)
                 values[i] = (float)(bound * (2 * random.NextUniform() - 1));
-            if (tensor is { Role: TensorRole.ConvolutionWeight, Shape: [int outputs, int inputs, int height, int width] })
-                PassOn(values, Math.Min(outputs, inputs), inputs, height, width);
+            if (tensor.Role == TensorRole.ConvolutionWeight)
+                PassOn(values, (Convolution)layer.Operation);
         }
         else if (tensor.Role is TensorRole.NormScale or TensorRole.NormVariance)
         {
@@ -72,22 +75,21 @@ internal sealed class Initialization
         return values;
     }
 
-    /// <summary>Makes the first outputs of a convolution copies of the inputs: a one in the middle of their own channel.</summary>
-    private static void PassOn(float[] weight, int count, int inputs, int height, int width)
+    /// <summary>Makes the first outputs of a convolution, or of each of its groups, copies of the inputs: a one in the middle of their own
+    /// channel.</summary>
+    private static void PassOn(float[] weight, Convolution convolution)
     {
-        int window = height * width;
-        for (int i = 0; i < count; i++)
+        (int height, int width) = convolution.Window.Size;
+        int inputs = convolution.InputChannels / convolution.Groups, outputs = convolution.OutputChannels / convolution.Groups,
+            window = height * width;
+        for (int group = 0; group < convolution.Groups; group++)
         {
-            Span<float> output = weight.AsSpan(i * inputs * window, inputs * window);
-            output.Clear();
-            output[i * window + height / 2 * width + width / 2] = 1;
+            for (int i = 0; i < Math.Min(inputs, outputs); i++)
+            {
+                Span<float> output = weight.AsSpan((group * outputs + i) * inputs * window, inputs * window);
+                output.Clear();
+                output[i * window + height / 2 * width + width / 2] = 1;
+            }
         }
-    }
-
-    /// <summary>Number of values that each output of the tensor's layer sums over.</summary>
-    private static int FanIn(Network network, LayerTensor tensor)
-    {
-        Layer layer = network.Layers.First(layer => layer.Tensors.Contains(tensor));
-        return layer.Tensors[0].Shape.Skip(1).Aggregate(1, (product, size) => product * size);
     }
 }

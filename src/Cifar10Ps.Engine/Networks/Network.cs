@@ -29,11 +29,6 @@ public sealed class Network
     /// <param name="layers">The layers, the input first, the output last.</param>
     /// <exception cref="InvalidDataException">They are not a network; the message names the layer and says why.</exception>
     internal Network(string name, string description, IReadOnlyList<Layer> layers)
-        : this(name, description, layers, outputs: null)
-    {
-    }
-
-    private Network(string name, string description, IReadOnlyList<Layer> layers, int? outputs)
     {
         if (layers.Count is < 2 or > MaximumLayers)
             throw new InvalidDataException($"the network has {layers.Count} layers; 2 to {MaximumLayers} are possible");
@@ -53,6 +48,8 @@ public sealed class Network
                 : layer.Inputs.Any(input => input < 0 || input >= i) ? "its input is not a layer before it"
                 : layer.Operation is Convolution { IsWhitening: true } && layer.Inputs is not [0]
                 ? "it whitens, so it has to take the images"
+                : layer.Operation is Convolution { IsWhitening: true } && layers.Take(i).Any(IsWhitening)
+                ? "it whitens, as another layer does; one is possible"
                 : layer.Operation.Problem();
             if (problem is not null)
                 throw Invalid(layer, problem);
@@ -70,7 +67,7 @@ public sealed class Network
         Tensors = [.. layers.SelectMany(layer => layer.Tensors)];
         if (Tensors.GroupBy(tensor => tensor.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new InvalidDataException($"the network has two tensors '{twice.Key}'");
-        ClassCount = outputs ?? OutputLength();
+        ClassCount = OutputLength();
         (LayerTensor Tensor, int Order)[] learned = [.. layers.SelectMany((layer, i) => layer.Tensors.Where(tensor => tensor.IsLearned)
             .Select(tensor => (tensor, !tensor.IsWeight ? 2 : NormOf(i) is int norm && !layers[norm].IsFrozen ? 0 : 1)))];
         LearnedTensors = [.. learned.OrderBy(item => item.Order).Select(item => item.Tensor)];
@@ -124,7 +121,7 @@ public sealed class Network
     internal int NormedCount { get; }
 
     /// <summary>The convolution that whitens the images; null: there is none.</summary>
-    internal Layer? Whitening => Layers.FirstOrDefault(layer => layer.Operation is Convolution { IsWhitening: true });
+    internal Layer? Whitening => Layers.FirstOrDefault(IsWhitening);
 
     /// <summary>The last layer, if it is linear: it is recreated for other classes.</summary>
     internal Layer? Classifier => Layers[^1].Kind == LayerKind.Linear ? Layers[^1] : null;
@@ -218,13 +215,27 @@ public sealed class Network
     }
 
     /// <summary>The same network for another number of classes: with another last layer, or one more if it is not linear.</summary>
-    internal Network WithClassCount(int classes) => Classifier is { Operation: Linear linear } last
-        ? With([.. Layers.SkipLast(1), last.With(linear with { Outputs = classes })])
-        : With([.. Layers, new Layer(NewName("fc"), new Linear(ClassCount, classes), [Layers.Count - 1])]);
+    /// <exception cref="EngineException"><c>InvalidNetwork</c>: it would be too large.</exception>
+    internal Network WithClassCount(int classes)
+    {
+        try
+        {
+            return Classifier is { Operation: Linear linear } last
+                ? With([.. Layers.SkipLast(1), last.With(linear with { Outputs = classes })])
+                : With([.. Layers, new Layer(NewName("fc"), new Linear(ClassCount, classes), [Layers.Count - 1])]);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new EngineException("InvalidNetwork", ErrorKind.InvalidArgument,
+                $"There cannot be a {Name} for {classes:N0} classes: {e.Message}.", e);
+        }
+    }
 
-    /// <summary>The same network with another epsilon in all batch norms.</summary>
-    internal Network WithNormEpsilon(double epsilon) =>
-        With([.. Layers.Select(layer => layer.Operation is BatchNorm norm ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
+    /// <summary>The same network with another epsilon in the batch norms that have the default one.</summary>
+    internal Network WithNormEpsilon(double epsilon) => WithNormEpsilon(epsilon, norm => norm.Epsilon == BatchNorm.DefaultEpsilon);
+
+    private Network WithNormEpsilon(double epsilon, Func<BatchNorm, bool> isChanged) => With([.. Layers.Select(layer =>
+        layer.Operation is BatchNorm norm && isChanged(norm) ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
     /// <summary>Whether layers are frozen and training changes nothing but the classifier, so that features are all it needs.</summary>
     internal bool HasFrozenBackbone =>
@@ -236,8 +247,8 @@ public sealed class Network
         With([.. Layers.Select(layer => isFrozen(layer) ? layer.Frozen() : layer)]);
 
     /// <summary>Whether another network has the same layers, regardless of its name and of the epsilon of its batch norms.</summary>
-    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon)
-        .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
+    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon, _ => true)
+        .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon, _ => true).Layers, LayerComparer.Instance);
 
     /// <summary>The network without its class count: <c>ResNet-20, Projection shortcuts</c>.</summary>
     public override string ToString() => Description.Length == 0 ? Name : $"{Name}, {Description}";
@@ -255,7 +266,7 @@ public sealed class Network
             {
                 case Linear linear:
                     return linear.Outputs;
-                case AveragePool { Window: null } pool:
+                case AveragePool { Window: null }:
                     return ChannelsOf(Layers[i].Inputs[0]);
                 case ReLU or ClippedReLU or Gelu or Scale or Dropout or Flatten or Add when i > 0:
                     continue;
@@ -273,6 +284,8 @@ public sealed class Network
         ZeroPad => 2 * ChannelsOf(Layers[layer].Inputs[0]),
         _ => ChannelsOf(Layers[layer].Inputs[0]),
     };
+
+    private static bool IsWhitening(Layer layer) => layer.Operation is Convolution { IsWhitening: true };
 
     private static InvalidDataException Invalid(Layer layer, string why) =>
         new($"the layer '{DisplayText.Name(layer.Name)}' ({layer.Kind}) cannot be computed: {why}");

@@ -133,12 +133,16 @@ public static class Recipes
         bool isSmall = recipe == Recipe.FineTune && Math.Max(model.Preprocessing.Width, model.Preprocessing.Height) <= SmallSide;
         TrainingOptions options = Options(recipe, isSmall ? optimizer ?? OptimizerKind.Muon : optimizer);
         // Scaled features need larger weights, and give smaller gradients; Adam is indifferent to the size of gradients.
-        double scale = model.Network.FeatureScale;
+        double scale = Math.Abs(model.Network.FeatureScale);
         double shrinkage = options.Optimizer is OptimizerKind.Adam or OptimizerKind.AdamW ? scale : scale * scale;
         if (recipe == Recipe.SpeedNet)
-            return options with { DescentFactor = options.DescentFactor / shrinkage };
+            return options with { DescentFactor = Rate(options.DescentFactor / shrinkage) };
         if (recipe == Recipe.FineTune)
-            options = options with { LearningRate = options.LearningRate / shrinkage, WeightDecay = options.WeightDecay * shrinkage };
+            options = options with
+            {
+                LearningRate = Rate(options.LearningRate / shrinkage),
+                WeightDecay = Math.Min(options.WeightDecay * shrinkage, TrainingOptions.MaximumWeightDecay),
+            };
         return !isSmall ? options : options with
         {
             Freeze = Freeze.None,
@@ -146,6 +150,8 @@ public static class Recipes
             Augmentation = Augmentation.Light,
             LabelSmoothing = 0,
         };
+
+        static double Rate(double wanted) => Math.Clamp(wanted, TrainingOptions.MinimumLearningRate, TrainingOptions.MaximumLearningRate);
     }
 
     /// <summary>

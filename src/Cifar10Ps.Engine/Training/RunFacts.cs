@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
@@ -22,6 +23,8 @@ internal static class RunFacts
         Dictionary<string, string> facts = new(StringComparer.Ordinal)
         {
             ["build of the module"] = $"{typeof(RunFacts).Module.ModuleVersionId}",
+            // The last bits of an optimizer's step depend on it.
+            ["kind of processor"] = $"{RuntimeInformation.ProcessArchitecture}, vectors of {KernelSupport.Lanes} numbers",
             ["list of classes"] = string.Join(", ", model.Classes),
             ["number of training images"] = $"{data.Train.Count}",
             ["number of validation images"] = $"{data.Validation.Count}",

@@ -25,6 +25,9 @@ internal sealed class ShardedBatch : IDisposable
     /// <summary>Weight of the newest batch in the running statistics of batch norm; PyTorch's default.</summary>
     private const double StatisticsMomentum = 0.1;
 
+    /// <summary>Batches between two returns of free memory: seldom enough that they cost nothing.</summary>
+    private const int TrimEvery = 256;
+
     private readonly WorkerPool _pool;
     private readonly Ranks _ranks;
     private readonly NetworkWeights _master;
@@ -85,7 +88,9 @@ internal sealed class ShardedBatch : IDisposable
 
         // By now the workers have allocated all the memory that they need.
         if (++_batches == 3)
-            HugePages.UseForHeaps();
+            NativeHeaps.UseHugePages();
+        if (_batches % TrimEvery == 0)
+            NativeHeaps.Trim();
         _ranks.Sum(shards, shard => Values(_shards[shard]!.All), Values(_sum.All));
         using IDisposable noGradients = no_grad();
         double momentum = StatisticsMomentum * weight;
@@ -151,7 +156,7 @@ internal sealed class ShardedBatch : IDisposable
         (Tensor loss, Tensor gradient) = Loss(logits, truth, images.Count);
         executor.Backward(gradient, result, shared);
         using IDisposable noGradients = no_grad();
-        result.Statistics.copy_(executor.Weights.Statistics);
+        result.Statistics.Assign(executor.Weights.Statistics);
         Span<float> more = Values(result.More);
         more.Clear();
         more[2 * shard] = MemoryMarshal.Read<float>(loss.bytes);

@@ -10,6 +10,10 @@ internal static class TrainedPart
     public static bool IsClassifier(Network network, TrainingOptions options, int epoch) =>
         network.Classifier is not null && (options.Freeze == Freeze.Backbone || epoch <= options.ClassifierEpochs);
 
+    /// <summary>The first epoch of the part that an epoch trains: the optimizer's moments begin at zero there.</summary>
+    public static int FirstEpoch(Network network, TrainingOptions options, int epoch) =>
+        IsClassifier(network, options, epoch) || !IsClassifier(network, options, 1) ? 1 : options.ClassifierEpochs + 1;
+
     /// <summary>The network as an epoch trains it, with frozen layers.</summary>
     public static Network Of(Network network, TrainingOptions options, int epoch) =>
         IsClassifier(network, options, epoch) ? network.Frozen(layer => layer != network.Classifier)

@@ -284,7 +284,7 @@ public sealed class Trainer
         ModelSeed = _start.Seed,
         Weights = RunFacts.Fingerprint(_start),
         Computation = Description,
-        IsResumed = _moments is not null,
+        IsResumed = _resumedFolder is not null,
         EvaluateEvery = EvaluateEvery,
         EarlyStoppingPatience = EarlyStoppingPatience,
         Restore = Restore,
@@ -330,7 +330,8 @@ public sealed class Trainer
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
         TrainingImage[] order = _order.At(epoch);
-        long totalSteps = (long)_plan.Steps * Options.Epochs;
+        long totalSteps = (long)_plan.Steps * Options.Epochs,
+            otherSteps = (long)_plan.Steps * (TrainedPart.FirstEpoch(_start.Network, Options, epoch) - 1);
         while (_state.EpochImages < count)
         {
             if (ThrowIfCancelled(cancellation, Stopwatch.GetElapsedTime(runStart) >= MaxDuration) == StopWish.TimeLimit)
@@ -346,7 +347,8 @@ public sealed class Trainer
             _isUnsound = true;
             if (!double.IsFinite(lossSum))
                 throw Diverged();
-            step.Update(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps), _state.Step + 1);
+            step.Update(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps),
+                _state.Step + 1 - otherSteps);
             if (!step.IsFinite)
                 throw Diverged();
 

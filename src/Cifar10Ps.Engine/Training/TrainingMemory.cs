@@ -29,7 +29,7 @@ internal static class TrainingMemory
         long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width))
             .Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
         long training = together * convolutions.Sum() * valueSize * TrainingCopies;
-        long validation = (long)threads * ShardedBatch.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
+        long validation = (long)threads * Predictor.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
         // Each shard has its own gradients; in addition there are the weights, the optimizer's state, and copies.
         long parameters = (long)(shards + 8) * model.ParameterCount * sizeof(float);
         return Fixed + parameters + Math.Max(training, validation);

@@ -66,7 +66,7 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>Changes the weights.</summary>
     /// <param name="gradients">The result of <see cref="Compute"/>; overwritten.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
-    /// <param name="step">Number of this step, from 1.</param>
+    /// <param name="step">Number of this step, from 1 for the first one with these moments.</param>
     public void Update(Tensor gradients, double learningRate, long step)
     {
         if (_maximumNorm > 0)

@@ -112,6 +112,8 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Add("own input", 32, 32, 3, OwnInput);
         Add("one output for many", 16, 24, 4, Shared);
         Add("channels of all counts", 31, 29, 4, Channels);
+        Add("channels to be filled", 16, 24, 4, FilledChannels);
+        Add("side of the image", 16, 16, 4, SideOfImage);
         Add("few channels", 16, 16, 5, FewChannels);
         Add("many channels", 16, 16, 3, ManyChannels);
         Add("dropout", 16, 16, 6, Dropouts);
@@ -288,6 +290,28 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         x = Activated(network, "d", x, 96, 1);
         x = network.Add("max", new MaxPool(Window.Square(2, 2, 0)), Activated(network, "e", x, 128));
         Ended(network, Activated(network, "f", x, 7));
+    }
+
+    /// <summary>Inputs that get channels of zeros, in every kind of window.</summary>
+    private static void FilledChannels(NetworkBuilder network)
+    {
+        int x = Activated(network, "a", NetworkBuilder.InputLayer, 24);
+        x = Activated(network, "b", Activated(network, "a2", x, 48, 1), 28);
+        x = Activated(network, "d", Activated(network, "c", x, 64, stride: 2), 12);
+        x = network.Add("max", new MaxPool(Window.Square(2, 1, 0)), network.Convolution("e", x, 16, 5));
+        x = network.Add("f.gelu", new Gelu(), network.Convolution("f", Normed(network, "e2", x, 31, 1), 32, 1));
+        Ended(network, x);
+    }
+
+    /// <summary>A vector and a map that nothing learned has made.</summary>
+    private static void SideOfImage(NetworkBuilder network)
+    {
+        int small = network.Add("small", new MaxPool(Window.Square(2, 2, 0)), NetworkBuilder.InputLayer);
+        int x = network.Add("sum", new Add(), small, Normed(network, "a", small, 3));
+        x = network.Add("pool", new AveragePool(), Activated(network, "b", x, 16));
+        int image = network.Add("image", new AveragePool(), NetworkBuilder.InputLayer);
+        x = network.Add("both", new Add(), network.Add("three", new Linear(16, 3), x), image);
+        network.Add("fc", new Linear(3, Classes), x);
     }
 
     private static void FewChannels(NetworkBuilder network)

@@ -204,6 +204,21 @@ public class PredictorTests
     }
 
     [Fact]
+    public void Features_of_a_network_without_a_classifier_are_its_logits_over_any_views()
+    {
+        TestNetwork test = TestNetwork.All["no classifier"];
+        ImageClassifier model = ImageClassifier.Create(test.Network, ["a", "b", "c", "d", "e"], 0, test.Width);
+        model.Snapshot = model.Snapshot with { Weights = test.Values };
+        using Predictor predictor = new(model, threads: 1, Precision.Float32, views: 2);
+        LabeledImage[] images = [.. Enumerable.Range(0, 2).Select(i => Solid(i, 0, (byte)(100 * i), 50, 7, side: 16))];
+
+        Prediction[] with = [.. predictor.Predict(images, 1, withFeatures: true)];
+
+        Assert.Equal(predictor.Logits(images), with.Select(prediction => prediction.Logits.ToArray()));
+        Assert.Equal(predictor.Logits(images), with.Select(prediction => prediction.Features!.ToArray()));
+    }
+
+    [Fact]
     public void The_prediction_of_a_file_has_a_path_and_no_truth()
     {
         LabeledImage file = new(0, -1, "", 32, 32, new byte[3 * 32 * 32], "cat.png");

@@ -25,6 +25,16 @@ public sealed class ClassMatchingTests : IDisposable
         Assert.Empty(_warnings);
     }
 
+    [Fact]
+    public void A_class_that_is_called_like_a_placeholder_is_none_of_the_models()
+    {
+        ModelSnapshot model = Model(ImageClassifier.PlaceholderClasses(3)) with { TrainedEpochs = 1 };
+        LabeledImage image = Data("a", "b", "c", model.Classes[1]).Test.First(image => image.Label == 3);
+
+        Assert.Equal(-1, ClassMatching.IndexOf(model, image));
+        Assert.StartsWith("The model has no class", ClassMatching.Doubt(model, [image]), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -110,6 +110,31 @@ public sealed class SpeedNetTests : IDisposable
     }
 
     [Fact]
+    public void Only_one_layer_whitens()
+    {
+        NetworkBuilder network = new();
+        Convolution whiten = new(3, 24, Window.Square(2, 1, 0), HasBias: true, IsWhitening: true);
+        int both = network.Add("both", new Add(), network.Add("a", whiten, NetworkBuilder.InputLayer),
+            network.Add("b", whiten, NetworkBuilder.InputLayer));
+        network.Add("fc", new Linear(24, 2), network.Add("pool", new AveragePool(), both));
+
+        Assert.Contains("it whitens, as another layer does", Assert.Throws<InvalidDataException>(() => network.Build("twice")).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Each_group_of_a_convolution_begins_by_passing_its_inputs_on()
+    {
+        NetworkBuilder network = new();
+        int x = network.Add("depthwise", new Convolution(3, 6, Window.Square(3, 1, 1), Groups: 3), NetworkBuilder.InputLayer);
+        network.Add("fc", new Linear(6, 2), network.Add("pool", new AveragePool(), x));
+
+        float[][] outputs = [.. Initialization.Dirac.Create(network.Build("groups"), 0)["depthwise.weight"].Chunk(9)];
+
+        Assert.Equal([true, false, true, false, true, false], outputs.Select(output => output[4] == 1 && output.Count(v => v == 0) == 8));
+    }
+
+    [Fact]
     public void Convolutions_begin_by_passing_their_inputs_on()
     {
         Network network = SpeedNet.Create(32, 10);

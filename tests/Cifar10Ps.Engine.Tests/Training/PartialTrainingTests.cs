@@ -74,6 +74,26 @@ public sealed class PartialTrainingTests : IDisposable
         Assert.Equal([2, 2, model.Network.Tensors.Count], changed);
     }
 
+    /// <summary>Adam's first step from moments of zero is as long as the learning rate, whatever the gradient.</summary>
+    [Theory]
+    [InlineData(OptimizerKind.Adam)]
+    [InlineData(OptimizerKind.AdamW)]
+    public void The_backbone_begins_with_the_first_step_of_its_moments(OptimizerKind optimizer)
+    {
+        ImageClassifier model = Trained();
+        TrainingOptions options = Options() with
+        {
+            Epochs = 31, ClassifierEpochs = 30, BatchSize = 40, Optimizer = optimizer, LearningRate = 1e-3, WeightDecay = 0,
+            BackboneLearningRate = null, Schedule = Schedule.Constant,
+        };
+        List<float[]> weights = [];
+
+        foreach (EpochReport _ in Trainer.Start(model, Data, options, threads: 1).Run())
+            weights.Add([.. model.Weights["layer2.0.conv1.weight"]]);
+
+        Assert.Equal(1e-3, weights[29].Zip(weights[30], (a, b) => Math.Abs(a - b)).Average(), 1e-5);
+    }
+
     [Fact]
     public void Validation_from_kept_features_is_that_of_the_model()
     {

@@ -1,4 +1,5 @@
 using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -35,6 +36,39 @@ public class RecipeTests
         Assert.Equal(1e-5, EpsilonOf(model.Network));
         // He, by fan-out.
         Assert.Equal(Math.Sqrt(2) / 24, Math.Sqrt(model.Weights["layer3.2.conv2.weight"].Average(v => v * v)), 1e-3);
+    }
+
+    [Fact]
+    public void A_norm_with_an_epsilon_of_its_own_keeps_it()
+    {
+        Network network = NewModel().Network;
+        network = new Network("odd", "", [.. network.Layers.Select(layer => layer is { Name: "bn1", Operation: BatchNorm norm }
+            ? layer.With(norm with { Epsilon = 1e-3 }) : layer)]);
+
+        ModelSnapshot model = Recipes.Prepare(
+            ImageClassifier.Create(network, TinyData.Classes, 0, 32).Snapshot, Recipes.Options(Recipe.Original), TinyData.Train);
+
+        Assert.Equal([1e-3, 2e-5], model.Network.Layers.Select(layer => layer.Operation).OfType<BatchNorm>()
+            .Select(norm => norm.Epsilon).Distinct());
+    }
+
+    [Theory]
+    [InlineData(-0.5, true, OptimizerKind.AdamW)]
+    [InlineData(1e-5, true, OptimizerKind.Sgd)]
+    [InlineData(1e-5, false, null)]
+    public void Scaled_features_give_options_that_are_possible(double factor, bool isTrained, OptimizerKind? optimizer)
+    {
+        Network network = NewModel().Network;
+        Layer[] layers = [.. network.Layers];
+        int last = layers.Length - 1;
+        network = new Network("scaled", "",
+            [.. layers[..last], new Layer("scale", new Scale(factor), layers[last].Inputs), new Layer("fc", layers[last].Operation, [last])]);
+        ModelSnapshot model = ImageClassifier.Create(network, TinyData.Classes, 0, 32).Snapshot;
+        model = model with { TrainedEpochs = isTrained ? 1 : 0 };
+
+        TrainingOptions options = Recipes.ForModel(isTrained ? Recipe.FineTune : Recipe.SpeedNet, optimizer, model);
+
+        Assert.Null(options.OutOfRange());
     }
 
     [Theory]

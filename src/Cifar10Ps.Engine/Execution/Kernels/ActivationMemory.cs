@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution.Kernels;
@@ -12,7 +13,12 @@ internal static unsafe class ActivationMemory
     {
         using Tensor detached = activations.detach();
         using Tensor plain = detached.permute(0, 2, 3, 1);
-        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(plain.bytes));
+        if (!plain.is_contiguous())
+            throw new ArgumentException("The activations do not lie channels-last in memory.", nameof(activations));
+        // A span of all values could have no more than 2 GB.
+        using Tensor values = plain.view(-1);
+        using Tensor first = values.narrow(0, 0, 1);
+        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 
     /// <summary>A new tensor of the same shape and type.</summary>
@@ -29,9 +35,9 @@ internal static unsafe class ActivationMemory
     /// <summary>The same values with more channels, which are zero.</summary>
     public static Tensor WithChannels(Tensor activations, long channels)
     {
-        Tensor filled = Like(activations, channels, activations.shape[2], activations.shape[3]).zero_();
+        Tensor filled = Like(activations, channels, activations.shape[2], activations.shape[3]).Clear();
         using Tensor part = filled.narrow(1, 0, activations.shape[1]);
-        part.copy_(activations);
+        part.Assign(activations);
         return filled;
     }
 

@@ -14,8 +14,13 @@ internal static unsafe class EverySecondPixel<TElement, TLanes>
 {
     /// <summary>A copy of these pixels: [batch, channels, height / 2, width / 2], channels-last in memory.</summary>
     /// <param name="activations">[batch, channels, height, width], channels-last in memory; even height and width.</param>
-    public static Tensor Of(Tensor activations) =>
-        ActivationMemory.ChannelsLast(activations.slice(2, 0, activations.shape[2], 2).slice(3, 0, activations.shape[3], 2));
+    public static Tensor Of(Tensor activations)
+    {
+        // Each of them would keep the memory of the activations.
+        using Tensor rows = activations.slice(2, 0, activations.shape[2], 2);
+        using Tensor pixels = rows.slice(3, 0, activations.shape[3], 2);
+        return ActivationMemory.ChannelsLast(pixels);
+    }
 
     /// <summary>Adds values to these pixels.</summary>
     /// <param name="target">[batch, channels, height, width], channels-last in memory; 16 divides the channels.</param>

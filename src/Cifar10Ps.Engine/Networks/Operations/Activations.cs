@@ -11,9 +11,13 @@ internal sealed record ReLU() : Operation(LayerKind.ReLU)
 /// <param name="Maximum">Largest output, above 0: 6 in MobileNets.</param>
 internal sealed record ClippedReLU(double Maximum) : Operation(LayerKind.ClippedReLU)
 {
+    /// <summary>What bf16 can represent too.</summary>
+    private const double LargestMaximum = 1e38;
+
     /// <inheritdoc/>
     public override string? Problem() =>
-        Maximum > 0 && double.IsFinite(Maximum) ? null : $"its largest output is {Maximum}; it has to be above 0";
+        Maximum is >= float.Epsilon and <= LargestMaximum ? null
+            : $"its largest output is {Maximum}; it has to be above 0 and at most {LargestMaximum:G1}";
 
     /// <inheritdoc/>
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) => inputs[0];

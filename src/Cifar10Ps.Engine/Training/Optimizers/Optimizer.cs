@@ -59,7 +59,7 @@ internal abstract class Optimizer : IDisposable
     /// <summary>Changes the parameters.</summary>
     /// <param name="gradients">Mean gradients of the batch; overwritten.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
-    /// <param name="step">Number of this step, from 1.</param>
+    /// <param name="step">Number of this step, from 1 for the first one with these moments.</param>
     public void Step(Tensor gradients, double learningRate, long step)
     {
         using IDisposable noGradients = no_grad();

@@ -12,7 +12,7 @@ namespace Cifar10Ps.Training;
 /// <remarks>
 /// K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. As in K. Jordan's "94% on CIFAR-10 in 2.6 seconds",
 /// weights are held at a norm of √output instead of being decayed: batch norm follows every convolution, so their scale only affects the
-/// relative size of a step. Where batch norm is frozen, they keep their scale, and the step is of the same relative size.
+/// relative size of a step. Where batch norm is frozen, that is not so, and they learn by gradient descent.
 /// </remarks>
 internal sealed class OrthogonalSteps
 {
@@ -22,7 +22,6 @@ internal sealed class OrthogonalSteps
     private const int Iterations = 3;
 
     private readonly WorkerPool _pool;
-    private readonly bool _keepsNorms;
     private readonly (long Offset, long Count, long Rows, long Columns)[] _groups;
 
     /// <summary>Finds the convolutions of a network.</summary>
@@ -31,8 +30,6 @@ internal sealed class OrthogonalSteps
     public OrthogonalSteps(NetworkWeights weights, WorkerPool pool)
     {
         _pool = pool;
-        // A norm that does not adapt needs weights of the scale that it was trained with.
-        _keepsNorms = weights.Network.Layers.Any(layer => layer is { Kind: LayerKind.BatchNorm, IsFrozen: true });
         List<(long Offset, long Count, long Rows, long Columns)> groups = [];
         foreach (Tensor view in weights.LearnedViews.Take(weights.Network.NormedCount))
         {
@@ -66,10 +63,7 @@ internal sealed class OrthogonalSteps
         Tensor update = Orthogonalize(gradient.AddScaled(momentum, Momentum));
         // Not vector_norm, whose order is a number that nothing holds.
         Tensor norms = linalg.matrix_norm(weights, "fro", [1, 2], keepdim: true).AddNumber(1e-12);
-        if (_keepsNorms)
-            weights.AddScaled(update.mul_(norms), -learningRate / Math.Sqrt(rows));
-        else
-            weights.div_(norms).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
+        weights.div_(norms).MultiplyBy(Math.Sqrt(rows)).AddScaled(update, -learningRate);
 
         Tensor Matrices(Tensor all) => all.narrow(0, offset, count * rows * columns).view(count, rows, columns);
     });

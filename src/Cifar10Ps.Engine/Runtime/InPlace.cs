@@ -4,30 +4,31 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Arithmetic with a number, in place unless it says otherwise. TorchSharp turns a number into an object whose finaliser may free it while
-/// libtorch still reads it; here it is kept alive until the operation is done.
+/// Arithmetic in place unless it says otherwise, and with numbers. TorchSharp turns a number into an object whose finaliser may free it
+/// while libtorch still reads it; here it is kept alive until the operation is done. And it gives another handle of the target, which would
+/// keep the memory after the target is disposed of; here the result is the target itself.
 /// </summary>
-internal static class ScalarOperations
+internal static class InPlace
 {
     /// <summary>target · factor.</summary>
     public static Tensor MultiplyBy(this Tensor target, double factor)
     {
         using Scalar held = factor;
-        return target.mul_(held);
+        return Done(target, target.mul_(held));
     }
 
     /// <summary>target / divisor.</summary>
     public static Tensor DivideBy(this Tensor target, double divisor)
     {
         using Scalar held = divisor;
-        return target.div_(held);
+        return Done(target, target.div_(held));
     }
 
     /// <summary>target + number. TorchSharp's own version without a factor turns the factor 1 into such an object.</summary>
     public static Tensor AddNumber(this Tensor target, double number)
     {
         using Scalar held = number, one = 1;
-        return target.add_(held, one);
+        return Done(target, target.add_(held, one));
     }
 
     /// <summary>target + values, likewise.</summary>
@@ -58,20 +59,36 @@ internal static class ScalarOperations
     public static Tensor AddScaled(this Tensor target, Tensor values, double factor)
     {
         using Scalar held = factor;
-        return target.add_(values, held);
+        return Done(target, target.add_(values, held));
     }
 
     /// <summary>target + a · b · factor.</summary>
     public static Tensor AddProduct(this Tensor target, Tensor a, Tensor b, double factor)
     {
         using Scalar held = factor;
-        return target.addcmul_(a, b, held);
+        return Done(target, target.addcmul_(a, b, held));
     }
 
     /// <summary>target + a / b · factor.</summary>
     public static Tensor AddQuotient(this Tensor target, Tensor a, Tensor b, double factor)
     {
         using Scalar held = factor;
-        return target.addcdiv_(a, b, held);
+        return Done(target, target.addcdiv_(a, b, held));
+    }
+
+    /// <summary>The values of another tensor, which may have another type.</summary>
+    public static Tensor Assign(this Tensor target, Tensor values) => Done(target, target.copy_(values));
+
+    /// <summary>Zeros.</summary>
+    public static Tensor Clear(this Tensor target) => Done(target, target.zero_());
+
+    /// <summary>max(target, 0).</summary>
+    public static Tensor Rectify(this Tensor target) => Done(target, target.relu_());
+
+    private static Tensor Done(Tensor target, Tensor same)
+    {
+        if (!ReferenceEquals(target, same))
+            same.Dispose();
+        return target;
     }
 }

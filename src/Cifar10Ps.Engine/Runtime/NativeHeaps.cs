@@ -4,18 +4,21 @@ using System.Runtime.InteropServices;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Asks Linux to keep the C library's heaps in pages of 2 MB: activations are read and written in long runs, and with pages of 4 KB a step
-/// waits for their addresses. On other systems, and if the kernel refuses, nothing happens.
+/// The heaps of the C library, in which libtorch allocates activations. Only Linux is asked; on other systems, and if it refuses,
+/// nothing happens.
 /// </summary>
 /// <remarks>madvise(2): MADV_HUGEPAGE, MADV_COLLAPSE (Linux 6.1); heaps of threads begin at multiples of 64 MB (glibc,
-/// malloc/arena.c).</remarks>
-internal static partial class HugePages
+/// malloc/arena.c); malloc_trim(3).</remarks>
+internal static partial class NativeHeaps
 {
     private const ulong PageSize = 2 << 20, HeapAlignment = 64 << 20;
     private const int AdviseHugePage = 14, AdviseCollapse = 25;
 
-    /// <summary>Applies to the current heaps; best called once a training or prediction has allocated all its memory.</summary>
-    public static void UseForHeaps()
+    /// <summary>
+    /// Keeps the current heaps in pages of 2 MB: activations are read and written in long runs, and with pages of 4 KB a step waits for
+    /// their addresses. Best called once a training has allocated all its memory.
+    /// </summary>
+    public static void UseHugePages()
     {
         if (!OperatingSystem.IsLinux())
             return;
@@ -31,6 +34,24 @@ internal static partial class HugePages
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or DllNotFoundException or EntryPointNotFoundException)
         {
             // Slower, not wrong.
+        }
+    }
+
+    /// <summary>
+    /// Returns free memory to the system. Workers free activations in an order that differs from step to step, so that heaps fragment and
+    /// grow for as long as a training runs.
+    /// </summary>
+    public static void Trim()
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        try
+        {
+            _ = TrimHeaps(0);
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            // Another C library than glibc.
         }
     }
 
@@ -50,4 +71,7 @@ internal static partial class HugePages
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Advise(nint address, nint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int TrimHeaps(nuint kept);
 }
