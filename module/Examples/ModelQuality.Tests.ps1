@@ -10,7 +10,7 @@ and the same answers after saving. Run it with Pester 5.7 or newer, as Start-Nig
 The model.
 
 .PARAMETER Dataset
-What to measure on: a data set, whose test images are used, or images. CIFAR-10 by default.
+What to measure on: a data set, whose test images are used, or one of its splits. CIFAR-10 by default.
 
 .PARAMETER Threshold
 The accuracy that the model must beat, 0 to 1.

@@ -18,7 +18,8 @@ public sealed class AugmentationTransformationAttribute : ArgumentTransformation
         };
         return names.Length < 2 ? inputData
             : !names.Any(IsNone) ? string.Join(',', names)
-            : throw new ArgumentTransformationMetadataException("None is every image as it is: it goes with no other augmentation.");
+            : throw new ArgumentTransformationMetadataException(
+                "None leaves images unchanged: it cannot be combined with other augmentations.");
     }
 
     private static bool IsNone(object? name) => $"{name}".Trim().Equals(nameof(Augmentation.None), StringComparison.OrdinalIgnoreCase);

@@ -15,7 +15,8 @@ public sealed class ClassWeightsTransformationAttribute : ArgumentTransformation
             string rule when rule.Equals(nameof(ClassWeights.Balanced), StringComparison.OrdinalIgnoreCase) => ClassWeights.Balanced,
             IDictionary byName => Of(byName),
             _ => throw new ArgumentTransformationMetadataException(
-                $"'{inputData}' are no class weights. Give Balanced, or weights by the names of classes, such as @{{ cat = 2 }}."),
+                $"'{inputData}' is not a valid set of class weights. "
+                + "Give Balanced, or weights by the names of classes, such as @{ cat = 2 }."),
         };
 
     private static ClassWeights Of(IDictionary byName)

@@ -11,6 +11,6 @@ public sealed class WebAddressTransformationAttribute : ArgumentTransformationAt
         (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) is string text
             && !Uri.TryCreate(text, UriKind.RelativeOrAbsolute, out _)
             ? throw new ArgumentTransformationMetadataException(
-                "It is no address. In a name or a password, / ? # and @ are written as %2F %3F %23 and %40.")
+                "This is not a valid address. In a name or a password, / ? # and @ are written as %2F %3F %23 and %40.")
             : inputData;
 }

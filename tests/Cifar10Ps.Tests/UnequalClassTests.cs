@@ -54,7 +54,7 @@ public sealed class UnequalClassTests : IDisposable
     [InlineData("-ClassWeights Balanced -Sampling Balanced", "OptionOutOfRange", "each evens the classes out by itself")]
     [InlineData("-Augmentation Light, RandomResizedCrop", "OptionOutOfRange", "crop in different ways, of which a run takes one")]
     [InlineData("-Augmentation Standard, Flip", "OptionOutOfRange", "Standard flips images already")]
-    [InlineData("-Augmentation None, Flip", "ParameterArgumentTransformationError", "it goes with no other augmentation")]
+    [InlineData("-Augmentation None, Flip", "ParameterArgumentTransformationError", "it cannot be combined with other augmentations")]
     [InlineData("-Augmentation Flip, Fancy", "CannotConvertArgumentNoMessage", "Fancy")]
     public void What_makes_no_sense_is_refused_with_the_reason(string options, string id, string reason)
     {

@@ -154,8 +154,9 @@ public abstract class PictureSource
     }
 
     /// <summary>
-    /// The training pictures of a class that are held out: those whose names have the lowest hashes. Adding or removing a picture moves
-    /// at most one other in or out of a part.
+    /// The training pictures of a class that are held out: those whose names have the lowest hashes, the first of them to validate on, the
+    /// next to test on. Adding or removing a picture moves at most one other if one part is held out. With two parts, at most three move:
+    /// one into or out of validation, two into or out of training.
     /// </summary>
     private Dictionary<FoundPicture, DatasetPart> HoldOut(ReadPicture[] ofClass, double validation, double test)
     {

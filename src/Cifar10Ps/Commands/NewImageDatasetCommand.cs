@@ -147,6 +147,6 @@ public sealed class NewImageDatasetCommand : EngineCommand
 
     private static string ValueOf(PSObject row, string property) =>
         row.Properties[property] is { } found ? Convert.ToString(found.Value, CultureInfo.InvariantCulture) ?? ""
-        : throw new EngineException("PropertyMissing", ErrorKind.InvalidArgument, $"An object has no property '{property}', but "
+        : throw new EngineException("PropertyMissing", ErrorKind.InvalidArgument, $"An object has no property '{property}'; it has "
             + $"{DisplayText.List([.. row.Properties.Select(other => other.Name)], 10)}.");
 }

@@ -48,7 +48,7 @@ public abstract class TrainingCommand : EngineCommand
     [NumberTransformation]
     public double? WeightDecay { get; set; }
 
-    /// <summary>How training images are varied: a preset, or a list of ways.</summary>
+    /// <summary>How training images are augmented: a preset, or a list of augmentations.</summary>
     [Parameter]
     [AugmentationTransformation]
     public Augmentation? Augmentation { get; set; }
@@ -78,7 +78,7 @@ public abstract class TrainingCommand : EngineCommand
     [Parameter]
     public InitializationKind? Initialization { get; set; }
 
-    /// <summary>What the preprocessing of an untrained model makes of pixel values.</summary>
+    /// <summary>How the preprocessing of an untrained model normalises pixel values.</summary>
     [Parameter]
     public Normalization? Normalization { get; set; }
 

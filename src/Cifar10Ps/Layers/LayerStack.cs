@@ -161,7 +161,7 @@ internal sealed class LayerStack
             (input + output - 1) / output is int stride && (input - 1) / stride + 1 == output ? stride : null;
     }
 
-    private Shape Map() => Shape.IsVector ? throw new InvalidDataException("it takes a map of features, but gets a vector") : Shape;
+    private Shape Map() => Shape.IsVector ? throw new InvalidDataException("it takes a feature map, but gets a vector") : Shape;
 
     private string NewName(string kind)
     {
@@ -191,7 +191,7 @@ internal sealed class LayerStack
         }
 
         if (_parameters > Network.MaximumParameters)
-            throw new InvalidDataException($"with it the network has more than {Network.MaximumParameters:N0} learned values");
+            throw new InvalidDataException($"with it the network has more than {Network.MaximumParameters:N0} parameters");
         _layers.Add(layer);
         _shapes.Add(shape);
         (_top, _undecided) = (_layers.Count - 1, null);
