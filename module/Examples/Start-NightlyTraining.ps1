@@ -63,7 +63,7 @@ try {
     $lock = [IO.File]::Open("$root/lock", 'OpenOrCreate', 'ReadWrite', 'None')
 
     # The newest run, if it has no model yet; otherwise a new one.
-    $runs = [IO.Directory]::GetDirectories($root)
+    $runs = [IO.Directory]::GetDirectories($root) -match '[\\/]\d{4}-\d\d-\d\d_\d{6}$'
     [Array]::Sort($runs, [StringComparer]::Ordinal)
     $folder = $runs ? $runs[-1] : $null
     $isLeft = $folder -and [IO.Directory]::GetFiles($folder, 'checkpoint-*.safetensors') -and

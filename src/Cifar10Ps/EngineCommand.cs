@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Execution;
 using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
@@ -103,6 +104,13 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
     protected void WriteNotice(string text) =>
         WriteInformation(new HostInformationMessage { Message = DisplayText.Escape(text) }, ["PSHOST"]);
 
+    /// <summary>Warns if a precision is not what the user may expect of it.</summary>
+    private protected void WarnOf(Precision precision)
+    {
+        if (Precisions.DoubtAbout(precision) is string doubt)
+            WriteWarning(doubt);
+    }
+
     private void Guard(Action step)
     {
         try
@@ -120,6 +128,8 @@ public abstract partial class EngineCommand : PSCmdlet, IDisposable
         catch (OperationCanceledException) when (StopToken.IsCancellationRequested)
         {
             // The pipeline is being stopped, and nothing more may be written.
+            if (!Stopping)
+                throw new PipelineStoppedException();
         }
     }
 }

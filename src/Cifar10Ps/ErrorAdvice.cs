@@ -18,8 +18,8 @@ internal static class ErrorAdvice
         ["CacheNotWritable"] = "-Path reads your own files where they are.",
         // As the help of Start-ModelTraining has it.
         ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -CheckpointEvery, "
-            + "-CheckpointEverySteps, -EvaluateEvery, -EarlyStoppingPatience, -MaxDuration, -OnEpochEnd and -TensorBoard may differ "
-            + "from the run.",
+            + "-CheckpointEverySteps, -EvaluateEvery, -EarlyStoppingPatience, -Restore, -MaxDuration, -OnEpochEnd and -TensorBoard "
+            + "may differ from the run.",
         ["CheckpointNotFound"] = "-ResumeFrom takes either.",
         ["ChecksumMismatch"] = Download,
         ["ClassCountMismatch"] = ModelForData,
@@ -72,9 +72,9 @@ internal static class ErrorAdvice
         ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",
         ["NoActivationMap"] = "Omit -Explain. All networks of New-ResNet20 and New-ResNet can be explained.",
         ["NoEpochReports"] = "Start-ModelTraining gives reports, and Get-TrainingHistory those of earlier runs.",
-        ["NoImages"] = "Give images such as $data.Test, or a folder with pictures; lower -ValidationCount if it takes all images.",
-        ["NoPredictions"] = "Pipe the output of Invoke-Inference, or of Measure-Model.",
-        ["NotAFolder"] = "Give the folder.",
+        ["NoImages"] = "Give images such as $data.Test, or a folder with pictures; hold out fewer if all are held out.",
+        ["NoPredictions"] = "Pipe the output of Invoke-Inference.",
+        ["NotAFolder"] = "Get-Item shows what a path is.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",
         ["NotEnoughMemory"] = "Use a smaller -ImageSize or -MemoryLimit of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
         ["OptionOutOfRange"] = "The help of the parameter has its values.",
@@ -88,13 +88,13 @@ internal static class ErrorAdvice
         ["PretrainedNotFound"] = "Install-PSResource Cifar10Ps.Pretrained, or put its folder beside that of Cifar10Ps; "
             + "-Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
-        ["RankLeft"] = "Its own messages say why. Lines for one rank belong into if ((Get-TrainingCluster).Rank -eq 0) { … }.",
+        ["RankLeft"] = "Its own messages say why. Put lines for one rank in if ((Get-TrainingCluster).Rank -eq 0) { … }.",
         ["RanksDiffer"] = "All ranks run the same script, on the same data, with the same version of the module.",
         ["RankStopped"] = "Resume with -ResumeFrom.",
         ["RowNotUnderstood"] = "-PathProperty, -LabelProperty and -SplitProperty name the properties of the objects.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset takes the folder for training; -ValidationPath and -TestPath name others.",
-        ["TooFewClasses"] = "For Get-ImageDataset, give the folder above those of the classes.",
+        ["TooFewClasses"] = "Give Get-ImageDataset the folder that contains the class folders.",
         ["TooManyClasses"] = "Measure-Model gives the figures by class.",
         ["TooManyRuns"] = "Draw them in several plots.",
         ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or use another -Recipe.",

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Runtime.CompilerServices;
 using Cifar10Ps.Commands;
 
 namespace Cifar10Ps;
@@ -7,6 +8,11 @@ namespace Cifar10Ps;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ModelTransformationAttribute : ArgumentTransformationAttribute
 {
+    private static readonly ConditionalWeakTable<ImageClassifier, string> Imported = [];
+
+    /// <summary>Whether a model was read for an argument, so that nobody else holds it.</summary>
+    internal static bool IsImported(ImageClassifier model) => Imported.TryGetValue(model, out _);
+
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>
         (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) switch
@@ -27,7 +33,9 @@ public sealed class ModelTransformationAttribute : ArgumentTransformationAttribu
             engine.Host.UI.WriteWarningLine(warning.Message);
         if (shell.Streams.Error is [ErrorRecord error, ..])
             throw new ArgumentTransformationMetadataException($"{error}", error.Exception);
-        return models is [PSObject model]
-            ? model : throw new ArgumentTransformationMetadataException($"'{path}' matches {models.Length} models. Name one file.");
+        if (models is not [{ BaseObject: ImageClassifier model }])
+            throw new ArgumentTransformationMetadataException($"'{path}' matches {models.Length} models. Name one file.");
+        Imported.Add(model, path);
+        return models[0];
     }
 }

@@ -10,22 +10,19 @@ public sealed class NumberTransformationAttribute : ArgumentTransformationAttrib
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
-        Check(inputData);
+        // No parameter takes numbers in lists of lists, and a list may contain itself.
+        foreach (object? item in Unwrapped(inputData) is IEnumerable items and not string ? items : new[] { inputData })
+            Check(item);
         return inputData;
     }
 
     private static void Check(object? input)
     {
-        switch (input is PSObject wrapped ? wrapped.BaseObject : input)
-        {
-            case string text when text.Contains(',', StringComparison.Ordinal):
-                throw new ArgumentTransformationMetadataException(
-                    $"'{text}' has a comma, which PowerShell drops: it would be read as {text.Replace(",", "", StringComparison.Ordinal)}. "
-                    + "Write numbers with a decimal point and without separators, such as 0.05 or 1500.");
-            case IEnumerable items and not string:
-                foreach (object? item in items)
-                    Check(item);
-                break;
-        }
+        if (Unwrapped(input) is string text && text.Contains(',', StringComparison.Ordinal))
+            throw new ArgumentTransformationMetadataException(
+                $"'{text}' has a comma, which PowerShell drops: it would be read as {text.Replace(",", "", StringComparison.Ordinal)}. "
+                + "Write numbers with a decimal point and without separators, such as 0.05 or 1500.");
     }
+
+    private static object? Unwrapped(object? input) => input is PSObject wrapped ? wrapped.BaseObject : input;
 }

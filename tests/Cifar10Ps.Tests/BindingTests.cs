@@ -33,6 +33,10 @@ public sealed class BindingTests
     [InlineData("Invoke-Inference $model -Path a.png -LiteralPath b.png", "AmbiguousParameterSet")]
     [InlineData("$data.Test[0] | Invoke-Inference $model -Top 0", "ParameterArgumentValidationError")]
     [InlineData("Measure-Model $model -Image $data.Test[0] -Dataset $data", "AmbiguousParameterSet")]
+    [InlineData("$self = [object[]]::new(1); $self[0] = $self; New-SpeedNet -ImageSize $self", "CannotConvertArgument")]
+    [InlineData("New-ResNet -Depth 50 -Shortcut ZeroPad", "NetworkMismatch")]
+    [InlineData("$data | Start-ModelTraining $model -KeepCheckpoints 1", "OutputDirectoryMissing")]
+    [InlineData("$data | Start-ModelTraining $model -EmitOnAllRanks", "NotDistributed")]
     public void Arguments_that_make_no_sense_are_refused(string script, string id)
     {
         using Session session = new();

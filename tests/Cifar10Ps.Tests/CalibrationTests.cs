@@ -37,7 +37,7 @@ public sealed class CalibrationTests : IDisposable
     {
         _session.Run("$data | Optimize-ModelCalibration $model");
 
-        Assert.Contains("no images to validate on", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
+        Assert.Contains("images to test on", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

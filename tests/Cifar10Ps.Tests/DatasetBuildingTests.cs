@@ -90,6 +90,7 @@ public sealed class DatasetBuildingTests : IDisposable
     [InlineData("Import-Csv labels.csv | New-ImageDataset @list -TestFraction 0.2", 12, 4, 4)]
     [InlineData("Import-Csv labels.csv | New-ImageDataset @list -SplitProperty use", 12, 4, 4)]
     [InlineData("$rows | ForEach-Object { $_.file = \"$pwd/jpg/$($_.file)\"; $_ } | New-ImageDataset @list", 16, 4, 4)]
+    [InlineData("$rows | ForEach-Object { @{ file = $_.file; breed = $_.breed } } | New-ImageDataset @list", 16, 4, 4)]
     [InlineData("$list.Remove('Root'); Set-Location jpg; $rows | New-ImageDataset @list", 16, 4, 4)]
     public void A_list_of_files_and_classes_is_a_data_set(string script, int train, int validation, int test)
     {

@@ -64,6 +64,7 @@ public sealed class ImageOutputTests : IDisposable
     [InlineData("$data.Test[0] | Export-Image Env:x", "NotAFileSystemPath")]
     [InlineData("$null | Where-Object { $_ } | Export-Image out", "NoImages")]
     [InlineData("$null = New-Item out/disc/00000.png -ItemType Directory; $data.Test[0] | Export-Image out -Force", "NotARegularFile")]
+    [InlineData("$data, $data | Export-Image out", "SeveralDatasets")]
     public void What_cannot_be_written_is_one_error(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
 
     [Fact]
@@ -113,6 +114,19 @@ public sealed class ImageOutputTests : IDisposable
 
         Assert.Equal(["FileNotFound", "InvalidImageFile"], outcome.Errors.Select(error => error.Id).Order());
         Assert.Equal(2, Shown().Count(line => line.Contains("00001.png", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_file_is_shown_by_its_path_alone_and_what_was_found_by_its_image()
+    {
+        _session.Run("""
+            $data.Test[0] | Export-Image out
+            Show-Image out/disc/00000.png -Protocol Characters
+            [pscustomobject]@{ Image = $data.Test[1]; Class = 'cat' } | Show-Image -Protocol Characters
+            """);
+
+        Assert.Contains(Shown(), line => line.Contains("00000.png", StringComparison.Ordinal));
+        Assert.Contains(Shown(), line => line.Contains(_session.Value<string>("$data.Test[1].LabelName"), StringComparison.Ordinal));
     }
 
     [Theory]

@@ -43,7 +43,7 @@ public sealed class PipelineTests : IDisposable
     [InlineData("'../m.safetensors' | Measure-Model -Dataset $data")]
     [InlineData("[IO.FileInfo]::new(\"$pwd/../m.safetensors\") | Measure-Model -Dataset $data")]
     [InlineData("$data.Test[0] | Invoke-Inference -Model ../m.safetensors")]
-    [InlineData("$data | Start-ModelTraining ../m.safetensors -Epochs 1 -BatchSize 32 -LimitSteps 1")]
+    [InlineData("$data | Start-ModelTraining ../m.safetensors -Epochs 1 -BatchSize 32 -LimitSteps 1 -OutputDirectory out")]
     [InlineData("$data | Find-LearningRate ../m.safetensors -Steps 2 -BatchSize 32")]
     [InlineData("(Get-ModelSummary ../m.safetensors)[0]")]
     [InlineData("Export-Model ./m.onnx ../m.safetensors -PassThru")]
@@ -117,12 +117,24 @@ public sealed class PipelineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("$data | Start-ModelTraining ./m.safetensors @quick")]
+    [InlineData("'./m.safetensors' | Start-ModelTraining -Dataset $data @quick")]
+    public void A_model_that_nobody_would_hold_is_not_trained_without_an_output_directory(string script)
+    {
+        _session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Out-Null; $model | Save-Model m.safetensors");
+
+        Assert.Equal("OutputDirectoryMissing", _session.Fail(script).Id);
+        Assert.NotEmpty(_session.Run(script + " -OutputDirectory out"));
+    }
+
+    [Theory]
     [InlineData("Invoke-Inference $model a.png | Measure-Model", "TruthUnknown")]
     [InlineData("Invoke-Inference $model a.png | Export-ConfusionMatrix a.svg", "TruthUnknown")]
     [InlineData("$model, (New-ResNet20 12) | Invoke-Inference -Dataset $data | Measure-Model", "ClassMismatch")]
     [InlineData("$data | Invoke-Inference $model | Measure-Model $model", "PredictionsAreMade")]
     [InlineData("$data | Invoke-Inference $model | Measure-Model -Augment", "PredictionsAreMade")]
     [InlineData("$data | Invoke-Inference $model | Measure-Model -Views 6", "PredictionsAreMade")]
+    [InlineData("$p = $data | Invoke-Inference $model; $model, $model | Measure-Model -Prediction $p", "PredictionsAreMade")]
     [InlineData("@() | Measure-Model", "NoImages")]
     [InlineData("$data | Measure-Model $model | ForEach-Object { $_; $data | Invoke-Inference $model } | Export-ConfusionMatrix a.svg",
         "NotOneEvaluation")]

@@ -36,7 +36,10 @@ public sealed class PretrainedTests : IDisposable
     }
 
     [Theory]
-    [InlineData("New-ResNet -Depth 34 -Pretrained", "PretrainedNotFound")]
+    [InlineData("New-ResNet -Depth 34 -Pretrained", "NetworkMismatch")]
+    [InlineData("New-ResNet -Pretrained -Shortcut ZeroPad", "NetworkMismatch")]
+    [InlineData("New-ResNet -Pretrained $trained -Depth 18 -Shortcut ZeroPad", "NetworkMismatch")]
+    [InlineData("$trained | New-ResNet -Depth 50 -Shortcut ZeroPad", "NetworkMismatch")]
     [InlineData("New-ResNet -Pretrained ./nothing.onnx", "ParameterArgumentTransformationError")]
     [InlineData("New-ResNet -Pretrained 5", "CannotConvertArgumentNoMessage")]
     [InlineData("New-ResNet -Pretrained -InitialWeights $trained", "AmbiguousParameterSet")]
@@ -56,6 +59,30 @@ public sealed class PretrainedTests : IDisposable
             """));
         _session.Run("$null = $data | Start-ModelTraining $trained -Recipe Fast -Epochs 1 -InformationVariable silent");
         Assert.Equal("", _session.Value<string>("\"$silent\""));
+    }
+
+    [Fact]
+    public void A_run_that_is_resumed_leaves_the_epoch_that_it_was_begun_for()
+    {
+        _session.Run("""
+            $null = $data | Start-ModelTraining $trained -Freeze Backbone -LearningRate 1e-12 -Epochs 4 -Restore Best -OutputDirectory run `
+                -OnEpochEnd { $_.Epoch -lt 2 } -WarningAction SilentlyContinue
+            """);
+
+        _session.Run("$null = $data | Start-ModelTraining -ResumeFrom run");
+
+        Assert.Equal(2, _session.Value<int>("(Import-Model run).TrainedEpochs"));
+        Assert.Empty(_session.Host.Warnings);
+    }
+
+    [Fact]
+    public void Test_images_that_choose_the_epoch_of_a_resumed_run_are_pointed_out()
+    {
+        _session.Run("$null = $data | Start-ModelTraining $trained -Freeze Backbone -Epochs 1 -OutputDirectory run");
+
+        _session.Run("$null = $data | Start-ModelTraining -ResumeFrom run -Epochs 2 -Restore Best");
+
+        Assert.Contains("validates on the test images", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -135,8 +135,9 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
         _session["folder"] = TestEnvironment.RealData;
         _session.Run("$cifar = Get-Cifar10 -Path $folder -TrainCount 8400 -TestCount 20");
 
-        Assert.Equal("ClassMismatch", _session.Fail("$data | Start-ModelTraining -ResumeFrom $snapshot").Id);
-        Assert.Empty(_session.Run("$cifar | Start-ModelTraining -ResumeFrom $snapshot -Epochs 1"));
+        Assert.Equal("ClassMismatch", _session.Fail("$data | Start-ModelTraining -ResumeFrom $snapshot -OutputDirectory result").Id);
+        Assert.Equal("OutputDirectoryMissing", _session.Fail("$cifar | Start-ModelTraining -ResumeFrom $snapshot").Id);
+        Assert.Empty(_session.Run("$cifar | Start-ModelTraining (New-ResNet20 -Shortcut ProjectionOnly) -ResumeFrom $snapshot -Epochs 1"));
         Assert.Contains("complete", Assert.Single(_session.Host.Warnings), StringComparison.Ordinal);
         _session.RunAndStop("$cifar | Start-ModelTraining -ResumeFrom $snapshot -OutputDirectory result", step => step.Activity == 2);
 

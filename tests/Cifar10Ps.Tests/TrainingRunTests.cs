@@ -23,6 +23,8 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal("InvalidSafetensors", Assert.Single(outcome.Errors).Id);
         Assert.Equal("0.01", _session.Value<string>(
             "\"$((Get-ChildItem sweep | Get-TrainingRun -ErrorAction Ignore)[0].Options.LearningRate)\""));
+        Assert.Equal(4, _session.Value<int>("@(Get-TrainingRun sweep/0.0[12] | Get-TrainingHistory).Count"));
+        Assert.Equal(2, _session.Value<int>("@(Get-TrainingRun sweep/0.0[12] | Import-Model).Count"));
         string[] lines = [.. _session.Value<string>("Get-TrainingRun sweep/0.0[12] | Out-String -Width 80").Split('\n')
             .Where(line => line.Trim() != "")];
         Assert.Equal(4, lines.Length);

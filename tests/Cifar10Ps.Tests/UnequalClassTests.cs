@@ -52,7 +52,7 @@ public sealed class UnequalClassTests : IDisposable
     [InlineData("-ClassWeights Fair", "ParameterArgumentTransformationError", "Give Balanced, or weights by the names of classes")]
     [InlineData("-ClassWeights $null", "ParameterArgumentValidationError", "null")]
     [InlineData("-ClassWeights Balanced -Sampling Balanced", "OptionOutOfRange", "each evens the classes out by itself")]
-    [InlineData("-Augmentation Light, RandomResizedCrop", "OptionOutOfRange", "crop in different ways, of which a run takes one")]
+    [InlineData("-Augmentation Light, RandomResizedCrop", "OptionOutOfRange", "crop differently, and a run takes one of them")]
     [InlineData("-Augmentation Standard, Flip", "OptionOutOfRange", "Standard flips images already")]
     [InlineData("-Augmentation None, Flip", "ParameterArgumentTransformationError", "it cannot be combined with other augmentations")]
     [InlineData("-Augmentation Flip, Fancy", "CannotConvertArgumentNoMessage", "Fancy")]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Cifar10Ps.Runtime;
 using SkiaSharp;
@@ -146,6 +147,6 @@ internal sealed class PictureFile : IDisposable
         return length;
     }
 
-    private static EngineException TooLarge(string path, FormattableString why) =>
-        new("ImageTooLarge", ErrorKind.InvalidData, $"'{path}' {why.ToString(System.Globalization.CultureInfo.CurrentCulture)}. Make it smaller.");
+    private static EngineException TooLarge(string path, FormattableString why) => new("ImageTooLarge", ErrorKind.InvalidData,
+        $"'{path}' {why.ToString(CultureInfo.CurrentCulture)}. Make it smaller.");
 }

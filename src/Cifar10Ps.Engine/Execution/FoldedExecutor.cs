@@ -64,7 +64,7 @@ internal sealed class FoldedExecutor : IExecutor
     /// <summary>Computes the outputs of some layers in one pass; layers after them are not computed.</summary>
     /// <param name="images">Normalised images: [count, 3, height, width], fp32, channels-last in memory.</param>
     /// <param name="layers">Positions of the layers, each the last of its unit (<see cref="Unit.Output"/>).</param>
-    /// <returns>Their outputs in that order: vectors [count, length] in fp32, maps of features [count, channels, height, width] in the
+    /// <returns>Their outputs in that order: vectors [count, length] in fp32, feature maps [count, channels, height, width] in the
     /// type of the activations.</returns>
     public Tensor[] Forward(Tensor images, params IReadOnlyList<int> layers)
     {

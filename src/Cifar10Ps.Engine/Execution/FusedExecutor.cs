@@ -33,7 +33,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
         Weights = new NetworkWeights(network, master);
         _outputs = new Tensor[network.Layers.Count];
         _type = precision.ToScalarType();
-        // Convolutions of libtorch read a copy of the learned values.
+        // Convolutions of libtorch read a copy of the parameters.
         _converted = Weights.Learned.to(Precisions.ConvolutionType(_type), copy: true);
         Dictionary<string, Tensor> leaves = [];
         foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(network, _converted))

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>What a backward pass leaves, in one flat buffer: gradients, laid out like the learned values and found by name, and statistics
+/// <summary>What a backward pass leaves, in one flat buffer: gradients, laid out like the parameters and found by name, and statistics
 /// of batch norm; then there is room for a few more values.</summary>
 internal sealed class Gradients : IDisposable
 {
@@ -36,7 +36,7 @@ internal sealed class Gradients : IDisposable
     /// <summary>The further values.</summary>
     public Tensor More { get; }
 
-    /// <summary>In the order of the learned values.</summary>
+    /// <summary>In the order of the parameters.</summary>
     public IEnumerable<Tensor> InOrder => _views.Values;
 
     /// <summary>The gradient of a tensor of the state dict.</summary>

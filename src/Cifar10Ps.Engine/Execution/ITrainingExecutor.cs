@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution;
 
-/// <summary>A worker's forward and backward pass through a network in training: it shares the learned values,
+/// <summary>A worker's forward and backward pass through a network in training: it shares the parameters,
 /// but has its own statistics.</summary>
 internal interface ITrainingExecutor : IDisposable
 {
@@ -20,7 +20,7 @@ internal interface ITrainingExecutor : IDisposable
 
     /// <summary>Backward pass of the last forward pass.</summary>
     /// <param name="gradient">Gradient of the logits; may be overwritten.</param>
-    /// <param name="gradients">Takes the gradients of the learned values.</param>
+    /// <param name="gradients">Takes the gradients of the parameters.</param>
     /// <param name="shared">Takes what idle workers may do.</param>
     void Backward(Tensor gradient, Gradients gradients, SharedWork shared);
 }

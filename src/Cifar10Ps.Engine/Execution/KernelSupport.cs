@@ -22,7 +22,10 @@ internal static class KernelSupport
     /// <summary>Whether <see cref="ConvolutionNorm{TElement, TLanes}"/> computes a unit: 64 values at a time.</summary>
     public static bool HasFusedTraining(Network network, Unit unit, IReadOnlyList<Shape> shapes) =>
         unit.Norm is not null && !unit.Layers.Any(layer => network.Layers[layer].IsFrozen)
-        && network.Layers[unit.Layer].Operation is Convolution { HasBias: false, IsWhitening: false, Window.Padding.IsSymmetric: true } convolution
+        && network.Layers[unit.Layer].Operation is Convolution
+        {
+            HasBias: false, IsWhitening: false, Window.Padding.IsSymmetric: true,
+        } convolution
         && (Period % convolution.OutputChannels == 0 || convolution.OutputChannels % Period == 0)
         && shapes[unit.Output].Length % Period == 0;
 

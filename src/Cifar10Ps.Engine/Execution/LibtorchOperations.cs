@@ -7,7 +7,7 @@ using F = TorchSharp.torch.nn.functional;
 namespace Cifar10Ps.Execution;
 
 /// <summary>The operations of a network as libtorch computes them, with or without a record for autograd.</summary>
-/// <remarks>Maps of features have the type of the activations; parameters and statistics of batch norm,
+/// <remarks>Feature maps have the type of the activations; parameters and statistics of batch norm,
 /// vectors and linear layers are fp32.</remarks>
 internal static class LibtorchOperations
 {

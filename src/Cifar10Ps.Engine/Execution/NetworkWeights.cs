@@ -19,7 +19,7 @@ internal sealed class NetworkWeights : IDisposable
 
     /// <summary>Allocates the values of a network.</summary>
     /// <param name="network">The network.</param>
-    /// <param name="shared">Whose learned values and constants to share; null: new ones.</param>
+    /// <param name="shared">Whose parameters and constants to share; null: new ones.</param>
     public NetworkWeights(Network network, NetworkWeights? shared = null)
     {
         Network = network;
@@ -40,14 +40,14 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>The network.</summary>
     public Network Network { get; }
 
-    /// <summary>All learned values: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear
+    /// <summary>All parameters: [ParameterCount]. The first <see cref="DecayedLength"/> are weights of convolutions and linear
     /// layers.</summary>
     public Tensor Learned { get; }
 
     /// <summary>Running means and variances of batch norm: [count].</summary>
     public Tensor Statistics { get; }
 
-    /// <summary>Number of learned values that weight decay applies to: those of matrices and kernels.</summary>
+    /// <summary>Number of parameters that weight decay applies to: those of matrices and kernels.</summary>
     public int DecayedLength { get; }
 
     /// <summary>The learned tensors, in the order in which they lie in <see cref="Learned"/>.</summary>

@@ -38,7 +38,7 @@ internal sealed partial class OnnxTranslator
             : IsConstant(b) ? Product(node, a, Constant(node, 1), value => value)
             : IsConstant(a) ? Product(node, b, Constant(node, 0), value => value)
             : WithSource(node, a, b) ?? WithSource(node, b, a)
-            ?? throw new InvalidDataException("it multiplies two maps of features, which is supported only in GELU");
+            ?? throw new InvalidDataException("it multiplies two feature maps, which is supported only in GELU");
     }
 
     private OnnxValue Quotient(OnnxNode node) => IsConstant(Value(node, 1))
@@ -139,7 +139,7 @@ internal sealed partial class OnnxTranslator
                 return Add(affine.Node, new Scale(scale[0]), x);
             case var _ when _layers.ShapeOf(x.Layer).IsVector:
                 throw new InvalidDataException(
-                    $"it takes the result of {affine.Node}, which is supported only for maps of features, and after linear layers");
+                    $"it takes the result of {affine.Node}, which is supported only for feature maps, and after linear layers");
             default:
                 Convolution factors = new(channels, channels, Window.Square(1, 1, 0), channels, HasBias: true);
                 int layer = _layers.Add(OnnxNames.Of(affine.Node), factors, [x.Layer],
@@ -158,7 +158,7 @@ internal sealed partial class OnnxTranslator
         }
     }
 
-    /// <summary>The values of a constant that is broadcast to a map of features or a vector: one, or one for each channel.</summary>
+    /// <summary>The values of a constant that is broadcast to a feature map or a vector: one, or one for each channel.</summary>
     private static float[] PerChannel(OnnxNode node, OnnxConstant constant, OnnxFeatures x)
     {
         if (constant.Shape.All(size => size == 1))

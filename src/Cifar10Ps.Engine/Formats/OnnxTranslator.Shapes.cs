@@ -162,7 +162,7 @@ internal sealed partial class OnnxTranslator
     private OnnxIntegers Concatenate(OnnxNode node)
     {
         long[] all = [.. node.Inputs.Take(MostIntegers).SelectMany((_, i) => Value(node, i) is OnnxIntegers { Shape.Length: 1 } integers
-            ? integers.Values : throw new InvalidDataException("it joins maps of features, which is not supported"))];
+            ? integers.Values : throw new InvalidDataException("it joins feature maps, which is not supported"))];
         return all.Length <= MostIntegers ? new OnnxIntegers([all.Length], all)
             : throw new InvalidDataException("it joins more integers than a shape has");
     }

@@ -2,7 +2,7 @@ using Cifar10Ps.Networks;
 
 namespace Cifar10Ps.Formats;
 
-/// <summary>The operations that run a window over a map of features, and what prepares the map for them.</summary>
+/// <summary>The operations that run a window over a feature map, and what prepares the map for them.</summary>
 internal sealed partial class OnnxTranslator
 {
     // No setting in pixels or channels is larger.

@@ -260,7 +260,7 @@ internal sealed partial class OnnxTranslator
             OnnxProbabilities => "at the end",
             _ => "before a transposition to planes of red, green and blue",
         }),
-        _ => throw new InvalidDataException("it takes a constant where a map of features is expected"),
+        _ => throw new InvalidDataException("it takes a constant where a feature map is expected"),
     };
 
     /// <summary>What an operation takes, as a constant.</summary>

@@ -58,14 +58,14 @@ internal sealed record OnnxAffine(OnnxNode Node, OnnxFeatures Source, float[] Sc
 internal sealed record OnnxErrorFunction(OnnxNode Node, OnnxFeatures Source, float Factor, bool HasOne, bool HasSource)
     : OnnxPart(Node, Source);
 
-/// <summary>A map of features with a border.</summary>
+/// <summary>A feature map with a border.</summary>
 /// <param name="Node">The operation that gave it.</param>
 /// <param name="Source">The map.</param>
 /// <param name="Border">The border.</param>
 /// <param name="Value">What is in the border.</param>
 internal sealed record OnnxBordered(OnnxNode Node, OnnxFeatures Source, Border Border, float Value) : OnnxPart(Node, Source);
 
-/// <summary>Some of the pixels of a map of features.</summary>
+/// <summary>Some of the pixels of a feature map.</summary>
 /// <param name="Node">The operation that gave it.</param>
 /// <param name="Source">The map.</param>
 /// <param name="Stride">Pixels from one to the next.</param>

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Inference;
 /// How much each place of an image adds to the logit of a class: a class activation map. It is exact where the network ends with the mean
 /// over all pixels and, after it, at most one linear layer: the logit is the mean of the map, apart from the bias.
 /// </summary>
-/// <param name="Height">Height of the map, that of the last map of features.</param>
+/// <param name="Height">Height of the map, that of the last feature map.</param>
 /// <param name="Width">Its width.</param>
 /// <param name="Values">The values, row by row.</param>
 /// <remarks>B. Zhou et al., "Learning deep features for discriminative localization", CVPR 2016.</remarks>

@@ -74,7 +74,7 @@ public sealed class ImageClassifier
     /// <summary>How pictures become input.</summary>
     public Preprocessing Preprocessing => Snapshot.Preprocessing;
 
-    /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
+    /// <summary>Number of parameters (running statistics of batch norm not counted).</summary>
     public int ParameterCount => Snapshot.ParameterCount;
 
     /// <summary>Number of finished epochs that it was trained for; 0 for initial weights.</summary>

@@ -30,7 +30,7 @@ public sealed record LayerSummary
     /// <summary>Sizes of its output: channels, height, width; or channels alone. <c>16 x 32 x 32</c>.</summary>
     public string OutputShape { get; }
 
-    /// <summary>Number of learned values.</summary>
+    /// <summary>Number of parameters.</summary>
     public int Parameters { get; }
 
     /// <summary>Multiplications, each with its addition: those of convolutions and the classifier.</summary>
@@ -59,7 +59,7 @@ public sealed record LayerSummary
 
 /// <summary>The figures of a model for one image.</summary>
 /// <param name="Name"><c>ResNet-20</c>.</param>
-/// <param name="Parameters">Number of learned values.</param>
+/// <param name="Parameters">Number of parameters.</param>
 /// <param name="MultiplyAdds">Multiplications, each with its addition: those of convolutions and the classifier.</param>
 /// <param name="ActivationMemory">Bytes of the outputs of all layers in single precision.</param>
 public sealed record ModelSummary(string Name, int Parameters, long MultiplyAdds, long ActivationMemory)

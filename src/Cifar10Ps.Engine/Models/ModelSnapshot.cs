@@ -43,7 +43,7 @@ internal sealed record ModelSnapshot(Network Network, string[] Classes, Preproce
     /// <summary>Whether the class names were made up from a count, and may be replaced by those of the data.</summary>
     public bool HasPlaceholderClasses => Classes.SequenceEqual(ImageClassifier.PlaceholderClasses(Classes.Length));
 
-    /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
+    /// <summary>Number of parameters (running statistics of batch norm not counted).</summary>
     public int ParameterCount => Network.ParameterCount;
 
     /// <summary>Whether a number can be a <see cref="Temperature"/>.</summary>

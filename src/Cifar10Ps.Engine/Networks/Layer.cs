@@ -28,7 +28,7 @@ internal sealed class Layer(string name, Operation operation, IReadOnlyList<int>
     public IReadOnlyList<LayerTensor> Tensors =>
         _tensors ??= [.. operation.TensorsOf(name).Select(tensor => tensor with { IsFrozen = isFrozen || tensor.IsFrozen })];
 
-    /// <summary>Number of learned values.</summary>
+    /// <summary>Number of parameters.</summary>
     public int ParameterCount => Tensors.Where(tensor => tensor.IsLearned).Sum(tensor => tensor.Length);
 
     /// <summary>The tensor of a role; null: it has none.</summary>

@@ -40,7 +40,7 @@ public enum LayerKind
     /// <summary>Mean of a window, or of all pixels of a channel.</summary>
     AveragePool,
 
-    /// <summary>A map of features as a vector, channel by channel.</summary>
+    /// <summary>A feature map as a vector, channel by channel.</summary>
     Flatten,
 
     /// <summary>Sets random values to zero, in training only.</summary>

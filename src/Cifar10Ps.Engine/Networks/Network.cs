@@ -17,7 +17,7 @@ public sealed class Network
 
     internal const int MaximumNameLength = 300;
 
-    /// <summary>Largest number of learned values.</summary>
+    /// <summary>Largest number of parameters.</summary>
     internal const int MaximumParameters = 400_000_000;
 
     private readonly List<int>[] _consumers;
@@ -58,7 +58,7 @@ public sealed class Network
             // Sizes are bounded by now; their product need not be.
             foreach (LayerTensor tensor in Products(layer))
                 if (tensor.IsLearned && (parameters += tensor.Length) > MaximumParameters)
-                    throw Invalid(layer, $"with it the network has more than {MaximumParameters:N0} learned values");
+                    throw Invalid(layer, $"with it the network has more than {MaximumParameters:N0} parameters");
         }
 
         if (Enumerable.Range(0, layers.Count - 1).FirstOrDefault(i => _consumers[i].Count == 0, -1) is int unused and >= 0)
@@ -101,7 +101,7 @@ public sealed class Network
     /// <summary>Number of layers, the input counted.</summary>
     public int LayerCount => Layers.Count;
 
-    /// <summary>Number of learned values (running statistics of batch norm not counted).</summary>
+    /// <summary>Number of parameters (running statistics of batch norm not counted).</summary>
     public int ParameterCount { get; }
 
     /// <summary>The layers in the order of the forward pass.</summary>
@@ -169,7 +169,7 @@ public sealed class Network
         return next is int norm && Layers[norm].Kind == LayerKind.BatchNorm ? norm : null;
     }
 
-    /// <summary>Whether the output of a layer depends on a learned value, so that training needs its gradient.</summary>
+    /// <summary>Whether the output of a layer depends on a parameter, so that training needs its gradient.</summary>
     /// <param name="layer">Position of the layer.</param>
     internal bool NeedsGradient(int layer) => _needsGradient[layer];
 

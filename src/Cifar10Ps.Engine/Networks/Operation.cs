@@ -51,9 +51,9 @@ internal abstract record Operation
     /// <param name="output">Size of its output.</param>
     public virtual long MultiplyAdds(Shape output) => 0;
 
-    /// <summary>The one input, a map of features of so many channels.</summary>
+    /// <summary>The one input, a feature map of so many channels.</summary>
     private protected static Shape Map(IReadOnlyList<Shape> inputs, int? channels = null) =>
-        inputs[0].IsVector ? throw new InvalidDataException($"it takes a map of features, but gets a vector of {inputs[0]} values")
+        inputs[0].IsVector ? throw new InvalidDataException($"it takes a feature map, but gets a vector of {inputs[0]} values")
         : channels is int wanted && inputs[0].Channels != wanted
         ? throw new InvalidDataException($"it takes {wanted} channels, but gets {inputs[0]}")
         : inputs[0];

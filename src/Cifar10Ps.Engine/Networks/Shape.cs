@@ -1,9 +1,9 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>Size of a layer's output for one image: a map of features, or a vector.</summary>
+/// <summary>Size of a layer's output for one image: a feature map, or a vector.</summary>
 internal readonly record struct Shape
 {
-    /// <summary>A map of features.</summary>
+    /// <summary>A feature map.</summary>
     /// <param name="channels">Number of channels.</param>
     /// <param name="height">Height in pixels.</param>
     /// <param name="width">Width in pixels.</param>

@@ -11,7 +11,7 @@ internal readonly record struct Extent(int Height, int Width)
     public override string ToString() => $"{Height} x {Width}";
 }
 
-/// <summary>Rows and columns that are added around a map of features.</summary>
+/// <summary>Rows and columns that are added around a feature map.</summary>
 /// <param name="Top">Rows above.</param>
 /// <param name="Left">Columns to the left.</param>
 /// <param name="Bottom">Rows below.</param>

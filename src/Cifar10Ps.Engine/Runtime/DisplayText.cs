@@ -54,9 +54,10 @@ public static class DisplayText
         return names.Count <= atMost ? list : $"{list} and {names.Count - atMost:N0} more";
     }
 
-    /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, what is no character and refused by XML and by
-    /// normalization, and surrogates, of which only pairs are displayable.</summary>
+    /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, two values that are no characters, which XML
+    /// and normalization refuse, and surrogates, of which only pairs are displayable.</summary>
     private static bool IsUnsafe(char c) =>
         char.IsControl(c) || char.IsSurrogate(c)
-        || c is '\ufffe' or '\uffff' or '\u2028' or '\u2029' or '\u061c' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
+        || c is '\ufffe' or '\uffff' or '\u2028' or '\u2029'
+            or '\u061c' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
 }

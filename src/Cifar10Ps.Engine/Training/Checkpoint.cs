@@ -21,7 +21,7 @@ internal sealed record Checkpoint
     /// <summary>The state of the run.</summary>
     public required TrainingState State { get; init; }
 
-    /// <summary>The optimizer's moments, by their name; each like the learned values of <see cref="TrainingState.PartOf"/>.</summary>
+    /// <summary>The optimizer's moments, by their name; each like the parameters of <see cref="TrainingState.PartOf"/>.</summary>
     public required IReadOnlyDictionary<string, StateDict> Moments { get; init; }
 
     /// <summary>Approximate length of the checkpoints of a run, in bytes.</summary>

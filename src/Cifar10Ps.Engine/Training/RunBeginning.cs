@@ -40,14 +40,11 @@ internal sealed record RunBeginning
     /// <summary>Whether the run was resumed from a checkpoint.</summary>
     public required bool IsResumed { get; init; }
 
-    /// <summary>Epochs between validations, the patience of early stopping, and the epoch whose model is kept.</summary>
+    /// <summary>Epochs between validations, and the patience of early stopping.</summary>
     public required int EvaluateEvery { get; init; }
 
     /// <inheritdoc cref="EvaluateEvery"/>
     public required int EarlyStoppingPatience { get; init; }
-
-    /// <inheritdoc cref="EvaluateEvery"/>
-    public required Restore Restore { get; init; }
 
     /// <summary>Options, data and machine, without the history.</summary>
     public required TrainingState State { get; init; }

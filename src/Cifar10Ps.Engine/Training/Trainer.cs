@@ -70,7 +70,10 @@ public sealed class Trainer
     public int EarlyStoppingPatience { get; set; }
 
     /// <summary>Which epoch's model a run that ends leaves behind; one that is interrupted leaves its last.</summary>
-    public Restore Restore { get; set; }
+    public Restore Restore { get => _state.Restore; set => _state.Restore = value; }
+
+    /// <summary>Whether what the run validates on are the test images.</summary>
+    internal bool ValidatesOnTest => !_data.HasOwnValidation && Options.ValidationCount == 0 && _validation.Count > 0;
 
     /// <summary>Ends the run after this time, within a step, as if it had been stopped by hand; null: never.</summary>
     public TimeSpan? MaxDuration { get; set; }
@@ -287,7 +290,6 @@ public sealed class Trainer
         IsResumed = _resumedFolder is not null,
         EvaluateEvery = EvaluateEvery,
         EarlyStoppingPatience = EarlyStoppingPatience,
-        Restore = Restore,
         State = _state with { History = [] },
     };
 

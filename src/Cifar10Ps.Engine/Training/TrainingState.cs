@@ -43,6 +43,9 @@ internal sealed record TrainingState
     /// <summary>Seconds that the run took so far.</summary>
     public double ElapsedSeconds { get; set; }
 
+    /// <summary>Which epoch's model the run leaves.</summary>
+    public Restore Restore { get; set; }
+
     /// <summary>Why the run stopped before its last epoch; null: it is under way, complete, or was interrupted.</summary>
     public string? StopReason { get; set; }
 
@@ -73,6 +76,8 @@ internal sealed record TrainingState
     {
         if (Options.OutOfRange() is string option)
             return $"{option} is out of range";
+        if (!Enum.IsDefined(Restore))
+            return $"{nameof(Restore)} is out of range";
         if (TrainCount <= 0 || Options.ValidationCount >= TrainCount)
             return "no images are left to train on";
         if (History.Count > Options.Epochs || History.Index().Any(item => item.Item?.Epoch != item.Index + 1))

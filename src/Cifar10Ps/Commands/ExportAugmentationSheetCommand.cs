@@ -16,7 +16,7 @@ public sealed class ExportAugmentationSheetCommand : PictureWriterCommand
     [ValidateNotNull]
     public LabeledImage[] Image { get; set; } = [];
 
-    /// <summary>How the images are varied: a preset, or a list of ways.</summary>
+    /// <summary>How the images are augmented: a preset, or a list of augmentations.</summary>
     [Parameter]
     [AugmentationTransformation]
     public Augmentation Augmentation { get; set; } = Augmentation.Pictures;

@@ -12,6 +12,7 @@ public sealed class ExportImageCommand : FileWriterCommand
     private string? _folder;
     private ClassFolders? _classes;
     private int _done;
+    private bool _hasDataset;
 
     /// <summary>Images of data sets, or those of predictions.</summary>
     [Parameter(ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -46,7 +47,13 @@ public sealed class ExportImageCommand : FileWriterCommand
             return;
         foreach (LabeledImage image in IsInput(nameof(Image)) ? Image : [])
             Write(image, _classes!, total: 0);
-        foreach (ImageSplit split in Dataset is not null && IsInput(nameof(Dataset)) ? Dataset.Splits : [])
+        if (Dataset is null || !IsInput(nameof(Dataset)))
+            return;
+        if (_hasDataset)
+            throw new EngineException("SeveralDatasets", ErrorKind.InvalidArgument,
+                $"'{_folder}' has the images of a data set already. Export each into a folder of its own.");
+        _hasDataset = true;
+        foreach (ImageSplit split in Dataset.Splits)
         {
             ClassFolders classes = new(System.IO.Path.Combine(_folder, split.Name.ToLowerInvariant()));
             foreach (LabeledImage image in split)

@@ -10,6 +10,7 @@ public sealed class ExportReliabilityPlotCommand : PictureWriterCommand
 {
     private readonly List<(string Name, Evaluation Evaluation)> _evaluations = [];
     private readonly List<Prediction> _predictions = [];
+    private int _calibrations;
 
     /// <summary>The results of Measure-Model.</summary>
     [Parameter(ValueFromPipeline = true)]
@@ -35,7 +36,11 @@ public sealed class ExportReliabilityPlotCommand : PictureWriterCommand
         foreach (Evaluation evaluation in IsInput(nameof(Evaluation)) ? Evaluation : [])
             _evaluations.Add(($"{_evaluations.Count + 1}", evaluation));
         if (Calibration is not null && IsInput(nameof(Calibration)))
-            _evaluations.AddRange([("before", Calibration.Before), ("calibrated", Calibration.After)]);
+        {
+            string number = _calibrations++ == 0 ? "" : $" {_calibrations}";
+            _evaluations.AddRange([($"before{number}", Calibration.Before), ($"calibrated{number}", Calibration.After)]);
+        }
+
         if (IsInput(nameof(Prediction)))
             _predictions.AddRange(Prediction);
     }

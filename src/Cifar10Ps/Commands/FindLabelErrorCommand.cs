@@ -72,6 +72,7 @@ public sealed class FindLabelErrorCommand : EngineCommand
     /// <inheritdoc/>
     protected override void OnEnd()
     {
+        WarnOf(Precision);
         using ProgressReporter progress = new(this);
         IReadOnlyList<LabelError> errors = _images is [] ? LabelErrors.Of(_predictions, WriteWarning)
             : LabelErrors.Find(Model!, _images, Fold, Seed, Threads, Precision, (activity, done, all) => progress.Report(() =>

@@ -73,6 +73,7 @@ public sealed class FindSimilarImageCommand : EngineCommand
     {
         if (_images.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to compare.");
+        WarnOf(Precision);
         using ProgressReporter progress = new(this);
         using ImageSimilarity similarity = new(Model, Threads, Precision);
         foreach (SimilarImage found in In is null

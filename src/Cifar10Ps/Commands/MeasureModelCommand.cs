@@ -41,7 +41,7 @@ public sealed class MeasureModelCommand : PredictingCommand
     {
         if (ParameterSetName == PredictionSet)
         {
-            if (!_isModelPiped || Augment || IsBound(nameof(Views)) || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
+            if (Model is not null || Augment || IsBound(nameof(Views)) || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
                 throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
                     "Predictions are measured as they are. Omit -Model, -Augment, -Views, -Precision and -Threads, "
                     + "or pipe the images instead.");

@@ -49,6 +49,7 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
 
         // Networks for images of different sizes have the same name.
         static string Described(Network network, Network other) => network.ToString() == other.ToString()
-            ? string.Create(CultureInfo.CurrentCulture, $"{network} with {network.ParameterCount:N0} parameters") : network.ToString();
+            ? network.ParameterCount == other.ParameterCount ? $"{network} for images of another size"
+            : string.Create(CultureInfo.CurrentCulture, $"{network} with {network.ParameterCount:N0} parameters") : network.ToString();
     }
 }

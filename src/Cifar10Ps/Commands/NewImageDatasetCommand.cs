@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using Cifar10Ps.Data;
@@ -146,7 +147,11 @@ public sealed class NewImageDatasetCommand : EngineCommand
     }
 
     private static string ValueOf(PSObject row, string property) =>
-        row.Properties[property] is { } found ? Convert.ToString(found.Value, CultureInfo.InvariantCulture) ?? ""
+        row.BaseObject is IDictionary entries && entries.Contains(property) ? ToText(entries[property])
+        : row.Properties[property] is { } found ? ToText(found.Value)
         : throw new EngineException("PropertyMissing", ErrorKind.InvalidArgument, $"An object has no property '{property}'; it has "
-            + $"{DisplayText.List([.. row.Properties.Select(other => other.Name)], 10)}.");
+            + $"{DisplayText.List(row.BaseObject is IDictionary others ? [.. others.Keys.Cast<object>().Select(ToText)]
+                : [.. row.Properties.Select(other => other.Name)], 10)}.");
+
+    private static string ToText(object? value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
 }

@@ -53,6 +53,14 @@ public sealed class NewResNetCommand : NewFamilyMemberCommand
     {
         if (Pretrained)
             InitialWeights = Weights;
+        if (Pretrained && Weights is null && ((IsBound(nameof(Depth)) && Depth != PretrainedDepth) || Shortcut != default))
+            throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
+                $"There are pretrained weights for a ResNet-{PretrainedDepth} alone, with projections as its shortcuts. "
+                + "Omit -Depth and -Shortcut, or give the file of other weights with -Weights.");
+        if (IsBound(nameof(Depth)) && IsLarge(Depth) && Shortcut != default)
+            throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
+                $"A ResNet-{Depth} has projections as its shortcuts. "
+                + $"Omit -Shortcut, or take a -Depth for small images: {string.Join(", ", SmallDepths)}.");
     }
 
     /// <inheritdoc/>
@@ -72,14 +80,7 @@ public sealed class NewResNetCommand : NewFamilyMemberCommand
     private protected override ImageClassifier Create(string[] classes)
     {
         if (Pretrained)
-            return !IsBound(nameof(Depth)) || Depth == PretrainedDepth
-                ? PretrainedNetwork.Load(PretrainedModule.Find(), Template(classes.Length), classes, Seed)
-                : throw new EngineException("PretrainedNotFound", ErrorKind.NotFound,
-                    $"There are no pretrained weights for a ResNet-{Depth}, only for a ResNet-{PretrainedDepth}.");
-        if (IsLarge(Depth) && Shortcut != default)
-            throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
-                $"A ResNet-{Depth} has projections as its shortcuts. "
-                + $"Omit -Shortcut, or take a -Depth for small images: {string.Join(", ", SmallDepths)}.");
+            return PretrainedNetwork.Load(PretrainedModule.Find(), Template(classes.Length), classes, Seed);
         return ImageClassifier.Create(Create(Depth, Shortcut, classes.Length), classes, Seed,
             IsLarge(Depth) ? ResNet.ImageSize : CifarResNet.ImageSize);
     }

@@ -42,12 +42,12 @@ public sealed class OptimizeModelCalibrationCommand : PredictingCommand
         if (!_isModelPiped)
             Calibrate();
         if (_hasTestImages)
-            WriteWarning("The data have no images to validate on other than those to test on. Measured on them, the calibration looks a "
-                + "little better than it is.");
+            WriteWarning("These are images to test on. Measured on them, the calibration looks a little better than it is.");
     }
 
     private void Calibrate()
     {
+        WarnOf(Precision);
         using ProgressReporter progress = new(this);
         Calibration calibration = Calibration.Run(Model!, _images, Threads, Precision, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Calibrating {Model!.Name}", $"{done:N0} of {_images.Count:N0} images", done, _images.Count)]),

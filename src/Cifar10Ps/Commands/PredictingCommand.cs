@@ -37,7 +37,6 @@ public abstract class PredictingCommand : EngineCommand
     private protected void Describe(Predictor predictor)
     {
         WriteVerbose(Executors.DescribeInference(predictor.Model, Precision));
-        if (Precisions.DoubtAbout(Precision) is { } doubt)
-            WriteWarning(doubt);
+        WarnOf(Precision);
     }
 }

@@ -24,7 +24,8 @@ public sealed class ShowImageCommand : EngineCommand
     private bool _hasShown;
 
     /// <summary>Images of a data set.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = ImageSet)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = ImageSet)]
     [ValidateNotNull]
     public LabeledImage[] Image { get; set; } = [];
 
@@ -34,7 +35,7 @@ public sealed class ShowImageCommand : EngineCommand
     public Prediction[] Prediction { get; set; } = [];
 
     /// <summary>Picture files; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[] Path { get; set; } = [];

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Reflection;
 using System.Runtime.ExceptionServices;
 using Cifar10Ps.Training;
 
@@ -139,6 +140,11 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Whether this process writes what all ranks have: reports, progress, notices.</summary>
     private bool IsFirstRank => _cluster is null or { Rank: 0 };
 
+    /// <summary>Whether PowerShell's own console host decides what Ctrl+C stops: also for its thread jobs, which have another host and go
+    /// on.</summary>
+    private bool HasConsoleHost =>
+        Host.Name == "ConsoleHost" || (Host.Name == "Default Host" && Assembly.GetEntryAssembly()?.GetName().Name == "pwsh");
+
     /// <inheritdoc/>
     private protected override void Train()
     {
@@ -166,17 +172,16 @@ public sealed class StartModelTrainingCommand : TrainingCommand
                 "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Omit -AsJob, "
                 + "or put the whole command into Start-ThreadJob { … }.");
         OutputDirectory? output = ToOutputDirectory();
-        if (TensorBoard && output is null)
-            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument,
-                "-TensorBoard writes into the output directory: give -OutputDirectory.");
-        if ((CheckpointEverySteps > 0 || CheckpointEvery is not null) && output is null)
-            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument,
-                "Checkpoints are written into the output directory: give -OutputDirectory.");
+        if (output is null)
+            RequireOutputDirectory();
+        if (EmitOnAllRanks && !Distributed)
+            throw new EngineException("NotDistributed", ErrorKind.InvalidArgument,
+                "-EmitOnAllRanks is about the ranks of a distributed training. Omit it, or give -Distributed too.");
         string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
 
-        Restore restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : Cifar10Ps.Restore.Last);
+        Restore? restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : null);
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads ?? _cluster?.Threads, WriteWarning)
             : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads ?? _cluster?.Threads,
@@ -185,13 +190,17 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         trainer.Observer = TensorBoard && IsFirstRank ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
         trainer.EarlyStoppingPatience = EarlyStoppingPatience;
-        trainer.Restore = restore;
+        // A run that is resumed keeps what it was begun with.
+        trainer.Restore = restore ?? trainer.Restore;
         trainer.MaxDuration = MaxDuration;
         trainer.CheckpointEverySteps = CheckpointEverySteps;
         trainer.CheckpointEvery = CheckpointEvery;
         trainer.Warnings = _warnings;
         if (ResumeFrom is null && TrainingMessages.AboutClassSizes(trainer) is string advice)
             WriteWarning(advice);
+        if (ResumeFrom is not null && (trainer.Restore == Cifar10Ps.Restore.Best || EarlyStoppingPatience > 0) && trainer.ValidatesOnTest)
+            WriteWarning("The run validates on the test images, which choose its epoch now: the accuracy on them will look better than it "
+                + "is. A new run with -ValidationCount keeps them apart.");
         if (trainer.LostBestEpoch is int lost)
             WriteWarning($"The best epoch so far is {lost}, but its checkpoint was not found in the run's folder, or is damaged. "
                 + "Unless a later epoch is better, the run will leave the model of its last epoch.");
@@ -211,7 +220,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     }
 
     /// <summary>The options of a new run.</summary>
-    private TrainingOptions Resolve(ImageClassifier model, Restore restore)
+    private TrainingOptions Resolve(ImageClassifier model, Restore? restore)
     {
         TrainingOptions options = Requested().Resolve(model);
         if (Recipe is null && options.Recipe == Cifar10Ps.Recipe.FineTune)
@@ -224,8 +233,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Trains in the pipeline.</summary>
     private void Train(Trainer trainer)
     {
-        // PowerShell's own console host stops the pipeline at Ctrl+C.
-        using TerminationSignals signals = new(interrupt: Host.Name == "ConsoleHost" ? null : Stop);
+        using TerminationSignals signals = new(interrupt: HasConsoleHost ? null : Stop);
         using ProgressReporter? progress = IsFirstRank ? new(this) : null;
         bool isStopped = false;
         try
@@ -324,6 +332,18 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         ValidationCount = ValidationCount,
         StepLimit = LimitSteps,
     };
+
+    /// <summary>Refuses what needs an output directory, where there is none.</summary>
+    private void RequireOutputDirectory()
+    {
+        string? why = TensorBoard ? "-TensorBoard writes into the output directory"
+            : CheckpointEverySteps > 0 || CheckpointEvery is not null || IsBound(nameof(KeepCheckpoints))
+            ? "Checkpoints are written into the output directory"
+            : !AsJob && (Model is null ? ResumeFrom is not null : ModelTransformationAttribute.IsImported(Model))
+            ? "The trained model would be lost with this command, as no variable holds it" : null;
+        if (why is not null)
+            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, $"{why}: give -OutputDirectory.");
+    }
 
     /// <summary>Where to write; by default a resumed run writes to its previous folder.
     /// Another run's results are not overwritten.</summary>

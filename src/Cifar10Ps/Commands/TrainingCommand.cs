@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using Cifar10Ps.Execution;
 
 namespace Cifar10Ps.Commands;
 
@@ -107,8 +106,7 @@ public abstract class TrainingCommand : EngineCommand
     protected sealed override void OnProcess()
     {
         WholeDatasetTransformationAttribute.Check(Dataset);
-        if (Precision is { } precision && Precisions.DoubtAbout(precision) is { } doubt)
-            WriteWarning(doubt);
+        WarnOf(Precision ?? default);
         Train();
     }
 

@@ -99,7 +99,7 @@ internal sealed class LayerStack
         }
     }
 
-    /// <summary>Adds a linear layer; a map of features is flattened first.</summary>
+    /// <summary>Adds a linear layer; a feature map is flattened first.</summary>
     /// <param name="outputs">Number of outputs; null: it is the classifier, with one for each class.</param>
     /// <exception cref="InvalidDataException">It does not fit; the message says why.</exception>
     public void Linear(int? outputs)

@@ -313,7 +313,7 @@ public sealed class ImageFileTests : IDisposable
     }
 
     [Fact]
-    public void Memory_for_pictures_is_waited_for_and_whoever_needs_more_than_there_is_gets_all_of_it()
+    public async Task Memory_for_pictures_is_waited_for_and_whoever_needs_more_than_there_is_gets_all_of_it()
     {
         DecodingMemory memory = new(100);
         IDisposable most = memory.Take(70), little = memory.Take(30);
@@ -323,7 +323,7 @@ public sealed class ImageFileTests : IDisposable
         Assert.False(waiting.IsCompleted);
         little.Dispose();
 
-        waiting.Result.Dispose();
+        (await waiting).Dispose();
         memory.Take(100).Dispose();
     }
 

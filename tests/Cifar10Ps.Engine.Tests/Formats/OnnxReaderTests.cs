@@ -360,11 +360,11 @@ public sealed class OnnxReaderTests : IDisposable
     [Theory]
     [InlineData("LSTM", "rnn", "the operator 'LSTM' (node 'rnn') is not supported")]
     [InlineData("Conv\u001b[31m", "\n", @"the operator 'Conv\u001b[31m' (node '\u000a') is not supported")]
-    [InlineData("Mul", "gate", "the operator 'Mul' (node 'gate') cannot be used: it multiplies two maps of features")]
+    [InlineData("Mul", "gate", "the operator 'Mul' (node 'gate') cannot be used: it multiplies two feature maps")]
     [InlineData("Erf", "erf", "the operator 'Erf' (node 'erf') cannot be used: it is supported only as a part of GELU")]
     [InlineData("ReduceMean", "mean", "its input 'image' has to be a constant shape")]
     [InlineData("Sub", "minus", "it subtracts something other than a constant")]
-    [InlineData("Concat", "join", "it joins maps of features")]
+    [InlineData("Concat", "join", "it joins feature maps")]
     [InlineData("Transpose", "turn", "it changes the order of dimensions")]
     public void What_is_not_supported_is_named(string type, string node, string because)
     {

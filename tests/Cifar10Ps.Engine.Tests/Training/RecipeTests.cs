@@ -61,8 +61,8 @@ public class RecipeTests
         Network network = NewModel().Network;
         Layer[] layers = [.. network.Layers];
         int last = layers.Length - 1;
-        network = new Network("scaled", "",
-            [.. layers[..last], new Layer("scale", new Scale(factor), layers[last].Inputs), new Layer("fc", layers[last].Operation, [last])]);
+        network = new Network("scaled", "", [.. layers[..last],
+            new Layer("scale", new Scale(factor), layers[last].Inputs), new Layer("fc", layers[last].Operation, [last])]);
         ModelSnapshot model = ImageClassifier.Create(network, TinyData.Classes, 0, 32).Snapshot;
         model = model with { TrainedEpochs = isTrained ? 1 : 0 };
 

@@ -1,6 +1,7 @@
 namespace Cifar10Ps;
 
-/// <summary>How training images are varied: a preset, or several ways together, which are applied in the order of their values.</summary>
+/// <summary>How training images are augmented: a preset, or several augmentations together, which are applied in the order of their
+/// values.</summary>
 [Flags]
 public enum Augmentation
 {

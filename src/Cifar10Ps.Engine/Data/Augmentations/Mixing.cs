@@ -3,7 +3,7 @@ namespace Cifar10Ps.Data;
 /// <summary>A way of mixing a training image with another one of its shard.</summary>
 internal abstract class Mixing
 {
-    /// <summary>The ways; an image takes one of those that are wanted. To add one, add a file, a line here and a value of
+    /// <summary>The augmentations; an image takes one of those that are wanted. To add one, add a file, a line here and a value of
     /// <see cref="Augmentation"/>.</summary>
     private static readonly (Augmentation Name, Mixing Mixing)[] All =
     [
@@ -11,7 +11,7 @@ internal abstract class Mixing
         (Augmentation.CutMix, new CutMix()),
     ];
 
-    /// <summary>The ways that an augmentation stands for.</summary>
+    /// <summary>The single augmentations that it stands for.</summary>
     public static Mixing[] Of(Augmentation augmentation) =>
         [.. All.Where(item => augmentation.HasFlag(item.Name)).Select(item => item.Mixing)];
 

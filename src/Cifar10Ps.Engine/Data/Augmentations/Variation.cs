@@ -3,7 +3,7 @@ namespace Cifar10Ps.Data;
 /// <summary>A way of varying a training image by itself. All that is random in it is a pure function of the image's key.</summary>
 internal abstract class Variation
 {
-    /// <summary>The ways, in the order in which they are applied. To add one, add a file, a line here and a value of
+    /// <summary>The augmentations, in the order in which they are applied. To add one, add a file, a line here and a value of
     /// <see cref="Augmentation"/>.</summary>
     private static readonly (Augmentation Name, Variation Variation)[] All =
     [
@@ -16,7 +16,7 @@ internal abstract class Variation
         (Augmentation.RandomErasing, new RandomErasing()),
     ];
 
-    /// <summary>The ways that an augmentation stands for.</summary>
+    /// <summary>The single augmentations that it stands for.</summary>
     public static Variation[] Of(Augmentation augmentation) =>
         [.. All.Where(item => augmentation.HasFlag(item.Name)).Select(item => item.Variation)];
 
@@ -25,7 +25,7 @@ internal abstract class Variation
     {
         Augmentation crops = augmentation & (Augmentation.Standard | Augmentation.Light | Augmentation.RandomResizedCrop);
         return (augmentation & ~Enum.GetValues<Augmentation>().Aggregate((all, value) => all | value)) != 0 ? "it has no such value"
-            : !int.IsPow2((int)crops) && crops != 0 ? $"{crops} crop in different ways, of which a run takes one"
+            : !int.IsPow2((int)crops) && crops != 0 ? $"{crops} crop differently, and a run takes one of them"
             : crops is Augmentation.Standard or Augmentation.Light && augmentation.HasFlag(Augmentation.Flip)
                 ? $"{crops} flips images already"
             : null;

@@ -45,7 +45,8 @@ internal readonly unsafe struct Scratch
     public Scratch(Use use, nint length)
     {
         AlignedMemory?[] rooms = _rooms ??= new AlignedMemory?[Enum.GetValues<Use>().Length];
-        AlignedMemory room = rooms[(int)use] is { } kept && kept.Length >= length ? kept : rooms[(int)use] = new AlignedMemory(checked((int)length));
+        AlignedMemory room = rooms[(int)use] is { } kept && kept.Length >= length ? kept
+            : rooms[(int)use] = new AlignedMemory(checked((int)length));
         _values = room.At(0);
         _length = length;
     }

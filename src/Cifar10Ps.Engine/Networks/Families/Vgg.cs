@@ -12,7 +12,7 @@ internal sealed partial class Vgg : NetworkFamily
     /// <summary>The family.</summary>
     public static readonly Vgg Family = new();
 
-    // A larger image gives the first linear layer more than the 400,000,000 learned values that a network may have.
+    // A larger image gives the first linear layer more than the 400,000,000 parameters that a network may have.
     private const int SmallestImage = 32, LargestImage = 447;
 
     private const int Features = 4096, LastChannels = 512;

@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Networks;
 
-/// <summary>A map of features as a vector: channel by channel, row by row.</summary>
+/// <summary>A feature map as a vector: channel by channel, row by row.</summary>
 internal sealed record Flatten() : Operation(LayerKind.Flatten)
 {
     /// <inheritdoc/>

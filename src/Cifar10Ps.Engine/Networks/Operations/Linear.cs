@@ -24,7 +24,7 @@ internal sealed record Linear(int Inputs, int Outputs, bool HasBias = true) : Op
     public override Shape OutputOf(IReadOnlyList<Shape> inputs) =>
         inputs[0] == Shape.Vector(Inputs) ? Shape.Vector(Outputs) : throw new InvalidDataException(inputs[0].IsVector
             ? $"it takes a vector of {Inputs} values, but gets {inputs[0]}"
-            : $"it takes a vector of {Inputs} values, but gets a map of features, {inputs[0]}");
+            : $"it takes a vector of {Inputs} values, but gets a feature map, {inputs[0]}");
 
     /// <inheritdoc/>
     public override long MultiplyAdds(Shape output) => (long)Inputs * Outputs;

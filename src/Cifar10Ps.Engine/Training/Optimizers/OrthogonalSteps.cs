@@ -49,7 +49,7 @@ internal sealed class OrthogonalSteps
     public long Length { get; }
 
     /// <summary>Changes the convolutions.</summary>
-    /// <param name="parameters">All learned values, flat.</param>
+    /// <param name="parameters">All parameters, flat.</param>
     /// <param name="gradients">Their gradients, laid out alike; overwritten.</param>
     /// <param name="momenta">Their momenta, laid out alike.</param>
     /// <param name="learningRate">Size of the step, against weights of norm √output.</param>
