@@ -10,8 +10,15 @@ public sealed class ModelTransformationAttribute : ArgumentTransformationAttribu
 {
     private static readonly ConditionalWeakTable<ImageClassifier, string> Imported = [];
 
-    /// <summary>Whether a model was read for an argument, so that nobody else holds it.</summary>
+    /// <summary>Whether a model was read for an argument and has not been handed out, so that nobody else holds it.</summary>
     internal static bool IsImported(ImageClassifier model) => Imported.TryGetValue(model, out _);
+
+    /// <summary>Notes that a command gives its model to others.</summary>
+    internal static ImageClassifier HandedOut(ImageClassifier model)
+    {
+        Imported.Remove(model);
+        return model;
+    }
 
     /// <inheritdoc/>
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) =>

@@ -176,7 +176,7 @@ public sealed class ImageDatasetTests : IDisposable
         ErrorRecord error = Assert.Single(_session.Try("$same | New-Vgg").Errors);
 
         Assert.Equal("NetworkMismatch", error.Id);
-        Assert.StartsWith("The initial weights are those of a VGG-11 with 40 parameters, not of a VGG-11 with 28",
+        Assert.StartsWith("The initial weights are those of a VGG-11 with 40 parameters, not of one with 28",
             error.Exception.Message, StringComparison.Ordinal);
     }
 

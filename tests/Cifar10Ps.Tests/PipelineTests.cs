@@ -125,6 +125,10 @@ public sealed class PipelineTests : IDisposable
 
         Assert.Equal("OutputDirectoryMissing", _session.Fail(script).Id);
         Assert.NotEmpty(_session.Run(script + " -OutputDirectory out"));
+        Assert.NotEmpty(_session.Run("""
+            $m = $data | Optimize-ModelCalibration ./m.safetensors -PassThru -WarningAction Ignore
+            $data | Start-ModelTraining $m @quick
+            """));
     }
 
     [Theory]

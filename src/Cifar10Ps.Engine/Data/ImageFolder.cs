@@ -50,7 +50,9 @@ public sealed class ImageFolder : PictureSource
             progress, cancellation)];
         HashSet<(DatasetPart, string)> seen = [.. read.Select(picture => (picture.File.Part, picture.File.Class))];
         string[] classes = [.. read.Select(picture => picture.File.Class).Distinct()];
-        foreach ((Part part, DirectoryInfo folder) in folders.Where(item => !seen.Contains((item.Part.Kind, Composed(item.Folder.Name)))))
+        foreach ((Part part, DirectoryInfo folder) in folders.Where(item => !seen.Contains((item.Part.Kind, Composed(item.Folder.Name)))
+            // A folder that only leads to another part is no class.
+            && !parts.Any(other => PictureFolder.IsWithin(other.RealPath, item.Part.RealPathOf(item.Folder)))))
             Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData,
                 $"'{folder.FullName}' contains no readable picture"
                 + $"{(classes.Contains(Composed(folder.Name)) ? "" : " and is not used as a class")}."));
@@ -70,6 +72,7 @@ public sealed class ImageFolder : PictureSource
     {
         RequireFolder(_path);
         PictureFolder files = NewSearch(_path);
+        string real = PictureFolder.RealPath(_path);
         List<Part> parts = [];
         foreach ((DatasetPart kind, string? path) in new[] { (DatasetPart.Validation, ValidationPath), (DatasetPart.Test, TestPath) })
         {
@@ -81,14 +84,15 @@ public sealed class ImageFolder : PictureSource
         }
 
         (DatasetPart Kind, DirectoryInfo Folder)[] inside = [.. PartFolders.Find(_path, cancellation)
-            .Where(part => parts.All(given => given.Kind != part.Part && !given.Is(part.Folder)))];
+            .Where(part => parts.All(given => given.Kind != part.Part && !given.IsAt(Path.Combine(real, part.Folder.Name))))];
         if (inside is not [])
         {
             bool serveBoth = inside.Length + parts.Count == 2 && (ValidationFraction ?? 0) == 0 && TestFraction == 0;
             Understood?.Invoke($"'{_path}' is read in parts: " + string.Join(", ", inside.Select(part => $"'{part.Folder.Name}' for "
                 + (serveBoth && part.Kind != DatasetPart.Train ? "validation and testing" : part.Kind.Purpose()))) + ".");
             foreach (FileSystemInfo entry in files.Entries(new DirectoryInfo(_path)))
-                if (inside.All(part => part.Folder.FullName != entry.FullName) && !parts.Any(part => part.Is(entry)))
+                if (inside.All(part => part.Folder.FullName != entry.FullName) 
+                    && !parts.Any(part => part.IsAt(Path.Combine(real, entry.Name))))
                     files.Count(entry is DirectoryInfo ? "folders beside those of the parts" : PictureFolder.Reason(entry), entry.FullName);
         }
 
@@ -119,19 +123,15 @@ public sealed class ImageFolder : PictureSource
         {
             if (entry is not DirectoryInfo folder)
                 part.Files.Count(PictureFolder.Reason(entry), entry.FullName);
-            else if (!parts.Any(other => other.Is(folder)))
+            else if (!parts.Any(other => other.IsAt(part.RealPathOf(folder))))
                 yield return folder;
         }
     }
 
     /// <summary>The pictures of a class, at any depth, but for those of another part.</summary>
     private static IEnumerable<FoundPicture> Find(Part part, DirectoryInfo folder, Part[] parts, CancellationToken cancellation) =>
-        from path in part.Files.Find(folder, recurse: true, cancellation)
-        let relative = Path.GetRelativePath(part.Path, path)
-        // Links on the way to a picture are not followed.
-        where !parts.Any(other => PictureFolder.IsWithin(other.RealPath, part.RealPath)
-            && PictureFolder.IsWithin(Path.Combine(part.RealPath, relative), other.RealPath))
-        let name = relative.Replace(Path.DirectorySeparatorChar, '/')
+        from path in part.Files.Find(folder, recurse: true, cancellation, below => parts.Any(other => other.IsAt(part.RealPathOf(below))))
+        let name = Path.GetRelativePath(part.Path, path).Replace(Path.DirectorySeparatorChar, '/')
         select new FoundPicture(part.Kind, Composed(folder.Name), Composed(name), path);
 
     private static PictureFolder FilesOf(Part[] parts, string path) =>
@@ -172,8 +172,11 @@ public sealed class ImageFolder : PictureSource
         /// <summary>The full path of the folder itself.</summary>
         public string RealPath { get; } = PictureFolder.RealPath(Path);
 
-        /// <summary>Whether it is a folder's.</summary>
-        public bool Is(FileSystemInfo folder) =>
-            PictureFolder.PathComparer.Equals(RealPath, PictureFolder.RealPath(folder.FullName));
+        /// <summary>Whether it is a folder, by its real path.</summary>
+        public bool IsAt(string realPath) => PictureFolder.PathComparer.Equals(RealPath, realPath);
+
+        /// <summary>The real path of a folder in it: links within it are not followed.</summary>
+        public string RealPathOf(DirectoryInfo folder) =>
+            System.IO.Path.Combine(RealPath, System.IO.Path.GetRelativePath(Path, folder.FullName));
     }
 }

@@ -20,7 +20,7 @@ internal sealed class PictureFile : IDisposable
     // Colours, and what a progressive JPEG keeps of the whole picture, however small it is decoded.
     private const long BytesPerPixel = 8;
 
-    // Whoever waits for memory for pixels has that for its file, and not the other way round.
+    // No deadlock: the file's share is always taken before that of the pixels.
     private static readonly DecodingMemory Files = new(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8),
         Pixels = new(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
@@ -59,7 +59,7 @@ internal sealed class PictureFile : IDisposable
         {
             using FileStream file = RegularFile.OpenRead(path);
             if (file.Length > LengthLimit)
-                throw TooLarge(path, $"has {file.Length >> 20:N0} MB; the limit is {LengthLimit >> 20:N0} MB");
+                throw TooLarge(path, $"has more than {LengthLimit >> 20:N0} MB");
             held.Push(Files.Take(file.Length));
             SKData data = Read(file);
             held.Push(data);
@@ -67,8 +67,8 @@ internal sealed class PictureFile : IDisposable
             if (ImageFormat.Unsupported(head) is string unsupported)
                 throw new EngineException("UnsupportedImageFormat", ErrorKind.InvalidData,
                     $"'{path}' is a {unsupported} file, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
-            if (PreambleLength(content) is long length and > PreambleLimit)
-                throw TooLarge(path, $"has {length >> 20:N0} MB of other data before its pixels; the limit is {PreambleLimit >> 20:N0} MB");
+            if (PreambleLength(content) > PreambleLimit)
+                throw TooLarge(path, $"has more than {PreambleLimit >> 20:N0} MB of other data before its pixels");
             SKCodec codec = SKCodec.Create(data) ?? throw Invalid(path, ImageFormat.Other(head));
             held.Push(codec);
             if (codec.EncodedFormat is not (SKEncodedImageFormat.Png

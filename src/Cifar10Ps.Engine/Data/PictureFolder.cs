@@ -48,7 +48,7 @@ internal sealed class PictureFolder
     /// <summary>The full path of the folder that a full path leads to by way of links.</summary>
     public static string RealPath(string path)
     {
-        // A cycle of links is not a folder, so that nobody asks.
+        // Callers pass existing folders, so there is no cycle of links.
         if (Path.GetDirectoryName(path) is not string parent)
             return path;
         path = Path.Combine(RealPath(parent), Path.GetFileName(path));
@@ -102,7 +102,9 @@ internal sealed class PictureFolder
     /// <param name="top">The folder.</param>
     /// <param name="recurse">Whether those in the folders below it are wanted too.</param>
     /// <param name="cancellation">Ends the search.</param>
-    public List<string> Find(DirectoryInfo top, bool recurse, CancellationToken cancellation)
+    /// <param name="isPassedOver">Which folders below it are passed over; null: none.</param>
+    public List<string> Find(DirectoryInfo top, bool recurse, CancellationToken cancellation,
+        Func<DirectoryInfo, bool>? isPassedOver = null)
     {
         List<string> pictures = [];
         Stack<DirectoryInfo> folders = new([top]);
@@ -113,9 +115,9 @@ internal sealed class PictureFolder
             {
                 if (entry is DirectoryInfo below)
                 {
-                    if (recurse)
+                    if (recurse && isPassedOver?.Invoke(below) != true)
                         folders.Push(below);
-                    else
+                    else if (!recurse)
                         Count("subfolders", entry.FullName);
                 }
                 else if (ImageFormat.IsPicture(entry.Name))

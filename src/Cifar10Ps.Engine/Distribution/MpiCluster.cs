@@ -28,7 +28,7 @@ internal sealed unsafe class MpiCluster : ICluster
 
     // What MPI reads and writes while it communicates, even if that never ends because a rank has left.
     private readonly int[] _counts;
-    private byte[] _sent = [], _received = [];
+    private float[] _sent = [], _received = [];
     private EngineException? _left;
 
     private MpiCluster(MpiLibrary mpi, int size)
@@ -66,7 +66,8 @@ internal sealed unsafe class MpiCluster : ICluster
     public void Gather<T>(Span<T> all, ReadOnlySpan<int> counts)
         where T : unmanaged
     {
-        Span<T> shared = MemoryMarshal.Cast<byte, T>(Room(ref _received, all.Length * sizeof(T)));
+        Span<T> shared = MemoryMarshal.Cast<float, T>(Room(ref _received, (int)(((long)all.Length * sizeof(T) + sizeof(float) - 1)
+            / sizeof(float))))[..all.Length];
         all.CopyTo(shared);
         int* lengths = Parts(0, counts, all.Length);
         nint request;
@@ -78,8 +79,8 @@ internal sealed unsafe class MpiCluster : ICluster
     /// <inheritdoc/>
     public void Exchange(ReadOnlySpan<float> send, ReadOnlySpan<int> sendCounts, Span<float> receive, ReadOnlySpan<int> receiveCounts)
     {
-        send.CopyTo(MemoryMarshal.Cast<byte, float>(Room(ref _sent, send.Length * sizeof(float))));
-        Span<float> received = MemoryMarshal.Cast<byte, float>(Room(ref _received, receive.Length * sizeof(float)));
+        send.CopyTo(Room(ref _sent, send.Length));
+        Span<float> received = Room(ref _received, receive.Length);
         int* sentLengths = Parts(0, sendCounts, send.Length), receivedLengths = Parts(2, receiveCounts, receive.Length);
         nint request;
         _mpi.StartExchange(AddressOf(_sent), sentLengths, sentLengths + Size, _mpi.Float, AddressOf(_received), receivedLengths,
@@ -102,18 +103,18 @@ internal sealed unsafe class MpiCluster : ICluster
         SizeVariables.Select(Environment.GetEnvironmentVariable)
             .Select(text => int.TryParse(text, out int count) ? count : (int?)null).FirstOrDefault(count => count is not null);
 
-    /// <summary>Memory that stays where it is, for some bytes.</summary>
+    /// <summary>Memory that stays where it is.</summary>
     /// <exception cref="EngineException"><c>RankLeft</c>: MPI may still write into it.</exception>
-    private Span<byte> Room(ref byte[] room, int length)
+    private Span<float> Room(ref float[] room, int length)
     {
         if (_left is not null)
             throw new EngineException(_left.ErrorId, _left.Kind, _left.Message, _left);
         if (room.Length < length)
-            room = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+            room = GC.AllocateUninitializedArray<float>(length, pinned: true);
         return room.AsSpan(0, length);
     }
 
-    private static void* AddressOf(byte[] room) => Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
+    private static void* AddressOf(float[] room) => Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(room));
 
     /// <summary>The lengths of the ranks' parts, and after them where the parts begin, in memory that stays where it is.</summary>
     private int* Parts(int place, ReadOnlySpan<int> counts, int length)

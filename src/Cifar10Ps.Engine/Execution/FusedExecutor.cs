@@ -85,7 +85,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
             for (int i = _passes.Count - 1; i >= 0; i--)
             {
                 int output = _passes[i].Unit.Output;
-                // Of what nothing learned was computed, there is no gradient.
+                // Outputs that depend on no parameter have no gradient.
                 if (!_network.NeedsGradient(output))
                     continue;
                 (Tensor first, Tensor? more) = pending.Take(output, _outputs[output]);

@@ -190,8 +190,6 @@ internal sealed class LibtorchPass<TElement, TLanes> : UnitPass<TElement, TLanes
     public override void Backward(Tensor gradient, Tensor? more, PendingGradients<TElement, TLanes> pending, Gradients gradients,
         SharedWork shared)
     {
-        if (!_weights.Network.NeedsGradient(_layer))
-            return;
         if (more is not null)
             gradient = gradient.PlusTensor(more);
         (int Layer, Tensor X)[] wanted = [.. _inputs.Zip(_x).Where(input => input.Second.requires_grad).DistinctBy(input => input.First)];

@@ -231,11 +231,11 @@ public sealed class Network
         }
     }
 
-    /// <summary>The same network with another epsilon in the batch norms that have the default one.</summary>
-    internal Network WithNormEpsilon(double epsilon) => WithNormEpsilon(epsilon, norm => norm.Epsilon == BatchNorm.DefaultEpsilon);
-
-    private Network WithNormEpsilon(double epsilon, Func<BatchNorm, bool> isChanged) => With([.. Layers.Select(layer =>
-        layer.Operation is BatchNorm norm && isChanged(norm) ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
+    /// <summary>The same network with another epsilon in batch norms.</summary>
+    /// <param name="epsilon">The epsilon.</param>
+    /// <param name="isChanged">In which; null: in all.</param>
+    internal Network WithNormEpsilon(double epsilon, Func<BatchNorm, bool>? isChanged = null) => With([.. Layers.Select(layer =>
+        layer.Operation is BatchNorm norm && isChanged?.Invoke(norm) != false ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
     /// <summary>Whether layers are frozen and training changes nothing but the classifier, so that features are all it needs.</summary>
     internal bool HasFrozenBackbone =>
@@ -247,8 +247,8 @@ public sealed class Network
         With([.. Layers.Select(layer => isFrozen(layer) ? layer.Frozen() : layer)]);
 
     /// <summary>Whether another network has the same layers, regardless of its name and of the epsilon of its batch norms.</summary>
-    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon, _ => true)
-        .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon, _ => true).Layers, LayerComparer.Instance);
+    internal bool HasSameLayers(Network other) => WithNormEpsilon(BatchNorm.DefaultEpsilon)
+        .Layers.SequenceEqual(other.WithNormEpsilon(BatchNorm.DefaultEpsilon).Layers, LayerComparer.Instance);
 
     /// <summary>The network without its class count: <c>ResNet-20, Projection shortcuts</c>.</summary>
     public override string ToString() => Description.Length == 0 ? Name : $"{Name}, {Description}";

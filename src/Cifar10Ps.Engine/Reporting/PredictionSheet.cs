@@ -170,27 +170,33 @@ internal static class PredictionSheet
         }
     }
 
-    /// <summary>What the network saw, in the detail that the picture file has, if that is still the same picture.</summary>
+    /// <summary>What the network saw, in the detail that the picture file has, if that is still the same picture; grey if neither can be
+    /// had any more.</summary>
     private static SKImage ToImage(Prediction prediction)
     {
         LabeledImage image = prediction.Image;
-        if (prediction.Path is string path)
+        byte[]? seen = null;
+        try
         {
-            try
+            seen = image.GetPixels();
+            if (prediction.Path is string path && ImageFile.Read(path, image.Width, image.Height).AsSpan().SequenceEqual(seen))
             {
-                if (ImageFile.Read(path, image.Width, image.Height).AsSpan().SequenceEqual(image.Pixels.Span))
-                {
-                    double scale = (double)(Tile * Picture.Scale) / Math.Max(image.Width, image.Height);
-                    int width = (int)Math.Ceiling(scale * image.Width), height = (int)Math.Ceiling(scale * image.Height);
-                    return ImageTile.Of(ImageFile.Read(path, width, height), width, height);
-                }
-            }
-            catch (EngineException)
-            {
-                // Moved or changed since: handled as below.
+                double scale = (double)(Tile * Picture.Scale) / Math.Max(image.Width, image.Height);
+                int width = (int)Math.Ceiling(scale * image.Width), height = (int)Math.Ceiling(scale * image.Height);
+                return ImageTile.Of(ImageFile.Read(path, width, height), width, height);
             }
         }
+        catch (EngineException)
+        {
+            // The file was moved or changed.
+        }
 
-        return ImageTile.Of(image.Pixels.Span, image.Width, image.Height);
+        if (seen is null)
+        {
+            seen = new byte[3 * image.Height * image.Width];
+            Array.Fill(seen, (byte)(byte.MaxValue / 2));
+        }
+
+        return ImageTile.Of(seen, image.Width, image.Height);
     }
 }

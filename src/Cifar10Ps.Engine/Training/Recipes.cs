@@ -172,7 +172,9 @@ public static class Recipes
             model = model with { Temperature = 1 };
         if (model.IsTrained)
             return model;
-        Network network = model.Network.WithNormEpsilon(options.NormEpsilon);
+        // A norm with another epsilon than those of the presets was given it.
+        Network network = model.Network.WithNormEpsilon(options.NormEpsilon,
+            norm => Presets.Values.Any(preset => preset.NormEpsilon == norm.Epsilon));
         StateDict weights = Initialization.Of(options.Initialization).Create(network, model.Seed);
         Preprocessing preprocessing = options.Normalization == Normalization.None
             ? new Preprocessing([0, 0, 0], [1, 1, 1], train[0].Width, train[0].Height) : Preprocessing.Measure(train);

@@ -38,7 +38,7 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
             Network[] allowed = [.. Allowed(found.ClassCount)];
             if (allowed.Length > 0 && !allowed.Any(found.HasSameLayers))
                 throw new EngineException("NetworkMismatch", ErrorKind.InvalidArgument,
-                    $"The initial weights are those of a {Described(found, allowed[0])}, not of a {Described(allowed[0], found)}. "
+                    $"The initial weights are those of a {Described(found, allowed[0])}. "
                     + "New-ResNet -InitialWeights without other parameters of the network makes one that fits them.");
             WriteObject(InitialWeights.ForClasses(IsBound(nameof(Classes)) ? ClassNames() : InitialWeights.Classes, Seed));
         }
@@ -47,9 +47,11 @@ public abstract class NewFamilyMemberCommand : NetworkMakerCommand
             WriteError(ToErrorRecord(e, InitialWeights));
         }
 
-        // Networks for images of different sizes have the same name.
-        static string Described(Network network, Network other) => network.ToString() == other.ToString()
-            ? network.ParameterCount == other.ParameterCount ? $"{network} for images of another size"
-            : string.Create(CultureInfo.CurrentCulture, $"{network} with {network.ParameterCount:N0} parameters") : network.ToString();
+        // Networks for images of different sizes have the same name, and may have as many parameters.
+        static string Described(Network network, Network wanted) =>
+            network.ToString() != wanted.ToString() ? $"{network}, not of a {wanted}"
+            : network.ParameterCount == wanted.ParameterCount ? $"{network} for images of another size"
+            : string.Create(CultureInfo.CurrentCulture,
+                $"{network} with {network.ParameterCount:N0} parameters, not of one with {wanted.ParameterCount:N0}");
     }
 }

@@ -57,6 +57,6 @@ public sealed class OptimizeModelCalibrationCommand : PredictingCommand
         if (calibration.CalibrationError > calibration.CalibrationErrorBefore)
             WriteWarning(string.Create(CultureInfo.CurrentCulture, $"The calibration error on these {_images.Count:N0} images rose from "
                 + $"{calibration.CalibrationErrorBefore:P2} to {calibration.CalibrationError:P2}. Calibrate with more images."));
-        WriteObject(PassThru ? Model : calibration);
+        WriteObject(PassThru ? ModelTransformationAttribute.HandedOut(Model!) : calibration);
     }
 }

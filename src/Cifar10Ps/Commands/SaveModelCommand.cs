@@ -11,7 +11,7 @@ public sealed class SaveModelCommand : ModelWriterCommand
     protected override string Question => "Save model";
 
     /// <inheritdoc/>
-    private protected override object Passed(string file) => Model;
+    private protected override object Passed(string file) => ModelTransformationAttribute.HandedOut(Model);
 
     /// <inheritdoc/>
     protected override Action Prepare(string file)

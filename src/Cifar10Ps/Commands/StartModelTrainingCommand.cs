@@ -214,6 +214,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         }
 
         TrainingJob job = new(trainer, MyInvocation.Line.Trim());
+        _ = ModelTransformationAttribute.HandedOut(job.Model);
         job.Start();
         JobRepository.Add(job);
         WriteObject(job);

@@ -416,7 +416,10 @@ public sealed class ImageFolderTests : IDisposable
         Parts("pics", 6);
         Parts("pics/eval/test", 3);
 
-        ImageDataset data = new ImageFolder(_folder["pics"]) { TestPath = _folder["pics/eval/test"], ValidationFraction = 0 }.Read();
+        ImageDataset data = new ImageFolder(_folder["pics"])
+        {
+            TestPath = _folder["pics/eval/test"], ValidationFraction = 0, Skipped = (path, _) => Assert.Fail(path), Warning = Assert.Fail,
+        }.Read();
 
         Assert.Equal(["a", "b"], data.Classes);
         Assert.Equal((12, 6), (data.TrainCount, data.TestCount));

@@ -303,7 +303,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Ended(network, x);
     }
 
-    /// <summary>A vector and a map that nothing learned has made.</summary>
+    /// <summary>A vector and a map that depend on no parameter.</summary>
     private static void SideOfImage(NetworkBuilder network)
     {
         int small = network.Add("small", new MaxPool(Window.Square(2, 2, 0)), NetworkBuilder.InputLayer);

@@ -566,7 +566,7 @@ public sealed class OnnxReaderTests : IDisposable
     {
         string weight = graph.Constant("w", OnnxGraphs.Images(1, 2, 2), count % 2 == 0 ? [3, 4] : [4, 3]);
         for (int i = 0; i < count; i++)
-            weight = graph.Operation("Transpose", "t", [weight]);
+            weight = graph.Operation("Transpose", $"t{i}", [weight]);
         string x = graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "g", [image])]);
         return graph.Operation("MatMul", "m", [x, weight]);
     });

@@ -3,6 +3,7 @@ using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Tests;
 
+[Collection(typeof(Alone))]
 public class NativeHeapsTests
 {
     [Fact]
