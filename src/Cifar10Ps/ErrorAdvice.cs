@@ -89,7 +89,8 @@ internal static class ErrorAdvice
             + "-Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
         ["RankLeft"] = "Its own messages say why. Put lines for one rank in if ((Get-TrainingCluster).Rank -eq 0) { … }.",
-        ["RanksDiffer"] = "All ranks run the same script, on the same data, with the same version of the module, on processors of the same kind.",
+        ["RanksDiffer"] = "All ranks run the same script, on the same data, with the same version of the module, on processors of the "
+            + "same kind.",
         ["RankStopped"] = "Resume with -ResumeFrom.",
         ["RowNotUnderstood"] = "-PathProperty, -LabelProperty and -SplitProperty name the properties of the objects.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",

@@ -121,12 +121,11 @@ internal static class NetworkSearch
     {
         string[] names = [.. group.Shapes.Keys
             .Where(name => name.StartsWith(start, StringComparison.Ordinal) && !TensorNames.IsCounter(name))];
-        string prefix = start;
+        if (names is [])
+            return new NetworkChoice(group, start, names);
         // No further than to the last dot that all names have in common.
-        while (names.Length > 0 && names[0].IndexOf('.', prefix.Length) is var dot && dot >= 0
-            && names.All(name => name.StartsWith(names[0][..(dot + 1)], StringComparison.Ordinal)))
-            prefix = names[0][..(dot + 1)];
-        return new NetworkChoice(group, prefix, names);
+        int common = names.Min(name => name.AsSpan().CommonPrefixLength(names[0]));
+        return new NetworkChoice(group, names[0][..Math.Max(start.Length, names[0].AsSpan(0, common).LastIndexOf('.') + 1)], names);
     }
 
     private static bool IsNetwork(NetworkChoice choice) =>

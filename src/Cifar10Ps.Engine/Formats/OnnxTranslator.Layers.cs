@@ -16,10 +16,11 @@ internal sealed partial class OnnxTranslator
         int groups = Small(node.Integer("group", 1));
         string name = OnnxNames.Of(node, weight.Name);
         float[]? bias = Has(node, 2) ? Vector(node, 2, outputs) : null;
+        Window window = WindowOf(node, new(height, width), x, border);
         // After the mean over all pixels, a 1 × 1 convolution is a linear layer.
         if (_layers.ShapeOf(x.Layer).IsVector && x.Sizes is [int length, 1, 1] && (length, height, width, groups) == (inputs, 1, 1, 1))
-            return Multiply(name, x, weight.Values, outputs, bias) with { Sizes = [outputs, 1, 1] };
-        Window window = WindowOf(node, new(height, width), x, border);
+            return window.Padding == default ? Multiply(name, x, weight.Values, outputs, bias) with { Sizes = [outputs, 1, 1] }
+                : throw new InvalidDataException("it has a border around the mean over all pixels, which is not supported");
         Convolution convolution = new(Small((long)inputs * groups), outputs, window, groups, HasBias: bias is not null);
         int layer = _layers.Add(name, convolution, [x.Layer], bias is null ? [(TensorRole.ConvolutionWeight, weight.Values)]
             : [(TensorRole.ConvolutionWeight, weight.Values), (TensorRole.ConvolutionBias, bias)]);

@@ -32,7 +32,8 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
     private readonly Dictionary<uint, object?> _memo = [];
-    private int _position, _steps;
+    private int _position;
+    private long _steps;
 
     /// <summary>A function that pickles may call.</summary>
     public delegate object? Function(object?[] arguments);
@@ -67,8 +68,7 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         _memo.Clear();
         while (true)
         {
-            if (++_steps > StepLimit)
-                throw Invalid($"has more than {StepLimit:N0} instructions");
+            Count(1);
             Opcode opcode = (Opcode)TakeByte();
             if (opcode == Opcode.Stop)
                 return Pop();
@@ -183,6 +183,12 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         }
     }
 
+    private void Count(int steps)
+    {
+        if ((_steps += steps) > StepLimit)
+            throw Invalid($"has more than {StepLimit:N0} instructions");
+    }
+
     private object Find(string module, string name)
     {
         if (module.Length + name.Length > LongestName)
@@ -198,8 +204,9 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
         switch (callee)
         {
             case Function function:
-                _steps += arguments.Sum(argument =>
-                    argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
+                // What a function may do for each.
+                foreach (object? argument in arguments)
+                    Count(argument switch { List<object?> list => list.Count, PickleMap map => map.Items.Count, _ => 0 });
                 return function(arguments);
             case PickleGlobal { Name: "_reconstructor" or "__newobj__" or "__newobj_ex__" } when arguments is [PickleGlobal type, ..]:
                 return new PickleObject(type, arguments);

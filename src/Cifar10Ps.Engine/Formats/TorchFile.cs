@@ -36,9 +36,7 @@ internal static partial class TorchFile
         ["torch._utils._rebuild_parameter"] = (PickleMachine.Function)First,
         ["torch._utils._rebuild_parameter_with_state"] = (PickleMachine.Function)First,
         // A tensor of a derived class: how it is rebuilt, the class, and what it is rebuilt from.
-        ["torch._tensor._rebuild_from_type_v2"] = (PickleMachine.Function)(arguments =>
-            arguments is [PickleMachine.Function rebuild, _, object?[] given, ..]
-            ? rebuild(given) : throw Misused("torch._tensor._rebuild_from_type_v2")),
+        ["torch._tensor._rebuild_from_type_v2"] = (PickleMachine.Function)Derived,
         ["torch.Size"] = (PickleMachine.Function)(arguments => arguments is [object?[] sizes] ? sizes : throw Misused("torch.Size")),
         ["torch.DoubleStorage"] = new TorchType("F64"),
         ["torch.FloatStorage"] = new TorchType("F32"),
@@ -208,6 +206,11 @@ internal static partial class TorchFile
             _ => throw Misused("collections.OrderedDict"),
         };
     }
+
+    private static object? Derived(object?[] arguments) =>
+        // Nested in itself, it could overflow the stack.
+        arguments is [PickleMachine.Function rebuild, _, object?[] given, ..] && rebuild != Derived
+            ? rebuild(given) : throw Misused("torch._tensor._rebuild_from_type_v2");
 
     private static object? First(object?[] arguments) =>
         arguments is [TorchTensor or PickleObject, ..] ? arguments[0] : throw Misused("torch._utils._rebuild_parameter");

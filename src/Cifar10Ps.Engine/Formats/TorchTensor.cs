@@ -78,6 +78,8 @@ internal sealed record TorchTensor(TorchStorage Storage, long Offset, int[] Size
         if (IsContiguous() && !isBigEndian)
             return count == 0
                 ? [] : ElementType.ToSingles(Storage.Type.Name, storage.Slice((int)(Storage.Start + Offset) * size, count * size));
+        if ((long)count * size > Array.MaxLength)
+            throw new InvalidDataException("it repeats more values than memory can hold");
         byte[] values = new byte[count * size];
         int[] index = new int[Size.Length];
         long position = Storage.Start + Offset;

@@ -68,9 +68,9 @@ public sealed class Calibration
 
             Evaluation Evaluate(double divisor)
             {
-                EvaluationTally tally = new(classes, divisor);
+                EvaluationTally tally = new(classes);
                 foreach ((float[] logits, int label) in answers)
-                    tally.Add(logits, label);
+                    tally.Add(logits, divisor, label);
                 return tally.ToEvaluation();
             }
         }

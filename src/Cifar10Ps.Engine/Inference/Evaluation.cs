@@ -86,14 +86,14 @@ public sealed class Evaluation
         if (images.Count == 0)
             throw new EngineException("NoImages", ErrorKind.InvalidArgument, "There is no image to evaluate.");
         (string[] classes, images) = ClassMatching.ForMeasuring(predictor.Model, images, warn);
-        EvaluationTally tally = new(classes, predictor.Model.Temperature);
+        EvaluationTally tally = new(classes);
         for (int start = 0; start < images.Count; start += predictor.BatchSize)
         {
             cancellation.ThrowIfCancellationRequested();
             LabeledImage[] portion = [.. images.Skip(start).Take(predictor.BatchSize)];
             float[][] answers = predictor.Logits(portion, isPart: images.Count > 1);
             foreach ((float[] logits, LabeledImage image) in answers.Zip(portion))
-                tally.Add(logits, image.Label);
+                tally.Add(logits, predictor.Model.Temperature, image.Label);
             progress?.Invoke(start + portion.Length);
         }
 
@@ -119,9 +119,9 @@ public sealed class Evaluation
         ModelSnapshot model = predictions[0].Model;
         (string[] classes, IReadOnlyList<LabeledImage> images) =
             ClassMatching.ForMeasuring(model, [.. answered.Select(prediction => prediction.Image)], warn);
-        EvaluationTally tally = new(classes, model.Temperature);
+        EvaluationTally tally = new(classes);
         foreach ((Prediction prediction, LabeledImage image) in answered.Zip(images))
-            tally.Add(prediction.Logits, image.Label);
+            tally.Add(prediction.Logits, prediction.Model.Temperature, image.Label);
         return tally.ToEvaluation(predictions.Count - answered.Length);
     }
 

@@ -2,8 +2,7 @@ namespace Cifar10Ps.Inference;
 
 /// <summary>Counts what an evaluation says, image by image.</summary>
 /// <param name="classes">Names of the classes.</param>
-/// <param name="temperature">What logits are divided by before they become probabilities.</param>
-internal sealed class EvaluationTally(string[] classes, double temperature)
+internal sealed class EvaluationTally(string[] classes)
 {
     private readonly int[][] _confusion = [.. classes.Select(_ => new int[classes.Length])];
     private readonly List<(double Confidence, bool IsCorrect)> _guesses = [];
@@ -12,8 +11,9 @@ internal sealed class EvaluationTally(string[] classes, double temperature)
 
     /// <summary>Counts an image.</summary>
     /// <param name="logits">A logit for each class.</param>
+    /// <param name="temperature">What they are divided by before they become probabilities.</param>
     /// <param name="label">The true class.</param>
-    public void Add(IReadOnlyList<float> logits, int label)
+    public void Add(IReadOnlyList<float> logits, double temperature, int label)
     {
         double[] probabilities = Probabilities.Of(logits, temperature);
         int guess = 0;

@@ -27,7 +27,7 @@ internal static class Neighbours
         Action<int> progress, CancellationToken cancellation)
     {
         (int Index, float Cosine)[][] found = new (int, float)[vectors.Length][];
-        if (among.Length == 0)
+        if (vectors.Length == 0 || among.Length == 0)
             return [.. vectors.Select(_ => Array.Empty<(int, float)>())];
         using NativeWork.Scope work = NativeWork.Begin();
         bool areSame = ReferenceEquals(vectors, among);

@@ -41,13 +41,17 @@ internal static class AppendedFile
         try
         {
             using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
+            byte[] block = new byte[1 << 16];
             long end = file.Length;
             while (end > 0)
             {
-                file.Position = end - 1;
-                if (file.ReadByte() == '\n')
+                int length = (int)Math.Min(end, block.Length);
+                file.Position = end - length;
+                file.ReadExactly(block, 0, length);
+                int last = block.AsSpan(0, length).LastIndexOf((byte)'\n');
+                end -= length - (last + 1);
+                if (last >= 0)
                     break;
-                end--;
             }
 
             file.SetLength(end);

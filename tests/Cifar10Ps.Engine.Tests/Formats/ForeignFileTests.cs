@@ -66,6 +66,16 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Fact]
+    public void A_name_of_a_million_dots_is_refused_soon()
+    {
+        TensorFile file = new();
+        file.Tensors[new string('.', 1_000_000)] = ([1], [1]);
+        Safetensors.Write(file, _folder["dots"]);
+
+        Assert.Equal("InvalidModel", Assert.Throws<EngineException>(() => Load(_folder["dots"])).ErrorId);
+    }
+
+    [Fact]
     public void What_wraps_a_part_of_the_network_is_passed_over()
     {
         object net = StateDict(rename: name => name.Replace("layer1.", "layer1.module.", StringComparison.Ordinal)

@@ -240,6 +240,20 @@ public sealed class OnnxReaderTests : IDisposable
         AssertLikeRuntime(ModelFile.Load(File, Plain));
     }
 
+    [Fact]
+    public void A_border_around_the_mean_of_all_pixels_is_refused()
+    {
+        Write((graph, image) =>
+        {
+            string weight = graph.Constant("w", OnnxGraphs.Images(1, 2, 2), 4, 3, 1, 1);
+            string x = graph.Operation("Conv", "c", [graph.Operation("GlobalAveragePool", "g", [image]), weight],
+                Integers("pads", 1, 1, 1, 1));
+            return graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "h", [x])]);
+        });
+
+        Assert.Contains("border around the mean", Refused("InvalidOnnx").Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -176,6 +176,17 @@ public class PickleMachineTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 256_000_000);
     }
 
+    [Fact]
+    public void Lists_that_are_given_again_and_again_count_each_time()
+    {
+        byte[] content = [.. Bytes("]\x94("), .. Enumerable.Repeat((byte)'N', 400_000), .. Bytes("e0cf\nf\n("),
+            .. Enumerable.Repeat(Bytes("h\0"), 5_500).SelectMany(call => call), .. Bytes("tR.")];
+
+        Assert.Contains("instructions", Assert.Throws<InvalidDataException>(() => new PickleMachine(content,
+            new Dictionary<string, object> { ["f.f"] = (PickleMachine.Function)(_ => null) }, id => id).Read()).Message,
+            StringComparison.Ordinal);
+    }
+
     private static object? Called(string name)
     {
         int dot = name.LastIndexOf('.');

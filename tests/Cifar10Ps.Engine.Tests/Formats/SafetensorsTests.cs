@@ -144,6 +144,18 @@ public sealed class SafetensorsTests : IDisposable
         Assert.Throws<InvalidDataException>(() => Safetensors.Parse(content));
     }
 
+    /// <summary>A checkpoint has the reports of all epochs in it.</summary>
+    [Fact]
+    public void What_a_run_of_thirty_thousand_epochs_writes_is_read()
+    {
+        TensorFile file = new();
+        file.Metadata["run"] = string.Concat(Enumerable.Repeat("\"epoch\":1,", 1_000_000));
+        Safetensors.Write(file, _folder["long"]);
+
+        Assert.InRange(new FileInfo(_folder["long"]).Length, 10_000_001, long.MaxValue);
+        Assert.Equal(file.Metadata["run"], Safetensors.Read(_folder["long"]).Metadata["run"]);
+    }
+
     [Fact]
     public void A_header_of_a_hundred_thousand_brackets_is_refused() =>
         Assert.Throws<InvalidDataException>(() => Safetensors.Parse(Content(new string('[', 100_000), [])));

@@ -227,6 +227,17 @@ public sealed class TorchFileTests : IDisposable
     }
 
     [Fact]
+    public void A_tensor_of_a_derived_class_is_rebuilt_once()
+    {
+        byte[] nested = [.. Bytes("\x80\x02" + "ctorch._tensor\n_rebuild_from_type_v2\nq\0"),
+            .. Enumerable.Repeat(Bytes("(h\0N"), 100_000).SelectMany(level => level), .. Bytes(")"),
+            .. Enumerable.Repeat((byte)'t', 100_000), .. Bytes("R.")];
+
+        Assert.Contains("_rebuild_from_type_v2", Assert.Throws<InvalidDataException>(() => TorchFile.Parse(Archive(nested, []))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Two_names_for_one_tensor_are_refused()
     {
         TensorFile file = new();

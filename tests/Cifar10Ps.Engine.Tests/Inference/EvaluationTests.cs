@@ -117,6 +117,18 @@ public class EvaluationTests
     }
 
     [Fact]
+    public void Each_prediction_is_measured_at_the_temperature_of_its_model()
+    {
+        ImageClassifier sure = ColourModel(), unsure = ColourModel();
+        unsure.Snapshot = unsure.Snapshot with { Temperature = 2.5 };
+        using Predictor first = new(sure, threads: 1), second = new(unsure, threads: 1);
+        LabeledImage[] images = [Red(0), Green(1), Red(1)];
+        Prediction[] predictions = [.. first.Predict(images, 1), .. second.Predict(images, 1)];
+
+        Assert.Equal(predictions.Average(prediction => prediction.Loss!.Value), Evaluation.Of(predictions).Loss, 1e-9);
+    }
+
+    [Fact]
     public void Every_image_counts_the_same_wherever_the_portions_end()
     {
         List<int> progress = [];
