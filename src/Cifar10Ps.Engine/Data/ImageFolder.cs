@@ -52,7 +52,8 @@ public sealed class ImageFolder : PictureSource
         string[] classes = [.. read.Select(picture => picture.File.Class).Distinct()];
         foreach ((Part part, DirectoryInfo folder) in folders.Where(item => !seen.Contains((item.Part.Kind, Composed(item.Folder.Name)))
             // A folder that only leads to another part is no class.
-            && !parts.Any(other => PictureFolder.IsWithin(other.RealPath, item.Part.RealPathOf(item.Folder)))))
+            && (found.Any(picture => picture.Part == item.Part.Kind && picture.Class == Composed(item.Folder.Name))
+                || !parts.Any(other => PictureFolder.IsWithin(other.RealPath, item.Part.RealPathOf(item.Folder))))))
             Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData,
                 $"'{folder.FullName}' contains no readable picture"
                 + $"{(classes.Contains(Composed(folder.Name)) ? "" : " and is not used as a class")}."));
@@ -91,7 +92,7 @@ public sealed class ImageFolder : PictureSource
             Understood?.Invoke($"'{_path}' is read in parts: " + string.Join(", ", inside.Select(part => $"'{part.Folder.Name}' for "
                 + (serveBoth && part.Kind != DatasetPart.Train ? "validation and testing" : part.Kind.Purpose()))) + ".");
             foreach (FileSystemInfo entry in files.Entries(new DirectoryInfo(_path)))
-                if (inside.All(part => part.Folder.FullName != entry.FullName) 
+                if (inside.All(part => part.Folder.FullName != entry.FullName)
                     && !parts.Any(part => part.IsAt(Path.Combine(real, entry.Name))))
                     files.Count(entry is DirectoryInfo ? "folders beside those of the parts" : PictureFolder.Reason(entry), entry.FullName);
         }
