@@ -110,8 +110,12 @@ internal sealed class Session : IDisposable
 
         void Stop()
         {
-            stopping ??= Task.Run(shell.Stop);
+            if (stopping is not null)
+                return;
+            stopping = Task.Run(shell.Stop);
             SpinWait.SpinUntil(() => shell.InvocationStateInfo.State != PSInvocationState.Running);
+            // The cmdlet is told a moment later: until then it could end by itself.
+            Thread.Sleep(100);
         }
     }
 
