@@ -153,7 +153,7 @@ internal static class TestSupport
         TorchSharp.torch.set_num_threads(1);
     }
 
-    /// <summary>A number to calculate with; see <see cref="InPlace"/> for what is wrong with others, and with the sum of two
+    /// <summary>A number to calculate with; see <see cref="TensorArithmetic"/> for what is wrong with others, and with the sum of two
     /// tensors.</summary>
     public static TorchSharp.torch.Tensor Number(double value) => TorchSharp.torch.tensor(value, TorchSharp.torch.float64);
 

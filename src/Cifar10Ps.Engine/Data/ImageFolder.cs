@@ -135,8 +135,9 @@ public sealed class ImageFolder : PictureSource
         let name = Path.GetRelativePath(part.Path, path).Replace(Path.DirectorySeparatorChar, '/')
         select new FoundPicture(part.Kind, Composed(folder.Name), Composed(name), path);
 
+    /// <summary>The search that found a file: one part may lie in another.</summary>
     private static PictureFolder FilesOf(Part[] parts, string path) =>
-        parts.First(part => PictureFolder.IsWithin(path, part.Path)).Files;
+        parts.Where(part => PictureFolder.IsWithin(path, part.Path)).MaxBy(part => part.Path.Length)!.Files;
 
     /// <summary>Reports what was left out, and names that may be mistakes.</summary>
     private void Warn(Part[] parts, (Part Part, DirectoryInfo Folder)[] folders, ReadPicture[] read)

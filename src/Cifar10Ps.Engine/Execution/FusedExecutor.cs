@@ -17,7 +17,6 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     where TLanes : struct, ILanes<TLanes>
 {
     private readonly ScalarType _type;
-    private readonly Network _network;
     private readonly Tensor _converted;
     private readonly List<Tensor> _leaves = [];
     private readonly List<UnitPass<TElement, TLanes>> _passes = [];
@@ -29,7 +28,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     /// <param name="precision">Precision of convolutions and activations: that of <typeparamref name="TElement"/>.</param>
     public FusedExecutor(NetworkWeights master, Shape image, Precision precision)
     {
-        Network network = _network = master.Network;
+        Network network = master.Network;
         Weights = new NetworkWeights(network, master);
         _outputs = new Tensor[network.Layers.Count];
         _type = precision.ToScalarType();
@@ -86,7 +85,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
             {
                 int output = _passes[i].Unit.Output;
                 // Outputs that depend on no parameter have no gradient.
-                if (!_network.NeedsGradient(output))
+                if (!Weights.Network.NeedsGradient(output))
                     continue;
                 (Tensor first, Tensor? more) = pending.Take(output, _outputs[output]);
                 _passes[i].Backward(first, more, pending, gradients, shared);

@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// Arithmetic in place (unless a method says otherwise), and with numbers. TorchSharp turns a number into an object whose finaliser may
-/// free it while libtorch still reads it: here it is kept alive until the operation is done. TorchSharp's operations in place return another
+/// Arithmetic of tensors, in place unless a method says otherwise. TorchSharp turns a number into an object whose finaliser may free it
+/// while libtorch still reads it: here it is kept alive until the operation is done. TorchSharp's operations in place return another
 /// handle of the target, which would keep the memory after the target is disposed of: here they return the target itself.
 /// </summary>
-internal static class InPlace
+internal static class TensorArithmetic
 {
     /// <summary>target · factor.</summary>
     public static Tensor MultiplyBy(this Tensor target, double factor)
