@@ -88,6 +88,7 @@ internal static class ErrorAdvice
         ["PretrainedNotFound"] = "Install-PSResource Cifar10Ps.Pretrained, or put its folder beside that of Cifar10Ps; "
             + "-Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
+        ["ClusterInUse"] = "Run one Start-ModelTraining -Distributed after the other, in one thread.",
         ["RankLeft"] = "Its own messages say why. Put lines for one rank in if ((Get-TrainingCluster).Rank -eq 0) { … }.",
         ["RanksDiffer"] = "All ranks run the same script, on the same data, with the same version of the module, on processors of the "
             + "same kind.",

@@ -90,6 +90,53 @@ public sealed class DistributedTests : IDisposable
             + "($data | Start-ModelTraining -ResumeFrom run -OnEpochEnd { $false } -WarningAction Ignore).Epoch").Output);
     }
 
+    [Fact]
+    public void A_pipeline_that_is_stopped_on_one_rank_stops_all_while_its_process_goes_on()
+    {
+        string[] launch = Launcher("openmpi", 2);
+        // Steps that take longer than the time between two lines of progress.
+        File.WriteAllText(_folder["train.ps1"], Setup.Replace("'Ignore'", "'Continue'", StringComparison.Ordinal) + """
+            $data = Get-Cifar10 -Synthetic -TrainCount 2400 -TestCount 130
+            $data | Start-ModelTraining @fresh -Epochs 100 -BatchSize 1200 -Distributed
+            """);
+
+        string[] output = Run(launch, Distributed + """
+            if ($rank -eq 1) {
+                try { & ./train.ps1 *> $null } catch { $_.FullyQualifiedErrorId.Split(',')[0]; "$_" }
+                Set-Content ended yes
+                return
+            }
+            $shell = [powershell]::Create().AddScript("Set-Location '$PWD'; ./train.ps1")
+            $null = $shell.BeginInvoke()
+            while (-not (Test-Path run/run.jsonl)) { Start-Sleep -Milliseconds 100 }
+            Start-Sleep 2
+            $shell.Stop()
+            for ($i = 0; $i -lt 100 -and -not (Test-Path ended); $i++) { Start-Sleep -Milliseconds 100 }
+            "$($shell.InvocationStateInfo.State), then $(Test-Path ended)"
+            """).Output;
+
+        Assert.Equal("RankStopped", output[0]);
+        Assert.Matches("^Rank 1 of 2 on .*: Rank 0 was stopped in epoch ", output[1]);
+        Assert.Equal("Stopped, then True", output[2]);
+    }
+
+    [Fact]
+    public void A_break_in_OnEpochEnd_ends_the_run_on_all_ranks_and_leaves_their_loops()
+    {
+        string[] launch = Launcher("openmpi", 2);
+
+        string[] output = Run(launch, Distributed + """
+            foreach ($i in 1, 2) {
+                $data | Start-ModelTraining @fresh @run -Distributed -LimitSteps 1 -WarningAction Ignore -OnEpochEnd { break } |
+                    ForEach-Object { "epoch $($_.Epoch)" }
+            }
+            Set-Content "$rank.txt" $i
+            """).Output;
+
+        Assert.Equal(["epoch 1"], output);
+        Assert.All(["0.txt", "1.txt"], file => Assert.Equal("1", File.ReadLines(_folder[file]).Single()));
+    }
+
     [Theory]
     [InlineData("openmpi", "throw", "my own error", "if ($rank -eq 1) { throw 'my own error' }")]
     [InlineData("mpich", "throw", "my own error", "if ($rank -eq 1) { throw 'my own error' }")]

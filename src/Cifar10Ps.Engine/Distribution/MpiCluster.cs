@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Distribution;
 
@@ -15,8 +16,10 @@ internal sealed unsafe class MpiCluster : ICluster
 
     private const int FarewellTag = 23;
 
-    /// <summary>How long to spin before others get the processor, and how often a long wait looks for ranks that have left.</summary>
-    private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1);
+    /// <summary>How long to spin before others get the processor, how often a long wait looks for ranks that have left, and how often a
+    /// rank that has left looks for the others.</summary>
+    private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1),
+        Farewell = TimeSpan.FromMilliseconds(20);
 
     /// <summary>How long a launcher gets to forward the last messages of a rank: it drops them once the job is aborted.</summary>
     private static readonly TimeSpan Forwarding = TimeSpan.FromSeconds(0.5);
@@ -51,6 +54,8 @@ internal sealed unsafe class MpiCluster : ICluster
         if (mpi.Init(0, 0, Serialized, &level) != 0 || mpi.GetRank(mpi.World, &rank) != 0 || mpi.GetSize(mpi.World, &size) != 0)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable, $"{mpi.Version} could not be started.");
         MpiCluster cluster = new(mpi, size) { Rank = rank };
+        // Its own handler comes first: no run is under way any more when the job is left.
+        _ = NativeWork.Ending;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => cluster.Leave();
         if (level < Serialized)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
@@ -140,6 +145,7 @@ internal sealed unsafe class MpiCluster : ICluster
     {
         long start = Stopwatch.GetTimestamp();
         TimeSpan nextLook = LookAround;
+        int? left = null;
         while (true)
         {
             int isDone;
@@ -152,25 +158,25 @@ internal sealed unsafe class MpiCluster : ICluster
             if (waited > nextLook)
             {
                 nextLook = waited + LookAround;
-                RequireAll();
+                // A rank may leave as soon as it has all that it needs: the rest of this exchange may still be on its way.
+                if (left is int rank)
+                    throw _left = new EngineException("RankLeft", ErrorKind.ResourceUnavailable,
+                        $"The script of rank {rank} has ended, while rank {Rank} waits for it: all ranks have to run the same lines.");
+                left = Enumerable.Range(0, Size).Cast<int?>().FirstOrDefault(other => HasLeft(other!.Value));
             }
         }
     }
 
-    /// <summary>Refuses to wait for a rank whose script has ended.</summary>
-    private void RequireAll()
+    /// <summary>Whether the script of a rank has ended.</summary>
+    private bool HasLeft(int rank)
     {
-        for (int rank = 0; rank < Size; rank++)
-        {
-            int hasLeft;
-            _mpi.Probe(rank, FarewellTag, _mpi.World, &hasLeft, _mpi.IgnoreStatus);
-            if (hasLeft != 0)
-                throw _left = new EngineException("RankLeft", ErrorKind.ResourceUnavailable,
-                    $"The script of rank {rank} has ended, while rank {Rank} waits for it: all ranks have to run the same lines.");
-        }
+        int hasLeft;
+        _mpi.Probe(rank, FarewellTag, _mpi.World, &hasLeft, _mpi.IgnoreStatus);
+        return hasLeft != 0;
     }
 
-    /// <summary>Leaves the job when the process ends; waits for all other ranks to do the same, as MPI demands.</summary>
+    /// <summary>Leaves the job when the process ends; waits for all other ranks to do the same, as MPI demands, without keeping a processor
+    /// from those that still compute.</summary>
     private void Leave()
     {
         if (Environment.ExitCode != 0)
@@ -179,6 +185,8 @@ internal sealed unsafe class MpiCluster : ICluster
         nint request;
         foreach (int rank in others)
             _mpi.StartSend(0, 0, _mpi.Byte, rank, FarewellTag, _mpi.World, &request);
+        while (!others.All(HasLeft))
+            Thread.Sleep(Farewell);
         foreach (int rank in others)
             _mpi.Receive(0, 0, _mpi.Byte, rank, FarewellTag, _mpi.World, _mpi.IgnoreStatus);
         _mpi.Leave();

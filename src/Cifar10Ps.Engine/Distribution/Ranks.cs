@@ -44,6 +44,9 @@ internal sealed class Ranks
     /// <summary>What the ranks wished in their last exchange of sums or values: the same on all of them.</summary>
     public StopWish Agreed { get; private set; }
 
+    /// <summary>The first rank that wished what is <see cref="Agreed"/>.</summary>
+    public int WishedBy { get; private set; }
+
     private int Rank => _cluster?.Rank ?? 0;
 
     private int Size => _before.Length - 1;
@@ -105,9 +108,10 @@ internal sealed class Ranks
         List<float[]> joined = new(items.Count);
         Agreed = StopWish.None;
         at = 0;
+        int rank = 0;
         foreach (int count in counts)
         {
-            Agreed = (StopWish)Math.Max((int)Agreed, (int)all[at]);
+            Hear(rank++, all[at]);
             for (int i = at + 1; i < at + count; i += length)
                 joined.Add(all[i..(i + length)]);
             at += count;
@@ -162,10 +166,10 @@ internal sealed class Ranks
         Dictionary<int, int> offsets = [];
         Agreed = StopWish.None;
         at = 0;
-        foreach (int[] own in shards)
+        for (int rank = 0; rank < Size; rank++)
         {
-            Agreed = (StopWish)Math.Max((int)Agreed, (int)received[at++]);
-            foreach (int shard in own)
+            Hear(rank, received[at++]);
+            foreach (int shard in shards[rank])
             {
                 offsets[shard] = at;
                 at += slices[Rank];
@@ -179,6 +183,12 @@ internal sealed class Ranks
         cluster.Gather(sum, slices);
 
         int SliceEnd(int rank) => (int)((long)length * rank / Size);
+    }
+
+    private void Hear(int rank, float wish)
+    {
+        if ((StopWish)wish > Agreed)
+            (Agreed, WishedBy) = ((StopWish)wish, rank);
     }
 
     private (int Start, int End) PartOf(int count, int rank) =>

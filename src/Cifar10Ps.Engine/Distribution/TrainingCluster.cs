@@ -10,6 +10,7 @@ public sealed class TrainingCluster
     private static readonly Lock Gate = new();
     private static TrainingCluster? _joined;
     private static EngineException? _refusal;
+    private int _isRunning;
 
     /// <summary>Describes the processes to each other.</summary>
     /// <param name="link">How they reach each other.</param>
@@ -20,7 +21,7 @@ public sealed class TrainingCluster
         (string Host, int[] Processors)[] ranks = [.. Texts.Gather(link, $"{Environment.MachineName} {AllowedProcessors()}")
             .Select(text => text.Split(' ')).Select(parts => (parts[0], ToNumbers(parts[1])))];
         Hosts = new([.. ranks.Select(rank => rank.Host)]);
-        Threads = ShareOf(ranks, Rank);
+        Threads = ShareOf(ranks, Rank, WorkerPool.DefaultCount);
     }
 
     /// <summary>Number of this process, from 0. Rank 0 writes reports, logs and checkpoints.</summary>
@@ -74,18 +75,28 @@ public sealed class TrainingCluster
     /// <summary>Ends the processes of all ranks, this one included, with exit code 1: the others would wait for it.</summary>
     public void Abort() => Link.Abort(1);
 
+    /// <summary>Claims the cluster for a run, whose exchanges those of another one would disturb.</summary>
+    /// <returns>Releases it.</returns>
+    /// <exception cref="EngineException"><c>ClusterInUse</c>.</exception>
+    internal IDisposable BeginRun() => Interlocked.Exchange(ref _isRunning, 1) == 0 ? new RunClaim(this)
+        : throw new EngineException("ClusterInUse", ErrorKind.ResourceUnavailable,
+            "Another distributed training is under way in this process, and the ranks share one run at a time.");
+
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"Rank {Rank} of {Size} on {Host}");
 
     /// <summary>A rank's share of its machine's processors: each is divided among the ranks that may use it.</summary>
     /// <param name="ranks">Machine and usable processors of each rank.</param>
     /// <param name="rank">The rank.</param>
-    internal static int ShareOf(IReadOnlyList<(string Host, int[] Processors)> ranks, int rank)
+    /// <param name="limit">Number of processors whose time the rank's machine or container has.</param>
+    internal static int ShareOf(IReadOnlyList<(string Host, int[] Processors)> ranks, int rank, int limit)
     {
         (string host, int[] own) = ranks[rank];
         double share = own.Sum(processor => 1.0 / ranks.Count(other => other.Host == host && other.Processors.Contains(processor)));
-        // A container may allow less time than it has processors.
-        return Math.Clamp((int)Math.Round(share, 6), 1, WorkerPool.DefaultCount);
+        // A container may allow less time than it has processors: its ranks share that.
+        if (limit < own.Length)
+            share = Math.Min(share, (double)limit / ranks.Count(other => other.Host == host));
+        return Math.Max((int)Math.Round(share, 6), 1);
     }
 
     /// <summary>The numbers of a list such as <c>0-3,8</c>.</summary>
@@ -100,5 +111,10 @@ public sealed class TrainingCluster
         string? line = OperatingSystem.IsLinux()
             ? File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal)) : null;
         return line?[Key.Length..].Trim() ?? $"0-{Environment.ProcessorCount - 1}";
+    }
+
+    private sealed class RunClaim(TrainingCluster cluster) : IDisposable
+    {
+        public void Dispose() => Volatile.Write(ref cluster._isRunning, 0);
     }
 }

@@ -23,8 +23,9 @@ internal static class RunFacts
         Dictionary<string, string> facts = new(StringComparer.Ordinal)
         {
             ["build of the module"] = $"{typeof(RunFacts).Module.ModuleVersionId}",
-            // The last bits of an optimizer's step depend on it.
-            ["kind of processor"] = $"{RuntimeInformation.ProcessArchitecture}, vectors of {KernelSupport.Lanes} numbers",
+            // The last bits of an optimizer's step depend on it, and what is computed in bf16.
+            ["kind of processor"] = $"{RuntimeInformation.ProcessArchitecture}, vectors of {KernelSupport.Lanes} numbers, "
+                + (Precisions.HasFastBFloat16 ? "bf16" : "no bf16"),
             ["list of classes"] = string.Join(", ", model.Classes),
             ["number of training images"] = $"{data.Train.Count}",
             ["number of validation images"] = $"{data.Validation.Count}",

@@ -170,7 +170,8 @@ public sealed class Trainer
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>A report for each epoch, when it has ended and its checkpoint is written.</returns>
     /// <exception cref="EngineException"><c>TrainingDiverged</c>, <c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>, <c>FileNotWritable</c>,
-    /// <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <c>OutputDirectoryBusy</c>, <c>NativeBackendNotLoaded</c>, <c>ClusterInUse</c>, <c>RanksDiffer</c>, <c>RankStopped</c>,
+    /// <c>RankLeft</c>.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public IEnumerable<EpochReport> Run(Action<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
@@ -196,8 +197,10 @@ public sealed class Trainer
             _model.CheckUnchanged(_found);
             CheckImageSize();
             _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
-            TrainingMemory.Require(_start, Options, Threads);
+            using IDisposable? run = Cluster?.BeginRun();
             _ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
+            (int firstShard, int endOfShards) = _ranks.PartOf(ShardedBatch.ShardCount(Options.BatchSize));
+            TrainingMemory.Require(_start, Options, Threads, endOfShards - firstShard);
             if (Cluster is not null)
                 _ranks.Compare(RunFacts.Of(_start, _data, _state, (nameof(EvaluateEvery), EvaluateEvery),
                     (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore)));
@@ -237,6 +240,7 @@ public sealed class Trainer
                 if (!TrainEpoch(step, start, progress, cancellation))
                     yield break;
                 ModelSnapshot trained = ToSnapshot(step);
+                RequireSameWeights(trained);
                 Evaluation? evaluation = Validate(trained, pool, progress, cancellation);
                 EpochReport report = Report(evaluation);
                 _state.History.Add(report);
@@ -415,7 +419,20 @@ public sealed class Trainer
             return wish;
         cancellation.ThrowIfCancellationRequested();
         throw new EngineException("RankStopped", ErrorKind.ResourceUnavailable,
-            $"Another rank was stopped in epoch {_state.Epoch}, after {_state.Step} steps, and with it the run.");
+            $"Rank {_ranks.WishedBy} was stopped in epoch {_state.Epoch}, after {_state.Step} steps, and with it the run.");
+    }
+
+    /// <summary>Refuses to go on with ranks whose processors computed other bits.</summary>
+    private void RequireSameWeights(ModelSnapshot trained)
+    {
+        if (Cluster is null)
+            return;
+        _isUnsound = true;
+        _ranks.Compare(new Dictionary<string, string>
+        {
+            [$"fingerprint of the weights after epoch {_state.Epoch}"] = RunFacts.Fingerprint(trained),
+        });
+        _isUnsound = false;
     }
 
     private EpochReport Report(Evaluation? evaluation)

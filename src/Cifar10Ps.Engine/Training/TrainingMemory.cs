@@ -15,16 +15,19 @@ internal static class TrainingMemory
 
     /// <summary>Refuses a run that does not fit into the memory that is free.</summary>
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
-    public static void Require(ModelSnapshot model, TrainingOptions options, int threads) =>
-        MachineMemory.Require(Estimate(model, options, threads),
+    public static void Require(ModelSnapshot model, TrainingOptions options, int threads, int shards) =>
+        MachineMemory.Require(Estimate(model, options, threads, shards),
             $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels");
 
     /// <summary>Approximate peak memory of training with these options in bytes, without the images of the data set.</summary>
-    public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads)
+    /// <param name="model">The model.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="threads">Number of workers.</param>
+    /// <param name="shards">Number of a batch's shards that this process computes.</param>
+    public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads, int shards)
     {
         (int width, int height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;
-        int shards = ShardedBatch.ShardCount(options.BatchSize);
         long together = (long)Math.Min(threads, shards) * Math.Min(options.BatchSize, ShardedBatch.ShardSize);
         long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width))
             .Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];

@@ -34,6 +34,7 @@ public sealed class FindLearningRateCommand : TrainingCommand
     /// <inheritdoc/>
     private protected override void Train()
     {
+        WarnOf(Precision ?? default);
         ImageClassifier model = Require(Model);
         using ProgressReporter progress = new(this);
         WriteObject(LearningRateFinder.Run(model, Dataset, Requested().Resolve(model), Minimum, Maximum, Steps, Threads,

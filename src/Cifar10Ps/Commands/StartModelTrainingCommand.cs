@@ -137,6 +137,9 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     public SwitchParameter AsJob { get; set; }
 
+    /// <summary>Whether other processes share the run.</summary>
+    private bool IsShared => _cluster is { Size: > 1 };
+
     /// <summary>Whether this process writes what all ranks have: reports, progress, notices.</summary>
     private bool IsFirstRank => _cluster is null or { Rank: 0 };
 
@@ -154,14 +157,19 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         _cluster = Distributed ? TrainingCluster.Join() : null;
         try
         {
+            WarnOf(Precision ?? default);
             Prepare();
         }
-        catch (Exception e) when (_cluster is { Size: > 1 } && !IsOnAllRanks(e) && e != _left)
+        catch (EngineException e) when (IsShared && IsOnAllRanks(e))
+        {
+            throw new EngineException(e.ErrorId, e.Kind, Named(e.Message), e);
+        }
+        catch (Exception e) when (IsShared && !IsOnAllRanks(e) && e != _left)
         {
             // The other ranks would wait for this one.
             string? advice = e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null;
-            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {_cluster}: {e.Message} {advice}".TrimEnd()));
-            _cluster.Abort();
+            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {Named(e.Message)} {advice}".TrimEnd()));
+            _cluster!.Abort();
         }
     }
 
@@ -240,7 +248,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         try
         {
             foreach (EpochReport report in trainer.Run(
-                at => progress?.Report(() => TrainingMessages.ToRecords(trainer.Model, at)), StopToken))
+                at => AgreeOnStop(() => progress?.Report(() => TrainingMessages.ToRecords(trainer.Model, at))), StopToken))
             {
                 if (_left is null && (IsFirstRank || EmitOnAllRanks))
                     Write(trainer, report);
@@ -248,10 +256,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
                     trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
             }
 
-            if (_left is not null)
-                ExceptionDispatchInfo.Throw(_left);
             if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
                 WriteWarning(message);
+            if (_left is not null)
+                ExceptionDispatchInfo.Throw(_left);
             if (trainer.RestoredEpoch is int epoch)
                 WriteVerbose($"The model is that of epoch {epoch}, which had the best validation accuracy.");
         }
@@ -266,7 +274,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             // A pipeline that is being stopped no longer accepts warnings; its host still does.
             if ((isStopped || StopToken.IsCancellationRequested)
                 && trainer.Output is not null && TrainingMessages.WhyItStopped(trainer, isCancelled: true) is string message)
-                Host.UI?.WriteWarningLine(DisplayText.Escape(message));
+                Host.UI?.WriteWarningLine(DisplayText.Escape(Named(message)));
         }
     }
 
@@ -276,13 +284,26 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         try
         {
-            WriteObject(report);
+            AgreeOnStop(() => WriteObject(report));
         }
-        catch (Exception e) when (e is FlowControlException or PipelineStoppedException && _cluster is { Size: > 1 }
-            && !StopToken.IsCancellationRequested)
+        catch (FlowControlException e) when (IsShared)
         {
             _left = e;
-            trainer.Stop($"The pipeline of rank {_cluster.Rank} needed no report after that of epoch {report.Epoch}.");
+            trainer.Stop($"The pipeline of rank {_cluster!.Rank} needed no report after that of epoch {report.Epoch}.");
+        }
+    }
+
+    /// <summary>Runs a callback of the pipeline. One that is being stopped does not end the run here, where the other ranks would wait for
+    /// this one: it makes it a wish, which all learn of at the next step.</summary>
+    private void AgreeOnStop(Action callback)
+    {
+        try
+        {
+            callback();
+        }
+        catch (PipelineStoppedException) when (IsShared)
+        {
+            Stop();
         }
     }
 
@@ -294,8 +315,11 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     protected override void WriteWarning(string text)
     {
         _warnings.Add(text);
-        base.WriteWarning(_cluster is { Size: > 1 } ? $"{_cluster}: {text}" : text);
+        base.WriteWarning(Named(text));
     }
+
+    /// <summary>A message, with the rank that it comes from.</summary>
+    private string Named(string message) => IsShared ? $"{_cluster}: {message}" : message;
 
     /// <summary>Writes a notice, once for all ranks.</summary>
     private new void WriteNotice(string text)
@@ -307,19 +331,29 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     /// <summary>Runs the user's script block; only a last output of $false ends the run, and no output goes further.</summary>
     private bool GoesOn(Trainer trainer, EpochReport report)
     {
+        bool goesOn = true;
         try
         {
-            return OnEpochEnd!.InvokeWithContext(null, [new PSVariable("_", report)], report) is not [.., { BaseObject: false }];
+            AgreeOnStop(() => goesOn =
+                OnEpochEnd!.InvokeWithContext(null, [new PSVariable("_", report)], report) is not [.., { BaseObject: false }]);
         }
-        catch (Exception e) when (e is RuntimeException and not PipelineStoppedException or LoopFlowException)
+        catch (Exception e) when (e is RuntimeException and not PipelineStoppedException or FlowControlException)
         {
             // A break goes on to the caller's loop, or ends the caller's script.
-            string how = e is LoopFlowException ? "was left with break or continue" : "failed";
+            string how = e is FlowControlException ? "was left with break, continue or exit" : "failed";
             trainer.Stop($"-OnEpochEnd {how} after epoch {report.Epoch}.");
-            if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
-                WriteWarning(message);
-            throw;
+            if (!IsShared || e is not FlowControlException)
+            {
+                if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
+                    WriteWarning(message);
+                throw;
+            }
+
+            // First the other ranks end theirs.
+            _left = e;
         }
+
+        return goesOn;
     }
 
     /// <inheritdoc/>

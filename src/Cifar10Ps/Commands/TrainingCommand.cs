@@ -106,7 +106,6 @@ public abstract class TrainingCommand : EngineCommand
     protected sealed override void OnProcess()
     {
         WholeDatasetTransformationAttribute.Check(Dataset);
-        WarnOf(Precision ?? default);
         Train();
     }
 

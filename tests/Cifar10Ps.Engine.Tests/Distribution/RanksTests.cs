@@ -91,11 +91,15 @@ public class RanksTests
     {
         int all = Environment.ProcessorCount;
         int[] processors = [.. Enumerable.Range(0, all)];
-        Assert.Equal(all, TrainingCluster.ShareOf([("a", processors), ("b", processors)], 1));
-        Assert.Equal(Math.Max(1, all / 2), TrainingCluster.ShareOf([("a", processors), ("a", processors), ("b", [0])], 0));
-        Assert.Equal(1, TrainingCluster.ShareOf([("a", [0]), ("a", [1])], 1));
+        Assert.Equal(all, TrainingCluster.ShareOf([("a", processors), ("b", processors)], 1, all));
+        Assert.Equal(Math.Max(1, all / 2), TrainingCluster.ShareOf([("a", processors), ("a", processors), ("b", [0])], 0, all));
+        Assert.Equal(1, TrainingCluster.ShareOf([("a", [0]), ("a", [1])], 1, 1));
         // More ranks than processors.
-        Assert.Equal(1, TrainingCluster.ShareOf([("a", [0]), ("a", [0]), ("a", [0])], 2));
+        Assert.Equal(1, TrainingCluster.ShareOf([("a", [0]), ("a", [0]), ("a", [0])], 2, 1));
+        // A container with the time of four of sixteen processors.
+        int[] sixteen = [.. Enumerable.Range(0, 16)];
+        Assert.Equal(2, TrainingCluster.ShareOf([("a", sixteen), ("a", sixteen)], 0, 4));
+        Assert.Equal(1, TrainingCluster.ShareOf([.. Enumerable.Repeat(("a", sixteen), 8)], 7, 4));
     }
 
     private static float[] SumOf(Ranks ranks, float[][] shards)

@@ -49,12 +49,13 @@ public sealed class DistributedTrainerTests : IDisposable
                 if (cluster.Rank == 1 && !at.IsValidating && ++steps == 1)
                     stop.Cancel();
             }, stop.Token));
-            return error is EngineException engine ? engine.ErrorId : error.GetType().Name;
+            return error is EngineException engine ? $"{engine.ErrorId}: {engine.Message[..18]}" : error.GetType().Name;
         });
         Trainer resumed = Trainer.Resume(_folder.Path, null, Data, options => options, Output(), threads: 1);
         resumed.RunToEnd();
 
-        Assert.Equal(["RankStopped", nameof(OperationCanceledException), "RankStopped"], errors);
+        const string Named = "RankStopped: Rank 1 was stopped";
+        Assert.Equal([Named, nameof(OperationCanceledException), Named], errors);
         Assert.Equal(Fingerprint(whole.Model), Fingerprint(resumed.Model));
     }
 
@@ -104,7 +105,66 @@ public sealed class DistributedTrainerTests : IDisposable
             StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Ranks_whose_processors_compute_other_bits_stop_after_the_epoch_without_a_checkpoint()
+    {
+        string[] messages = ThreadCluster.Run(2, cluster =>
+        {
+            Trainer trainer = OnRank(cluster.Rank == 0 ? cluster : new Drifting(cluster), Options, Output());
+            return AssertError("RanksDiffer", () => trainer.RunToEnd()).Message;
+        });
+
+        Assert.All(messages, message => Assert.StartsWith("Rank 1 has another fingerprint of the weights after epoch 1 than rank 0",
+            message, StringComparison.Ordinal));
+        Assert.False(File.Exists(_folder["checkpoint-latest.safetensors"]));
+    }
+
+    [Fact]
+    public void A_second_run_of_the_same_ranks_is_refused_until_the_first_has_ended()
+    {
+        _ = ThreadCluster.Run(2, link =>
+        {
+            TrainingCluster cluster = new(link, "threads");
+            using IEnumerator<EpochReport> first = Start().Run().GetEnumerator();
+            Assert.True(first.MoveNext());
+            AssertError("ClusterInUse", () => Start().RunToEnd());
+            while (first.MoveNext())
+            {
+            }
+
+            return Start().RunToEnd();
+
+            Trainer Start()
+            {
+                Trainer trainer = Trainer.Start(NewModel(), Data, Options, threads: 1);
+                trainer.Cluster = cluster;
+                return trainer;
+            }
+        });
+    }
+
     public void Dispose() => _folder.Dispose();
+
+    /// <summary>A rank whose sums differ in a bit.</summary>
+    private sealed class Drifting(ICluster link) : ICluster
+    {
+        public int Rank => link.Rank;
+
+        public int Size => link.Size;
+
+        public void Gather<T>(Span<T> all, ReadOnlySpan<int> counts)
+            where T : unmanaged
+        {
+            link.Gather(all, counts);
+            if (all is [float first, ..])
+                all[0] = (T)(object)MathF.BitIncrement(first);
+        }
+
+        public void Exchange(ReadOnlySpan<float> send, ReadOnlySpan<int> sendCounts, Span<float> receive, ReadOnlySpan<int> receiveCounts) =>
+            link.Exchange(send, sendCounts, receive, receiveCounts);
+
+        public void Abort(int exitCode) => link.Abort(exitCode);
+    }
 
     private OutputDirectory Output() => new(_folder.Path, 3, replace: false);
 

@@ -60,11 +60,12 @@ public class TrainingMemoryTests
         Assert.All(reports, report => Assert.Null(report.ValidationAccuracy));
     }
 
-    private static long Estimate(int side, int threads = 2, int depth = 20, int batchSize = 128)
+    private static long Estimate(int side, int threads = 2, int depth = 20, int batchSize = 128, int? shards = null)
     {
         ImageClassifier model = NewResNet(depth, ["a", "b"], Shortcut.Projection, 1);
         model.Snapshot = model.Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], side, side) };
         return TrainingMemory.Estimate(model.Snapshot,
-            TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads);
+            TinyOptions() with { BatchSize = batchSize, Precision = Precision.BFloat16 }, threads,
+            shards ?? ShardedBatch.ShardCount(batchSize));
     }
 }
