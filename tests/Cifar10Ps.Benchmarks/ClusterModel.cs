@@ -5,7 +5,7 @@ namespace Cifar10Ps.Benchmarks;
 
 /// <summary>
 /// Predicts how much faster ranks of one thread each train than one alone: a step takes the shards of the busiest rank one after the
-/// other, the optimizer's part, which every rank does, and the messages.
+/// other, the optimizer's part, which every rank does, and the messages. What a rank copies and adds for them is left out.
 /// </summary>
 /// <param name="Shard">Seconds of a shard of 64 images on one thread, forward and backward.</param>
 /// <param name="Update">Seconds of the rest of a step.</param>
@@ -48,7 +48,8 @@ internal sealed record ClusterModel(double Shard, double Update, long Bytes)
         return busiest * Shard + Update + Messages(ranks, shards, latency, bandwidth);
     }
 
-    /// <summary>Every rank sends each other one a slice of its sums, and then the sum of its slice: along a tree, and in a ring.</summary>
+    /// <summary>Every rank sends each other one a slice of its sums, and then the sum of its slice. The latency is
+    /// that of one message to all and of a tree.</summary>
     private double Messages(int ranks, int shards, double latency, double bandwidth)
     {
         if (ranks == 1)
