@@ -67,7 +67,7 @@ public sealed class SteeringTests : IDisposable
             + "| Out-Null; 'not reached' }; $model.TrainedEpochs");
 
         Assert.Equal([1], output);
-        Assert.Contains("-OnEpochEnd was left with break or continue after epoch 1", Assert.Single(_session.Host.Warnings),
+        Assert.Contains("-OnEpochEnd was left with break, continue or exit after epoch 1", Assert.Single(_session.Host.Warnings),
             StringComparison.Ordinal);
     }
 
