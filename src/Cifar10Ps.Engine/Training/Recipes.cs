@@ -155,14 +155,22 @@ public static class Recipes
     }
 
     /// <summary>
-    /// What a batch larger than a preset's multiplies the learning rate by: the square root of how many times larger it is, as its
-    /// gradient has less noise, but there are fewer steps.
+    /// The options for a batch larger than the recipe's. The learning rate grows with the square root of how many times larger it is, as
+    /// its gradient has less noise, but there are fewer steps. In networks trained anew by Muon, what gradient descent changes keeps its
+    /// rate, which was measured to be better, and the warm-up is shorter by the same factor, as so few steps cannot spare a tenth.
     /// </summary>
     /// <remarks>A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, section 5.</remarks>
+    /// <param name="options">The options, with the batch.</param>
     /// <param name="recipe">The options of the preset; the original program knew no such rule.</param>
-    /// <param name="batchSize">Images of one step.</param>
-    internal static double RateFactor(TrainingOptions recipe, int batchSize) =>
-        recipe.Recipe == Recipe.Original ? 1 : Math.Sqrt(Math.Max(1, (double)batchSize / recipe.BatchSize));
+    internal static TrainingOptions ForBatch(TrainingOptions options, TrainingOptions recipe)
+    {
+        if (recipe.Recipe == Recipe.Original || options.BatchSize <= recipe.BatchSize)
+            return options;
+        double factor = Math.Sqrt((double)options.BatchSize / recipe.BatchSize);
+        options = options with { LearningRate = recipe.LearningRate * factor };
+        return recipe.Recipe is not (Recipe.Fast or Recipe.Full or Recipe.Best) ? options
+            : options with { DescentFactor = recipe.DescentFactor / factor, WarmUp = recipe.WarmUp / factor };
+    }
 
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
     /// a trained one keeps them, but its calibration is lost.</summary>

@@ -80,7 +80,7 @@ public sealed record RequestedOptions
         TrainingOptions recipe = Recipes.ForModel(Recipe ?? Recipes.DefaultOf(model.Snapshot), Optimizer, model.Snapshot);
         TrainingOptions options = Over(recipe);
         if (LearningRate is null)
-            options = options with { LearningRate = recipe.LearningRate * Recipes.RateFactor(recipe, options.BatchSize) };
+            options = Recipes.ForBatch(options, recipe);
         // On features that do not change, smoothed labels only cost accuracy.
         if (LabelSmoothing is null && options is { Recipe: Cifar10Ps.Recipe.FineTune, Freeze: Cifar10Ps.Freeze.Backbone })
             options = options with { LabelSmoothing = 0 };

@@ -336,8 +336,7 @@ public sealed class Trainer
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
         TrainingImage[] order = _order.At(epoch);
-        long totalSteps = (long)_plan.Steps * Options.Epochs,
-            otherSteps = (long)_plan.Steps * (TrainedPart.FirstEpoch(_start.Network, Options, epoch) - 1);
+        long otherSteps = (long)_plan.Steps * (TrainedPart.FirstEpoch(_start.Network, Options, epoch) - 1);
         while (_state.EpochImages < count)
         {
             if (ThrowIfCancelled(cancellation, Stopwatch.GetElapsedTime(runStart) >= MaxDuration) == StopWish.TimeLimit)
@@ -353,8 +352,7 @@ public sealed class Trainer
             _isUnsound = true;
             if (!double.IsFinite(lossSum))
                 throw Diverged();
-            step.Update(gradients, LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step, totalSteps),
-                _state.Step + 1 - otherSteps);
+            step.Update(gradients, RateAt(_state.Step), _state.Step + 1 - otherSteps);
             if (!step.IsFinite)
                 throw Diverged();
 
@@ -445,12 +443,15 @@ public sealed class Trainer
             Accuracy = (double)_state.Correct / _state.EpochImages,
             ValidationLoss = evaluation?.Loss,
             ValidationAccuracy = evaluation?.Accuracy,
-            LearningRate = LearningRates.At(Options.Schedule, Options.LearningRate, _state.Step - 1, (long)_plan.Steps * Options.Epochs),
+            LearningRate = RateAt(_state.Step - 1),
             ImagesPerSecond = _state.EpochImages / _state.EpochSeconds,
             Elapsed = TimeSpan.FromSeconds(_state.ElapsedSeconds),
         };
         return report with { IsBest = evaluation is not null && _state.History.All(report.IsBetterThan) };
     }
+
+    private double RateAt(long step) =>
+        LearningRates.At(Options.Schedule, Options.LearningRate, step, (long)_plan.Steps * Options.Epochs, Options.WarmUp);
 
     private string? EarlyStop() => IsComplete ? null : EarlyStopping.Reason(_state.History, EarlyStoppingPatience);
 

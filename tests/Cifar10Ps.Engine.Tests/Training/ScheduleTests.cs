@@ -31,6 +31,14 @@ public class ScheduleTests
     public void The_learning_rate_goes_through_its_marks(Schedule schedule, int step, double expected) =>
         Assert.Equal(expected, LearningRates.At(schedule, 0.5, step, 1_000), 1e-12);
 
+    [Theory]
+    [InlineData(0, 0.02, 0.5 / 25)]
+    [InlineData(20, 0.02, 0.5)]
+    [InlineData(510, 0.02, 0.25)]
+    [InlineData(0, 0, 0.5)]
+    public void A_linear_schedule_rises_during_its_warm_up(int step, double warmUp, double expected) =>
+        Assert.Equal(expected, LearningRates.At(Schedule.Linear, 0.5, step, 1_000, warmUp), 1e-12);
+
     [Fact]
     public void Cosine_is_the_formula_of_the_paper() =>
         Assert.All(Enumerable.Range(0, 100), step =>
