@@ -41,16 +41,27 @@ public sealed class FakeCifar10 : IDisposable
     public const int RecordLength = 1 + 3 * 32 * 32, FileLength = 10_000 * RecordLength;
     private readonly TemporaryFolder _home = new();
     private readonly Lazy<string> _folder, _archive;
+    private readonly Lazy<FakeCifar10>? _small;
 
     public FakeCifar10()
+        : this(FileLength, noisyRecords: 200) => _small = new(() => new(100 * RecordLength, noisyRecords: 20));
+
+    private FakeCifar10(int length, int noisyRecords)
     {
-        _folder = new(() => WriteFolder(_home["files"], noisyRecords: 200));
+        Length = length;
+        _folder = new(() => WriteFolder(_home["files"], noisyRecords, length));
         _archive = new(() =>
             WriteArchive(_home["cifar-10-binary.tar.gz"], FileNames.Select(name => ("cifar-10-batches-bin/" + name, name))));
     }
 
     public static IReadOnlyList<string> FileNames { get; } =
         ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"];
+
+    /// <summary>One with files of 100 records, where the real length would only take time.</summary>
+    public FakeCifar10 Small => _small!.Value;
+
+    /// <summary>Length of each file.</summary>
+    public int Length { get; }
 
     /// <summary>The six files.</summary>
     public string Folder => _folder.Value;
@@ -70,7 +81,7 @@ public sealed class FakeCifar10 : IDisposable
         return pixels;
     }
 
-    public static string WriteFolder(string folder, int noisyRecords)
+    public static string WriteFolder(string folder, int noisyRecords, int length = FileLength)
     {
         Directory.CreateDirectory(folder);
         for (int file = 0; file < FileNames.Count; file++)
@@ -78,7 +89,7 @@ public sealed class FakeCifar10 : IDisposable
             using FileStream stream = File.Create(Path.Combine(folder, FileNames[file]));
             for (int record = 0; record < noisyRecords; record++)
                 stream.Write([(byte)Label(file, record), .. Pixels(file, record)]);
-            stream.SetLength(FileLength);
+            stream.SetLength(length);
         }
 
         return folder;
@@ -97,7 +108,12 @@ public sealed class FakeCifar10 : IDisposable
         return path;
     }
 
-    public void Dispose() => _home.Dispose();
+    public void Dispose()
+    {
+        _home.Dispose();
+        if (_small is { IsValueCreated: true })
+            Small.Dispose();
+    }
 
     private static string Md5(string path)
     {
@@ -306,6 +322,17 @@ internal static class TestSupport
 
         return [.. bytes];
     }
+
+    /// <summary>The processor time of this thread, not affected by other work on the machine; zero where it is not known.</summary>
+    public static TimeSpan ProcessorTime() =>
+        OperatingSystem.IsLinux() && GetTime(clock: 3, out TimeValue time) == 0
+            ? TimeSpan.FromSeconds(time.Seconds) + TimeSpan.FromTicks(time.Nanoseconds / 100)
+            : TimeSpan.Zero;
+
+    [DllImport("libc", EntryPoint = "clock_gettime")]
+    private static extern int GetTime(int clock, out TimeValue time);
+
+    private readonly record struct TimeValue(long Seconds, long Nanoseconds);
 
     /// <summary>The state of a run after epochs of four steps with these validation accuracies.</summary>
     public static Checkpoint NewCheckpoint(params double[] accuracies)

@@ -70,6 +70,9 @@ public sealed class Cifar10Cache
     /// <summary>Waits between the tries of a download and measures its rate.</summary>
     internal TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>Length of each of the six files.</summary>
+    internal int FileLength { get; init; } = Cifar10Reader.FileLength;
+
     /// <summary>Compares the files with the published checksums. Of a file that no image is taken from, only the length is.</summary>
     /// <param name="trainCount">How many training images are taken.</param>
     /// <param name="testCount">How many test images are taken.</param>
@@ -177,8 +180,8 @@ public sealed class Cifar10Cache
         try
         {
             using FileStream stream = RegularFile.OpenRead(Path.Combine(DataFolder, Cifar10Reader.FileNames[file]));
-            return stream.Length != Cifar10Reader.FileLength
-                ? $"{name} has {stream.Length:N0} bytes, not {Cifar10Reader.FileLength:N0}"
+            return stream.Length != FileLength
+                ? $"{name} has {stream.Length:N0} bytes, not {FileLength:N0}"
                 : isRead && Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.MD5, stream)) != _checksums[file]
                 ? $"{name} is not the published file: its MD5 differs" : null;
         }
@@ -198,7 +201,7 @@ public sealed class Cifar10Cache
         Dictionary<string, byte[]> files;
         try
         {
-            files = Cifar10Reader.ReadArchive(archive);
+            files = Cifar10Reader.ReadArchive(archive, FileLength);
             for (int i = 0; i < _checksums.Count; i++)
             {
                 string name = Cifar10Reader.FileNames[i];

@@ -81,9 +81,11 @@ public static class Cifar10Reader
     }
 
     /// <summary>Unpacks the six files of an archive into memory.</summary>
+    /// <param name="path">The archive.</param>
+    /// <param name="fileLength">Length of each file.</param>
     /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>UnsupportedCifarVersion</c>,
     /// <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
-    internal static Dictionary<string, byte[]> ReadArchive(string path)
+    internal static Dictionary<string, byte[]> ReadArchive(string path, int fileLength = FileLength)
     {
         Dictionary<string, byte[]> files = [];
         HashSet<string> others = [];
@@ -104,10 +106,10 @@ public static class Cifar10Reader
                     continue;
                 }
 
-                CheckLength(name, entry.Length);
+                CheckLength(name, entry.Length, fileLength);
                 if (files.ContainsKey(name))
                     throw new InvalidDataException($"it holds '{name}' twice.");
-                byte[] content = new byte[FileLength];
+                byte[] content = new byte[fileLength];
                 entry.DataStream.ReadExactly(content);
                 files[name] = content;
             }
@@ -147,7 +149,7 @@ public static class Cifar10Reader
             try
             {
                 using FileStream stream = RegularFile.OpenRead(Path.Combine(folder, name));
-                CheckLength(name, stream.Length);
+                CheckLength(name, stream.Length, FileLength);
                 byte[] content = new byte[records * RecordLength];
                 stream.ReadExactly(content);
                 files[name] = content;
@@ -182,11 +184,11 @@ public static class Cifar10Reader
             $"'{place}' is {version}. The binary version of CIFAR-10 is read: cifar-10-binary.tar.gz, "
             + $"or a folder with {string.Join(", ", FileNames)}.");
 
-    private static void CheckLength(string name, long length)
+    private static void CheckLength(string name, long length, int right)
     {
-        if (length != FileLength)
+        if (length != right)
             throw new EngineException("BatchFileWrongSize", ErrorKind.InvalidData,
-                $"'{name}' has {length:N0} bytes, not {FileLength:N0}: it is cut off, or not a file of CIFAR-10's binary version. "
+                $"'{name}' has {length:N0} bytes, not {right:N0}: it is cut off, or not a file of CIFAR-10's binary version. "
                 + "Download it again.");
     }
 
