@@ -278,6 +278,9 @@ internal sealed class Oracle
     private void ForRows(Layer layer, Convolution convolution, int i, Row row)
     {
         (Shape input, Shape output) = (_shapes[layer.Inputs[0]], _shapes[i]);
+        // Where each pixel is a window, all rows are one.
+        if (convolution.Window == Window.Square(1, 1, 0))
+            (input, output) = (OneRow(input), OneRow(output));
         (Extent size, Extent stride, Border padding) = (convolution.Window.Size, convolution.Window.Stride, convolution.Window.Padding);
         int inputs = convolution.InputChannels / convolution.Groups, outputs = convolution.OutputChannels / convolution.Groups;
         for (int image = 0; image < _count; image++)
@@ -293,6 +296,8 @@ internal sealed class Oracle
                                 row(weight, Place(output, image, channel, y, first),
                                     Place(input, image, other, y * stride.Height + above, column), last - first + 1, stride.Width);
                         }
+
+        static Shape OneRow(Shape map) => new(map.Channels, 1, map.Height * map.Width);
 
         // Outputs n whose input, n · stride + offset, is not in the border.
         static (int First, int Last) Inside(int offset, int stride, int inputs, int outputs)

@@ -92,16 +92,12 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
     {
         Dictionary<string, TestNetwork> all = [];
         foreach (Shortcut shortcut in Enum.GetValues<Shortcut>())
-            foreach ((int depth, int count, double growth) in new[] { (8, 2, 1.0), (20, 1, 2.0), (32, 1, 2.0) })
+            foreach ((int depth, int count, double growth) in new[] { (8, 2, 1.0), (20, 1, 2.0) })
                 all[$"CIFAR ResNet-{depth}, {shortcut}"] = new(CifarResNet.Create(depth, shortcut, Classes), 32, 32, count,
                     growth > 1 && shortcut == Shortcut.ProjectionOnly ? Chaos : growth);
-        foreach (bool isBottleneck in new[] { false, true })
-        {
-            string blocks = isBottleneck ? "bottlenecks" : "basic blocks";
-            all[$"ResNet of {blocks}, 32 pixels"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck, Classes), 32, 32, 6, 2);
-            all[$"ResNet of {blocks}, 64 pixels"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck, Classes), 64, 64, 2, 2);
-        }
-
+        all["ResNet of basic blocks, 32 pixels"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck: false, Classes), 32, 32, 6, 2);
+        all["ResNet of basic blocks, 64 pixels"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck: false, Classes), 64, 64, 2, 2);
+        all["ResNet of bottlenecks, 64 pixels"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck: true, Classes), 64, 64, 2, 2);
         // Its last norms see a single value, which equals its mean.
         all["one image, one pixel"] = new(ResNet.Create([1, 1, 1, 1], isBottleneck: false, Classes), 32, 32, 1, 2);
         Add("groups", 32, 32, 4, Groups);
