@@ -8,6 +8,8 @@ namespace Cifar10Ps.Tests;
 public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun whole)
     : IClassFixture<CheckpointFallbackTests.WholeRun>, IDisposable
 {
+    /// <summary>What is saved and read does not depend on how much there is to compute.</summary>
+    private static readonly ImageDataset Data = SmallImages(120, 140, side: 8);
     private readonly TemporaryFolder _folder = new();
     private readonly List<string> _warnings = [];
 
@@ -31,7 +33,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
                 step();
             Assert.True(output.HasCheckpoint);
 
-            Trainer.Resume(folder.Path, null, TinyData, options => options, output, threads: 1, _warnings.Add).RunToEnd();
+            Trainer.Resume(folder.Path, null, Data, options => options, output, threads: 1, _warnings.Add).RunToEnd();
 
             Assert.Equal(Names(whole.Folder(keep)), Names(folder.Path));
             foreach (string name in Names(folder.Path).Where(name => name.EndsWith(".safetensors", StringComparison.Ordinal)))
@@ -110,7 +112,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
         Assert.Contains(_folder["checkpoint-epoch-0003.safetensors"], error.Message, StringComparison.Ordinal);
         Assert.Empty(_warnings);
 
-        void Checkpoint(string path) => Trainer.Resume(path, null, TinyData, options => options, warn: _warnings.Add);
+        void Checkpoint(string path) => Trainer.Resume(path, null, Data, options => options, warn: _warnings.Add);
     }
 
     [Fact]
@@ -140,7 +142,7 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
     }
 
     private Trainer Resume() =>
-        Trainer.Resume(_folder.Path, null, TinyData, options => options,
+        Trainer.Resume(_folder.Path, null, Data, options => options,
             new OutputDirectory(_folder.Path, 2, replace: false), threads: 1, _warnings.Add);
 
     private void Copy(string folder)
@@ -167,7 +169,8 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
         public WholeRun()
         {
             foreach (int keep in new[] { 0, 2, 3 })
-                NewRun(TinyOptions(epochs: 3), new OutputDirectory(Folder(keep), keep, replace: false)).RunToEnd();
+                Trainer.Start(NewResNet(8, SyntheticImages.Classes, Shortcut.Projection, 1), Data, TinyOptions(epochs: 3),
+                    new OutputDirectory(Folder(keep), keep, replace: false), threads: 2).RunToEnd();
         }
 
         /// <summary>Its output directory when it keeps the checkpoints of this many epochs.</summary>
