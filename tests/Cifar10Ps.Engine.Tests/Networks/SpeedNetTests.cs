@@ -9,6 +9,15 @@ namespace Cifar10Ps.Tests;
 public sealed class SpeedNetTests : IDisposable
 {
     private static readonly ImageDataset Data = SmallImages(96, 40, side: 16);
+
+    /// <summary>One that has learned to tell its classes apart.</summary>
+    private static readonly Lazy<ModelSnapshot> Trained = new(() =>
+    {
+        ImageClassifier model = NewSpeedNet();
+        Trainer.Start(model, Data, Options(epochs: 10), threads: 2).RunToEnd();
+        return model.Snapshot;
+    });
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -98,12 +107,11 @@ public sealed class SpeedNetTests : IDisposable
     [InlineData(Freeze.Backbone, OptimizerKind.AdamW)]
     public void Fine_tuning_teaches_a_trained_one_other_classes(Freeze freeze, OptimizerKind? optimizer)
     {
-        ImageClassifier model = NewSpeedNet();
-        Trainer.Start(model, Data, Options(epochs: 10), threads: 2).RunToEnd();
-        ImageClassifier other = model.ForClasses([.. SyntheticImages.Classes.Select(name => "other " + name)], seed: 2);
+        string[] classes = [.. SyntheticImages.Classes.Select(name => "other " + name)];
+        ImageClassifier other = new ImageClassifier(Trained.Value).ForClasses(classes, seed: 2);
 
         TrainingOptions options = new RequestedOptions { Epochs = 10, Freeze = freeze, Optimizer = optimizer }.Resolve(other);
-        EpochReport[] reports = Trainer.Start(other, Data.WithClasses([.. other.Classes]), options, threads: 2).RunToEnd();
+        EpochReport[] reports = Trainer.Start(other, Data.WithClasses(classes), options, threads: 2).RunToEnd();
 
         Assert.Equal(Recipe.FineTune, options.Recipe);
         Assert.InRange(reports[^1].Accuracy, 0.9, 1);
@@ -148,25 +156,24 @@ public sealed class SpeedNetTests : IDisposable
                 Assert.InRange(outputs[i].Average(value => value * value) * 3 * 64 * 9, 0.8, 1.2);
     }
 
-    [Theory]
-    [InlineData("m.safetensors")]
-    [InlineData("m.pth")]
-    [InlineData("m.onnx")]
-    public void Every_format_keeps_what_it_computes(string file)
+    [Fact]
+    public void Every_format_keeps_what_it_computes()
     {
         ImageClassifier model = NewSpeedNet(32);
         ImageDataset data = SyntheticImages.Create(64, 20);
         Trainer.Start(model, data, Options(epochs: 1), threads: 2).RunToEnd();
-        if (ModelFormats.OfName(file) is ModelFormat format)
-            ModelFile.Export(model, _folder[file], format);
-        else
-            ModelFile.Save(model, _folder[file]);
+        using Predictor before = new(model, precision: Precision.Float32);
+        float[][] logits = before.Logits(data.Test);
+        ModelFile.Save(model, _folder["m.safetensors"]);
+        ModelFile.Export(model, _folder["m.pth"], ModelFormat.PyTorch);
+        ModelFile.Export(model, _folder["m.onnx"], ModelFormat.Onnx);
 
-        ImageClassifier loaded = ModelFile.Load(_folder[file]);
-
-        using Predictor before = new(model, precision: Precision.Float32), after = new(loaded, precision: Precision.Float32);
-        Assert.All(before.Logits(data.Test).Zip(after.Logits(data.Test)),
-            pair => Assert.All(pair.First.Zip(pair.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-4f)));
+        Assert.All(["m.safetensors", "m.pth", "m.onnx"], file =>
+        {
+            using Predictor after = new(ModelFile.Load(_folder[file]), precision: Precision.Float32);
+            Assert.All(logits.Zip(after.Logits(data.Test)),
+                pair => Assert.All(pair.First.Zip(pair.Second), logit => Assert.Equal(logit.First, logit.Second, 1e-4f)));
+        });
     }
 
     private static ImageClassifier NewSpeedNet(int side = 16) =>

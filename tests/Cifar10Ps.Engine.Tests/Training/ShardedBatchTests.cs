@@ -95,7 +95,7 @@ public class ShardedBatchTests
     [InlineData(0.2, Augmentation.Mixup | Augmentation.CutMix)]
     public void Weighted_losses_and_their_gradients_are_those_of_PyTorch(double smoothing, Augmentation augmentation)
     {
-        const int Count = 40;
+        const int Count = 16;
         UseTorch();
         using DisposeScope scope = NewDisposeScope();
         ImageClassifier model = RandomModel();
@@ -184,7 +184,7 @@ public class ShardedBatchTests
             Epochs = 1, BatchSize = 130, Precision = precision, Augmentation = augmentation,
             Sampling = augmentation == Augmentation.Strong ? Sampling.Balanced : default,
         };
-        ImageDataset data = SyntheticImages.Create(240, 20);
+        ImageDataset data = SmallImages(240, 20, side: 16);
 
         Assert.Single(new[] { 1, 2, 3, 5, 16 }.Select(TrainWith).Distinct());
 

@@ -10,7 +10,7 @@ public class TrainerTests
     [InlineData(Recipe.Original, 1e-3)]
     public void A_run_learns(Recipe recipe, double learningRate)
     {
-        ImageDataset data = SyntheticImages.Create(400, 100);
+        ImageDataset data = SmallImages(400, 100, side: 16);
 
         EpochReport[] reports =
             NewRun(Recipes.Options(recipe) with { Epochs = 4, BatchSize = 32, LearningRate = learningRate }, data: data).RunToEnd();
