@@ -103,26 +103,6 @@ public class WorkerPoolTests
     }
 
     [Fact]
-    public void Pools_one_after_the_other_take_the_same_threads()
-    {
-        HashSet<int> threads = [];
-        for (int i = 0; i < 10; i++)
-        {
-            using WorkerPool pool = new(3);
-            using Barrier meeting = new(3);
-            pool.Run(3, (_, _) =>
-            {
-                lock (threads)
-                    threads.Add(Environment.CurrentManagedThreadId);
-                meeting.SignalAndWait(30_000);
-            });
-        }
-
-        // Other tests may be using them.
-        Assert.InRange(threads.Count, 3, 12);
-    }
-
-    [Fact]
     public void Two_callers_take_turns()
     {
         using WorkerPool pool = new(2);

@@ -3,7 +3,7 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>Runs alone, since it must not measure what other tests allocate.</summary>
+/// <summary>Tests that run alone, since they must not measure what other tests allocate, or share threads with them.</summary>
 [CollectionDefinition(DisableParallelization = true)]
 public class Alone;
 
