@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Tests;
 
-public sealed class BindingTests
+public sealed class BindingTests(SharedSession shared) : IClassFixture<SharedSession>
 {
     [Theory]
     [InlineData("Get-Cifar10 -Synthetic -TrainCount 0", "ParameterArgumentValidationError")]
@@ -39,7 +39,7 @@ public sealed class BindingTests
     [InlineData("$data | Start-ModelTraining $model -EmitOnAllRanks", "NotDistributed")]
     public void Arguments_that_make_no_sense_are_refused(string script, string id)
     {
-        using Session session = new();
+        Session session = shared.Renew();
 
         Assert.Equal(id, session.Fail(script).Id);
         Assert.Empty(Directory.EnumerateFileSystemEntries(session.Folder.Path));
@@ -48,7 +48,7 @@ public sealed class BindingTests
     [Fact]
     public void A_wrong_choice_is_answered_with_the_right_ones()
     {
-        using Session session = new();
+        Session session = shared.Renew();
 
         Assert.Matches("Sgd.*Adam.*AdamW", session.Fail("$data | Start-ModelTraining $model -Optimizer Magic").ToString());
     }
@@ -56,7 +56,7 @@ public sealed class BindingTests
     [Fact]
     public void Something_that_is_no_data_set_does_not_enter_the_pipeline()
     {
-        using Session session = new();
+        Session session = shared.Renew();
 
         Assert.Equal("InputObjectNotBound", Assert.Single(session.Try("'data' | Start-ModelTraining $model").Errors).Id);
     }

@@ -4,30 +4,29 @@ using System.Management.Automation;
 namespace Cifar10Ps.Tests;
 
 /// <summary>New-ImageDataset and Split-ImageDataset.</summary>
-public sealed class DatasetBuildingTests : IDisposable
+public sealed class DatasetBuildingTests : IClassFixture<SharedSession>
 {
-    private readonly Session _session = new();
+    private const string Setup = $$"""
+        {{Session.Setup}}
+        $rows = foreach ($i in 0..19) {
+            $use = $i -lt 12 ? 'Train' : $i -lt 16 ? 'VAL' : 'test'
+            [pscustomobject]@{ file = "$i.bmp"; breed = $i % 2 ? 'odd' : 'even'; use = $use }
+        }
+        $rows | Export-Csv labels.csv
+        $list = @{ PathProperty = 'file'; LabelProperty = 'breed'; Root = 'jpg' }
+        """;
+    private readonly Session _session;
 
-    public DatasetBuildingTests()
+    public DatasetBuildingTests(SharedSession shared)
     {
+        _session = shared.Renew(Setup);
         for (int i = 0; i < 20; i++)
         {
             string path = _session.Folder["jpg", $"{i}.bmp"];
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllBytes(path, Pictures.Bmp([.. Enumerable.Repeat((byte)(10 * i), 3 * 32 * 32)]));
         }
-
-        _session.Run("""
-            $rows = foreach ($i in 0..19) {
-                $use = $i -lt 12 ? 'Train' : $i -lt 16 ? 'VAL' : 'test'
-                [pscustomobject]@{ file = "$i.bmp"; breed = $i % 2 ? 'odd' : 'even'; use = $use }
-            }
-            $rows | Export-Csv labels.csv
-            $list = @{ PathProperty = 'file'; LabelProperty = 'breed'; Root = 'jpg' }
-            """);
     }
-
-    public void Dispose() => _session.Dispose();
 
     [Fact]
     public void Chosen_images_are_a_data_set_whose_labels_and_indices_are_its_own()

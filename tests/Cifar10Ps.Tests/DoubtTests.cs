@@ -1,7 +1,7 @@
 namespace Cifar10Ps.Tests;
 
 /// <summary>The cmdlets that doubt the data: Find-SimilarImage and Find-LabelError.</summary>
-public sealed class DoubtTests : IDisposable
+public sealed class DoubtTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -24,7 +24,7 @@ public sealed class DoubtTests : IDisposable
     [InlineData("$data.Test | Find-SimilarImage $model -MinimumSimilarity 1", 0)]
     [InlineData("$data.Test[0], $data.Test[0] | Find-SimilarImage $model -MinimumSimilarity 0.9999", 1)]
     [InlineData("Find-SimilarImage -Dataset $data -MinimumSimilarity 1", 0)]
-    public void Images_come_in_any_packing(string script, int count) => Assert.Equal(count, _session.Run(script).Length);
+    public void Images_come_in_any_packing(string script, int count) => Assert.Equal(count, shared.Renew().Run(script).Length);
 
     [Fact]
     public void The_nearest_images_come_for_each_image_in_its_order()
@@ -43,7 +43,7 @@ public sealed class DoubtTests : IDisposable
     [InlineData("$data.Train | Invoke-Inference $model | Find-LabelError")]
     public void Labels_are_doubted_the_most_doubtful_first(string script)
     {
-        double[] probabilities = [.. _session.Run(script).Select(error => (double)error.LabelProbability)];
+        double[] probabilities = [.. shared.Renew().Run(script).Select(error => (double)error.LabelProbability)];
 
         Assert.NotEmpty(probabilities);
         Assert.Equal(probabilities.Order(), probabilities);
@@ -72,5 +72,5 @@ public sealed class DoubtTests : IDisposable
     [InlineData("$data.Train[0..2] | Find-LabelError $model", "NoImages")]
     [InlineData("$data | Find-LabelError $model -Fold 1", "ParameterArgumentValidationError")]
     [InlineData("$data | Find-SimilarImage -Top 0", "ParameterArgumentValidationError")]
-    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, shared.Renew().Fail(script).Id);
 }

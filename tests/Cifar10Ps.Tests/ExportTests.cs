@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Tests;
 
-public sealed class ExportTests : IDisposable
+public sealed class ExportTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -15,9 +15,10 @@ public sealed class ExportTests : IDisposable
     [InlineData("f", "-Format Safetensors")]
     public void A_model_comes_back_as_it_was_exported(string file, string format)
     {
-        _session.Run($"$model | Export-Model {file} {format}; $model | Save-Model expected; Import-Model {file} | Save-Model actual");
+        Session session = shared.Renew();
+        session.Run($"$model | Export-Model {file} {format}; $model | Save-Model expected; Import-Model {file} | Save-Model actual");
 
-        Assert.Equal(File.ReadAllBytes(_session.Folder["expected"]), File.ReadAllBytes(_session.Folder["actual"]));
+        Assert.Equal(File.ReadAllBytes(session.Folder["expected"]), File.ReadAllBytes(session.Folder["actual"]));
     }
 
     [Theory]
@@ -26,7 +27,8 @@ public sealed class ExportTests : IDisposable
     [InlineData("c", "-Format Chainer")]
     public void A_model_of_the_original_program_comes_back_to_the_last_bit(string file, string format)
     {
-        _session.Run($$"""
+        Session session = shared.Renew();
+        session.Run($$"""
             New-ResNet20 -Shortcut ProjectionOnly -Seed 2 | Export-Model first.npz
             $imported = Import-Model first.npz
             $imported | Export-Model {{file}} {{format}}
@@ -34,8 +36,8 @@ public sealed class ExportTests : IDisposable
             Import-Model {{file}} | Save-Model actual
             """);
 
-        Assert.Equal(File.ReadAllBytes(_session.Folder["expected"]), File.ReadAllBytes(_session.Folder["actual"]));
-        Assert.Equal(File.ReadAllBytes(_session.Folder["first.npz"]), File.ReadAllBytes(_session.Folder[file]));
+        Assert.Equal(File.ReadAllBytes(session.Folder["expected"]), File.ReadAllBytes(session.Folder["actual"]));
+        Assert.Equal(File.ReadAllBytes(session.Folder["first.npz"]), File.ReadAllBytes(session.Folder[file]));
     }
 
     [Fact]
@@ -96,7 +98,7 @@ public sealed class ExportTests : IDisposable
     [InlineData("Export-Model Env:model.pth $model", "NotAFileSystemPath")]
     [InlineData("Export-Model '?.pth' $model", "FileNotFound")]
     [InlineData("New-ResNet -Depth 26", "ParameterArgumentValidationError")]
-    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, shared.Renew().Fail(script).Id);
 
     [Fact]
     public void A_hostile_pickle_is_refused_by_name_and_the_next_file_is_imported()

@@ -1,7 +1,7 @@
 namespace Cifar10Ps.Tests;
 
 /// <summary>Export-Image and Show-Image.</summary>
-public sealed class ImageOutputTests : IDisposable
+public sealed class ImageOutputTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -65,7 +65,7 @@ public sealed class ImageOutputTests : IDisposable
     [InlineData("$null | Where-Object { $_ } | Export-Image out", "NoImages")]
     [InlineData("$null = New-Item out/disc/00000.png -ItemType Directory; $data.Test[0] | Export-Image out -Force", "NotARegularFile")]
     [InlineData("$data, $data | Export-Image out", "SeveralDatasets")]
-    public void What_cannot_be_written_is_one_error(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+    public void What_cannot_be_written_is_one_error(string script, string id) => Assert.Equal(id, shared.Renew().Fail(script).Id);
 
     [Fact]
     public void An_export_can_be_stopped()

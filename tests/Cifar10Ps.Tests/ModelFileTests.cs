@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Cifar10Ps.Tests;
 
-public sealed class ModelFileTests : IDisposable
+public sealed class ModelFileTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -86,13 +86,14 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("Save-Model 'model*.safetensors' $model -Force", "model-old.safetensors")]
     public void A_path_is_that_of_the_session(string script, string file)
     {
+        Session session = shared.Renew();
         if (file.EndsWith("-old.safetensors", StringComparison.Ordinal))
-            File.WriteAllText(_session.Folder[file], "");
+            File.WriteAllText(session.Folder[file], "");
 
-        _session.Run(script);
+        session.Run(script);
 
-        _session["file"] = file;
-        _session.Run("Import-Model -LiteralPath $file");
+        session["file"] = file;
+        session.Run("Import-Model -LiteralPath $file");
     }
 
     [Theory]
@@ -105,10 +106,11 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("[IO.FileInfo]\"$pwd/model-a.safetensors\", [IO.FileInfo]\"$pwd/model?b?.safetensors\" | Import-Model")]
     public void Models_are_imported_by_any_kind_of_path(string script)
     {
-        _session.Run("New-ResNet20 2 | Save-Model model-a.safetensors; New-ResNet20 3 | Save-Model -LiteralPath 'model[b].safetensors'");
+        Session session = shared.Renew();
+        session.Run("New-ResNet20 2 | Save-Model model-a.safetensors; New-ResNet20 3 | Save-Model -LiteralPath 'model[b].safetensors'");
 
         // A pattern gives files in the order of the folder, which is not guaranteed.
-        Assert.Equal([2, 3], _session.Run(script).Select(model => (int)model.Network.ClassCount).Order());
+        Assert.Equal([2, 3], session.Run(script).Select(model => (int)model.Network.ClassCount).Order());
     }
 
     [Fact]
@@ -140,10 +142,11 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("Get-Cifar10 Env:PATH", "NotAFileSystemPath")]
     public void A_path_that_cannot_hold_a_model_is_refused(string script, string id)
     {
-        Directory.CreateDirectory(_session.Folder["folder"]);
-        File.WriteAllText(_session.Folder["file"], "precious");
+        Session session = shared.Renew();
+        Directory.CreateDirectory(session.Folder["folder"]);
+        File.WriteAllText(session.Folder["file"], "precious");
 
-        Assert.Equal(id, _session.Fail(script).Id);
-        Assert.Equal("precious", File.ReadAllText(_session.Folder["file"]));
+        Assert.Equal(id, session.Fail(script).Id);
+        Assert.Equal("precious", File.ReadAllText(session.Folder["file"]));
     }
 }

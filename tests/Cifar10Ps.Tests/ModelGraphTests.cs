@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Tests;
 
-public sealed class ModelGraphTests : IDisposable
+public sealed class ModelGraphTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -30,9 +30,10 @@ public sealed class ModelGraphTests : IDisposable
     [InlineData("c", "-Format Dot")]
     public void The_graph_is_written_as_text(string file, string format)
     {
-        Assert.Empty(_session.Run($"$model | Export-ModelGraph {file} {format}"));
+        Session session = shared.Renew();
+        Assert.Empty(session.Run($"$model | Export-ModelGraph {file} {format}"));
 
-        Assert.StartsWith("digraph \"ResNet-20\" {", File.ReadAllText(_session.Folder[file]), StringComparison.Ordinal);
+        Assert.StartsWith("digraph \"ResNet-20\" {", File.ReadAllText(session.Folder[file]), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -64,5 +65,5 @@ public sealed class ModelGraphTests : IDisposable
     [InlineData("Export-ModelGraph graph.dot $model -Format Jpeg", "CannotConvertArgumentNoMessage")]
     [InlineData("Export-ModelGraph Env:graph.dot $model", "NotAFileSystemPath")]
     [InlineData("Get-ModelSummary 5", "CannotConvertArgumentNoMessage")]
-    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+    public void What_cannot_be_is_refused(string script, string id) => Assert.Equal(id, shared.Renew().Fail(script).Id);
 }

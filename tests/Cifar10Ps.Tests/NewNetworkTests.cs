@@ -3,7 +3,7 @@ using System.Management.Automation;
 namespace Cifar10Ps.Tests;
 
 /// <summary>Networks of layer words.</summary>
-public sealed class NewNetworkTests : IDisposable
+public sealed class NewNetworkTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private const string Small = """
         {
@@ -72,7 +72,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData(0, "its window has 0 x 0 pixels; 1 to 256 are possible")]
     [InlineData(9, "its window has 9 x 9 pixels; at most 8 in width and height whiten")]
     public void The_window_of_whitening_has_limits(int size, string message) =>
-        Assert.Contains(message, _session.Fail($"New-Network 10 {{ Whitening {size}; Linear }}").Exception.Message,
+        Assert.Contains(message, shared.Renew().Fail($"New-Network 10 {{ Whitening {size}; Linear }}").Exception.Message,
             StringComparison.Ordinal);
 
     [Theory]
@@ -83,7 +83,8 @@ public sealed class NewNetworkTests : IDisposable
     // The norm is not the only layer that takes the convolution's output.
     [InlineData("Convolution 8; Residual { Norm }", 8 * 27 + 8 + 16)]
     public void A_convolution_has_a_bias_unless_a_norm_follows(string words, int parameters) =>
-        Assert.Equal(parameters + 8 * 2 + 2, _session.Value<int>($"(New-Network 2 {{ {words}; AveragePool; Linear }}).ParameterCount"));
+        Assert.Equal(parameters + 8 * 2 + 2,
+            shared.Renew().Value<int>($"(New-Network 2 {{ {words}; AveragePool; Linear }}).ParameterCount"));
 
     [Fact]
     public void The_language_and_the_names_of_the_user_work_in_the_block()
@@ -148,7 +149,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Residual { ReLU; throw 'no more' }", "after 3 x 32 x 32: no more.")]
     public void A_mistake_is_one_error_with_its_line_and_the_shapes(string line, string message)
     {
-        ErrorRecord error = _session.Fail($$"""
+        ErrorRecord error = shared.Renew().Fail($$"""
 
             New-Network {
                 ReLU
@@ -173,7 +174,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Residual { 1 | ForEach-Object { continue } }; Linear", 1, "The block has a break or continue", "use return.")]
     public void A_block_that_is_no_network_says_why(string block, int line, string start, string part)
     {
-        ErrorRecord error = _session.Fail($"New-Network {{ {block} }}");
+        ErrorRecord error = shared.Renew().Fail($"New-Network {{ {block} }}");
 
         Assert.Equal("InvalidNetwork", error.Id);
         // The message is complete: advice about existing models would not fit.
@@ -201,9 +202,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Other; Linear", "'ReLU' is a layer word, which is known in the block and to functions of the script or module")]
     public void A_mistake_ends_the_block_whatever_is_preferred_where_it_is(string block, string message)
     {
-        _session.Run("$null = New-Module { function Other { ReLU; Gelu } }");
-
-        ErrorRecord error = _session.Fail($"New-Network {{ {block} }}");
+        ErrorRecord error = shared.Renew().Fail($"$null = New-Module {{ function Other {{ ReLU; Gelu }} }}; New-Network {{ {block} }}");
 
         Assert.Equal("InvalidNetwork", error.Id);
         Assert.Contains(message, error.Exception.Message, StringComparison.Ordinal);
@@ -281,7 +280,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("Cifar10Ps\\New-Network { Convolution 8 -S", "-Size")]
     [InlineData("New-Network {\n1..3 | ForEach-Object { Norm -", "-Epsilon")]
     public void Tab_completes_words_and_their_parameters_in_the_block(string line, string first) =>
-        Assert.Equal(first, _session.Run($"(TabExpansion2 '{line}').CompletionMatches.CompletionText").First());
+        Assert.Equal(first, shared.Renew().Run($"(TabExpansion2 '{line}').CompletionMatches.CompletionText").First());
 
     [Theory]
     [InlineData("Convol")]
@@ -290,7 +289,7 @@ public sealed class NewNetworkTests : IDisposable
     [InlineData("New-Network {")]
     [InlineData("New-Network { ")]
     public void Tab_knows_no_word_elsewhere_and_completes_nothing_from_nothing(string line) =>
-        Assert.Empty(_session.Run($"(TabExpansion2 '{line}').CompletionMatches | ForEach-Object CompletionText"));
+        Assert.Empty(shared.Renew().Run($"(TabExpansion2 '{line}').CompletionMatches | ForEach-Object CompletionText"));
 
     [Fact]
     public void Completion_is_as_before_when_the_module_is_removed() => Assert.True(_session.Value<bool>("""

@@ -1,11 +1,12 @@
 namespace Cifar10Ps.Tests;
 
 /// <summary>The cmdlets that draw.</summary>
-public sealed class PictureTests : IDisposable
+public sealed class PictureTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
+    private const string Setup =
+        Session.Setup + "; $predictions ??= $data | Invoke-Inference $model; $evaluation ??= $data | Measure-Model $model";
     private static readonly byte[] PngSignature = [0x89, .. "PNG\r\n"u8];
-    private readonly Session _session =
-        new(Session.Setup + "; $predictions = $data | Invoke-Inference $model; $evaluation = $data | Measure-Model $model");
+    private readonly Session _session = new(Setup);
 
     public void Dispose() => _session.Dispose();
 
@@ -21,12 +22,13 @@ public sealed class PictureTests : IDisposable
     [InlineData("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Export-TrainingPlot")]
     public void Pictures_are_written_in_the_format_of_their_name(string script)
     {
-        _session.Run($"{script} a.png; {script} -LiteralPath 'new folder/[ä] b.SVG'");
+        Session session = shared.Renew(Setup);
+        session.Run($"{script} a.png; {script} -LiteralPath 'new folder/[ä] b.SVG'");
 
-        Assert.Equal(PngSignature, File.ReadAllBytes(_session.Folder["a.png"])[..6]);
-        Assert.Contains("<svg", File.ReadAllText(_session.Folder["new folder", "[ä] b.SVG"]), StringComparison.Ordinal);
-        Assert.Equal("UnknownPictureFormat", _session.Fail($"{script} a.jpg").Id);
-        Assert.Equal("NotAFileSystemPath", _session.Fail($"{script} Env:a.png").Id);
+        Assert.Equal(PngSignature, File.ReadAllBytes(session.Folder["a.png"])[..6]);
+        Assert.Contains("<svg", File.ReadAllText(session.Folder["new folder", "[ä] b.SVG"]), StringComparison.Ordinal);
+        Assert.Equal("UnknownPictureFormat", session.Fail($"{script} a.jpg").Id);
+        Assert.Equal("NotAFileSystemPath", session.Fail($"{script} Env:a.png").Id);
     }
 
     [Theory]
@@ -34,15 +36,16 @@ public sealed class PictureTests : IDisposable
     [InlineData("$evaluation", "ConfusionMatrix")]
     public void Files_are_replaced_by_force_only_and_WhatIf_writes_nothing(string input, string noun)
     {
-        File.WriteAllText(_session.Folder["a.png"], "precious");
+        Session session = shared.Renew(Setup);
+        File.WriteAllText(session.Folder["a.png"], "precious");
 
-        Assert.Equal("FileExists", _session.Fail($"{input} | Export-{noun} a.png").Id);
-        Assert.Empty(_session.Run($"{input} | Export-{noun} b.png -WhatIf"));
-        Assert.Equal("precious", File.ReadAllText(_session.Folder["a.png"]));
-        Assert.Single(Directory.EnumerateFileSystemEntries(_session.Folder.Path));
+        Assert.Equal("FileExists", session.Fail($"{input} | Export-{noun} a.png").Id);
+        Assert.Empty(session.Run($"{input} | Export-{noun} b.png -WhatIf"));
+        Assert.Equal("precious", File.ReadAllText(session.Folder["a.png"]));
+        Assert.Single(Directory.EnumerateFileSystemEntries(session.Folder.Path));
 
-        Assert.Equal(_session.Folder["a.png"], _session.Value<FileInfo>($"{input} | Export-{noun} a.png -Force -PassThru").FullName);
-        Assert.Equal(PngSignature, File.ReadAllBytes(_session.Folder["a.png"])[..6]);
+        Assert.Equal(session.Folder["a.png"], session.Value<FileInfo>($"{input} | Export-{noun} a.png -Force -PassThru").FullName);
+        Assert.Equal(PngSignature, File.ReadAllBytes(session.Folder["a.png"])[..6]);
     }
 
     [Fact]
@@ -91,14 +94,15 @@ public sealed class PictureTests : IDisposable
     [InlineData("$data | Export-AugmentationSheet a.png -Augmentation None, Flip", "ParameterArgumentTransformationError")]
     public void What_cannot_be_is_refused_and_leaves_no_file(string script, string id)
     {
-        File.WriteAllBytes(_session.Folder["red.png"], Pictures.RedPng);
-        File.WriteAllBytes(_session.Folder["b.png"], Pictures.RedPng);
+        Session session = shared.Renew(Setup);
+        File.WriteAllBytes(session.Folder["red.png"], Pictures.RedPng);
+        File.WriteAllBytes(session.Folder["b.png"], Pictures.RedPng);
         if (id == "AmbiguousPath")
-            File.WriteAllBytes(_session.Folder["c.png"], Pictures.RedPng);
+            File.WriteAllBytes(session.Folder["c.png"], Pictures.RedPng);
 
-        Assert.Equal(id, _session.Fail(script).Id);
+        Assert.Equal(id, session.Fail(script).Id);
 
-        Assert.False(File.Exists(_session.Folder["a.png"]));
+        Assert.False(File.Exists(session.Folder["a.png"]));
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.Management.Automation;
 namespace Cifar10Ps.Tests;
 
 /// <summary>What can be piped into what, and what parameters accept.</summary>
-public sealed class PipelineTests : IDisposable
+public sealed class PipelineTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -20,9 +20,10 @@ public sealed class PipelineTests : IDisposable
     [InlineData("$model, $model | Invoke-Inference -LiteralPath a.png", "Prediction", 2)]
     public void A_model_may_come_from_the_pipeline(string script, string type, int count)
     {
-        File.WriteAllBytes(_session.Folder["a.png"], Pictures.RedPng);
+        Session session = shared.Renew();
+        File.WriteAllBytes(session.Folder["a.png"], Pictures.RedPng);
 
-        dynamic[] output = _session.Run(script);
+        dynamic[] output = session.Run(script);
 
         Assert.Equal(Enumerable.Repeat(type, count), output.Select(item => (string)item.GetType().Name));
     }
@@ -49,11 +50,12 @@ public sealed class PipelineTests : IDisposable
     [InlineData("Export-Model ./m.onnx ../m.safetensors -PassThru")]
     public void A_model_may_be_given_as_its_file(string script)
     {
-        _session.Run(
+        Session session = shared.Renew();
+        session.Run(
             "$model | Save-Model m.safetensors; "
             + "$null = [IO.Directory]::CreateDirectory(\"$pwd/sub\"); $null = $ExecutionContext.SessionState.Path.SetLocation('sub')");
 
-        Assert.Single(_session.Run(script));
+        Assert.Single(session.Run(script));
     }
 
     [Fact]
@@ -72,8 +74,9 @@ public sealed class PipelineTests : IDisposable
     [InlineData("Measure-Model ./text.safetensors -Dataset $data", "text.safetensors")]
     public void A_file_that_is_no_model_is_told_once(string script, string expected)
     {
-        File.WriteAllText(_session.Folder["text.safetensors"], "text");
-        ErrorRecord error = _session.Fail(script);
+        Session session = shared.Renew();
+        File.WriteAllText(session.Folder["text.safetensors"], "text");
+        ErrorRecord error = session.Fail(script);
 
         Assert.Equal("ParameterArgumentTransformationError", error.Id);
         Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
@@ -87,7 +90,7 @@ public sealed class PipelineTests : IDisposable
     [InlineData("$data.Train | Find-LearningRate $model")]
     public void Images_where_a_data_set_is_meant_are_one_error(string script)
     {
-        ErrorRecord error = _session.Fail(script);
+        ErrorRecord error = shared.Renew().Fail(script);
 
         Assert.Equal("DatasetExpected", error.Id);
         Assert.Contains("$cifar", error.ToString(), StringComparison.Ordinal);
@@ -99,14 +102,15 @@ public sealed class PipelineTests : IDisposable
     [InlineData("$data.Test | Measure-Model")]
     [InlineData("$data.Test | Invoke-Inference")]
     [InlineData("Measure-Model -Dataset $data")]
-    public void A_missing_model_is_one_error(string script) => Assert.Equal("ModelMissing", _session.Fail(script).Id);
+    public void A_missing_model_is_one_error(string script) => Assert.Equal("ModelMissing", shared.Renew().Fail(script).Id);
 
     [Theory]
     [InlineData("$data | Invoke-Inference $model -Top 1 | Measure-Model")]
     [InlineData("Measure-Model -Prediction ($data | Invoke-Inference $model)")]
     public void Predictions_are_measured_as_the_images_are(string script)
     {
-        dynamic expected = _session.Run("$data | Measure-Model $model")[0], evaluation = Assert.Single(_session.Run(script));
+        Session session = shared.Renew();
+        dynamic expected = session.Run("$data | Measure-Model $model")[0], evaluation = Assert.Single(session.Run(script));
 
         Assert.Equal(((int)expected.Count, (double)expected.Accuracy, (double?)expected.Top5Accuracy),
             ((int)evaluation.Count, (double)evaluation.Accuracy, (double?)evaluation.Top5Accuracy));
@@ -121,11 +125,12 @@ public sealed class PipelineTests : IDisposable
     [InlineData("'./m.safetensors' | Start-ModelTraining -Dataset $data @quick")]
     public void A_model_that_nobody_would_hold_is_not_trained_without_an_output_directory(string script)
     {
-        _session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Out-Null; $model | Save-Model m.safetensors");
+        Session session = shared.Renew();
+        session.Run("$data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | Out-Null; $model | Save-Model m.safetensors");
 
-        Assert.Equal("OutputDirectoryMissing", _session.Fail(script).Id);
-        Assert.NotEmpty(_session.Run(script + " -OutputDirectory out"));
-        Assert.NotEmpty(_session.Run("""
+        Assert.Equal("OutputDirectoryMissing", session.Fail(script).Id);
+        Assert.NotEmpty(session.Run(script + " -OutputDirectory out"));
+        Assert.NotEmpty(session.Run("""
             $m = $data | Optimize-ModelCalibration ./m.safetensors -PassThru -WarningAction Ignore
             $data | Start-ModelTraining $m @quick
             """));
@@ -144,9 +149,10 @@ public sealed class PipelineTests : IDisposable
         "NotOneEvaluation")]
     public void Predictions_that_cannot_be_measured_are_one_error(string script, string id)
     {
-        File.WriteAllBytes(_session.Folder["a.png"], Pictures.RedPng);
+        Session session = shared.Renew();
+        File.WriteAllBytes(session.Folder["a.png"], Pictures.RedPng);
 
-        Assert.Equal(id, _session.Fail(script).Id);
+        Assert.Equal(id, session.Fail(script).Id);
     }
 
     [Fact]
@@ -165,6 +171,10 @@ public sealed class PipelineTests : IDisposable
     [InlineData("New-ResNet20 $data.Test")]
     [InlineData("New-ResNet -Depth 20 -Classes (New-ResNet20 $data)")]
     [InlineData("$model | Save-Model m.safetensors; Import-Model m.safetensors -Classes $data")]
-    public void Class_names_are_taken_from_what_has_them(string script) =>
-        Assert.Equal(_session.Run("$data.Classes").Cast<string>(), (string[])_session.Run(script)[0].Classes);
+    public void Class_names_are_taken_from_what_has_them(string script)
+    {
+        Session session = shared.Renew();
+
+        Assert.Equal(session.Run("$data.Classes").Cast<string>(), (string[])session.Run(script)[0].Classes);
+    }
 }

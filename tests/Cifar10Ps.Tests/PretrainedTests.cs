@@ -1,15 +1,15 @@
 namespace Cifar10Ps.Tests;
 
 /// <summary>Pretrained networks, and how trained ones are trained further.</summary>
-public sealed class PretrainedTests : IDisposable
+public sealed class PretrainedTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
-    private readonly Session _session = new();
-
-    public PretrainedTests() => _session.Run("""
+    private const string Setup = $"""
+        {Session.Setup}
         $data = Get-Cifar10 -Synthetic -TrainCount 40 -TestCount 20
         $trained = New-ResNet20 $data.Classes
         $null = $data | Start-ModelTraining $trained -Epochs 1 -BatchSize 20
-        """);
+        """;
+    private readonly Session _session = new(Setup);
 
     public void Dispose() => _session.Dispose();
 
@@ -43,7 +43,8 @@ public sealed class PretrainedTests : IDisposable
     [InlineData("New-ResNet -Pretrained ./nothing.onnx", "ParameterArgumentTransformationError")]
     [InlineData("New-ResNet -Pretrained 5", "CannotConvertArgumentNoMessage")]
     [InlineData("New-ResNet -Pretrained -InitialWeights $trained", "AmbiguousParameterSet")]
-    public void What_cannot_be_had_is_refused(string script, string id) => Assert.Equal(id, _session.Fail(script).Id);
+    public void What_cannot_be_had_is_refused(string script, string id) =>
+        Assert.Equal(id, shared.Renew(Setup).Fail(script).Id);
 
     [Fact]
     public void A_trained_model_is_fine_tuned_and_that_is_said()

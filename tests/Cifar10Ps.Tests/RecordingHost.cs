@@ -39,6 +39,16 @@ internal sealed class RecordingHost(CultureInfo culture) : PSHost
 
     public List<ProgressStep> Progress => _interface.Progress;
 
+    /// <summary>Forgets what it recorded.</summary>
+    public void Clear()
+    {
+        _interface.Text.Clear();
+        Warnings.Clear();
+        Verbose.Clear();
+        Progress.Clear();
+        HasColors = false;
+    }
+
     /// <summary>Answers No to every question that an action asks; otherwise questions cannot be answered.</summary>
     public T Refuse<T>(Func<T> action)
     {

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
-public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<ResumeTests.WholeRun>, IDisposable
+public sealed class ResumeTests(ResumeTests.WholeRun whole, SharedSession shared)
+    : IClassFixture<ResumeTests.WholeRun>, IClassFixture<SharedSession>, IDisposable
 {
     private const string Train = "$data | Start-ModelTraining (New-ResNet20 -Seed 5) -Epochs 3 -BatchSize 12 -OutputDirectory result";
     private readonly Session _session = new();
@@ -102,14 +103,15 @@ public sealed class ResumeTests(ResumeTests.WholeRun whole) : IClassFixture<Resu
     [InlineData("$data | Start-ModelTraining $model @quick -OutputDirectory file/result", "FileNotWritable")]
     public void What_cannot_go_on_is_refused_before_it_starts(string script, string id)
     {
-        _session["whole"] = whole.Folder;
-        File.WriteAllText(_session.Folder["file"], "precious");
+        Session session = shared.Renew();
+        session["whole"] = whole.Folder;
+        File.WriteAllText(session.Folder["file"], "precious");
 
-        Assert.Equal(id, _session.Fail(script).Id);
+        Assert.Equal(id, session.Fail(script).Id);
 
-        Assert.Equal(0, _session.Value<int>("$model.TrainedEpochs"));
-        Assert.Equal("precious", File.ReadAllText(_session.Folder["file"]));
-        Assert.Empty(_session.Host.Progress);
+        Assert.Equal(0, session.Value<int>("$model.TrainedEpochs"));
+        Assert.Equal("precious", File.ReadAllText(session.Folder["file"]));
+        Assert.Empty(session.Host.Progress);
     }
 
     [Fact]

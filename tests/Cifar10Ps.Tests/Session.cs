@@ -10,43 +10,63 @@ internal sealed record Outcome(dynamic[] Output, ErrorRecord[] Errors);
 
 /// <summary>
 /// A PowerShell session with the assembled module, in a folder of its own. By default it has <c>$data</c>,
-/// <c>$model</c> and <c>$quick</c>, the options of a short run.
+/// <c>$model</c> and <c>$quick</c>, the options of a short run. It is opened by the first script that it runs.
 /// </summary>
-internal sealed class Session : IDisposable
+internal sealed class Session(string setup = Session.Setup, string culture = "") : IDisposable
 {
+    // Images do not change, so a shared session keeps them.
     public const string Setup = """
         Import-Module Cifar10Ps
-        $data = Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32
+        $data ??= Get-Cifar10 -Synthetic -TrainCount 64 -TestCount 32
         $model = New-ResNet20 -Seed 1
         $quick = @{ Epochs = 2; BatchSize = 32 }
         """;
 
     private static readonly string? SystemModules = Environment.GetEnvironmentVariable("PSModulePath");
     private readonly Dictionary<string, string?> _environment = [];
-    private readonly Runspace _runspace;
+    private Runspace? _runspace;
+    // Until it has been run.
+    private string? _setup = setup;
+    private bool _keepsVariables = true;
 
-    public Session(string setup = Setup, string culture = "")
-    {
-        Host = new RecordingHost(CultureInfo.GetCultureInfo(culture));
-        InitialSessionState state = InitialSessionState.CreateDefault();
-        if (OperatingSystem.IsWindows())
-            state.ExecutionPolicy = ExecutionPolicy.Bypass;
-        _runspace = RunspaceFactory.CreateRunspace(Host, state);
-        _runspace.Open();
-        // Set after Open, which puts the system's folders first.
-        Environment.SetEnvironmentVariable("PSModulePath",
-            Path.GetDirectoryName(TestEnvironment.Module) + Path.PathSeparator + SystemModules);
-        _runspace.SessionStateProxy.Path.SetLocation(Folder.Path);
-        Run(setup);
-    }
-
-    public RecordingHost Host { get; }
+    public RecordingHost Host { get; } = new(CultureInfo.GetCultureInfo(culture));
 
     /// <summary>The location of the session.</summary>
-    public TemporaryFolder Folder { get; } = new();
+    public TemporaryFolder Folder { get; private set; } = new();
 
     /// <summary>A variable of the session.</summary>
-    public object? this[string variable] { set => _runspace.SessionStateProxy.SetVariable(variable, value); }
+    public object? this[string variable] { set => Runspace.SessionStateProxy.SetVariable(variable, value); }
+
+    private Runspace Runspace
+    {
+        get
+        {
+            _runspace ??= Open();
+            if (_setup is string script)
+            {
+                _setup = null;
+                _runspace.SessionStateProxy.Path.SetLocation(Folder.Path);
+                using PowerShell shell = PowerShell.Create(_runspace).AddScript($"$Error.Clear()\n{script}");
+                Assert.Empty(Invoke(shell).Errors);
+            }
+
+            return _runspace;
+        }
+    }
+
+    /// <summary>
+    /// Makes the session what another one would be: with an empty folder, nothing in the records of its host, and the objects of the
+    /// setup. From now on, what a script defines ends with it.
+    /// </summary>
+    public void Renew(string setup)
+    {
+        RestoreEnvironment();
+        Folder.Dispose();
+        Folder = new TemporaryFolder();
+        Host.Clear();
+        _setup = setup;
+        _keepsVariables = false;
+    }
 
     /// <summary>Sets an environment variable for the life of the session.</summary>
     public void SetEnvironment(string name, string? value)
@@ -70,7 +90,7 @@ internal sealed class Session : IDisposable
     /// <summary>Runs a script.</summary>
     public Outcome Try(string script)
     {
-        using PowerShell shell = PowerShell.Create(_runspace).AddScript(script);
+        using PowerShell shell = PowerShell.Create(Runspace).AddScript(script, useLocalScope: !_keepsVariables);
         return Invoke(shell);
     }
 
@@ -88,7 +108,7 @@ internal sealed class Session : IDisposable
     /// </summary>
     public Outcome RunAndStop(string script, Func<ProgressStep, bool>? when = null)
     {
-        using PowerShell shell = PowerShell.Create(_runspace).AddScript(script);
+        using PowerShell shell = PowerShell.Create(Runspace).AddScript(script);
         Task? stopping = null;
         this["stop"] = (Action)Stop;
         Host.OnProgress = step =>
@@ -121,10 +141,29 @@ internal sealed class Session : IDisposable
 
     public void Dispose()
     {
-        _runspace.Dispose();
+        _runspace?.Dispose();
         Folder.Dispose();
+        RestoreEnvironment();
+    }
+
+    private Runspace Open()
+    {
+        InitialSessionState state = InitialSessionState.CreateDefault();
+        if (OperatingSystem.IsWindows())
+            state.ExecutionPolicy = ExecutionPolicy.Bypass;
+        Runspace runspace = RunspaceFactory.CreateRunspace(Host, state);
+        runspace.Open();
+        // Set after Open, which puts the system's folders first.
+        Environment.SetEnvironmentVariable("PSModulePath",
+            Path.GetDirectoryName(TestEnvironment.Module) + Path.PathSeparator + SystemModules);
+        return runspace;
+    }
+
+    private void RestoreEnvironment()
+    {
         foreach ((string name, string? value) in _environment)
             Environment.SetEnvironmentVariable(name, value);
+        _environment.Clear();
     }
 
     private Outcome Invoke(PowerShell shell)
@@ -148,6 +187,23 @@ internal sealed class Session : IDisposable
 
         return new Outcome([.. output.Select(item => item?.BaseObject!)], [.. shell.Streams.Error]);
     }
+}
+
+/// <summary>
+/// A session for test cases that leave nothing in it: opening one takes longer than refusing a parameter. Each case gets it as it would
+/// get a new one.
+/// </summary>
+public sealed class SharedSession : IDisposable
+{
+    private readonly Session _session = new();
+
+    internal Session Renew(string setup = Session.Setup)
+    {
+        _session.Renew(setup);
+        return _session;
+    }
+
+    public void Dispose() => _session.Dispose();
 }
 
 internal static class ErrorRecordExtensions

@@ -1,18 +1,14 @@
 namespace Cifar10Ps.Tests;
 
 /// <summary>Classes of unequal size: twelve dark pictures and two bright ones to train on.</summary>
-public sealed class UnequalClassTests : IDisposable
+public sealed class UnequalClassTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private const string Train = "$photos | Start-ModelTraining (New-ResNet20 $photos) -Epochs 1 -BatchSize 16";
-    private readonly Session _session = new();
-
-    public UnequalClassTests()
-    {
-        foreach ((string name, int value, int count) in new[] { ("dark", 20, 12), ("bright", 200, 2) })
-            for (int i = 0; i < count; i++)
-                Write($"photos/{name}/{i}.bmp", Pictures.Bmp([.. Enumerable.Repeat((byte)(value + i), 3 * 32 * 32)]));
-        _session.Run("$photos = Get-ImageDataset photos -ValidationFraction 0 -InformationAction Ignore 3>$null");
-    }
+    private const string Setup = $"""
+        {Session.Setup}
+        $photos = Get-ImageDataset photos -ValidationFraction 0 -InformationAction Ignore 3>$null
+        """;
+    private readonly Session _session = WithPhotos(new Session(Setup));
 
     public void Dispose() => _session.Dispose();
 
@@ -58,9 +54,10 @@ public sealed class UnequalClassTests : IDisposable
     [InlineData("-Augmentation Flip, Fancy", "CannotConvertArgumentNoMessage", "Fancy")]
     public void What_makes_no_sense_is_refused_with_the_reason(string options, string id, string reason)
     {
+        Session session = WithPhotos(shared.Renew(Setup));
         foreach (string command in new[] { "Start-ModelTraining", "Find-LearningRate" })
         {
-            System.Management.Automation.ErrorRecord error = _session.Fail($"$photos | {command} (New-ResNet20 $photos) {options}");
+            System.Management.Automation.ErrorRecord error = session.Fail($"$photos | {command} (New-ResNet20 $photos) {options}");
 
             Assert.Equal(id, error.FullyQualifiedErrorId.Split(',')[0]);
             Assert.Contains(reason, $"{error}", StringComparison.Ordinal);
@@ -84,9 +81,15 @@ public sealed class UnequalClassTests : IDisposable
     private string Checkpoint() => File.ReadAllText(_session.Folder["run/checkpoint-latest.safetensors"])
         .Replace("\\u0022", "\"", StringComparison.Ordinal);
 
-    private void Write(string path, byte[] content)
+    private static Session WithPhotos(Session session)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(_session.Folder[path])!);
-        File.WriteAllBytes(_session.Folder[path], content);
+        foreach ((string name, int value, int count) in new[] { ("dark", 20, 12), ("bright", 200, 2) })
+        {
+            string folder = Directory.CreateDirectory(session.Folder["photos", name]).FullName;
+            for (int i = 0; i < count; i++)
+                File.WriteAllBytes(Path.Combine(folder, $"{i}.bmp"), Pictures.Bmp([.. Enumerable.Repeat((byte)(value + i), 3 * 32 * 32)]));
+        }
+
+        return session;
     }
 }

@@ -122,14 +122,15 @@ public sealed class ViewTests
     {
         string[] scripts =
         [
-            "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32",
             "$data.Test[0..3] | Invoke-Inference $model", "$data | Measure-Model $model",
             "($data | Measure-Model $model).Classes", "$model", "$data", "$data.Test[0..3]", "$model.Preprocessing", "$model.Network",
+            "$data | Start-ModelTraining $model -Epochs 2 -BatchSize 32",
         ];
+        using Session session = new(culture: culture);
+        session.Run("$Host.UI.RawUI.BufferSize = $Host.UI.RawUI.WindowSize = [Management.Automation.Host.Size]::new(80, 50)");
         foreach (string script in scripts)
         {
-            using Session session = new(culture: culture);
-            session.Run("$Host.UI.RawUI.BufferSize = $Host.UI.RawUI.WindowSize = [Management.Automation.Host.Size]::new(80, 50)");
+            session.Host.Clear();
             session.Run($"{script} | Out-Default");
             Assert.All(session.Host.Text.Split('\n'), line => Assert.True(line.TrimEnd().Length <= Columns, $"{script}: {line}"));
             if (script.Contains("Measure-Model", StringComparison.Ordinal))
