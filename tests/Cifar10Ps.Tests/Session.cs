@@ -108,7 +108,8 @@ internal sealed class Session(string setup = Session.Setup, string culture = "")
     /// </summary>
     public Outcome RunAndStop(string script, Func<ProgressStep, bool>? when = null)
     {
-        using PowerShell shell = PowerShell.Create(Runspace).AddScript(script);
+        using ManualResetEventSlim told = new();
+        using PowerShell shell = PowerShell.Create(Runspace).AddScript(script).AddCommand("Watch-Stop").AddParameter("Told", told);
         Task? stopping = null;
         this["stop"] = (Action)Stop;
         Host.OnProgress = step =>
@@ -133,9 +134,8 @@ internal sealed class Session(string setup = Session.Setup, string culture = "")
             if (stopping is not null)
                 return;
             stopping = Task.Run(shell.Stop);
-            SpinWait.SpinUntil(() => shell.InvocationStateInfo.State != PSInvocationState.Running);
-            // The cmdlet is told a moment later: until then it could end by itself.
-            Thread.Sleep(100);
+            // Until the cmdlets are told, they could end by themselves.
+            Assert.True(told.Wait(TimeSpan.FromSeconds(30)), "nothing was told to stop");
         }
     }
 
@@ -151,6 +151,7 @@ internal sealed class Session(string setup = Session.Setup, string culture = "")
         InitialSessionState state = InitialSessionState.CreateDefault();
         if (OperatingSystem.IsWindows())
             state.ExecutionPolicy = ExecutionPolicy.Bypass;
+        state.Commands.Add(new SessionStateCmdletEntry("Watch-Stop", typeof(WatchStopCommand), helpFileName: null));
         Runspace runspace = RunspaceFactory.CreateRunspace(Host, state);
         runspace.Open();
         // Set after Open, which puts the system's folders first.
@@ -204,6 +205,25 @@ public sealed class SharedSession : IDisposable
     }
 
     public void Dispose() => _session.Dispose();
+}
+
+/// <summary>Passes everything on. The last command of the outermost pipeline is the last one that is told to stop.</summary>
+[Cmdlet(VerbsCommon.Watch, "Stop")]
+public sealed class WatchStopCommand : PSCmdlet
+{
+    [Parameter(Mandatory = true)]
+    public ManualResetEventSlim Told { get; set; } = null!;
+
+    [Parameter(ValueFromPipeline = true)]
+    public object? InputObject { get; set; }
+
+    protected override void ProcessRecord()
+    {
+        if (MyInvocation.ExpectingInput)
+            WriteObject(InputObject);
+    }
+
+    protected override void StopProcessing() => Told.Set();
 }
 
 internal static class ErrorRecordExtensions
