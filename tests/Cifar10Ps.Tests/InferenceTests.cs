@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Tests;
 
-public sealed class InferenceTests : IDisposable
+public sealed class InferenceTests(SharedSession shared) : IClassFixture<SharedSession>, IDisposable
 {
     private readonly Session _session = new();
 
@@ -48,7 +48,7 @@ public sealed class InferenceTests : IDisposable
     [InlineData("Invoke-Inference $model -Dataset $data.Test")]
     [InlineData("Invoke-Inference $model -Image $data.Test")]
     public void Images_come_in_any_packing(string script) =>
-        Assert.Equal(Enumerable.Range(0, 32), _session.Run(script).Select(p => (int)p.Index));
+        Assert.Equal(Enumerable.Range(0, 32), shared.Renew().Run(script).Select(p => (int)p.Index));
 
     [Theory]
     [InlineData(1)]
@@ -56,7 +56,7 @@ public sealed class InferenceTests : IDisposable
     [InlineData(10)]
     public void The_best_guesses_are_ranked(int top)
     {
-        foreach (dynamic prediction in _session.Run($"$data.Test | Invoke-Inference $model -Top {top}"))
+        foreach (dynamic prediction in shared.Renew().Run($"$data.Test | Invoke-Inference $model -Top {top}"))
         {
             float[] logits = [.. (IEnumerable<float>)prediction.Logits];
             dynamic[] guesses = [.. (IEnumerable<dynamic>)prediction.Top];
@@ -113,14 +113,15 @@ public sealed class InferenceTests : IDisposable
     [InlineData("Invoke-Inference $model -LiteralPath a.png, missing.png, c.png", "FileNotFound")]
     public void A_bad_file_is_reported_and_the_next_one_is_done(string script, string id)
     {
-        File.WriteAllBytes(_session.Folder["a.png"], Pictures.RedPng);
-        File.WriteAllBytes(_session.Folder["b.png"], Pictures.RedPng[..40]);
-        File.WriteAllBytes(_session.Folder["c.png"], Pictures.RedPng);
+        Session session = shared.Renew();
+        File.WriteAllBytes(session.Folder["a.png"], Pictures.RedPng);
+        File.WriteAllBytes(session.Folder["b.png"], Pictures.RedPng[..40]);
+        File.WriteAllBytes(session.Folder["c.png"], Pictures.RedPng);
 
-        Outcome outcome = _session.Try(script);
+        Outcome outcome = session.Try(script);
 
         Assert.Equal(id, Assert.Single(outcome.Errors).Id);
-        Assert.Equal([_session.Folder["a.png"], _session.Folder["c.png"]],
+        Assert.Equal([session.Folder["a.png"], session.Folder["c.png"]],
             outcome.Output.Select(p => (string)p.Path).Order(StringComparer.Ordinal));
     }
 
@@ -156,7 +157,7 @@ public sealed class InferenceTests : IDisposable
     [InlineData("Measure-Model $model -Image $data.Test")]
     public void A_model_is_measured_on_the_test_images(string script)
     {
-        dynamic evaluation = _session.Run(script)[0];
+        dynamic evaluation = shared.Renew().Run(script)[0];
 
         Assert.Equal(32, (int)evaluation.Count);
         int[][] confusion = [.. ((IEnumerable<IEnumerable<int>>)evaluation.ConfusionMatrix).Select(row => row.ToArray())];
@@ -181,12 +182,13 @@ public sealed class InferenceTests : IDisposable
 
         dynamic evaluation = Measure("Float32");
 
-        Assert.Equal(10_000, (int)evaluation.Count);
-        Assert.Equal(0.9001, (double)evaluation.Accuracy);
-        Assert.Equal(0.9001, (double)Measure("BFloat16").Accuracy, 0.002);
+        Assert.Equal(2_000, (int)evaluation.Count);
+        // The published 0.9001 is that of all 10,000 images, which the engine's tests measure.
+        Assert.Equal(0.8985, (double)evaluation.Accuracy);
+        Assert.Equal(0.8985, (double)Measure("BFloat16").Accuracy, 0.005);
         Assert.InRange((double)Measure("Float32 -Augment").Accuracy, 0.902, 0.92);
 
         dynamic Measure(string precision) =>
-            _session.Run($"Get-Cifar10 -TrainCount 1 | Measure-Model (Import-Model $weights) -Precision {precision}")[0];
+            _session.Run($"Get-Cifar10 -TrainCount 1 -TestCount 2000 | Measure-Model (Import-Model $weights) -Precision {precision}")[0];
     }
 }
