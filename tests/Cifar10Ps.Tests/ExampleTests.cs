@@ -2,6 +2,8 @@ namespace Cifar10Ps.Tests;
 
 public sealed class ExampleTests
 {
+    private static readonly string Conversion = Path.Combine(TestEnvironment.Module, "Examples", "Convert-ChainerToOnnx.ps1");
+
     [Fact]
     public void The_results_of_a_run_are_drawn_whether_it_is_trained_on_the_spot_or_there_already()
     {
@@ -55,15 +57,18 @@ public sealed class ExampleTests
     {
         using TemporaryFolder folder = new();
 
-        (int exitCode, string[] output, string messages) = Convert(folder, []);
+        using HostProcess process = new(new DirectoryInfo(folder.Path), Conversion);
+        (int exitCode, string[] output, string messages) = process.Finish();
         Assert.True(exitCode == 0, messages);
         AssertConverted(folder["resnet20.onnx"], output);
         Assert.Contains(output, line => line.Contains("untrained", StringComparison.Ordinal));
 
         // The second time it uses the existing file.
         byte[] model = File.ReadAllBytes(folder["resnet20.model"]);
-        Assert.DoesNotContain(Convert(folder, ["-Destination", "again.onnx"]).Output, line =>
-            line.Contains("untrained", StringComparison.Ordinal));
+        using Session session = NewConversion();
+        session["first"] = folder.Path;
+        session.Run("Set-Location $first; & $example -Destination again.onnx");
+        Assert.Empty(session.Host.Warnings);
         Assert.Equal(model, File.ReadAllBytes(folder["resnet20.model"]));
         Assert.Equal(File.ReadAllBytes(folder["resnet20.onnx"]), File.ReadAllBytes(folder["again.onnx"]));
     }
@@ -75,12 +80,12 @@ public sealed class ExampleTests
     {
         string path = Path.Combine(TestEnvironment.RealData, "..", "chainer", name);
         Assert.SkipUnless(File.Exists(path), $"needs {path}");
-        using TemporaryFolder folder = new();
+        using Session session = NewConversion();
+        session["path"] = path;
 
-        (int exitCode, string[] output, string messages) = Convert(folder, ["-Path", path, "-Destination", "out.onnx"]);
+        string last = session.Value<string>("& $example -Path $path -Destination out.onnx");
 
-        Assert.True(exitCode == 0, messages);
-        AssertConverted(folder["out.onnx"], output);
+        AssertConverted(session.Folder["out.onnx"], [.. session.Host.Verbose, last]);
     }
 
     private static void AssertConverted(string file, string[] output)
@@ -93,12 +98,7 @@ public sealed class ExampleTests
             Assert.InRange(graph.AsSpan().IndexOf(part), 1, graph.Length);
     }
 
-    private static (int ExitCode, string[] Output, string Messages) Convert(TemporaryFolder folder, string[] arguments)
-    {
-        using HostProcess process = new(new DirectoryInfo(folder.Path),
-            [Path.Combine(TestEnvironment.Module, "Examples", "Convert-ChainerToOnnx.ps1"), .. arguments]);
-        return process.Finish();
-    }
+    private static Session NewConversion() => new($"{Session.Setup}; $example = '{Conversion}'");
 
     [Fact]
     public void The_pictures_example_learns_the_files_that_it_draws()

@@ -6,28 +6,27 @@ public sealed class FileLimitTests
     // Less than a checkpoint of a ResNet-20 takes. .NET itself needs large files in memory for code that is not executable while written.
     private static readonly string[] Limited = ["env", "DOTNET_EnableWriteXorExecute=0", "sh", "-c", "ulimit -f 1000; exec \"$@\"", "sh"];
 
-    [Theory]
-    [InlineData("$data | Start-ModelTraining $model -Epochs 1 -OutputDirectory run")]
-    [InlineData("Save-Model ./large.safetensors -Model (New-ResNet -Depth 56)")]
-    [InlineData("New-ResNet -Depth 56 | Export-Model ./large.onnx")]
-    [InlineData("New-ResNet -Depth 56 | Export-Model ./large.pth")]
-    public void A_file_that_would_be_too_large_is_an_error_and_the_session_goes_on(string script)
+    [Fact]
+    public void A_file_that_would_be_too_large_is_an_error_and_the_session_goes_on()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs ulimit");
         using Session session = new();
         using HostProcess process = new(Limited, new DirectoryInfo(session.Folder.Path), "-Command", $$"""
             {{Session.Setup}}
-            try { {{script}} } catch { $_.FullyQualifiedErrorId }
-            'goes on'
-            Get-ChildItem -Recurse -File -Name
+            $large = New-ResNet -Depth 56
+            $scripts = { $data | Start-ModelTraining $model -Epochs 1 -OutputDirectory run }, { $large | Save-Model ./large.safetensors },
+                { $large | Export-Model ./large.onnx }, { $large | Export-Model ./large.pth }
+            foreach ($script in $scripts) {
+                try { & $script } catch { $_.FullyQualifiedErrorId.Split(',')[0] }
+            }
+            Get-ChildItem -Recurse -File | ForEach-Object Name
             """);
 
         (int exitCode, string[] output, string messages) = process.Finish();
 
         Assert.Equal("", messages);
-        Assert.StartsWith("FileNotWritable", output[0], StringComparison.Ordinal);
         // The journal says why the run ended; nothing is left of what could not be written.
-        Assert.Equal(["goes on"], output[1..].Where(line => !line.EndsWith("run.jsonl", StringComparison.Ordinal)));
+        Assert.Equal([.. Enumerable.Repeat("FileNotWritable", 4), "run.jsonl"], output);
         Assert.Equal(0, exitCode);
     }
 }
