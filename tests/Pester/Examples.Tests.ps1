@@ -46,6 +46,11 @@ Describe 'The examples' {
             $printed[$name] | Should -Not -Match 'FAILED:' -Because $name
         }
     }
+
+    It 'train with synthetic data where there is no other' {
+        $printed['Train-ResNet20'] | Should -Match 'TrainCount[^:]*: [^6]*64'
+        $printed['Train-ResNet20'] | Should -Match 'test image 0, which shows: disc'
+    }
 }
 
 Describe 'The nightly example' {

@@ -17,32 +17,10 @@ Describe 'Import' {
         (Test-ModuleManifest $modulePath/Cifar10Ps.psd1).PowerShellVersion | Should -Be '7.6'
     }
 
-    It 'does not load libtorch before it is needed' -Skip:(!$IsLinux) {
-        $isLoaded = "(Get-Content /proc/self/maps -Raw).Contains('libtorch_cpu')"
-        # One image alone is computed without it, several are not.
-        $one, $two = 0, '0, 1' | ForEach-Object { "(Get-Cifar10 -Synthetic).Test[$_] | Invoke-Inference (New-ResNet20) | Out-Null" }
-        Invoke-Pwsh "New-ResNet20 | Out-Null; $isLoaded; $one; $isLoaded; $two; $isLoaded" |
-            Should -Be 'False', 'False', 'True'
-    }
-
     It 'accepts objects from before <_>' -ForEach 'Import-Module -Force', 'Remove-Module' {
         if ($_ -eq 'Remove-Module') { Remove-Module Cifar10Ps }
         Import-Module $modulePath -Force
         $data.Test[0] | Invoke-Inference $model | Should -BeOfType ([Cifar10Ps.Prediction])
-    }
-
-    It 'removes the names of its types when it is removed' {
-        Invoke-Pwsh "[Cifar10Ps.EpochReport].Name; Remove-Module Cifar10Ps; `$null -eq ('Cifar10Ps.Prediction' -as [type])" |
-            Should -Be 'EpochReport', 'True'
-    }
-
-    It 'stays whole when another runspace removes it' {
-        Invoke-Pwsh @"
-            `$data = Get-Cifar10 -Synthetic
-            `$model = New-ResNet20
-            Start-ThreadJob { Import-Module '$modulePath'; Remove-Module Cifar10Ps } | Wait-Job | Remove-Job
-            (`$data.Test[0] | Invoke-Inference `$model).Index
-"@ | Should -Be '0'
     }
 }
 
@@ -69,30 +47,6 @@ Describe 'Jobs' {
         } -ThrottleLimit 4
         $classes.Count | Should -Be 128
         $classes | Sort-Object -Unique | Should -Be @($data.Test | Invoke-Inference $model | ForEach-Object Class | Sort-Object -Unique)
-    }
-}
-
-Describe 'A module without a whole libtorch' -Skip:(!$IsLinux) {
-    It 'fails clearly where it is needed, <what>, and works elsewhere' -ForEach @(
-        @{ what = 'missing' }
-        @{ what = 'cut off' }
-    ) {
-        # Links need the same file system.
-        $copy = "$modulePath/../../Cifar10Ps-$([guid]::NewGuid())"
-        try {
-            & cp -a --link $modulePath $copy
-            Remove-Item $copy/dependencies/libtorch_cpu.so
-            if ($what -eq 'cut off') { [IO.File]::WriteAllBytes("$copy/dependencies/libtorch_cpu.so", [byte[]]::new(1000)) }
-            pwsh -NoProfile -NonInteractive -Command @"
-                Import-Module '$copy/Cifar10Ps.psd1'
-                foreach (`$i in 1, 2) {
-                    try { Get-Cifar10 -Synthetic | Start-ModelTraining (New-ResNet20) } catch { `$_.FullyQualifiedErrorId.Split(',')[0] }
-                }
-                "`$(New-ResNet20) after `$(`$Error.Count) errors"
-"@ | Should -Be 'NativeBackendNotLoaded', 'NativeBackendNotLoaded', 'ResNet-20 (10 classes) after 2 errors'
-        } finally {
-            Remove-Item $copy -Recurse
-        }
     }
 }
 

@@ -9,21 +9,11 @@ Describe 'Paths' {
         Push-Location $place
         [IO.File]::WriteAllBytes("$place/red.png", $red)
         $null = $data | Start-ModelTraining (New-ResNet20) -Epochs 1 -BatchSize 32 -OutputDirectory run
-        $reports = Get-TrainingHistory run
 
         function New-Folder([string] $Path) {
             foreach ($class in 'a', 'b') {
                 $null = New-Item "$Path/$class" -ItemType Directory
                 [IO.File]::WriteAllBytes("$place/$Path/$class/1.png", $red)
-            }
-        }
-
-        function New-Cifar([string] $Path) {
-            $null = New-Item $Path -ItemType Directory
-            foreach ($name in (1..5 | ForEach-Object { "data_batch_$_.bin" }) + 'test_batch.bin') {
-                $file = [IO.File]::Create("$place/$Path/$name")
-                $file.SetLength(30730000)
-                $file.Dispose()
             }
         }
 
@@ -37,59 +27,31 @@ Describe 'Paths' {
 
     AfterAll { Pop-Location }
 
-    It 'are read by <cmdlet>' -ForEach @(
-        @{
-            cmdlet = 'Import-Model'
-            make = { param($p) New-ResNet20 -Classes (Split-Path -Leaf $p), other | Save-Model $p }
-            read = { param($p) (Import-Model $p).Classes[0] }
+    It 'are read by Import-Model' {
+        function Read([string] $Path) { (Import-Model $Path).Classes[0] }
+        $null = New-Item 'in [1]' -ItemType Directory
+        foreach ($name in 'x[1]', 'x1', 'y1', 'in [1]/z1', 'in [1]/z2') {
+            New-ResNet20 -Classes (Split-Path -Leaf $name), other | Save-Model $name
         }
-        @{ cmdlet = 'Invoke-Inference'; make = { param($p) Copy-Item red.png $p }; read = { param($p) (Invoke-Inference $model $p).Path } }
-        @{ cmdlet = 'Get-ImageDataset'; make = { param($p) New-Folder $p }; read = { param($p) (Get-ImageDataset $p).Source } }
-        @{
-            cmdlet = 'Get-Cifar10'
-            make = { param($p) New-Cifar $p }
-            read = { param($p) (Get-Cifar10 $p -TrainCount 1 -TestCount 1).Source }
-        }
-        @{
-            cmdlet = 'Get-TrainingHistory'
-            make = { param($p) Copy-Item run $p -Recurse }
-            read = { param($p) (Get-TrainingHistory $p)[0].Run }
-        }
-    ) {
-        $null = New-Item "$cmdlet-in [1]" -ItemType Directory
-        foreach ($name in 'x[1]', 'x1', 'y1', 'in [1]/z1', 'in [1]/z2') { & $make "$cmdlet-$name" }
-        & $read "$cmdlet-x[1]" | Split-Path -Leaf | Should -Be "$cmdlet-x[1]"
-        & $read "$cmdlet-y[1]" | Split-Path -Leaf | Should -Be "$cmdlet-y1"
-        & $read "$cmdlet-x``[1``]" | Split-Path -Leaf | Should -Be "$cmdlet-x[1]"
-        & $read "$cmdlet-in [1]/z[1]" | Split-Path -Leaf | Should -Be z1
-        foreach ($nothing in 'q[1]', 'q*', 'q[', 'nowhere/*') { Get-FirstError { & $read "$cmdlet-$nothing" } | Should -Be 'FileNotFound' }
+        Read 'x[1]' | Should -Be 'x[1]'
+        Read 'y[1]' | Should -Be 'y1'
+        Read 'x`[1`]' | Should -Be 'x[1]'
+        Read 'in [1]/z[1]' | Should -Be 'z1'
+        foreach ($nothing in 'q[1]', 'q*', 'q[', 'nowhere/*') { Get-FirstError { Read $nothing } | Should -Be 'FileNotFound' }
     }
 
-    It 'are written by <cmdlet>' -ForEach @(
-        @{ cmdlet = 'Save-Model'; ending = '.safetensors'; write = { param($p, $more) $model | Save-Model $p @more } }
-        @{ cmdlet = 'Export-Model'; ending = '.onnx'; write = { param($p, $more) $model | Export-Model $p @more } }
-        @{ cmdlet = 'Export-ModelGraph'; ending = '.dot'; write = { param($p, $more) $model | Export-ModelGraph $p @more } }
-        @{ cmdlet = 'Export-TrainingPlot'; ending = '.svg'; write = { param($p, $more) $reports | Export-TrainingPlot $p @more } }
-        @{
-            cmdlet = 'Export-ConfusionMatrix'; ending = '.svg'
-            write = { param($p, $more) $data | Measure-Model $model | Export-ConfusionMatrix $p @more }
+    It 'are written by Export-ModelGraph' {
+        foreach ($name in 'out [a].dot', 'new [1]/x.dot', 'half [.dot') {
+            $model | Export-ModelGraph $name
+            Test-Path -LiteralPath $name | Should -BeTrue
         }
-        @{
-            cmdlet = 'Export-PredictionSheet'; ending = '.svg'
-            write = { param($p, $more) $data | Invoke-Inference $model | Export-PredictionSheet $p @more }
-        }
-    ) {
-        foreach ($name in 'out [a]', 'new [1]/x', 'half [') {
-            & $write "$cmdlet-$name$ending" @{}
-            Test-Path -LiteralPath "$cmdlet-$name$ending" | Should -BeTrue
-        }
-        Set-Content "$cmdlet-x1$ending" precious
-        & $write "$cmdlet-x[1]$ending" @{ Force = $true }
-        Get-Content "$cmdlet-x1$ending" | Should -Be precious
-        & $write "$cmdlet-x?$ending" @{ Force = $true }
-        Get-Content "$cmdlet-x1$ending" | Select-Object -First 1 | Should -Not -Be precious
-        Get-FirstError { & $write "$cmdlet-none*$ending" @{} } | Should -Be 'FileNotFound'
-        Get-FirstError { & $write "$cmdlet-*$ending" @{} } | Should -Be 'AmbiguousPath'
+        Set-Content x1.dot precious
+        $model | Export-ModelGraph 'x[1].dot' -Force
+        Get-Content x1.dot | Should -Be precious
+        $model | Export-ModelGraph 'x?.dot' -Force
+        Get-Content x1.dot | Select-Object -First 1 | Should -Not -Be precious
+        Get-FirstError { $model | Export-ModelGraph 'none*.dot' } | Should -Be 'FileNotFound'
+        Get-FirstError { $model | Export-ModelGraph '*.dot' } | Should -Be 'AmbiguousPath'
     }
 
     It 'of a run may have brackets, and go on by a pattern' {

@@ -74,15 +74,6 @@ Describe 'A run that was left' {
     BeforeEach { Remove-Item TestDrive:/part -Recurse -ErrorAction Ignore }
 
     It 'goes on to the same bits after <how>' -ForEach @(
-        @{ how = 'Select-Object -First 1'; leave = { $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | Select-Object -First 1 } }
-        @{
-            how = 'break'
-            leave = {
-                foreach ($once in 1) {
-                    $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | ForEach-Object { if ($_.Epoch -eq 2) { break } }
-                }
-            }
-        }
         @{
             how = 'an error further down'
             leave = { try { $data | Start-ModelTraining (New-ResNet20 -Seed 5) @run | ForEach-Object { throw 'enough' } } catch { } }
@@ -115,22 +106,5 @@ Describe 'A run that was left' {
         Start-ModelTraining -Dataset $data -ResumeFrom TestDrive:/whole -OutputDirectory TestDrive:/part @quiet |
             Should -BeNullOrEmpty
         $warnings | Should -Match 'complete'
-    }
-}
-
-Describe 'The training example' {
-    It 'goes on with synthetic data where there is no other' {
-        $kept = $env:CIFAR10PS_DATA, $env:PSModulePath
-        try {
-            $env:CIFAR10PS_DATA = "$TestDrive/nowhere"
-            $env:PSModulePath = (Split-Path $modulePath) + [IO.Path]::PathSeparator + $env:PSModulePath
-            $text = pwsh -NoProfile -NonInteractive -Command "
-                `$PSDefaultParameterValues = @{ 'Get-Cifar10:TrainCount' = 64; 'Get-Cifar10:TestCount' = 32 }
-                & '$modulePath/Examples/Train-ResNet20.ps1' -Epochs 1" | Out-String
-        } finally {
-            $env:CIFAR10PS_DATA, $env:PSModulePath = $kept
-        }
-        $text | Should -Match 'TrainCount[^:]*: [^6]*64'
-        $text | Should -Match 'test image 0, which shows: disc'
     }
 }
