@@ -12,6 +12,9 @@ that they need, and puts three packages into artifacts/packages/<platform>: Cifa
 Cifar10Ps.Pretrained.<version>.nupkg, the same on all platforms, for Install-PSResource, to which the folder is a repository; and
 Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath.
 
+.PARAMETER NoBuild
+Test and Pester take what has been built and restored before, in the same configuration.
+
 .PARAMETER Platform
 What Pack packs for: this machine's platform, or any others.
 
@@ -31,6 +34,8 @@ param(
     [ValidateSet('Debug', 'Release')]
     [string] $Configuration = 'Release',
 
+    [switch] $NoBuild,
+
     [ValidateSet('win-x64', 'win-arm64', 'linux-x64', 'osx-arm64')]
     [string[]] $Platform
 )
@@ -39,10 +44,10 @@ $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $true
 Push-Location $PSScriptRoot
 try {
-    if ($Task -ne 'Pack') { dotnet build src/Cifar10Ps --configuration $Configuration }
-    if ($Task -eq 'Test') { dotnet test --configuration $Configuration }
+    if ($Task -ne 'Pack' -and !$NoBuild) { dotnet build src/Cifar10Ps --configuration $Configuration }
+    if ($Task -eq 'Test') { dotnet test --configuration $Configuration ($NoBuild ? '--no-build' : @()) }
     if ($Task -in 'Test', 'Pester') {
-        dotnet restore tests/Pester
+        if (!$NoBuild) { dotnet restore tests/Pester }
         Import-Module (dotnet msbuild tests/Pester -getProperty:PesterModule)
         # The tests start pwsh by its name: that shall be this one, which is a program of dotnet where it is its tool.
         $env:PATH = "$PSHOME$([IO.Path]::PathSeparator)$env:PATH"
