@@ -47,6 +47,8 @@ foreach ($target in $targets) {
     if ((& $target.Read $target.File) -ne $target.Result) { Write-Failure "$($target.File) does not give the same when it is read again." }
 }
 
+# Each of them once at least.
+$Dose = [Math]::Max($Dose, $targets.Count)
 $flips = 0
 while ($flips -lt $Dose -and $clock.Elapsed.TotalSeconds -lt $Seconds) {
     $target = $targets[$flips++ % $targets.Count]
