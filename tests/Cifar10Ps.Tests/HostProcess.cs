@@ -85,6 +85,8 @@ internal sealed class HostProcess : IDisposable
         start.Environment["NO_COLOR"] = "1";
         // A launcher may give the shell a terminal.
         start.Environment["TERM"] = "dumb";
+        // As in this process, see its project; the number is hexadecimal.
+        start.Environment["DOTNET_TC_CallCountThreshold"] = "7D0";
         // Numbers are formatted as in the sessions.
         start.Environment["LC_ALL"] = "C.UTF-8";
         Process process = Process.Start(start)!;
