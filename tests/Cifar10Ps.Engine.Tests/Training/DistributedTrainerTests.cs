@@ -160,7 +160,8 @@ public sealed class DistributedTrainerTests : IDisposable
                 all[0] = (T)(object)MathF.BitIncrement(first);
         }
 
-        public void Exchange(ReadOnlySpan<float> send, ReadOnlySpan<int> sendCounts, Span<float> receive, ReadOnlySpan<int> receiveCounts) =>
+        public void Exchange(
+            ReadOnlySpan<float> send, ReadOnlySpan<int> sendCounts, Span<float> receive, ReadOnlySpan<int> receiveCounts) =>
             link.Exchange(send, sendCounts, receive, receiveCounts);
 
         public void Abort(int exitCode) => link.Abort(exitCode);
