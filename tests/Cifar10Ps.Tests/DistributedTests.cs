@@ -55,11 +55,13 @@ public sealed class DistributedTests : IDisposable
             $reports = @($data | Start-ModelTraining @fresh @run -Distributed -LimitSteps 1 | ForEach-Object Epoch)
             $model | Save-Model "$rank.safetensors"
             $few = @($data | Start-ModelTraining (New-ResNet20) @run -Distributed -WarningAction Ignore | Select-Object -First 1)
-            "$rank of $((Get-TrainingCluster).Size): $reports, $($few.Count)" > "$rank.txt"
+            $all = @($data | Start-ModelTraining (New-ResNet20) @run -Distributed -LimitSteps 1 -WarningAction Ignore |
+                Select-Object -First 3)
+            "$rank of $((Get-TrainingCluster).Size): $reports, $($few.Count), $($all.Count)" > "$rank.txt"
             """).Output;
 
         Assert.Empty(output);
-        Assert.Equal(["0 of 2: 1 2 3, 1", "1 of 2: , 0"],
+        Assert.Equal(["0 of 2: 1 2 3, 1, 3", "1 of 2: , 0, 0"],
             new[] { "0.txt", "1.txt" }.Select(file => File.ReadLines(_folder[file]).Single()));
         Assert.Equal(File.ReadAllBytes(_folder["0.safetensors"]), File.ReadAllBytes(_folder["1.safetensors"]));
         Assert.True(File.Exists(_folder["run/model.safetensors"]));
@@ -121,7 +123,7 @@ public sealed class DistributedTests : IDisposable
     }
 
     [Fact]
-    public void A_break_in_OnEpochEnd_ends_the_run_on_all_ranks_and_leaves_their_loops()
+    public void A_break_in_OnEpochEnd_ends_the_run_on_all_ranks_and_leaves_their_loops_and_exit_their_scripts()
     {
         string[] launch = Launcher("openmpi", 2);
 
@@ -131,9 +133,12 @@ public sealed class DistributedTests : IDisposable
                     ForEach-Object { "epoch $($_.Epoch)" }
             }
             Set-Content "$rank.txt" $i
+            $data | Start-ModelTraining (New-ResNet20) @run -Distributed -LimitSteps 1 -WarningAction Ignore -OnEpochEnd { exit 0 } |
+                ForEach-Object { "epoch $($_.Epoch) of the second run" }
+            'went on'
             """).Output;
 
-        Assert.Equal(["epoch 1"], output);
+        Assert.Equal(["epoch 1", "epoch 1 of the second run"], output);
         Assert.All(["0.txt", "1.txt"], file => Assert.Equal("1", File.ReadLines(_folder[file]).Single()));
     }
 

@@ -16,10 +16,11 @@ internal sealed unsafe class MpiCluster : ICluster
 
     private const int FarewellTag = 23;
 
-    /// <summary>How long to spin before others get the processor, how often a long wait looks for ranks that have left, and how often a
-    /// rank that has left looks for the others.</summary>
-    private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1),
-        Farewell = TimeSpan.FromMilliseconds(20);
+    /// <summary>How long to spin before others get the processor, and how often a long wait looks for ranks that have left.</summary>
+    private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often a rank whose script has ended looks whether those of the others have.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromMilliseconds(20);
 
     /// <summary>How long a launcher gets to forward the last messages of a rank: it drops them once the job is aborted.</summary>
     private static readonly TimeSpan Forwarding = TimeSpan.FromSeconds(0.5);
@@ -162,9 +163,18 @@ internal sealed unsafe class MpiCluster : ICluster
                 if (left is int rank)
                     throw _left = new EngineException("RankLeft", ErrorKind.ResourceUnavailable,
                         $"The script of rank {rank} has ended, while rank {Rank} waits for it: all ranks have to run the same lines.");
-                left = Enumerable.Range(0, Size).Cast<int?>().FirstOrDefault(other => HasLeft(other!.Value));
+                left = FirstLeft();
             }
         }
+    }
+
+    /// <summary>The first rank whose script has ended; null: there is none.</summary>
+    private int? FirstLeft()
+    {
+        for (int rank = 0; rank < Size; rank++)
+            if (HasLeft(rank))
+                return rank;
+        return null;
     }
 
     /// <summary>Whether the script of a rank has ended.</summary>

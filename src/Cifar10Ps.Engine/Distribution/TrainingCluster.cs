@@ -21,7 +21,9 @@ public sealed class TrainingCluster
         (string Host, int[] Processors)[] ranks = [.. Texts.Gather(link, $"{Environment.MachineName} {AllowedProcessors()}")
             .Select(text => text.Split(' ')).Select(parts => (parts[0], ToNumbers(parts[1])))];
         Hosts = new([.. ranks.Select(rank => rank.Host)]);
-        Threads = ShareOf(ranks, Rank, WorkerPool.DefaultCount);
+        // This variable is about a process, whatever others there are.
+        int limit = Environment.GetEnvironmentVariable("DOTNET_PROCESSOR_COUNT") is null ? WorkerPool.DefaultCount : int.MaxValue;
+        Threads = Math.Min(ShareOf(ranks, Rank, limit), WorkerPool.DefaultCount);
     }
 
     /// <summary>Number of this process, from 0. Rank 0 writes reports, logs and checkpoints.</summary>
@@ -44,6 +46,9 @@ public sealed class TrainingCluster
 
     /// <summary>The MPI library and its version: <c>Open MPI v4.1.4, …</c>.</summary>
     public string Library { get; }
+
+    /// <summary>Number of processes on the machine of this one.</summary>
+    internal int RanksOnHost => Hosts.Count(host => host == Host);
 
     /// <summary>How to reach the other processes.</summary>
     internal ICluster Link { get; }

@@ -156,20 +156,23 @@ public static class Recipes
 
     /// <summary>
     /// The options for a batch larger than the recipe's. The learning rate grows with the square root of how many times larger it is, as
-    /// its gradient has less noise, but there are fewer steps. In networks trained anew by Muon, what gradient descent changes keeps its
-    /// rate, which was measured to be better, and the warm-up is shorter by the same factor, as so few steps cannot spare a tenth.
+    /// its gradient has less noise, but there are fewer steps. Where Muon trains convolutions, what is left to gradient descent keeps its
+    /// rate, which was measured to be better, and the warm-up is divided by the same root: so few steps cannot spare a tenth.
     /// </summary>
     /// <remarks>A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, section 5.</remarks>
     /// <param name="options">The options, with the batch.</param>
     /// <param name="recipe">The options of the preset; the original program knew no such rule.</param>
-    internal static TrainingOptions ForBatch(TrainingOptions options, TrainingOptions recipe)
+    /// <param name="network">The network.</param>
+    internal static TrainingOptions ForBatch(TrainingOptions options, TrainingOptions recipe, Network network)
     {
         if (recipe.Recipe == Recipe.Original || options.BatchSize <= recipe.BatchSize)
             return options;
-        double factor = Math.Sqrt((double)options.BatchSize / recipe.BatchSize);
-        options = options with { LearningRate = recipe.LearningRate * factor };
-        return recipe.Recipe is not (Recipe.Fast or Recipe.Full or Recipe.Best) ? options
-            : options with { DescentFactor = recipe.DescentFactor / factor, WarmUp = recipe.WarmUp / factor };
+        double root = Math.Sqrt((double)options.BatchSize / recipe.BatchSize);
+        options = options with { LearningRate = recipe.LearningRate * root };
+        bool isMeasured = recipe.Recipe is Recipe.Fast or Recipe.Full or Recipe.Best && options.Optimizer == OptimizerKind.Muon
+            && TrainedPart.Of(network, options, options.Epochs).NormedCount > 0;
+        return !isMeasured ? options
+            : options with { DescentFactor = recipe.DescentFactor / root, WarmUp = recipe.WarmUp / root };
     }
 
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,

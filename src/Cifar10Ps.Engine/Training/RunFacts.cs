@@ -24,8 +24,8 @@ internal static class RunFacts
         {
             ["build of the module"] = $"{typeof(RunFacts).Module.ModuleVersionId}",
             // The last bits of an optimizer's step depend on it, and what is computed in bf16.
-            ["kind of processor"] = $"{RuntimeInformation.ProcessArchitecture}, vectors of {KernelSupport.Lanes} numbers, "
-                + (Precisions.HasFastBFloat16 ? "bf16" : "no bf16"),
+            ["kind of processor"] = $"{RuntimeInformation.ProcessArchitecture}, vectors of {KernelSupport.Lanes} numbers"
+                + (state.Options.Precision == Precision.BFloat16 ? $", {(Precisions.HasFastBFloat16 ? "" : "no ")}bf16" : ""),
             ["list of classes"] = string.Join(", ", model.Classes),
             ["number of training images"] = $"{data.Train.Count}",
             ["number of validation images"] = $"{data.Validation.Count}",

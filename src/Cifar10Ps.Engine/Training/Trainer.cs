@@ -200,7 +200,7 @@ public sealed class Trainer
             using IDisposable? run = Cluster?.BeginRun();
             _ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
             (int firstShard, int endOfShards) = _ranks.PartOf(ShardedBatch.ShardCount(Options.BatchSize));
-            TrainingMemory.Require(_start, Options, Threads, endOfShards - firstShard);
+            TrainingMemory.Require(_start, Options, Threads, endOfShards - firstShard, Cluster?.RanksOnHost ?? 1);
             if (Cluster is not null)
                 _ranks.Compare(RunFacts.Of(_start, _data, _state, (nameof(EvaluateEvery), EvaluateEvery),
                     (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore)));
@@ -425,12 +425,18 @@ public sealed class Trainer
     {
         if (Cluster is null)
             return;
-        _isUnsound = true;
-        _ranks.Compare(new Dictionary<string, string>
+        try
         {
-            [$"fingerprint of the weights after epoch {_state.Epoch}"] = RunFacts.Fingerprint(trained),
-        });
-        _isUnsound = false;
+            _ranks.Compare(new Dictionary<string, string>
+            {
+                [$"fingerprint of the weights after epoch {_state.Epoch}"] = RunFacts.Fingerprint(trained),
+            });
+        }
+        catch (EngineException e) when (e.ErrorId == "RanksDiffer")
+        {
+            _isUnsound = true;
+            throw;
+        }
     }
 
     private EpochReport Report(Evaluation? evaluation)

@@ -15,9 +15,10 @@ internal static class TrainingMemory
 
     /// <summary>Refuses a run that does not fit into the memory that is free.</summary>
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
-    public static void Require(ModelSnapshot model, TrainingOptions options, int threads, int shards) =>
-        MachineMemory.Require(Estimate(model, options, threads, shards),
-            $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels");
+    public static void Require(ModelSnapshot model, TrainingOptions options, int threads, int shards, int processes) =>
+        MachineMemory.Require(processes * Estimate(model, options, threads, shards),
+            $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels"
+            + (processes > 1 ? $" in {processes} processes of this machine" : ""));
 
     /// <summary>Approximate peak memory of training with these options in bytes, without the images of the data set.</summary>
     /// <param name="model">The model.</param>

@@ -253,13 +253,13 @@ public sealed class StartModelTrainingCommand : TrainingCommand
                 if (_left is null && (IsFirstRank || EmitOnAllRanks))
                     Write(trainer, report);
                 if (OnEpochEnd is not null && !GoesOn(trainer, report))
-                    trainer.Stop($"-OnEpochEnd returned $false after epoch {report.Epoch}.");
+                    trainer.Stop($"-OnEpochEnd{OfRank} returned $false after epoch {report.Epoch}.");
             }
 
-            if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
-                WriteWarning(message);
             if (_left is not null)
                 ExceptionDispatchInfo.Throw(_left);
+            if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
+                WriteWarning(message);
             if (trainer.RestoredEpoch is int epoch)
                 WriteVerbose($"The model is that of epoch {epoch}, which had the best validation accuracy.");
         }
@@ -284,17 +284,22 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     {
         try
         {
-            AgreeOnStop(() => WriteObject(report));
+            WriteObject(report);
         }
-        catch (FlowControlException e) when (IsShared)
+        catch (Exception e) when (IsShared
+            && (e is FlowControlException || (e is PipelineStoppedException && !Stopping && !StopToken.IsCancellationRequested)))
         {
             _left = e;
             trainer.Stop($"The pipeline of rank {_cluster!.Rank} needed no report after that of epoch {report.Epoch}.");
         }
+        catch (PipelineStoppedException) when (IsShared)
+        {
+            Stop();
+        }
     }
 
-    /// <summary>Runs a callback of the pipeline. One that is being stopped does not end the run here, where the other ranks would wait for
-    /// this one: it makes it a wish, which all learn of at the next step.</summary>
+    /// <summary>Calls the pipeline. One that is being stopped does not end the run here, where the other ranks would wait for this one: the
+    /// stop becomes a wish, which all learn of at the next step.</summary>
     private void AgreeOnStop(Action callback)
     {
         try
@@ -315,8 +320,11 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     protected override void WriteWarning(string text)
     {
         _warnings.Add(text);
-        base.WriteWarning(Named(text));
+        AgreeOnStop(() => base.WriteWarning(Named(text)));
     }
+
+    /// <summary>Names the rank in the reasons for stopping, which all ranks give.</summary>
+    private string OfRank => IsShared ? $" of rank {_cluster!.Rank}" : "";
 
     /// <summary>A message, with the rank that it comes from.</summary>
     private string Named(string message) => IsShared ? $"{_cluster}: {message}" : message;
@@ -325,8 +333,10 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     private new void WriteNotice(string text)
     {
         if (IsFirstRank)
-            base.WriteNotice(text);
+            AgreeOnStop(() => base.WriteNotice(text));
     }
+
+    private new void WriteVerbose(string text) => AgreeOnStop(() => base.WriteVerbose(text));
 
     /// <summary>Runs the user's script block; only a last output of $false ends the run, and no output goes further.</summary>
     private bool GoesOn(Trainer trainer, EpochReport report)
@@ -341,15 +351,12 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         {
             // A break goes on to the caller's loop, or ends the caller's script.
             string how = e is FlowControlException ? "was left with break, continue or exit" : "failed";
-            trainer.Stop($"-OnEpochEnd {how} after epoch {report.Epoch}.");
+            trainer.Stop($"-OnEpochEnd{OfRank} {how} after epoch {report.Epoch}.");
+            if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
+                WriteWarning(message);
             if (!IsShared || e is not FlowControlException)
-            {
-                if (TrainingMessages.WhyItStopped(trainer, isCancelled: false) is string message)
-                    WriteWarning(message);
                 throw;
-            }
-
-            // First the other ranks end theirs.
+            // The loop or the script is left when all ranks have ended the run.
             _left = e;
         }
 

@@ -254,6 +254,17 @@ public sealed class PartialTrainingTests : IDisposable
 
         Assert.Equal(descent, options.LearningRate * options.DescentFactor, 1e-12);
         Assert.Equal(warmUp, options.WarmUp, 1e-12);
+        // The default rate, given, is the same run.
+        Assert.Equal(options, new RequestedOptions { Recipe = recipe, BatchSize = batchSize, LearningRate = options.LearningRate }
+            .Resolve(NewModel()));
+    }
+
+    [Fact]
+    public void With_a_larger_batch_everything_learns_faster_where_Muon_changes_nothing()
+    {
+        TrainingOptions options = new RequestedOptions { Recipe = Recipe.Fast, BatchSize = 512, Freeze = Freeze.Norm }.Resolve(NewModel());
+
+        Assert.Equal(0.2, options.LearningRate * options.DescentFactor, 1e-12);
     }
 
     [Fact]

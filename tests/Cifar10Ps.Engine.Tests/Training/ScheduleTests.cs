@@ -5,6 +5,8 @@ namespace Cifar10Ps.Tests;
 
 public class ScheduleTests
 {
+    private const double WarmUp = TrainingOptions.DefaultWarmUp;
+
     /// <summary>Peak 0.5, 1,000 steps.</summary>
     [Theory]
     [InlineData(Schedule.OneCycle, 0, 0.5 / 25)]
@@ -29,7 +31,7 @@ public class ScheduleTests
     [InlineData(Schedule.Constant, 0, 0.5)]
     [InlineData(Schedule.Constant, 999, 0.5)]
     public void The_learning_rate_goes_through_its_marks(Schedule schedule, int step, double expected) =>
-        Assert.Equal(expected, LearningRates.At(schedule, 0.5, step, 1_000), 1e-12);
+        Assert.Equal(expected, LearningRates.At(schedule, 0.5, step, 1_000, WarmUp), 1e-12);
 
     [Theory]
     [InlineData(0, 0.02, 0.5 / 25)]
@@ -42,7 +44,8 @@ public class ScheduleTests
     [Fact]
     public void Cosine_is_the_formula_of_the_paper() =>
         Assert.All(Enumerable.Range(0, 100), step =>
-            Assert.Equal(0.5 * 0.3 * (1 + Math.Cos(Math.PI * step / 100)), LearningRates.At(Schedule.Cosine, 0.3, step, 100), 1e-12));
+            Assert.Equal(0.5 * 0.3 * (1 + Math.Cos(Math.PI * step / 100)), LearningRates.At(Schedule.Cosine, 0.3, step, 100, WarmUp),
+                1e-12));
 
     [Fact]
     public void One_cycle_rises_and_falls_along_a_cosine() =>
@@ -51,7 +54,7 @@ public class ScheduleTests
             double expected = step < 30
                 ? 0.012 + (0.3 - 0.012) * (1 - Math.Cos(Math.PI * step / 30)) / 2
                 : 0.3 * (1 + Math.Cos(Math.PI * (step - 30) / 70)) / 2;
-            Assert.Equal(expected, LearningRates.At(Schedule.OneCycle, 0.3, step, 100), 1e-12);
+            Assert.Equal(expected, LearningRates.At(Schedule.OneCycle, 0.3, step, 100, WarmUp), 1e-12);
         });
 
     [Theory]
@@ -62,7 +65,7 @@ public class ScheduleTests
     [InlineData(Schedule.Constant)]
     public void Every_step_of_the_shortest_run_has_a_positive_rate(Schedule schedule)
     {
-        Assert.InRange(LearningRates.At(schedule, 1, 0, 1), 1e-3, 1);
-        Assert.InRange(LearningRates.At(schedule, 1, 1, 2), 1e-3, 1);
+        Assert.InRange(LearningRates.At(schedule, 1, 0, 1, WarmUp), 1e-3, 1);
+        Assert.InRange(LearningRates.At(schedule, 1, 1, 2, WarmUp), 1e-3, 1);
     }
 }

@@ -20,6 +20,6 @@ internal static class LearningRates
     /// <param name="step">Step, from 0.</param>
     /// <param name="totalSteps">Steps of the whole run.</param>
     /// <param name="warmUp">Share of the steps in which a linear schedule rises.</param>
-    public static double At(Schedule schedule, double peak, long step, long totalSteps, double warmUp = TrainingOptions.DefaultWarmUp) =>
+    public static double At(Schedule schedule, double peak, long step, long totalSteps, double warmUp) =>
         Schedules[schedule](peak, (double)step / totalSteps, warmUp);
 }

@@ -10,8 +10,7 @@ public enum Schedule
     /// <summary>From the peak down to zero along a cosine.</summary>
     Cosine,
 
-    /// <summary>Up from 1/25 of the peak over the first 10 % of the steps, fewer with large batches, then down to zero, both in a straight
-    /// line.</summary>
+    /// <summary>Up from 1/25 of the peak over the first 10 % of the steps, then down to zero, both in a straight line.</summary>
     Linear,
 
     /// <summary>The peak; a tenth of it from half of the steps, a hundredth from three quarters.</summary>
