@@ -1,5 +1,6 @@
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
+using Cifar10Ps.Training;
 
 namespace Cifar10Ps;
 
