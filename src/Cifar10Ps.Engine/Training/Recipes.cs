@@ -1,6 +1,5 @@
 using Cifar10Ps.Models;
 using Cifar10Ps.Networks;
-using Cifar10Ps.Training;
 
 namespace Cifar10Ps;
 
@@ -156,25 +155,14 @@ public static class Recipes
     }
 
     /// <summary>
-    /// The options for a batch larger than the recipe's. The learning rate grows with the square root of how many times larger it is, as
-    /// its gradient has less noise, but there are fewer steps. Where Muon trains convolutions, what is left to gradient descent keeps its
-    /// rate, which was measured to be better, and the warm-up is divided by the same root: so few steps cannot spare a tenth.
+    /// What a batch larger than a preset's multiplies the learning rate by: the square root of how many times larger it is, as its
+    /// gradient has less noise, but there are fewer steps.
     /// </summary>
     /// <remarks>A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014, section 5.</remarks>
-    /// <param name="options">The options, with the batch.</param>
     /// <param name="recipe">The options of the preset; the original program knew no such rule.</param>
-    /// <param name="network">The network.</param>
-    internal static TrainingOptions ForBatch(TrainingOptions options, TrainingOptions recipe, Network network)
-    {
-        if (recipe.Recipe == Recipe.Original || options.BatchSize <= recipe.BatchSize)
-            return options;
-        double root = Math.Sqrt((double)options.BatchSize / recipe.BatchSize);
-        options = options with { LearningRate = recipe.LearningRate * root };
-        bool isMeasured = recipe.Recipe is Recipe.Fast or Recipe.Full or Recipe.Best && options.Optimizer == OptimizerKind.Muon
-            && TrainedPart.Of(network, options, options.Epochs).NormedCount > 0;
-        return !isMeasured ? options
-            : options with { DescentFactor = recipe.DescentFactor / root, WarmUp = recipe.WarmUp / root };
-    }
+    /// <param name="batchSize">Images of one step.</param>
+    internal static double RateFactor(TrainingOptions recipe, int batchSize) =>
+        recipe.Recipe == Recipe.Original ? 1 : Math.Sqrt(Math.Max(1, (double)batchSize / recipe.BatchSize));
 
     /// <summary>A model ready for its data: an untrained one gets the initial weights and the preprocessing of the options,
     /// a trained one keeps them, but its calibration is lost.</summary>

@@ -78,9 +78,9 @@ public sealed record RequestedOptions
     {
         ArgumentNullException.ThrowIfNull(model);
         TrainingOptions recipe = Recipes.ForModel(Recipe ?? Recipes.DefaultOf(model.Snapshot), Optimizer, model.Snapshot);
-        TrainingOptions options = Recipes.ForBatch(Over(recipe), recipe, model.Snapshot.Network);
-        if (LearningRate is double chosen)
-            options = options with { LearningRate = chosen };
+        TrainingOptions options = Over(recipe);
+        if (LearningRate is null)
+            options = options with { LearningRate = recipe.LearningRate * Recipes.RateFactor(recipe, options.BatchSize) };
         // On features that do not change, smoothed labels only cost accuracy.
         if (LabelSmoothing is null && options is { Recipe: Cifar10Ps.Recipe.FineTune, Freeze: Cifar10Ps.Freeze.Backbone })
             options = options with { LabelSmoothing = 0 };

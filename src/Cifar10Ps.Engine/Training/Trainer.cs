@@ -457,7 +457,7 @@ public sealed class Trainer
     }
 
     private double RateAt(long step) =>
-        LearningRates.At(Options.Schedule, Options.LearningRate, step, (long)_plan.Steps * Options.Epochs, Options.WarmUp);
+        LearningRates.At(Options.Schedule, Options.LearningRate, step, (long)_plan.Steps * Options.Epochs);
 
     private string? EarlyStop() => IsComplete ? null : EarlyStopping.Reason(_state.History, EarlyStoppingPatience);
 

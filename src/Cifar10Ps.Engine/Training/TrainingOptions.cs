@@ -30,9 +30,6 @@ public sealed record TrainingOptions
     /// <summary>What PyTorch's batch norm adds to the variance.</summary>
     public const double DefaultNormEpsilon = BatchNorm.DefaultEpsilon;
 
-    /// <summary>Share of the steps in which a linear schedule rises.</summary>
-    public const double DefaultWarmUp = 0.1;
-
     /// <summary>Limits of <see cref="NormEpsilon"/>.</summary>
     public const double MinimumNormEpsilon = 1e-12, MaximumNormEpsilon = 0.1;
 
@@ -82,9 +79,6 @@ public sealed record TrainingOptions
 
     /// <summary>How the learning rate changes.</summary>
     public required Schedule Schedule { get; init; }
-
-    /// <summary>Share of the steps in which <see cref="Schedule.Linear"/> rises to the peak, 0 to below 1.</summary>
-    public double WarmUp { get; init; } = DefaultWarmUp;
 
     /// <summary>How training images are varied.</summary>
     public required Augmentation Augmentation { get; init; }
@@ -152,7 +146,6 @@ public sealed record TrainingOptions
         : Momentum is not (>= 0 and <= MaximumMomentum) ? nameof(Momentum)
         : WeightDecay is not (>= 0 and <= MaximumWeightDecay) ? nameof(WeightDecay)
         : !Enum.IsDefined(Schedule) ? nameof(Schedule)
-        : WarmUp is not (>= 0 and < 1) ? nameof(WarmUp)
         : Variation.Conflict(Augmentation) is not null ? nameof(Augmentation)
         : !Enum.IsDefined(Sampling) || (Sampling == Sampling.Balanced && Equals(ClassWeights, ClassWeights.Balanced)) ? nameof(Sampling)
         : LabelSmoothing is not (>= 0 and <= MaximumLabelSmoothing) ? nameof(LabelSmoothing)

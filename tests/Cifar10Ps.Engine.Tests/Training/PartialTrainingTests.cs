@@ -242,31 +242,6 @@ public sealed class PartialTrainingTests : IDisposable
         Assert.Equal(0.03, (options with { LearningRate = 0.03 }).Resolve(NewModel()).LearningRate);
     }
 
-    [Theory]
-    [InlineData(Recipe.Fast, 128, 0.1, 0.1)]
-    [InlineData(Recipe.Fast, 512, 0.1, 0.05)]
-    [InlineData(Recipe.Best, 2048, 0.1, 0.025)]
-    [InlineData(Recipe.Original, 2048, 2e-3, 0.1)]
-    public void With_a_larger_batch_gradient_descent_keeps_its_rate_beside_Muon_and_the_warm_up_is_shorter(
-        Recipe recipe, int batchSize, double descent, double warmUp)
-    {
-        TrainingOptions options = new RequestedOptions { Recipe = recipe, BatchSize = batchSize }.Resolve(NewModel());
-
-        Assert.Equal(descent, options.LearningRate * options.DescentFactor, 1e-12);
-        Assert.Equal(warmUp, options.WarmUp, 1e-12);
-        // The default rate, given, is the same run.
-        Assert.Equal(options, new RequestedOptions { Recipe = recipe, BatchSize = batchSize, LearningRate = options.LearningRate }
-            .Resolve(NewModel()));
-    }
-
-    [Fact]
-    public void With_a_larger_batch_everything_learns_faster_where_Muon_changes_nothing()
-    {
-        TrainingOptions options = new RequestedOptions { Recipe = Recipe.Fast, BatchSize = 512, Freeze = Freeze.Norm }.Resolve(NewModel());
-
-        Assert.Equal(0.2, options.LearningRate * options.DescentFactor, 1e-12);
-    }
-
     [Fact]
     public void The_best_model_remains_in_memory_and_in_its_file()
     {

@@ -5,8 +5,6 @@ namespace Cifar10Ps.Tests;
 
 public class ScheduleTests
 {
-    private const double WarmUp = TrainingOptions.DefaultWarmUp;
-
     /// <summary>Peak 0.5, 1,000 steps.</summary>
     [Theory]
     [InlineData(Schedule.OneCycle, 0, 0.5 / 25)]
@@ -31,21 +29,12 @@ public class ScheduleTests
     [InlineData(Schedule.Constant, 0, 0.5)]
     [InlineData(Schedule.Constant, 999, 0.5)]
     public void The_learning_rate_goes_through_its_marks(Schedule schedule, int step, double expected) =>
-        Assert.Equal(expected, LearningRates.At(schedule, 0.5, step, 1_000, WarmUp), 1e-12);
-
-    [Theory]
-    [InlineData(0, 0.02, 0.5 / 25)]
-    [InlineData(20, 0.02, 0.5)]
-    [InlineData(510, 0.02, 0.25)]
-    [InlineData(0, 0, 0.5)]
-    public void A_linear_schedule_rises_during_its_warm_up(int step, double warmUp, double expected) =>
-        Assert.Equal(expected, LearningRates.At(Schedule.Linear, 0.5, step, 1_000, warmUp), 1e-12);
+        Assert.Equal(expected, LearningRates.At(schedule, 0.5, step, 1_000), 1e-12);
 
     [Fact]
     public void Cosine_is_the_formula_of_the_paper() =>
         Assert.All(Enumerable.Range(0, 100), step =>
-            Assert.Equal(0.5 * 0.3 * (1 + Math.Cos(Math.PI * step / 100)), LearningRates.At(Schedule.Cosine, 0.3, step, 100, WarmUp),
-                1e-12));
+            Assert.Equal(0.5 * 0.3 * (1 + Math.Cos(Math.PI * step / 100)), LearningRates.At(Schedule.Cosine, 0.3, step, 100), 1e-12));
 
     [Fact]
     public void One_cycle_rises_and_falls_along_a_cosine() =>
@@ -54,7 +43,7 @@ public class ScheduleTests
             double expected = step < 30
                 ? 0.012 + (0.3 - 0.012) * (1 - Math.Cos(Math.PI * step / 30)) / 2
                 : 0.3 * (1 + Math.Cos(Math.PI * (step - 30) / 70)) / 2;
-            Assert.Equal(expected, LearningRates.At(Schedule.OneCycle, 0.3, step, 100, WarmUp), 1e-12);
+            Assert.Equal(expected, LearningRates.At(Schedule.OneCycle, 0.3, step, 100), 1e-12);
         });
 
     [Theory]
@@ -65,7 +54,7 @@ public class ScheduleTests
     [InlineData(Schedule.Constant)]
     public void Every_step_of_the_shortest_run_has_a_positive_rate(Schedule schedule)
     {
-        Assert.InRange(LearningRates.At(schedule, 1, 0, 1, WarmUp), 1e-3, 1);
-        Assert.InRange(LearningRates.At(schedule, 1, 1, 2, WarmUp), 1e-3, 1);
+        Assert.InRange(LearningRates.At(schedule, 1, 0, 1), 1e-3, 1);
+        Assert.InRange(LearningRates.At(schedule, 1, 1, 2), 1e-3, 1);
     }
 }

@@ -98,7 +98,7 @@ public sealed class TrainerStopTests : IDisposable
         EpochReport[] reports = Run(TinyOptions(epochs: 2) with { BatchSize = 8, StepLimit = 2 }).RunToEnd();
 
         Assert.Equal([2L, 4], reports.Select(report => report.Step));
-        Assert.Equal(LearningRates.At(Schedule.OneCycle, 0.3, 3, 4, TrainingOptions.DefaultWarmUp), reports[^1].LearningRate);
+        Assert.Equal(LearningRates.At(Schedule.OneCycle, 0.3, 3, 4), reports[^1].LearningRate);
     }
 
     [Fact]

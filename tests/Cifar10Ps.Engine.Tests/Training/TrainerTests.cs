@@ -72,7 +72,7 @@ public class TrainerTests
         Assert.Equal([1, 2], reports.Select(report => report.Epoch));
         Assert.Equal([4L, 8], reports.Select(report => report.Step));
         // The rates of steps 3 and 7 of 8, counted from 0.
-        Assert.Equal(new[] { 3, 7 }.Select(step => LearningRates.At(Schedule.OneCycle, 0.3, step, 8, TrainingOptions.DefaultWarmUp)),
+        Assert.Equal([LearningRates.At(Schedule.OneCycle, 0.3, 3, 8), LearningRates.At(Schedule.OneCycle, 0.3, 7, 8)],
             reports.Select(report => report.LearningRate));
         Assert.All(reports, report => Assert.True(report.ImagesPerSecond > 0 && report.Elapsed > TimeSpan.Zero));
         // Each report comes as soon as its epoch has ended: four steps and two portions of validation.

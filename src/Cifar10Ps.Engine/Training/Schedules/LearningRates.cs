@@ -4,14 +4,14 @@ namespace Cifar10Ps.Training;
 /// add a file and a line to the table below.</summary>
 internal static class LearningRates
 {
-    /// <summary>The schedules: the learning rate by its peak, the share of the steps that are done, 0 to 1, and the warm-up.</summary>
-    private static readonly Dictionary<Schedule, Func<double, double, double, double>> Schedules = new()
+    /// <summary>The schedules: the share of the peak after a share of the steps, both 0 to 1.</summary>
+    private static readonly Dictionary<Schedule, Func<double, double, double>> Schedules = new()
     {
-        [Schedule.OneCycle] = (peak, done, _) => OneCycleSchedule.At(peak, done),
-        [Schedule.Cosine] = (peak, done, _) => CosineSchedule.At(peak, done),
+        [Schedule.OneCycle] = OneCycleSchedule.At,
+        [Schedule.Cosine] = CosineSchedule.At,
         [Schedule.Linear] = LinearSchedule.At,
-        [Schedule.Step] = (peak, done, _) => StepSchedule.At(peak, done),
-        [Schedule.Constant] = (peak, _, _) => peak,
+        [Schedule.Step] = StepSchedule.At,
+        [Schedule.Constant] = (peak, _) => peak,
     };
 
     /// <summary>Learning rate of a step.</summary>
@@ -19,7 +19,6 @@ internal static class LearningRates
     /// <param name="peak">Its highest value.</param>
     /// <param name="step">Step, from 0.</param>
     /// <param name="totalSteps">Steps of the whole run.</param>
-    /// <param name="warmUp">Share of the steps in which a linear schedule rises.</param>
-    public static double At(Schedule schedule, double peak, long step, long totalSteps, double warmUp) =>
-        Schedules[schedule](peak, (double)step / totalSteps, warmUp);
+    public static double At(Schedule schedule, double peak, long step, long totalSteps) =>
+        Schedules[schedule](peak, (double)step / totalSteps);
 }
