@@ -48,8 +48,8 @@ internal sealed record ClusterModel(double Shard, double Update, long Bytes)
         return busiest * Shard + Update + Messages(ranks, shards, latency, bandwidth);
     }
 
-    /// <summary>Every rank sends each other one a slice of its sums, and then the sum of its slice. The latency is
-    /// that of one message to all and of a tree.</summary>
+    /// <summary>Every rank sends each other one a slice of its sums, and then the sum of its slice. The latency
+    /// is that of one message to all, and of a tree.</summary>
     private double Messages(int ranks, int shards, double latency, double bandwidth)
     {
         if (ranks == 1)
