@@ -68,15 +68,13 @@ internal static class ChainerFile
         List<KeyValuePair<string, Npy>> arrays = [];
         foreach (Layer layer in model.Network.Layers)
         {
+            Dictionary<TensorRole, float[]> layerValues = layer.Operation is BatchNorm norm
+                ? WithEpsilon(layer, model.Weights, norm.Epsilon, EpsilonOf(layout, layer))
+                : layer.Tensors.ToDictionary(tensor => tensor.Role, tensor => model.Weights[tensor.Name]);
             foreach (LayerTensor tensor in layer.Tensors)
             {
-                float[] values = model.Weights[tensor.Name];
                 string name = layout.Names[tensor.Name];
-                // The original's epsilon is fixed: the difference to another one is added to the variances.
-                if (tensor.Role == TensorRole.NormVariance
-                    && (((BatchNorm)layer.Operation).Epsilon, EpsilonOf(layout, layer)) is var (own, original) && own != original)
-                    values = [.. values.Select(variance => (float)(variance + own - original))];
-                arrays.Add(new(name, Npy.Of(tensor.Shape, values)));
+                arrays.Add(new(name, Npy.Of(tensor.Shape, layerValues[tensor.Role])));
                 if (tensor.Role == TensorRole.NormScale)
                     arrays.Add(new(name[..^"gamma".Length] + "N", Npy.Of(0)));
             }
@@ -94,6 +92,28 @@ internal static class ChainerFile
 
         EngineException CannotHold(string why) => new("FormatCannotHold", ErrorKind.InvalidArgument,
             $"A file of the original Chainer program cannot hold this model: {why}.");
+    }
+
+    /// <summary>The values of a norm for another epsilon, with which it gives the same answers.</summary>
+    private static Dictionary<TensorRole, float[]> WithEpsilon(Layer norm, StateDict weights, double own, double wanted)
+    {
+        Dictionary<TensorRole, float[]> values = norm.Tensors.ToDictionary(tensor => tensor.Role, tensor => weights[tensor.Name]);
+        if (own == wanted)
+            return values;
+        (float[] variances, float[] scales) = (values[TensorRole.NormVariance], [.. values[TensorRole.NormScale]]);
+        float[] changed = new float[variances.Length];
+        for (int i = 0; i < changed.Length; i++)
+        {
+            changed[i] = (float)(variances[i] + own - wanted);
+            if (changed[i] >= 0)
+                continue;
+            // There is no such variance: the scale makes up for the rest.
+            changed[i] = 0;
+            scales[i] *= (float)Math.Sqrt(wanted / (variances[i] + own));
+        }
+
+        (values[TensorRole.NormVariance], values[TensorRole.NormScale]) = (changed, scales);
+        return values;
     }
 
     private static double EpsilonOf(ChainerLayout layout, Layer layer) =>

@@ -16,13 +16,13 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing",
+    internal const string NetworkKey = "network", OptionsKey = "architecture", ClassesKey = "classes", PreprocessingKey = "preprocessing",
         EpochsKey = "trained_epochs", StepsKey = "trained_steps", TemperatureKey = "softmax_temperature";
 
     /// <summary>What the names of an optimizer's moments start with.</summary>
     internal const string MomentPrefix = "optimizer.";
 
-    private const string ClassesKey = "classes", SeedKey = "seed";
+    private const string SeedKey = "seed";
 
     // At most this many skipped tensors are listed by name: all that the original Chainer program's model never uses.
     private const int NamedSkips = 42;

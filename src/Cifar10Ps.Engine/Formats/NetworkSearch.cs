@@ -35,7 +35,7 @@ internal sealed record NetworkChoice(TensorGroup Group, string Prefix, IReadOnly
 /// and under prefixes of their names.</summary>
 internal static class NetworkSearch
 {
-    // Limits of the networks in a dictionary, and of the tensors of a network. A hostile file could have any number.
+    // Limits of the prefixes that are tried in a file, and of the tensors of a network. A hostile file could have any number.
     private const int PrefixLimit = 100, FewestTensors = 20, MostTensors = 2_000;
 
     /// <summary>Chooses a network.</summary>
@@ -47,7 +47,8 @@ internal static class NetworkSearch
     public static NetworkChoice? Choose(IEnumerable<TensorGroup> groups, string? key)
     {
         TensorGroup[] all = [.. groups];
-        (NetworkChoice Network, string? Beside)[] found = [.. all.SelectMany(Networks)];
+        int left = PrefixLimit;
+        (NetworkChoice Network, string? Beside)[] found = [.. all.SelectMany(group => Networks(group, ref left))];
         if (key is not null)
         {
             return found.Select(f => f.Network).FirstOrDefault(network => network.Key == key) ?? Require(Under(all, key))
@@ -81,12 +82,15 @@ internal static class NetworkSearch
         first.Length == 0 || second.Length == 0 ? first + second : $"{first}.{second}";
 
     /// <summary>The networks in a dictionary, each with a tensor that belongs to none of them, if there is one.</summary>
-    private static IEnumerable<(NetworkChoice, string?)> Networks(TensorGroup group)
+    /// <param name="group">The dictionary.</param>
+    /// <param name="left">How many more prefixes may be tried.</param>
+    private static IEnumerable<(NetworkChoice, string?)> Networks(TensorGroup group, ref int left)
     {
         if (group.Shapes.Count < FewestTensors)
             return [];
         HashSet<string> rest = [.. group.Shapes.Keys.Where(name => !TensorNames.IsCounter(name))];
-        string[] prefixes = [.. rest.Select(PrefixOf).OfType<string>().Distinct().Take(PrefixLimit)];
+        string[] prefixes = [.. rest.Select(PrefixOf).OfType<string>().Distinct().Take(left)];
+        left -= prefixes.Length;
         List<NetworkChoice> found = [];
         // The longest first, so that a network without a prefix is what remains.
         foreach (string prefix in prefixes.OrderByDescending(prefix => prefix.Length))

@@ -8,7 +8,7 @@ namespace Cifar10Ps.Formats;
 /// <param name="valueLimit">Largest number of values in all weights: no more than the file can hold.</param>
 internal sealed class OnnxLayers(int height, int width, long valueLimit)
 {
-    private const int MaximumNameLength = 200;
+    private const int MaximumNameLength = 200, MostRewrites = 16;
 
     // The prefix of an optimizer's tensors in a checkpoint, which a layer's must not have.
     private const string ReservedPrefix = ModelFile.MomentPrefix;
@@ -17,7 +17,7 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
     private readonly List<Dictionary<TensorRole, float[]>> _values = [[]];
     private readonly List<Shape> _shapes = [new Shape(Input.Channels, height, width)];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal) { "input" };
-    private long _count;
+    private long _count, _written;
 
     /// <summary>Position of the last layer.</summary>
     public int Last => _layers.Count - 1;
@@ -78,7 +78,9 @@ internal sealed class OnnxLayers(int height, int width, long valueLimit)
         LayerTensor tensor = _layers[layer].Tensor(role)!;
         if (values.Length != tensor.Length)
             throw new InvalidDataException($"it needs [{string.Join(", ", tensor.Shape)}] values, but gets {values.Length:N0}");
-        if ((_count += values.Length) > valueLimit)
+        // Folding replaces values; endless folding would take time.
+        _count += values.Length - (_values[layer].TryGetValue(role, out float[]? replaced) ? replaced.Length : 0);
+        if (_count > valueLimit || (_written += values.Length) > MostRewrites * valueLimit)
             throw new InvalidDataException("with it the network has more weights than the file");
         _values[layer][role] = values;
     }

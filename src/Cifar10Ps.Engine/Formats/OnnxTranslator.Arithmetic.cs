@@ -6,10 +6,12 @@ namespace Cifar10Ps.Formats;
 internal sealed partial class OnnxTranslator
 {
     private const float Tolerance = 1e-4f;
+    private const long MostAffineValues = 1 << 24;
 
     // In graphs that take bytes, this is the preprocessing.
     private float[] _inputScale = [1, 1, 1], _inputShift = [0, 0, 0];
     private bool _hasInputScale;
+    private long _affineValues;
 
     private OnnxValue Sum(OnnxNode node)
     {
@@ -61,7 +63,7 @@ internal sealed partial class OnnxTranslator
             return part with { Node = node, HasOne = true };
         OnnxAffine affine = Affine(node, value);
         float[] added = PerChannel(node, constant, affine.Source);
-        return affine with { Shift = Combine(affine.Shift, added, (shift, by) => shift + sign * by) };
+        return Counted(affine with { Shift = Combine(affine.Shift, added, (shift, by) => shift + sign * by) });
     }
 
     /// <summary>The images without their mean image.</summary>
@@ -81,12 +83,17 @@ internal sealed partial class OnnxTranslator
             return Completed(part with { Node = node, Factor = part.Factor * factorOf(factor) });
         OnnxAffine affine = Affine(node, value);
         float[] factors = [.. PerChannel(node, constant, affine.Source).Select(factorOf)];
-        return affine with
+        return Counted(affine with
         {
             Scale = Combine(affine.Scale, factors, (scale, by) => scale * by),
             Shift = Combine(affine.Shift, factors, (shift, by) => shift * by),
-        };
+        });
     }
+
+    /// <summary>Bounds the memory that small operations take with the many channels of another one.</summary>
+    private OnnxAffine Counted(OnnxAffine affine) =>
+        (_affineValues += affine.Scale.Length + affine.Shift.Length) <= MostAffineValues ? affine
+        : throw new InvalidDataException("with it the graph has more scales and shifts than any supported network");
 
     /// <summary>The product of a part of GELU and its x; null: it is a different product.</summary>
     private OnnxValue? WithSource(OnnxNode node, OnnxValue value, OnnxValue x)

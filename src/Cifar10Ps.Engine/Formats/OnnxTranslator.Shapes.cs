@@ -16,8 +16,10 @@ internal sealed partial class OnnxTranslator
 
     private OnnxValue Cast(OnnxNode node) => (Value(node, 0), node.Integer("to", 1)) switch
     {
-        (OnnxConstant { Values: { Length: <= MostIntegers } values } constant, var type) when IntegerTypes.Contains(type) =>
-            new OnnxIntegers(constant.Shape, Array.ConvertAll(values, value => (long)value)),
+        // Only then are its values computed, which may be many.
+        (OnnxConstant constant, var type) when IntegerTypes.Contains(type)
+            && constant.Shape.Aggregate(1L, (product, size) => product * size) <= MostIntegers =>
+            new OnnxIntegers(constant.Shape, Array.ConvertAll(constant.Values, value => (long)value)),
         (OnnxIntegers or OnnxConstant, _) => Value(node, 0),
         (var value, var type) when FractionTypes.Contains(type) => value,
         _ => throw new InvalidDataException("it makes integers of features"),
@@ -132,13 +134,11 @@ internal sealed partial class OnnxTranslator
 
     private OnnxIntegers ShapeOf(OnnxNode node)
     {
-        if (node.Attributes.ContainsKey("start") || node.Attributes.ContainsKey("end"))
-            throw new InvalidDataException("it gives a part of a shape, which is not supported");
         OnnxValue x = Value(node, 0);
         if (x is OnnxIntegers or OnnxConstant)
         {
             int[] shape = x is OnnxIntegers integers ? integers.Shape : ((OnnxConstant)x).Shape;
-            return new OnnxIntegers([shape.Length], Array.ConvertAll(shape, size => (long)size));
+            return Asked(new OnnxIntegers([shape.Length], Array.ConvertAll(shape, size => (long)size)));
         }
 
         int[] sizes = x switch
@@ -147,7 +147,9 @@ internal sealed partial class OnnxTranslator
             OnnxPart part => part.Source.Sizes,
             _ => ToFeatures(x).Sizes,
         };
-        return new OnnxIntegers([1 + sizes.Length], [OnnxIntegers.Batch, .. sizes]);
+        return Asked(new OnnxIntegers([1 + sizes.Length], [OnnxIntegers.Batch, .. sizes]));
+
+        OnnxIntegers Asked(OnnxIntegers shape) => Part(shape, node.Integer("start", 0), node.Integer("end", long.MaxValue), 1);
     }
 
     private OnnxIntegers Gather(OnnxNode node)
@@ -171,7 +173,7 @@ internal sealed partial class OnnxTranslator
     {
         long[] shape = Integers(node, 0).Values;
         long count = shape is [] ? 1 : shape is [>= 0 and <= MostIntegers] ? shape[0]
-            : throw new InvalidDataException("it makes a constant of more than one dimension");
+            : throw new InvalidDataException($"it makes a constant of more than {MostIntegers} values, or of more than one dimension");
         OnnxTensor? given = node.Attributes.GetValueOrDefault("value")?.Tensor;
         int[] sizes = [.. shape.Select(size => (int)size)];
         return given switch

@@ -16,6 +16,7 @@ internal static class Safetensors
 
     // That of the format's own library. A report of an epoch takes some 400 bytes of a checkpoint's header.
     private const long HeaderLimit = 100_000_000;
+    private const int MostDimensions = 64;
 
     /// <summary>Whether bytes begin like a safetensors file: the header follows its length, whose highest bytes are zero,
     /// and is an object.</summary>
@@ -131,7 +132,7 @@ internal static class Safetensors
                 else if (ReadTensor(entry, values, ref used) is not { } tensor)
                     file.Skipped.Add(entry.Name);
                 else if (!file.Tensors.TryAdd(entry.Name, tensor))
-                    throw Invalid($"it has two tensors '{entry.Name}'");
+                    throw Invalid($"it has two tensors '{DisplayText.Name(entry.Name)}'");
             }
 
             return file;
@@ -148,21 +149,24 @@ internal static class Safetensors
         string type = entry.Value.GetProperty("dtype").GetString() ?? "";
         int size = ElementType.SizeOf(type);
         if (size == 0)
-            throw Invalid($"tensor '{entry.Name}' has the type '{type}', which is unknown");
-        int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(s => s.GetInt32())];
+            throw Invalid($"tensor '{DisplayText.Name(entry.Name)}' has the type '{type}', which is unknown");
+        JsonElement sizes = entry.Value.GetProperty("shape");
+        if (sizes.GetArrayLength() > MostDimensions)
+            throw Invalid($"tensor '{DisplayText.Name(entry.Name)}' has more than {MostDimensions} dimensions");
+        int[] shape = [.. sizes.EnumerateArray().Select(s => s.GetInt32())];
         long[] place = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64())];
         // The bytes that are there bound every product below, so that nothing can overflow or be allocated needlessly.
         long count = 1;
         foreach (int length in shape)
         {
             if (length < 0 || (count *= length) > values.Length)
-                throw Invalid($"tensor '{entry.Name}' claims a shape that the file has no values for");
+                throw Invalid($"tensor '{DisplayText.Name(entry.Name)}' claims a shape that the file has no values for");
         }
 
         if (place.Length != 2 || place[0] < 0 || place[1] > values.Length || place[1] - place[0] != count * size)
-            throw Invalid($"tensor '{entry.Name}' claims values outside the file, or not as many as its shape needs");
+            throw Invalid($"tensor '{DisplayText.Name(entry.Name)}' claims values outside the file, or not as many as its shape needs");
         if ((used += count * size) > values.Length)
-            throw Invalid($"tensor '{entry.Name}' shares its values with another");
+            throw Invalid($"tensor '{DisplayText.Name(entry.Name)}' shares its values with another");
         return ElementType.IsFloat(type) ? (shape, ElementType.ToSingles(type, values.Slice((int)place[0], (int)(count * size)))) : null;
     }
 

@@ -32,7 +32,7 @@ internal static class ZipContent
             foreach (ZipArchiveEntry entry in archive.Entries)
             {
                 string name = entry.FullName;
-                if (name.Contains("..", StringComparison.Ordinal) || name.StartsWith('/') || name.Contains('\\', StringComparison.Ordinal))
+                if (name.Split('/').Contains("..") || name.StartsWith('/') || name.Contains('\\', StringComparison.Ordinal))
                     throw new InvalidDataException($"its entry '{name}' points outside its folder");
                 if ((total += entry.Length) > limit || entry.Length > entry.CompressedLength * LargestRatio + LargestRatio)
                     throw new InvalidDataException($"its entry '{name}' claims to unpack to {entry.Length:N0} bytes");

@@ -79,11 +79,15 @@ public sealed class ChainerFileTests : IDisposable
         Assert.True(read.TrainedEpochs > 0, "Its weights are worth keeping.");
     }
 
-    [Fact]
-    public void Another_epsilon_than_the_originals_changes_no_answer()
+    [Theory]
+    [InlineData(1e-3)]
+    [InlineData(1e-5)]
+    public void Another_epsilon_than_the_originals_changes_no_answer(double epsilon)
     {
         ImageClassifier model = OriginalModel();
-        model.Snapshot = model.Snapshot with { Network = model.Network.WithNormEpsilon(1e-3) };
+        model.Snapshot = model.Snapshot with { Network = model.Network.WithNormEpsilon(epsilon) };
+        // As of a channel that is always the same.
+        model.Weights["bn1.running_var"][3] = 0;
         ChainerFile.Write(model.Snapshot, _folder["model"]);
 
         using Predictor before = new(model, threads: 1, Precision.Float32),

@@ -221,6 +221,8 @@ public sealed class ModelFileTests : IDisposable
         Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"]));
     }
 
+
+
     [Theory]
     [InlineData("preprocess", "input = (rgb/255 - [.485,.456]) / [.229,.224,.225]")]
     [InlineData("preprocess", "input = (rgb/255 - [a,b,c]) / [0,0,0]")]
@@ -235,6 +237,31 @@ public sealed class ModelFileTests : IDisposable
         });
 
         Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"], key == "preprocess" ? null : PlainPixels));
+    }
+
+    [Theory]
+    [InlineData("architecture", "resnet20")]
+    [InlineData("network", "resnet")]
+    [InlineData("classes", "10")]
+    [InlineData("preprocessing", "imagenet")]
+    public void In_a_file_of_another_program_the_same_words_mean_nothing(string key, string value)
+    {
+        ImageClassifier model = RandomModel();
+        Change(model, file =>
+        {
+            file.Metadata.Clear();
+            file.Metadata[key] = value;
+            // It wraps its names too.
+            foreach ((string name, (int[] Shape, float[] Values) tensor) in file.Tensors.ToArray())
+            {
+                file.Tensors.Remove(name);
+                file.Tensors["module." + name] = tensor;
+            }
+        });
+
+        ImageClassifier read = ModelFile.Load(_folder["model"], PlainPixels);
+
+        Assert.Equal(model.Weights["fc.weight"], read.Weights["fc.weight"]);
     }
 
     [Fact]

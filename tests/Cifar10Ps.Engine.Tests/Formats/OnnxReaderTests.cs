@@ -273,6 +273,53 @@ public sealed class OnnxReaderTests : IDisposable
         Assert.Contains("transposes", Refused("InvalidOnnx").Message, StringComparison.Ordinal);
     }
 
+    /// <summary>As PyTorch's newer exporter writes <c>x.view(x.size(0), -1)</c>.</summary>
+    [Theory]
+    [InlineData(0L, 1L)]
+    [InlineData(-4L, -3L)]
+    public void A_part_of_a_shape_is_read(long start, long end)
+    {
+        Write((graph, image) =>
+        {
+            string x = graph.Operation("GlobalAveragePool", "g", [image]);
+            string batch = graph.Operation("Shape", "s", [x], OnnxGraph.Attribute("start", start), OnnxGraph.Attribute("end", end));
+            return graph.Operation("Reshape", "r", [x, graph.Operation("Concat", "c", [batch, graph.Constant("three", 3L)],
+                OnnxGraph.Attribute("axis", 0L))]);
+        });
+
+        AssertLikeRuntime(ModelFile.Load(File, Plain));
+    }
+
+    [Fact]
+    public void Copies_of_a_matrix_that_nothing_needs_are_not_computed()
+    {
+        Write((graph, image) =>
+        {
+            string matrix = graph.Constant("w", new float[512 * 512], 512, 512);
+            string[] copies = [.. Enumerable.Range(0, 200).Select(i => graph.Operation("Cast", $"c{i}",
+                [graph.Operation("Transpose", $"t{i}", [matrix])], OnnxGraph.Attribute("to", 1L)))];
+            return graph.Operation("Concat", "all", copies, OnnxGraph.Attribute("axis", 0L));
+        });
+
+        AssertRefusedInLittleMemory();
+    }
+
+    [Fact]
+    public void A_chain_of_factors_for_many_channels_is_refused()
+    {
+        Write((graph, image) =>
+        {
+            const int Channels = 16_384;
+            string x = graph.Operation("Conv", "conv", [image, graph.Constant("w", new float[3 * Channels], Channels, 3, 1, 1)]);
+            string factor = graph.Constant("f", new float[Channels], Channels, 1, 1);
+            for (int i = 0; i < 2_000; i++)
+                x = graph.Operation("Mul", $"m{i}", [x, factor]);
+            return graph.Operation("Flatten", "f", [graph.Operation("GlobalAveragePool", "g", [x])]);
+        });
+
+        AssertRefusedInLittleMemory();
+    }
+
     [Fact]
     public void Constants_that_are_filled_with_a_number_keep_it()
     {
@@ -593,6 +640,13 @@ public sealed class OnnxReaderTests : IDisposable
         if (hasSoftmax)
             outputs = [.. outputs.Chunk(model.Classes.Length).SelectMany(Softmax)];
         Assert.InRange(OnnxGraphs.Difference(OnnxGraphs.ByRuntime(File, images, 32, 32), outputs), 0, Tolerance);
+    }
+
+    private void AssertRefusedInLittleMemory()
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Refused("InvalidOnnx");
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 300_000_000);
     }
 
     private EngineException Refused(string id)
