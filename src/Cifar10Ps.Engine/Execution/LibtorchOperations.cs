@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Cifar10Ps.Execution.Kernels;
 using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
@@ -54,12 +55,19 @@ internal static class LibtorchOperations
     /// <param name="x">[batch, channels, height, width].</param>
     /// <param name="weight">The weight, in the type in which to convolve (<see cref="Precisions.ConvolutionType"/>).</param>
     /// <param name="bias">The bias, in the same type; null: none.</param>
-    /// <returns>The output, in the type of <paramref name="x"/>.</returns>
+    /// <returns>The output, in the type of <paramref name="x"/>, channels-last in memory: libtorch chooses that for most inputs, but not for
+    /// all, nor with all of its libraries.</returns>
     public static Tensor Convolve(Convolution convolution, Tensor x, Tensor weight, Tensor? bias)
     {
-        Tensor y = F.conv2d(Bordered(As(x, weight.dtype), convolution.Window, 0), weight, bias, strides: Pair(convolution.Window.Stride),
-            padding: Padding(convolution.Window), groups: convolution.Groups);
-        return As(y, x.dtype);
+        Tensor input = As(x, weight.dtype), bordered = Bordered(input, convolution.Window, 0);
+        Tensor y = F.conv2d(bordered, weight, bias, strides: Pair(convolution.Window.Stride), padding: Padding(convolution.Window),
+            groups: convolution.Groups);
+        Tensor output = As(y, x.dtype), result = ActivationMemory.ChannelsLast(output);
+        // The scope of the shard would keep them to its end; autograd keeps what it needs.
+        foreach (Tensor temporary in new HashSet<Tensor>([input, bordered, y, output], ReferenceEqualityComparer.Instance))
+            if (!ReferenceEquals(temporary, x))
+                temporary.Dispose();
+        return result;
 
         static Tensor As(Tensor values, ScalarType type) => values.dtype == type ? values : values.to(type);
     }

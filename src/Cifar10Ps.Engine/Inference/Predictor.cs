@@ -124,9 +124,13 @@ public sealed class Predictor : IDisposable
 
             foreach ((float[][] output, Tensor tensor) in outputs.Zip(found))
             {
-                Span<float> values = MemoryMarshal.Cast<byte, float>(tensor.to(ScalarType.Float32).contiguous().bytes);
-                for (int i = 0, length = values.Length / count; i < count; i++)
-                    output[start + i] = values.Slice(i * length, length).ToArray();
+                Tensor values = tensor.to(ScalarType.Float32).contiguous();
+                for (int i = 0; i < count; i++)
+                {
+                    // A span of all of them could have no more than 2 GB.
+                    using Tensor own = values.narrow(0, i, 1);
+                    output[start + i] = MemoryMarshal.Cast<byte, float>(own.bytes).ToArray();
+                }
             }
 
             Tensor[] SeenAs(ImageView view)

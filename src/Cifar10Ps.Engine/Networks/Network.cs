@@ -237,9 +237,9 @@ public sealed class Network
     internal Network WithNormEpsilon(double epsilon, Func<BatchNorm, bool>? isChanged = null) => With([.. Layers.Select(layer =>
         layer.Operation is BatchNorm norm && isChanged?.Invoke(norm) != false ? layer.With(norm with { Epsilon = epsilon }) : layer)]);
 
-    /// <summary>Whether layers are frozen and training changes nothing but the classifier, so that features are all it needs.</summary>
+    /// <summary>Whether everything but the classifier is frozen, so that features are all that training needs.</summary>
     internal bool HasFrozenBackbone =>
-        Classifier is { IsFrozen: false } && Layers.Any(layer => layer.IsFrozen) && !NeedsGradient(FeatureLayer);
+        Classifier is { IsFrozen: false } && Layers.All(layer => layer == Classifier || layer.IsFrozen);
 
     /// <summary>The same network, of which training leaves some layers as they are.</summary>
     /// <param name="isFrozen">Which layers.</param>

@@ -47,7 +47,7 @@ internal sealed class SharedWork
     public void ForEach(int count, Action<int> work, [CallerMemberName] string name = "")
     {
         work = WorkTrace.Watch(WorkKind.Item, name, work);
-        if (count == 1 || _idle == 0)
+        if (count <= 1 || _idle == 0)
         {
             for (int i = 0; i < count; i++)
                 work(i);

@@ -96,6 +96,26 @@ public class ExecutorTests
         AssertEvaluates(name, precision, test => new FoldedExecutor(test.Network, test.Values, ImageShape(test), precision));
 
     [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 1)]
+    [InlineData(3, 0)]
+    public void A_convolution_of_libtorch_leaves_its_output_channels_last_and_nothing_else(int size, int padding)
+    {
+        UseTorch();
+        foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Tensor x = ActivationMemory.ChannelsLast(ones(2, 8, 4, 4)).to(type), weight = ones(16, 8, size, size);
+            long before = scope.DisposablesCount;
+
+            Tensor y = LibtorchOperations.Convolve(new Convolution(8, 16, Window.Square(size, 1, padding)), x, weight, bias: null);
+
+            Assert.Equal((before + 1, type), (scope.DisposablesCount, y.dtype));
+            Assert.True(y.permute(0, 2, 3, 1).is_contiguous());
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(NetworksByPrecision))]
     public void Features_are_what_the_classifier_makes_the_logits_of(string name, Precision precision)
     {

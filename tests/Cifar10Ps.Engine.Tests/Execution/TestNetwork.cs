@@ -103,6 +103,7 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         Add("groups", 32, 32, 4, Groups);
         Add("borders", 31, 29, 4, Borders);
         Add("wide borders", 13, 17, 4, WideBorders);
+        Add("one pixel with a wide border", 8, 8, 4, OnePixel);
         Add("pre-activation", 32, 32, 3, PreActivation);
         Add("additions", 16, 16, 4, Additions);
         Add("own input", 32, 32, 3, OwnInput);
@@ -212,6 +213,14 @@ internal sealed record TestNetwork(Network Network, int Height, int Width, int C
         x = network.Add("average3", new AveragePool(Window.Square(3, 2, 2)), Activated(network, "e", x, 16));
         x = network.Add("f", new Convolution(16, 16, Window.Square(1, 1, 2)), x);
         Ended(network, network.Add("g", new Convolution(16, 16, Window.Square(3, 2, 4)), network.Norm("f.norm", x)));
+    }
+
+    /// <summary>To libtorch, a map of one pixel and its border lie in memory in any order.</summary>
+    private static void OnePixel(NetworkBuilder network)
+    {
+        int x = network.Add("a", new Convolution(3, 1, Window.Square(8, 1, 0)), NetworkBuilder.InputLayer);
+        x = network.Norm("b.norm", network.Add("b", new Convolution(1, 64, Window.Square(1, 1, 1)), x));
+        Ended(network, Activated(network, "c", network.Add("b.relu", new ReLU(), x), 64));
     }
 
     private static void PreActivation(NetworkBuilder network)

@@ -15,6 +15,12 @@ internal static unsafe class ActivationMemory
         using Tensor plain = detached.permute(0, 2, 3, 1);
         if (!plain.is_contiguous())
             throw new ArgumentException("The activations do not lie channels-last in memory.", nameof(activations));
+        return StartOf(plain);
+    }
+
+    /// <summary>The address of the values of a tensor that lie in memory one after the other; valid while it is alive.</summary>
+    public static byte* StartOf(Tensor plain)
+    {
         // A span of all values could have no more than 2 GB.
         using Tensor values = plain.view(-1);
         using Tensor first = values.narrow(0, 0, 1);

@@ -38,7 +38,7 @@ internal static unsafe class Winograd<TElement, TLanes>
         Tensor output = ActivationMemory.Like(input, bias.Length, input.shape[2], input.shape[3]);
         fixed (float* biases = bias)
             Convolve(new Activations(input), new Activations(output),
-                (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)),
+                (float*)ActivationMemory.StartOf(transformed),
                 biases, shortcut is null ? null : ActivationMemory.Of(shortcut), activate);
         return output;
     }
@@ -82,7 +82,7 @@ internal static unsafe class Winograd<TElement, TLanes>
         (int outputs, int inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
         Tensor transformed = zeros(TransformedLength(inputs, outputs));
         TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs,
-            (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(transformed.bytes)));
+            (float*)ActivationMemory.StartOf(transformed));
         return transformed;
     }
 
