@@ -50,9 +50,10 @@ public sealed class Cifar10Cache
         string? root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
         if (string.IsNullOrEmpty(root) || !Path.IsPathFullyQualified(root))
         {
-            root = OperatingSystem.IsWindows()
-                ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+            // Also a home that is not there, as of services: storing will fail then, and say where.
+            string home = Environment.GetFolderPath(OperatingSystem.IsWindows() ? Environment.SpecialFolder.LocalApplicationData
+                : Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+            root = OperatingSystem.IsWindows() ? home : Path.Combine(home, ".cache");
         }
 
         return new Cifar10Cache(Path.Combine(root, "Cifar10Ps"));
@@ -93,10 +94,12 @@ public sealed class Cifar10Cache
     /// </summary>
     /// <param name="address">An http or https address of <c>cifar-10-binary.tar.gz</c>.</param>
     /// <param name="progress">Called on the caller's thread with the bytes so far and, if the server tells it, the total.</param>
-    /// <param name="tryingAgain">Called on the caller's thread with a sentence before each further try.</param>
+    /// <param name="tryingAgain">Called on the caller's thread with a sentence before each further try, and when it waits for another
+    /// process.</param>
     /// <param name="cancellation">Ends the download; the received part is kept for the next attempt.</param>
     /// <exception cref="EngineException"><c>DownloadFailed</c>, <c>ChecksumMismatch</c>, <c>CorruptArchive</c>, <c>BatchFileMissing</c>,
-    /// <c>BatchFileWrongSize</c>, <c>UnsupportedCifarVersion</c>, <c>CacheNotWritable</c>, <c>NotARegularFile</c>, <c>InvalidUri</c>.
+    /// <c>BatchFileWrongSize</c>, <c>BatchFileUnreadable</c>, <c>UnsupportedCifarVersion</c>, <c>CacheNotWritable</c>,
+    /// <c>NotARegularFile</c>, <c>InvalidUri</c>.
     /// </exception>
     public void Download(Uri address, Action<long, long?> progress, Action<string> tryingAgain, CancellationToken cancellation)
     {
@@ -106,7 +109,7 @@ public sealed class Cifar10Cache
         try
         {
             Directory.CreateDirectory(_folder);
-            using FileStream turn = WaitForTurn(cancellation);
+            using FileStream turn = WaitForTurn(tryingAgain, cancellation);
             RemoveAbandoned();
             if (IsFilled && FindDamage(Cifar10Reader.TrainCount, Cifar10Reader.TestCount, cancellation) is null)
                 return;
@@ -117,13 +120,13 @@ public sealed class Cifar10Cache
             bool isJoined = download.Run(cancellation);
             try
             {
-                Unpack(archive);
+                Unpack(archive, WebAddress.Shown(address));
             }
             catch (EngineException) when (isJoined)
             {
                 tryingAgain("The parts of the download do not fit together: they are of different files. It starts again.");
                 download.Run(cancellation);
-                Unpack(archive);
+                Unpack(archive, WebAddress.Shown(address));
             }
 
             File.Delete(archive);
@@ -135,8 +138,9 @@ public sealed class Cifar10Cache
         }
     }
 
-    private FileStream WaitForTurn(CancellationToken cancellation)
+    private FileStream WaitForTurn(Action<string> waiting, CancellationToken cancellation)
     {
+        bool hasWaited = false;
         string path = Path.Combine(_folder, "download.lock");
         RegularFile.Require(path);
         while (true)
@@ -148,6 +152,9 @@ public sealed class Cifar10Cache
             catch (IOException e) when (IsHeld(e))
             {
                 // By another process, which may finish the work.
+                if (!hasWaited)
+                    waiting($"Another process is filling '{_folder}': waiting for it.");
+                hasWaited = true;
                 cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(250));
                 cancellation.ThrowIfCancellationRequested();
             }
@@ -196,21 +203,21 @@ public sealed class Cifar10Cache
     }
 
     [SuppressMessage("Security", "CA5351", Justification = "The published checksums are MD5; they guard against damage.")]
-    private void Unpack(string archive)
+    private void Unpack(string archive, string name)
     {
         Dictionary<string, byte[]> files;
         try
         {
-            files = Cifar10Reader.ReadArchive(archive, FileLength);
+            files = Cifar10Reader.ReadArchive(archive, FileLength, name);
             for (int i = 0; i < _checksums.Count; i++)
             {
-                string name = Cifar10Reader.FileNames[i];
-                if (Convert.ToHexStringLower(MD5.HashData(files[name])) != _checksums[i])
+                string file = Cifar10Reader.FileNames[i];
+                if (Convert.ToHexStringLower(MD5.HashData(files[file])) != _checksums[i])
                     throw new EngineException("ChecksumMismatch", ErrorKind.InvalidData,
-                        $"'{name}' of the download is not the published file (its MD5 differs).");
+                        $"'{file}' of '{name}' is not the published file (its MD5 differs).");
             }
         }
-        catch (EngineException)
+        catch (EngineException e) when (e.Kind is not ErrorKind.ReadError)
         {
             // The next attempt must not continue or trust a bad archive.
             File.Delete(archive);
@@ -221,13 +228,13 @@ public sealed class Cifar10Cache
         try
         {
             Directory.CreateDirectory(half);
-            foreach ((string name, byte[] content) in files)
-                File.WriteAllBytes(Path.Combine(half, name), content);
+            foreach ((string file, byte[] content) in files)
+                File.WriteAllBytes(Path.Combine(half, file), content);
             if (!IsFilled)
                 Directory.Move(half, DataFolder);
             else
-                foreach (string name in files.Keys)
-                    Replace(Path.Combine(DataFolder, name), Path.Combine(half, name));
+                foreach (string file in files.Keys)
+                    Replace(Path.Combine(DataFolder, file), Path.Combine(half, file));
         }
         finally
         {

@@ -83,50 +83,56 @@ public static class Cifar10Reader
     /// <summary>Unpacks the six files of an archive into memory.</summary>
     /// <param name="path">The archive.</param>
     /// <param name="fileLength">Length of each file.</param>
-    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>UnsupportedCifarVersion</c>,
-    /// <c>BatchFileMissing</c>, <c>BatchFileWrongSize</c>.</exception>
-    internal static Dictionary<string, byte[]> ReadArchive(string path, int fileLength = FileLength)
+    /// <param name="name">What to call it in messages; null: its path.</param>
+    /// <exception cref="EngineException"><c>CorruptArchive</c>, <c>UnsupportedCifarVersion</c>, <c>BatchFileMissing</c>,
+    /// <c>BatchFileWrongSize</c>, <c>BatchFileUnreadable</c>, <c>NotARegularFile</c>.</exception>
+    internal static Dictionary<string, byte[]> ReadArchive(string path, int fileLength = FileLength, string? name = null)
     {
+        name ??= path;
         Dictionary<string, byte[]> files = [];
         HashSet<string> others = [];
         try
         {
-            using FileStream file = RegularFile.OpenRead(path);
-            using GZipStream unpacked = new(file, CompressionMode.Decompress);
+            using FileStream packed = RegularFile.OpenRead(path);
+            using GZipStream unpacked = new(packed, CompressionMode.Decompress);
             using LimitedTarStream limited = new(unpacked, ArchiveLimit);
             using TarReader tar = new(limited);
             while (tar.GetNextEntry() is { } entry)
             {
                 // Only the last part of the name is used, and nothing is written: no path can escape.
-                string name = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
-                if (entry.DataStream is null || !FileNames.Contains(name))
+                string file = entry.Name[(entry.Name.LastIndexOf('/') + 1)..];
+                if (entry.DataStream is null || !FileNames.Contains(file))
                 {
-                    if (OtherVersions.Any(other => other.Files.Contains(name)))
-                        others.Add(name);
+                    if (OtherVersions.Any(other => other.Files.Contains(file)))
+                        others.Add(file);
                     continue;
                 }
 
-                CheckLength(name, entry.Length, fileLength);
-                if (files.ContainsKey(name))
-                    throw new InvalidDataException($"it holds '{name}' twice.");
+                CheckLength(file, entry.Length, fileLength);
+                if (files.ContainsKey(file))
+                    throw new InvalidDataException($"it holds '{file}' twice.");
                 byte[] content = new byte[fileLength];
                 entry.DataStream.ReadExactly(content);
-                files[name] = content;
+                files[file] = content;
             }
 
             // The checksum of the whole archive is at its end.
             limited.CopyTo(Stream.Null);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or FormatException
-            or InvalidOperationException or NotSupportedException or UnauthorizedAccessException or ArgumentException or OverflowException)
+        catch (Exception e) when (e is UnauthorizedAccessException or (IOException and not EndOfStreamException))
+        {
+            throw new EngineException("BatchFileUnreadable", ErrorKind.ReadError, $"'{name}' cannot be read: {e.Message}", e);
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException
+            or InvalidOperationException or NotSupportedException or ArgumentException or OverflowException)
         {
             throw new EngineException("CorruptArchive", ErrorKind.InvalidData,
-                $"'{path}' is not a complete .tar.gz archive: {e.Message} Download it again.", e);
+                $"'{name}' is not a complete .tar.gz archive: {e.Message}", e);
         }
 
-        foreach (string name in FileNames)
-            if (!files.ContainsKey(name))
-                throw Missing(name, path, (_, other) => others.Contains(other));
+        foreach (string file in FileNames)
+            if (!files.ContainsKey(file))
+                throw Missing(file, name, (_, other) => others.Contains(other));
         return files;
     }
 

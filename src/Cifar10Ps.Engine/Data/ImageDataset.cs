@@ -123,6 +123,17 @@ public sealed class ImageDataset
         return lacks is [] ? null : $"The parts of '{Name}' have different classes: {string.Join("; ", lacks)}.";
     }
 
+    /// <summary>Says that images are in several parts; null: none.</summary>
+    internal string? SharedImages()
+    {
+        LabeledImage[] shared = [.. Splits.SelectMany(split => split
+                .Select(image => (Key: Convert.ToHexString(image.Content.Digest), Image: image)).DistinctBy(image => image.Key))
+            .GroupBy(image => image.Key).Where(group => group.Count() > 1).Select(group => group.First().Image)];
+        return shared is [] ? null
+            : $"{shared.Length:N0} images are in more than one part, such as '{shared[0].Path ?? $"{shared[0]}"}': "
+                + "figures that are measured on them say little.";
+    }
+
     /// <summary>How many images are in memory, in a sentence.</summary>
     internal string DescribeMemory()
     {

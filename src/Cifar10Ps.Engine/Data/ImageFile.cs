@@ -61,7 +61,7 @@ internal static class ImageFile
             Math.Min(1, 2f * Math.Max(width, height) / Math.Min(picture.Width, picture.Height)));
         // JPEG has no transparency.
         SKAlphaType alpha = picture.Codec.EncodedFormat == SKEncodedImageFormat.Jpeg ? SKAlphaType.Opaque : SKAlphaType.Premul;
-        using SKBitmap bitmap = new(new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, alpha));
+        using SKBitmap bitmap = Bitmaps.New(size.Width, size.Height, alpha);
         if (picture.Codec.GetPixels(bitmap.Info, bitmap.GetPixels()) != SKCodecResult.Success)
             throw PictureFile.Invalid(picture.Path);
         if (picture.Origin == SKEncodedOrigin.TopLeft)
@@ -88,7 +88,7 @@ internal static class ImageFile
         float left = (float)(upright.Width - width / scale) / 2, top = (float)(upright.Height - height / scale) / 2;
         SKRect middle = new(left, top, upright.Width - left, upright.Height - top);
 
-        using SKBitmap result = new(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        using SKBitmap result = Bitmaps.New(width, height, SKAlphaType.Premul);
         using SKCanvas canvas = new(result);
         using SKImage image = SKImage.FromBitmap(upright);
         // Mipmaps average all pixels on the way down; a cubic filter is smoother on the way up.
@@ -130,7 +130,7 @@ internal static class ImageFile
             SKEncodedOrigin.LeftBottom => new SKMatrix(0, 1, 0, -1, 0, height, 0, 0, 1),
             _ => SKMatrix.Identity,
         };
-        SKBitmap upright = new(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        SKBitmap upright = Bitmaps.New(width, height, SKAlphaType.Premul);
         using SKCanvas canvas = new(upright);
         canvas.SetMatrix(matrix);
         canvas.DrawBitmap(bitmap, 0, 0);

@@ -1,5 +1,6 @@
 using System.Text;
 using Cifar10Ps.Data;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
@@ -53,7 +54,7 @@ public sealed class ImageFolder : PictureSource
         foreach ((Part part, DirectoryInfo folder) in folders.Where(item => !seen.Contains((item.Part.Kind, Composed(item.Folder.Name)))
             // A folder that only leads to another part is no class.
             && (found.Any(picture => picture.Part == item.Part.Kind && picture.Class == Composed(item.Folder.Name))
-                || !parts.Any(other => PictureFolder.IsWithin(other.RealPath, item.Part.RealPathOf(item.Folder))))))
+                || !parts.Any(other => FolderPath.IsWithin(other.RealPath, item.Part.RealPathOf(item.Folder))))))
             Skipped?.Invoke(folder.FullName, new EngineException("EmptyClass", ErrorKind.InvalidData,
                 $"'{folder.FullName}' contains no readable picture"
                 + $"{(classes.Contains(Composed(folder.Name)) ? "" : " and is not used as a class")}."));
@@ -73,7 +74,7 @@ public sealed class ImageFolder : PictureSource
     {
         RequireFolder(_path);
         PictureFolder files = NewSearch(_path);
-        string real = PictureFolder.RealPath(_path);
+        string real = FolderPath.Real(_path);
         List<Part> parts = [];
         foreach ((DatasetPart kind, string? path) in new[] { (DatasetPart.Validation, ValidationPath), (DatasetPart.Test, TestPath) })
         {
@@ -99,7 +100,7 @@ public sealed class ImageFolder : PictureSource
 
         parts.AddRange(inside is [] ? [new Part(DatasetPart.Train, _path, files)]
             : inside.Select(part => new Part(part.Kind, part.Folder.FullName, files)));
-        if (parts.GroupBy(part => part.RealPath, PictureFolder.PathComparer).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        if (parts.GroupBy(part => part.RealPath, FolderPath.Comparer).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new EngineException("PartGivenTwice", ErrorKind.InvalidArgument,
                 $"'{twice.Key}' cannot be for {string.Join(" and for ", twice.Select(part => part.Kind.Purpose()))}.");
         return [.. parts.OrderBy(part => part.Kind)];
@@ -137,7 +138,7 @@ public sealed class ImageFolder : PictureSource
 
     /// <summary>The search that found a file: one part may lie in another.</summary>
     private static PictureFolder FilesOf(Part[] parts, string path) =>
-        parts.Where(part => PictureFolder.IsWithin(path, part.Path)).MaxBy(part => part.Path.Length)!.Files;
+        parts.Where(part => FolderPath.IsWithin(path, part.Path)).MaxBy(part => part.Path.Length)!.Files;
 
     /// <summary>Reports what was left out, and names that may be mistakes.</summary>
     private void Warn(Part[] parts, (Part Part, DirectoryInfo Folder)[] folders, ReadPicture[] read)
@@ -151,18 +152,12 @@ public sealed class ImageFolder : PictureSource
             .Where(group => group.Count() > 1))
             Warning($"'{twice.Key.Path}' has {twice.Count()} folders '{twice.Key.Class}', which differ only in their Unicode characters. "
                 + "Their pictures form one class.");
-        foreach (IGrouping<string, string> alike in folders.Select(item => Composed(item.Folder.Name))
-            .Distinct().GroupBy(Folded, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
-            Warning($"The classes '{string.Join("', '", alike)}' of '{_path}' have names that differ only in case, "
-                + "spaces or the form of their characters. If they are one class, put their pictures into one folder.");
         string[] twins = [.. read.GroupBy(picture => (picture.File.Part, Path.ChangeExtension(picture.File.Name, null)))
             .SelectMany(group => group.Skip(1)).Select(picture => picture.File.Name)];
         if (twins.Length > 0)
             Warning($"{twins.Length:N0} pictures of '{_path}' have the same name as another one except for the extension, "
                 + $"such as '{twins[0]}'. "
                 + "If they show the same thing, keep one: otherwise it counts twice, and may be in both the training and the test split.");
-
-        static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();
     }
 
     /// <summary>A folder of class folders.</summary>
@@ -172,10 +167,10 @@ public sealed class ImageFolder : PictureSource
     private sealed record Part(DatasetPart Kind, string Path, PictureFolder Files)
     {
         /// <summary>The full path of the folder itself.</summary>
-        public string RealPath { get; } = PictureFolder.RealPath(Path);
+        public string RealPath { get; } = FolderPath.Real(Path);
 
         /// <summary>Whether it is a folder, by its real path.</summary>
-        public bool IsAt(string realPath) => PictureFolder.PathComparer.Equals(RealPath, realPath);
+        public bool IsAt(string realPath) => FolderPath.Comparer.Equals(RealPath, realPath);
 
         /// <summary>The real path of a folder in it: links within it are not followed.</summary>
         public string RealPathOf(DirectoryInfo folder) =>

@@ -32,20 +32,8 @@ internal static class ImageSelection
         ImageDataset data = ImageDataset.Of(name, "images", classes, train, validation, test);
         if (data.DifferentClasses() is string different)
             warn(different);
-        if (SharedImages(data) is string shared)
+        if (data.SharedImages() is string shared)
             warn(shared);
         return data;
-    }
-
-    /// <summary>Says that images are in several parts; null: none.</summary>
-    private static string? SharedImages(ImageDataset data)
-    {
-        LabeledImage[] shared = [.. data.Splits.SelectMany(split => split.DistinctBy(Key)).GroupBy(Key)
-            .Where(group => group.Count() > 1).Select(group => group.First())];
-        return shared is [] ? null
-            : $"{shared.Length:N0} images are in more than one part, such as '{shared[0].Path ?? $"{shared[0]}"}': "
-                + "figures that are measured on them say little.";
-
-        static string Key(LabeledImage image) => Convert.ToHexString(image.Content.Digest);
     }
 }

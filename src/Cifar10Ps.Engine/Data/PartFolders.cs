@@ -3,12 +3,6 @@ namespace Cifar10Ps.Data;
 /// <summary>Understands a folder whose folders are the parts of a data set, each with a folder for each class.</summary>
 internal static class PartFolders
 {
-    // Folders that cannot be read are reported by the search for pictures; links are not followed.
-    private static readonly EnumerationOptions Quietly = new()
-    {
-        RecurseSubdirectories = true, AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint,
-    };
-
     /// <summary>The folders of the parts, that of training first; none: the folders are those of classes.</summary>
     /// <remarks>
     /// A class may be called "train". So the folder for training counts only with folders of classes in it, and together with a folder
@@ -19,18 +13,18 @@ internal static class PartFolders
     /// <exception cref="EngineException"><c>SplitsNotClasses</c>: parts that cannot be understood.</exception>
     public static IReadOnlyList<(DatasetPart Part, DirectoryInfo Folder)> Find(string root, CancellationToken cancellation)
     {
-        DirectoryInfo[] folders = new DirectoryInfo(root).GetDirectories("*", new EnumerationOptions
-        {
-            AttributesToSkip = Quietly.AttributesToSkip,
-        });
+        // What it leaves out is reported when the pictures are read.
+        PictureFolder search = new(root, null);
+        DirectoryInfo[] folders = [.. search.Entries(new DirectoryInfo(root)).OfType<DirectoryInfo>()];
         (DatasetPart Part, DirectoryInfo Folder)[] parts = [.. from folder in folders
                                                                let part = DatasetParts.Named(folder.Name)
                                                                where part is not null && HasPictures(folder, below: true)
                                                                orderby part
                                                                select (part.Value, folder)];
-        bool hasOthers = folders.ExceptBy(parts.Select(part => part.Folder.Name), folder => folder.Name)
-            .Any(folder => DatasetParts.Named(folder.Name) is null && HasPictures(folder, below: false));
-        if (parts is [] || (hasOthers && parts is [_]))
+        if (parts is [])
+            return [];
+        bool hasOthers = folders.Any(folder => DatasetParts.Named(folder.Name) is null && HasPictures(folder, below: false));
+        if (hasOthers && parts is [_])
             return [];
         if (parts.All(part => part.Part != DatasetPart.Train))
             return hasOthers ? [] : throw NotUnderstood("none of them is for training");
@@ -42,10 +36,7 @@ internal static class PartFolders
             $"The folders of '{root}' ({DisplayText.List([.. parts.Select(part => part.Folder.Name)])}) are parts of a data set, "
             + $"which hold the folders of the classes, but {why}.");
 
-        bool HasPictures(DirectoryInfo folder, bool below) => folder.EnumerateFiles("*", Quietly).Any(file =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            return ImageFormat.IsPicture(file.Name) && (!below || file.DirectoryName != folder.FullName);
-        });
+        bool HasPictures(DirectoryInfo folder, bool below) => search.Find(folder, recurse: true, cancellation)
+            .Any(file => !below || Path.GetDirectoryName(file) != folder.FullName);
     }
 }

@@ -34,35 +34,6 @@ internal sealed class PictureFolder
     /// <summary>What was left out, counted by reason, as a sentence; null: nothing.</summary>
     public string? LeftOut => _leftOut.Count == 0 ? null : $"Left out of '{_root}': {string.Join("; ", _leftOut.Select(Describe))}.";
 
-    /// <summary>Compares full paths as the system does by default.</summary>
-    public static StringComparer PathComparer { get; } =
-        OperatingSystem.IsWindows() || OperatingSystem.IsMacOS() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal;
-
-    /// <summary>Whether a full path lies in a folder, at any depth; the folder may be the root of its drive.</summary>
-    public static bool IsWithin(string path, string folder)
-    {
-        folder = Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar;
-        return path.Length > folder.Length && PathComparer.Equals(path[..folder.Length], folder);
-    }
-
-    /// <summary>The full path of the folder that a full path leads to by way of links.</summary>
-    public static string RealPath(string path)
-    {
-        // Callers pass existing folders, so there is no cycle of links.
-        if (Path.GetDirectoryName(path) is not string parent)
-            return path;
-        path = Path.Combine(RealPath(parent), Path.GetFileName(path));
-        try
-        {
-            return new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true) is { } target ? RealPath(target.FullName) : path;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A share, or a folder that may only be passed through.
-            return path;
-        }
-    }
-
     /// <summary>A folder's own entries that are neither hidden nor links, in the order of their names.</summary>
     public IEnumerable<FileSystemInfo> Entries(DirectoryInfo folder)
     {
@@ -98,15 +69,14 @@ internal sealed class PictureFolder
         }
     }
 
-    /// <summary>The full paths of the pictures in a folder.</summary>
+    /// <summary>The full paths of the pictures in a folder, as they are found.</summary>
     /// <param name="top">The folder.</param>
     /// <param name="recurse">Whether those in the folders below it are wanted too.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <param name="isPassedOver">Which folders below it are passed over; null: none.</param>
-    public List<string> Find(DirectoryInfo top, bool recurse, CancellationToken cancellation,
+    public IEnumerable<string> Find(DirectoryInfo top, bool recurse, CancellationToken cancellation,
         Func<DirectoryInfo, bool>? isPassedOver = null)
     {
-        List<string> pictures = [];
         Stack<DirectoryInfo> folders = new([top]);
         while (folders.TryPop(out DirectoryInfo? folder))
         {
@@ -122,7 +92,7 @@ internal sealed class PictureFolder
                 }
                 else if (ImageFormat.IsPicture(entry.Name))
                 {
-                    pictures.Add(entry.FullName);
+                    yield return entry.FullName;
                 }
                 else
                 {
@@ -130,8 +100,6 @@ internal sealed class PictureFolder
                 }
             }
         }
-
-        return pictures;
     }
 
     /// <summary>Whether a file or folder of this name is silently skipped.</summary>

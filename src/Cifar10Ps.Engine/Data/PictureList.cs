@@ -1,4 +1,5 @@
 using Cifar10Ps.Data;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps;
 
@@ -9,7 +10,7 @@ public sealed class PictureList : PictureSource
     private readonly PictureFolder _files;
     private readonly bool _isBounded;
     private readonly List<FoundPicture> _pictures = [];
-    private readonly HashSet<string> _paths = new(PictureFolder.PathComparer);
+    private readonly HashSet<string> _paths = new(FolderPath.Comparer);
 
     /// <summary>An empty list.</summary>
     /// <param name="root">The folder that relative paths start from.</param>
@@ -34,7 +35,10 @@ public sealed class PictureList : PictureSource
         if (string.IsNullOrWhiteSpace(path) || path.Contains('\0', StringComparison.Ordinal))
             throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData, "There is no path of a file.");
         string full = Path.GetFullPath(path, _root);
-        if (_isBounded && !PictureFolder.IsWithin(full, _root))
+        // Lists from Windows have its separators.
+        if (Path.DirectorySeparatorChar != '\\' && path.Contains('\\', StringComparison.Ordinal) && !File.Exists(full))
+            full = Path.GetFullPath(path.Replace('\\', '/'), _root);
+        if (_isBounded && !FolderPath.IsWithin(full, _root))
             throw new EngineException("OutsideRoot", ErrorKind.InvalidData, $"'{full}' is not in the folder '{_root}' and is left out.");
         DatasetPart kind = part is null ? DatasetPart.Train
             : DatasetParts.Named(part.Trim()) ?? throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData,

@@ -126,7 +126,15 @@ public abstract class PictureSource
             hasTest && hasValidation ? parts[DatasetPart.Validation] : null);
         if (data.DifferentClasses() is string different)
             Warning?.Invoke(different);
+        if (given.Count > 1 && data.SharedImages() is string shared)
+            Warning?.Invoke(shared);
+        foreach (IGrouping<string, string> alike in classes.GroupBy(Folded, StringComparer.OrdinalIgnoreCase)
+            .Where(group => group.Count() > 1))
+            Warning?.Invoke($"The classes '{string.Join("', '", alike)}' of '{source}' have names that differ only in case, "
+                + "spaces or the form of their characters. If they are one class, give their pictures one name.");
         return data;
+
+        static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();
     }
 
     /// <summary>The name of a folder; of the root of a drive, its path.</summary>

@@ -16,7 +16,8 @@ internal static class EventFile
     private const string Prefix = "events.out.tfevents.", Suffix = ".cifar10ps";
 
     /// <summary>The event files that this module has written to a folder.</summary>
-    public static string[] In(string folder) => Directory.Exists(folder) ? Directory.GetFiles(folder, $"{Prefix}*{Suffix}") : [];
+    /// <exception cref="EngineException"><c>FolderUnreadable</c>.</exception>
+    public static string[] In(string folder) => FolderPath.Files(folder, $"{Prefix}*{Suffix}");
 
     /// <summary>Creates an event file. TensorBoard reads those of a folder in the order of their names, which is that of time.</summary>
     /// <param name="folder">The folder; created if it is missing.</param>

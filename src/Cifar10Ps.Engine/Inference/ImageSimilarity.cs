@@ -15,6 +15,9 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
 {
     private const int Digits = 6;
 
+    /// <summary>What is rounded up to the least similarity has it too: vectors of equal images may differ in the last bits.</summary>
+    private const double HalfDigit = 0.5e-6;
+
     private readonly WorkerPool _pool = new(threads ?? WorkerPool.DefaultCount);
 
     /// <summary>Finds pairs in some images.</summary>
@@ -29,7 +32,7 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
         Action<string, int, int> progress, CancellationToken cancellation)
     {
         float[][] vectors = Describe([.. parts.Select(part => part.Image)], progress, cancellation);
-        (int Index, float Cosine)[][] found = Neighbours.Of(vectors, vectors, top, minimum, _pool,
+        (int Index, float Cosine)[][] found = Neighbours.Of(vectors, vectors, top, minimum - HalfDigit, _pool,
             done => progress("Comparing", done, parts.Count), cancellation);
         return [.. found.SelectMany((neighbours, i) => neighbours
                 // Each of two may be a neighbour of the other.
@@ -53,7 +56,7 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
         Action<string, int, int> progress, CancellationToken cancellation)
     {
         float[][] vectors = Describe(images, progress, cancellation), among = Describe(split, progress, cancellation);
-        (int Index, float Cosine)[][] found = Neighbours.Of(vectors, among, top, minimum, _pool,
+        (int Index, float Cosine)[][] found = Neighbours.Of(vectors, among, top, minimum - HalfDigit, _pool,
             done => progress("Comparing", done, images.Count), cancellation);
         return found.SelectMany((neighbours, i) => neighbours.Select(neighbour =>
             new SimilarImage(Rounded(neighbour.Cosine), images[i], null, split[neighbour.Index], split.Name)));

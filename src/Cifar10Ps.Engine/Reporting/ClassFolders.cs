@@ -20,13 +20,17 @@ internal sealed class ClassFolders(string path)
 
     private readonly Dictionary<string, string> _folders = new(StringComparer.Ordinal);
     private readonly HashSet<string> _taken = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, int> _last = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The full path of an image's file, named after the index of the image; no two images get the same.</summary>
+    /// <summary>The full path of an image's file, named after the index of the image, or after the file of one that belongs to no data
+    /// set; no two images get the same.</summary>
     public string PathOf(LabeledImage image)
     {
         if (!_folders.TryGetValue(image.LabelName, out string? folder))
             _folders[image.LabelName] = folder = Unused(Path.Combine(path, SafeName(image.LabelName)), "");
-        return Unused(Path.Combine(folder, $"{image.Index:D5}"), ".png");
+        string name = image is { HasKnownTruth: false, Path: string file } ? SafeName(Path.GetFileNameWithoutExtension(file))
+            : $"{image.Index:D5}";
+        return Unused(Path.Combine(folder, name), ".png");
     }
 
     /// <summary>Writes an image.</summary>
@@ -41,9 +45,12 @@ internal sealed class ClassFolders(string path)
     private string Unused(string start, string ending)
     {
         string name = start + ending;
-        for (int i = 2; !_taken.Add(name); i++)
-            name = $"{start} ({i}){ending}";
-        return name;
+        int number = _last.GetValueOrDefault(name, 1);
+        string unused = name;
+        while (!_taken.Add(unused))
+            unused = $"{start} ({++number}){ending}";
+        _last[name] = number;
+        return unused;
     }
 
     private static string SafeName(string name)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Cifar10Ps.Data;
 using SkiaSharp;
 
 namespace Cifar10Ps.Reporting;
@@ -139,7 +140,7 @@ internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<s
     private static SKColor[] Scale(LabeledImage image, int width, int height)
     {
         using SKImage picture = ImageTile.Of(image.Pixels.Span, image.Width, image.Height);
-        using SKBitmap scaled = new(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        using SKBitmap scaled = Bitmaps.New(width, height, SKAlphaType.Opaque);
         using SKPixmap pixels = scaled.PeekPixels();
         picture.ScalePixels(pixels, width > image.Width ? new SKSamplingOptions(SKCubicResampler.Mitchell)
             : new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));

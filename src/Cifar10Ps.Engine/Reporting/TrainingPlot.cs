@@ -10,8 +10,8 @@ namespace Cifar10Ps.Reporting;
 /// <param name="Epochs">Its reports, in order; at least one.</param>
 internal sealed record PlottedRun(string Name, IReadOnlyList<EpochReport> Epochs)
 {
-    /// <summary>The epoch with the best validation accuracy, the first one of equals; null if none was validated.</summary>
-    public EpochReport? Best => Epochs.Where(report => report.ValidationAccuracy is not null).MaxBy(report => report.ValidationAccuracy);
+    /// <summary>The epoch to mark as the best; null if none was validated.</summary>
+    public EpochReport? Best => EpochReport.BestOf(Epochs);
 
     /// <summary>Runs with unique names: as many of the last folders of their paths as needed.</summary>
     /// <param name="runs">The reports of each, with its name or path, if it has one.</param>

@@ -32,8 +32,10 @@ internal static class MachineMemory
                 $"{what} would take about {bytes / 1e9:F1} GB of memory, but {Math.Max(available, 0) / 1e9:F1} GB are free.");
     }
 
-    /// <summary>The error for an allocation that failed, in .NET or in libtorch; null: the exception is about something else.</summary>
-    public static EngineException? ErrorOf(Exception? e) => e is OutOfMemoryException
-        || (e is ExternalException && e.Message.Contains("can't allocate memory", StringComparison.Ordinal))
+    /// <summary>The error for an allocation that failed, in .NET or in libtorch, on any thread; null: the exception is about something
+    /// else.</summary>
+    public static EngineException? ErrorOf(Exception? e) =>
+        e is AggregateException several ? several.Flatten().InnerExceptions.Select(ErrorOf).FirstOrDefault(error => error is not null)
+        : e is OutOfMemoryException || (e is ExternalException && e.Message.Contains("can't allocate memory", StringComparison.Ordinal))
             ? new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable, "There is not enough memory for this.", e) : null;
 }

@@ -45,10 +45,15 @@ public sealed record EpochReport
 
     /// <summary>Whether its validation accuracy is higher than another epoch's, or equal with a lower loss: with few validation images,
     /// many epochs guess the same number right.</summary>
-    /// <param name="other">The other epoch; one without validation is worse than any with one.</param>
-    internal bool IsBetterThan(EpochReport other) => ValidationAccuracy is double accuracy
-        && (other.ValidationAccuracy is not double best || accuracy > best
-            || (accuracy == best && ValidationLoss < other.ValidationLoss));
+    /// <param name="other">The other epoch; none, and one without validation, is worse than any with one.</param>
+    internal bool IsBetterThan(EpochReport? other) => ValidationAccuracy is double accuracy
+        && (other?.ValidationAccuracy is not double best || accuracy > best
+            || (accuracy == best && ValidationLoss < other!.ValidationLoss));
+
+    /// <summary>The best of some epochs, the first of equals; null if none was validated.</summary>
+    /// <param name="reports">The epochs.</param>
+    internal static EpochReport? BestOf(IEnumerable<EpochReport> reports) =>
+        reports.Aggregate((EpochReport?)null, (best, report) => report.IsBetterThan(best) ? report : best);
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.CurrentCulture, $"epoch {Epoch}: loss {Loss:F4}, accuracy {Accuracy:P2}")

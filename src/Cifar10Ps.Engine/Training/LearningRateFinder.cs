@@ -33,7 +33,8 @@ public static class LearningRateFinder
     /// <param name="progress">Receives each step, on the caller's thread; null disables it.</param>
     /// <param name="cancellation">Ends the test after the step that is being done.</param>
     /// <exception cref="EngineException"><c>ClassMismatch</c>, <c>ClassCountMismatch</c>, <c>ImageSizeMismatch</c>, <c>InvalidRange</c>,
-    /// <c>OptionOutOfRange</c>, <c>InvalidClassWeights</c>, <c>TrainingDiverged</c>, <c>NativeBackendNotLoaded</c>.</exception>
+    /// <c>OptionOutOfRange</c>, <c>InvalidClassWeights</c>, <c>NotEnoughMemory</c>, <c>TrainingDiverged</c>,
+    /// <c>NativeBackendNotLoaded</c>.</exception>
     /// <exception cref="OperationCanceledException">The test was cancelled.</exception>
     public static LearningRateRange Run(ImageClassifier model, ImageDataset data, TrainingOptions options, double lowest = 1e-5,
         double highest = 10, int steps = 100, int? threads = null, Action<LearningRatePoint>? progress = null,
@@ -50,6 +51,7 @@ public static class LearningRateFinder
         float[]? classWeights = order.ClassWeights(start.Classes);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
+        TrainingMemory.Require(start, options, pool.Count, ShardedBatch.ShardCount(Math.Min(options.BatchSize, data.Train.Count)), 1);
         // The epochs that train the classifier alone, if there are any, are not what the learning rate is limited by.
         Network part = TrainedPart.Of(start.Network, options, options.ClassifierEpochs + 1);
         FeatureTable? features = part.HasFrozenBackbone

@@ -235,7 +235,7 @@ public sealed partial class OutputDirectory
 
     private static IEnumerable<(string File, int Epoch)> EpochCheckpoints(string folder)
     {
-        foreach (string file in Directory.Exists(folder) ? Directory.GetFiles(folder, "checkpoint-epoch-*.safetensors") : [])
+        foreach (string file in FolderPath.Files(folder, "checkpoint-epoch-*.safetensors"))
             if (EpochPattern().Match(System.IO.Path.GetFileName(file)) is { Success: true } match)
                 yield return (file, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
     }

@@ -40,10 +40,7 @@ internal sealed class RunJournal(string path)
         try
         {
             while (MoveNext(enumerator))
-            {
-                Append(EpochEvent, enumerator.Current);
                 yield return enumerator.Current;
-            }
         }
         finally
         {
@@ -63,7 +60,10 @@ internal sealed class RunJournal(string path)
     {
         try
         {
-            return epochs.MoveNext();
+            if (!epochs.MoveNext())
+                return false;
+            Append(EpochEvent, epochs.Current);
+            return true;
         }
         catch (Exception e)
         {

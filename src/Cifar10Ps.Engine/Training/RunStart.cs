@@ -63,9 +63,12 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
             throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
         if (checkpoint.State.DataFingerprint is string fingerprint && !data.IsOf(fingerprint))
             throw Mismatch("it was trained or validated on other images, or in another order");
-        if (model is not null && !model.Network.WithClassCount(checkpoint.Model.Network.ClassCount).HasSameLayers(checkpoint.Model.Network))
-            throw Mismatch($"its network is a {checkpoint.Model.Network}, the model is a {model.Network}"
-                + (model.Network.ToString() == checkpoint.Model.Network.ToString() ? " with other layers" : ""));
+        Network network = checkpoint.Model.Network;
+        // A network that does not end with a classifier gets one only for other classes.
+        if (model is not null && !model.Network.HasSameLayers(network)
+            && !model.Network.WithClassCount(network.ClassCount).HasSameLayers(network))
+            throw Mismatch($"its network is a {network}, the model is a {model.Network}"
+                + (model.Network.ToString() == network.ToString() ? " with other layers" : ""));
         model?.CheckNotInTraining();
         TrainingState state = checkpoint.State with { Options = wanted, StopReason = null, DataFingerprint = data.Fingerprint };
         // More epochs may train another part than the last one did, whose moments begin at zero.

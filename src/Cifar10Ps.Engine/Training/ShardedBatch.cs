@@ -212,9 +212,22 @@ internal sealed class ShardedBatch : IDisposable
     /// <param name="batchSize">Number of images in the batch.</param>
     private (Tensor Sum, Tensor Gradient) Loss(Tensor logits, Tensor truth, int batchSize)
     {
-        Tensor sum = nn.functional.cross_entropy(logits, truth, weight: _classWeights, reduction: nn.Reduction.Sum,
-            label_smoothing: _options.LabelSmoothing);
+        bool isWeighted = _classWeights is not null && _options.LabelSmoothing > 0;
+        Tensor sum = nn.functional.cross_entropy(logits, isWeighted ? Smoothed(truth) : truth, weight: isWeighted ? null : _classWeights,
+            reduction: nn.Reduction.Sum, label_smoothing: isWeighted ? 0 : _options.LabelSmoothing);
         using Scalar divisor = batchSize;
         return (sum.detach(), autograd.grad([sum / divisor], [logits])[0]);
+    }
+
+    /// <summary>
+    /// Weighted targets, smoothed: each image has the weight of its class. PyTorch gives the share of every class the weight of that class,
+    /// also in images of the others, which taught rare classes to all images.
+    /// </summary>
+    /// <returns>[image, class].</returns>
+    private Tensor Smoothed(Tensor truth)
+    {
+        Tensor weighted = (truth.dim() == 1 ? nn.functional.one_hot(truth, _classCount).to(float32) : truth) * _classWeights!;
+        return weighted.TimesNumber(1 - _options.LabelSmoothing)
+            .PlusTensor(weighted.mean([1], keepdim: true).TimesNumber(_options.LabelSmoothing));
     }
 }

@@ -31,7 +31,7 @@ public sealed class Trainer
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
     private Ranks _ranks = Ranks.Alone(1);
-    private long _started, _saved, _imagesDone;
+    private long _begun, _started, _saved, _imagesDone;
     private bool _isUnsound;
 
     /// <summary>Prepares a run.</summary>
@@ -147,7 +147,7 @@ public sealed class Trainer
         get
         {
             _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
-            return Executors.DescribeTraining(_start.Network, _start.ImageShape, Options.Precision);
+            return Executors.DescribeTraining(TrainedPart.Of(_start.Network, Options, Options.Epochs), _start.ImageShape, Options.Precision);
         }
     }
 
@@ -199,7 +199,8 @@ public sealed class Trainer
             _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
             using IDisposable? run = Cluster?.BeginRun();
             _ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
-            (int firstShard, int endOfShards) = _ranks.PartOf(ShardedBatch.ShardCount(Options.BatchSize));
+            (int firstShard, int endOfShards) = _ranks.PartOf(
+                ShardedBatch.ShardCount(Math.Min(Options.BatchSize, _plan.ImageCount)));
             TrainingMemory.Require(_start, Options, Threads, endOfShards - firstShard, Cluster?.RanksOnHost ?? 1);
             if (Cluster is not null)
                 _ranks.Compare(RunFacts.Of(_start, _data, _state, (nameof(EvaluateEvery), EvaluateEvery),
@@ -220,6 +221,7 @@ public sealed class Trainer
     private IEnumerable<EpochReport> Epochs(WorkerPool pool, RunJournal? journal, Action<TrainingProgress>? progress,
         CancellationToken cancellation)
     {
+        _begun = Stopwatch.GetTimestamp();
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
         Writable?.Begin();
         journal?.Start(Beginning(), Warnings);
@@ -228,8 +230,8 @@ public sealed class Trainer
         // A process that ended while it saved this epoch may have saved only some of its files.
         if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
             Writable?.SaveEpoch(ToCheckpoint(step));
-        bool isWhole = true;
-        long start = _started = _saved = Stopwatch.GetTimestamp();
+        bool isWhole = true, isFinished = false;
+        _started = _saved = Stopwatch.GetTimestamp();
         // A run that was stopped early before it was resumed stops again.
         StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
         try
@@ -237,7 +239,7 @@ public sealed class Trainer
             while (!IsComplete && StopReason is null)
             {
                 isWhole = false;
-                if (!TrainEpoch(step, start, progress, cancellation))
+                if (!TrainEpoch(step, progress, cancellation))
                     yield break;
                 ModelSnapshot trained = ToSnapshot(step);
                 RequireSameWeights(trained);
@@ -261,18 +263,15 @@ public sealed class Trainer
                 _saved = Stopwatch.GetTimestamp();
                 isWhole = true;
                 Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
+                // Who needs no more than the last report leaves a run that has ended.
+                if (isFinished = IsComplete)
+                    Finish(step);
                 yield return report;
                 StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
             }
 
-            // The reason for stopping belongs in its history.
-            if (StopReason is not null && _state.Step > 0)
-                Writable?.SaveInterrupted(ToCheckpoint(step));
-            if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
-                (_model.Snapshot, RestoredEpoch) = (best, BestReport!.Epoch);
-            Writable?.SaveModel(_model);
-            // No rank goes on before the files are there.
-            _ranks.FirstOf(null);
+            if (!isFinished)
+                Finish(step);
         }
         finally
         {
@@ -280,6 +279,19 @@ public sealed class Trainer
                 KeepInterrupted(step);
             step.Dispose();
         }
+    }
+
+    /// <summary>Leaves the model that the run is to leave.</summary>
+    private void Finish(TrainingStep step)
+    {
+        // The reason for stopping belongs in its history.
+        if (StopReason is not null && _state.Step > 0)
+            Writable?.SaveInterrupted(ToCheckpoint(step));
+        if (Restore == Restore.Best && (_best ?? EarlierBest()) is { } best)
+            (_model.Snapshot, RestoredEpoch) = (best, BestReport!.Epoch);
+        Writable?.SaveModel(_model);
+        // No rank goes on before the files are there.
+        _ranks.FirstOf(null);
     }
 
     /// <summary>What the run begins with, for its journal.</summary>
@@ -315,9 +327,10 @@ public sealed class Trainer
         IReadOnlyDictionary<string, StateDict>? moments = null)
     {
         long start = Stopwatch.GetTimestamp();
-        Network part = TrainedPart.Of(model.Network, Options, _state.Epoch);
-        LabeledImage[] images = part.HasFrozenBackbone ? [.. _train, .. _validation] : [];
-        _features = part.HasFrozenBackbone ? new FeatureTable(model, pool, Options.Precision, images, done =>
+        Network part = _state.PartOf(model.Network);
+        bool needsFeatures = part.HasFrozenBackbone && !IsComplete;
+        LabeledImage[] images = needsFeatures ? [.. _train, .. _validation] : [];
+        _features = needsFeatures ? new FeatureTable(model, pool, Options.Precision, images, done =>
         {
             ThrowIfCancelled(cancellation);
             progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true });
@@ -332,14 +345,14 @@ public sealed class Trainer
 
     /// <summary>Trains the rest of an epoch.</summary>
     /// <returns>Whether it is done; if not, the time limit was reached.</returns>
-    private bool TrainEpoch(TrainingStep step, long runStart, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private bool TrainEpoch(TrainingStep step, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
         TrainingImage[] order = _order.At(epoch);
         long otherSteps = (long)_plan.Steps * (TrainedPart.FirstEpoch(_start.Network, Options, epoch) - 1);
         while (_state.EpochImages < count)
         {
-            if (ThrowIfCancelled(cancellation, Stopwatch.GetElapsedTime(runStart) >= MaxDuration) == StopWish.TimeLimit)
+            if (ThrowIfCancelled(cancellation, Stopwatch.GetElapsedTime(_begun) >= MaxDuration) == StopWish.TimeLimit)
             {
                 StopReason = $"The time limit was reached in epoch {epoch} of {Options.Epochs}.";
                 return false;
@@ -479,7 +492,8 @@ public sealed class Trainer
         TimeSpan spent = Stopwatch.GetElapsedTime(_started);
         long left = (long)_plan.ImageCount * (Options.Epochs - _state.History.Count) - _state.EpochImages;
         TimeSpan time = spent * ((double)left / _imagesDone);
-        return MaxDuration - spent < time ? MaxDuration - spent : time;
+        TimeSpan? limit = MaxDuration - Stopwatch.GetElapsedTime(_begun);
+        return limit < time ? limit : time;
     }
 
     /// <summary>Saves the state of a run that stops within an epoch, unless it stops within a step, or has diverged.</summary>

@@ -11,8 +11,7 @@ public sealed class TrainingHistory
     {
         Source = source;
         Checkpoint = checkpoint;
-        EpochReport? best = reports.Where(report => report.ValidationAccuracy is not null)
-            .Aggregate((EpochReport?)null, (best, report) => best is null || report.IsBetterThan(best) ? report : best);
+        EpochReport? best = EpochReport.BestOf(reports);
         Reports = [.. reports.Select(report => report with { IsBest = ReferenceEquals(report, best), Run = source })];
         StopReason = stopReason is null ? null : DisplayText.Escape(stopReason);
     }

@@ -1,6 +1,7 @@
 
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Training;
@@ -32,10 +33,12 @@ internal static class TrainingMemory
         long together = (long)Math.Min(threads, shards) * Math.Min(options.BatchSize, ShardedBatch.ShardSize);
         long[] convolutions = [.. model.Network.Layers.Zip(model.Network.Shapes(height, width))
             .Where(layer => layer.First.Kind == LayerKind.Convolution).Select(layer => layer.Second.Length)];
-        long training = together * convolutions.Sum() * valueSize * TrainingCopies;
+        Network part = TrainedPart.Of(model.Network, options, options.Epochs);
+        // A classifier alone is trained on features.
+        long training = part.HasFrozenBackbone ? 0 : together * convolutions.Sum() * valueSize * TrainingCopies;
         long validation = (long)threads * Predictor.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
         // Each shard has its own gradients; in addition there are the weights, the optimizer's state, and copies.
-        long parameters = (long)(shards + 8) * model.ParameterCount * sizeof(float);
+        long parameters = ((long)shards * part.ParameterCount + 8L * model.ParameterCount) * sizeof(float);
         return Fixed + parameters + Math.Max(training, validation);
     }
 }

@@ -70,11 +70,11 @@ public sealed record TrainingOptions
     /// <summary>Largest norm of a batch's gradient, which is scaled down to it; 0: no limit.</summary>
     public double GradientClipping { get; init; }
 
-    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of everything but the convolutions.</summary>
+    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of what it does not take orthogonal steps with.</summary>
     public required double Momentum { get; init; }
 
     /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW);
-    /// with Muon, of the classifier alone.</summary>
+    /// with Muon, of those that it does not take orthogonal steps with.</summary>
     public required double WeightDecay { get; init; }
 
     /// <summary>How the learning rate changes.</summary>

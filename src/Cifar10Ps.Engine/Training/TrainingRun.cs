@@ -32,7 +32,9 @@ public sealed class TrainingRun
         Duration = history?.Checkpoint is { } checkpoint ? TimeSpan.FromSeconds(checkpoint.State.ElapsedSeconds)
             : Epochs > 0 ? reports[^1].Elapsed : TimeSpan.Zero;
         bool isRunning = OutputDirectory.IsClaimed(Path), isFailed = !isRunning && record?.End?.Status == TrainingRunStatus.Failed;
-        StopReason = isFailed && record?.End?.Reason is string error ? DisplayText.Escape(error) : history?.StopReason;
+        // A run that has gone on since it was stopped has the reason in its files until its next checkpoint.
+        bool hasGoneOn = isRunning || record is { Beginning: not null, End: null };
+        StopReason = isFailed && record?.End?.Reason is string error ? DisplayText.Escape(error) : hasGoneOn ? null : history?.StopReason;
         Status = isRunning ? TrainingRunStatus.Running
             : isFailed ? TrainingRunStatus.Failed
             : StopReason is not null ? TrainingRunStatus.Stopped
@@ -69,7 +71,8 @@ public sealed class TrainingRun
     /// <summary>Number of finished epochs.</summary>
     public int Epochs { get; }
 
-    /// <summary>The epoch with the best validation accuracy, the first of equals; null if none was validated.</summary>
+    /// <summary>The epoch with the best validation accuracy; of several, that with the lowest validation loss; null if none was
+    /// validated.</summary>
     public int? BestEpoch { get; }
 
     /// <summary>Its validation accuracy, 0 to 1; null if none was validated.</summary>

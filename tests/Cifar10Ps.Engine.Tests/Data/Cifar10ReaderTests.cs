@@ -128,8 +128,11 @@ public sealed class Cifar10ReaderTests(FakeCifar10 fake) : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "root may read every file");
         FakeCifar10.WriteFolder(_folder.Path, noisyRecords: 1);
         File.SetUnixFileMode(_folder["data_batch_2.bin"], UnixFileMode.None);
+        _folder.Write("archive.tar.gz", [1, 2, 3]);
+        File.SetUnixFileMode(_folder["archive.tar.gz"], UnixFileMode.None);
 
         AssertError("BatchFileUnreadable", () => Cifar10Reader.Read(_folder.Path, 1, 1));
+        AssertError("BatchFileUnreadable", () => Cifar10Reader.Read(_folder["archive.tar.gz"], 1, 1));
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public sealed class ImageFolderTests : IDisposable
     public void A_file_is_within_a_folder_or_the_root(string path, string folder, bool expected)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "paths of Unix");
-        Assert.Equal(expected, PictureFolder.IsWithin(path, folder));
+        Assert.Equal(expected, FolderPath.IsWithin(path, folder));
     }
 
     [Fact]
@@ -48,6 +48,32 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal((_folder.Path, Path.GetFileName(_folder.Path)), (data.Source, data.Name));
         Assert.Empty(_skipped);
         Assert.Empty(_warnings);
+    }
+
+    [Fact]
+    public void Folders_of_the_system_beside_the_parts_are_no_classes()
+    {
+        foreach (string name in new[] { "train/a", "train/b", "@eaDir", "#recycle/a" })
+            Draw(name, 10);
+
+        ImageDataset data = Read();
+
+        Assert.Equal(["a", "b"], data.Classes);
+        Assert.Equal((16, 4), (data.Train.Count, data.Test.Count));
+    }
+
+    [Fact]
+    public void The_same_picture_in_two_parts_is_warned_of_and_so_are_classes_that_differ_in_case()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || OperatingSystem.IsMacOS(), "the file system has only one spelling");
+        foreach (string name in new[] { "train/a", "train/A", "test/a", "test/A" })
+            Draw(name, 2);
+        File.Copy(_folder["train/a/0.png"], _folder["test/a/copy.png"]);
+
+        Read();
+
+        Assert.Contains(_warnings, warning => warning.Contains("1 images are in more than one part", StringComparison.Ordinal));
+        Assert.Contains(_warnings, warning => warning.Contains("'A', 'a'", StringComparison.Ordinal));
     }
 
     [Fact]

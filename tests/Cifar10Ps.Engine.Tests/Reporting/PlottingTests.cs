@@ -47,6 +47,15 @@ public class PlottingTests
     }
 
     [Fact]
+    public void Of_equally_accurate_epochs_the_one_with_the_lower_loss_is_marked_as_everywhere_else()
+    {
+        EpochReport[] reports = [.. Reports(4).Select(report => report with { ValidationAccuracy = report.Epoch == 1 ? 0.5 : 0.9 })];
+
+        Assert.Equal(4, new PlottedRun("run", reports).Best!.Epoch);
+        Assert.Null(new PlottedRun("run", [reports[0] with { ValidationAccuracy = null }]).Best);
+    }
+
+    [Fact]
     public void Runs_that_diverged_or_were_never_validated_are_drawn_all_the_same()
     {
         EpochReport[] reports = Reports(6);

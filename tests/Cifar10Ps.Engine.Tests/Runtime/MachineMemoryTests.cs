@@ -19,6 +19,9 @@ public sealed class MachineMemoryTests
     public void An_allocation_of_dotnet_that_fails_is_too_little_memory()
     {
         Assert.Equal("NotEnoughMemory", MachineMemory.ErrorOf(Activator.CreateInstance<OutOfMemoryException>())?.ErrorId);
+        Assert.Equal("NotEnoughMemory", MachineMemory.ErrorOf(new AggregateException(new TimeoutException(),
+            new AggregateException(Activator.CreateInstance<OutOfMemoryException>())))?.ErrorId);
+        Assert.Null(MachineMemory.ErrorOf(new AggregateException(new TimeoutException())));
         Assert.Null(MachineMemory.ErrorOf(null));
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Cifar10Ps.Formats;
+using Cifar10Ps.Networks;
 using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -212,6 +213,18 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
         Assert.Equal(Fingerprint(trainer.Model), Fingerprint(model));
         Assert.Equal(1, model.TrainedEpochs);
         Assert.Equal(Data.Classes, model.Classes);
+    }
+
+    [Fact]
+    public void A_network_without_a_classifier_resumes_with_its_model()
+    {
+        NetworkBuilder layers = new();
+        layers.Add("pool", new AveragePool(), layers.Convolution("scores", NetworkBuilder.InputLayer, Data.Classes.Length, 1, hasBias: true));
+        ImageClassifier model = ImageClassifier.Create(layers.Build("Scores"), Data.Classes, 1);
+        OutputDirectory output = Output();
+        Assert.Single(Trainer.Start(model, Data, TinyOptions(epochs: 2), output).Run().Take(1));
+
+        Assert.Single(Trainer.Resume(output.Path, model, Data, o => o, output).RunToEnd());
     }
 
     [Fact]

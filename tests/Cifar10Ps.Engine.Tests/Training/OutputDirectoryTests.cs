@@ -52,6 +52,38 @@ public sealed class OutputDirectoryTests : IDisposable
         Assert.Equal(3, log.RootElement.GetArrayLength());
     }
 
+    [Theory]
+    [InlineData(Restore.Last)]
+    [InlineData(Restore.Best)]
+    public void Who_needs_no_more_than_the_last_report_leaves_a_run_that_has_ended(Restore restore)
+    {
+        Trainer trainer = NewRun(TinyOptions(epochs: 2), Output());
+        trainer.Restore = restore;
+
+        foreach (EpochReport report in trainer.Run())
+            if (report.Epoch == 2)
+                break;
+
+        Assert.Equal(Fingerprint(trainer.Model), Fingerprint(ModelFile.Load(File("model.safetensors"))));
+        Assert.Equal(restore == Restore.Best, trainer.RestoredEpoch is not null);
+        Assert.Equal(TrainingRunStatus.Complete, TrainingRun.Read(Path.GetDirectoryName(File("model.safetensors"))!).Status);
+    }
+
+    [Fact]
+    public void A_folder_that_may_not_be_read_is_one_error()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "root may read every folder");
+        System.IO.File.SetUnixFileMode(_folder.Path, UnixFileMode.None);
+        try
+        {
+            AssertError("FolderUnreadable", () => TrainingRun.Read(_folder.Path));
+        }
+        finally
+        {
+            System.IO.File.SetUnixFileMode(_folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
     [Fact]
     public void The_checkpoint_of_an_epoch_is_there_when_its_report_comes()
     {

@@ -1,4 +1,5 @@
 using Cifar10Ps.Models;
+using Cifar10Ps.Networks;
 using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -145,6 +146,41 @@ public sealed class PartialTrainingTests : IDisposable
 
         Assert.Equal([2, 3], resumed.RunToEnd().Select(report => report.Epoch));
         Assert.Equal(Fingerprint(whole.Model), Fingerprint(resumed.Model));
+    }
+
+    [Fact]
+    public void A_finished_run_of_the_classifier_leaves_its_model_once_more()
+    {
+        Trainer.Start(Trained(), Data, Options() with { Epochs = 1, ClassifierEpochs = 1 }, Output(), threads: 2).RunToEnd();
+        File.Delete(_folder["model.safetensors"]);
+        List<TrainingProgress> progress = [];
+
+        Assert.Empty(Trainer.Resume(_folder.Path, null, Data, o => o, Output(replace: false), threads: 2).Run(progress.Add));
+
+        Assert.Empty(progress);
+        Assert.True(File.Exists(_folder["model.safetensors"]));
+    }
+
+    [Fact]
+    public void What_is_said_of_the_computation_is_what_the_run_does()
+    {
+        Assert.Contains("features that are computed once",
+            Trainer.Start(Trained(), Data, Options() with { Freeze = Freeze.Backbone }).Description, StringComparison.Ordinal);
+        Assert.DoesNotContain("features", Trainer.Start(Trained(), Data, Options() with { ClassifierEpochs = 1 }).Description,
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>Only norms are frozen: augmentation is not left out.</summary>
+    [Fact]
+    public void Frozen_norms_before_the_classifier_are_no_frozen_backbone()
+    {
+        NetworkBuilder layers = new();
+        layers.Add("fc", new Linear(3 * 16 * 16, 2), layers.Add("flatten", new Flatten(), layers.Norm("norm", NetworkBuilder.InputLayer)));
+        Network network = layers.Build("Flat");
+
+        Assert.False(network.Frozen(layer => layer.Kind == LayerKind.BatchNorm).HasFrozenBackbone);
+        Assert.True(network.Frozen(layer => layer != network.Classifier).HasFrozenBackbone);
+        Assert.False(network.HasFrozenBackbone);
     }
 
     [Fact]

@@ -87,13 +87,14 @@ public class ShardedBatchTests
             AssertClose((Number(0.9) * plain[name]).PlusTensor(Number(0.1) * value), weights[name], 1e-4, name);
     }
 
-    /// <summary>PyTorch's rule for weights, label smoothing and shares of classes: its <c>cross_entropy</c>, spelled out.</summary>
+    /// <summary>The rule for weights, label smoothing and shares of classes, spelled out: an image counts by the weights of its own
+    /// classes.</summary>
     [Theory]
     [InlineData(0.0, Augmentation.None)]
     [InlineData(0.1, Augmentation.None)]
     [InlineData(0.0, Augmentation.Mixup)]
     [InlineData(0.2, Augmentation.Mixup | Augmentation.CutMix)]
-    public void Weighted_losses_and_their_gradients_are_those_of_PyTorch(double smoothing, Augmentation augmentation)
+    public void Losses_and_gradients_are_weighted_by_the_classes_of_an_image(double smoothing, Augmentation augmentation)
     {
         const int Count = 16;
         UseTorch();
@@ -124,9 +125,9 @@ public class ShardedBatchTests
 
         PlainResNet plain = new(model);
         Tensor logits = plain.Forward(torch.tensor(input, [Count, 32, 32, 3]).to(float64).permute(0, 3, 1, 2), training: true);
-        Tensor target = (torch.tensor(shares, [Count, weights.Length]) * Number(1 - smoothing))
-            .PlusTensor(Number(smoothing / weights.Length));
-        Tensor factors = torch.tensor(weights, [1, weights.Length]).to(float64), loss = -(factors * target * logits.log_softmax(1)).sum();
+        Tensor own = torch.tensor(shares, [Count, weights.Length]) * torch.tensor(weights, [1, weights.Length]).to(float64);
+        Tensor target = (own * Number(1 - smoothing)).PlusTensor(own.sum([1], keepdim: true) * Number(smoothing / weights.Length));
+        Tensor loss = -(target * logits.log_softmax(1)).sum();
         (loss / Number(Count)).backward();
         Assert.Equal(loss.item<double>(), lossSum, 1e-3);
         Tensor dominant = torch.tensor(mixtures.Select(mixture => (long)mixture.Dominant.Label).ToArray());

@@ -20,6 +20,28 @@ public class TrainingMemoryTests
     }
 
     [Fact]
+    public void A_classifier_alone_takes_no_more_memory_than_features_do()
+    {
+        ImageClassifier model = RandomModel();
+        TrainingOptions options = TinyOptions() with { BatchSize = 512 };
+
+        long whole = TrainingMemory.Estimate(model.Snapshot, options, threads: 8, shards: 8);
+
+        Assert.InRange(TrainingMemory.Estimate(model.Snapshot, options with { Freeze = Freeze.Backbone }, 8, 8), 0, whole / 2);
+        Assert.Equal(whole, TrainingMemory.Estimate(model.Snapshot, options with { ClassifierEpochs = 1, Epochs = 2 }, 8, 8));
+    }
+
+    [Fact]
+    public void A_learning_rate_test_that_would_fill_the_memory_is_refused_too()
+    {
+        ImageClassifier model = NewResNet(110, ["a", "b"], Shortcut.Projection, 1);
+        LabeledImage[] images = [.. Enumerable.Range(0, 64).Select(i => Solid(i, i % 2, 1, 2, 3, side: 1024))];
+
+        AssertError("NotEnoughMemory", () => LearningRateFinder.Run(model, new ImageDataset("Giants", "", model.Classes, images, images),
+            TinyOptions() with { BatchSize = 64 }, threads: 1));
+    }
+
+    [Fact]
     public void A_run_that_would_fill_the_memory_is_refused_before_it_starts()
     {
         using TemporaryFolder folder = new();

@@ -50,6 +50,33 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_has_gone_on_since_it_was_stopped_is_not_stopped()
+    {
+        Trainer first = Start(TinyOptions(epochs: 3));
+        foreach (EpochReport _ in first.Run())
+            first.Stop("Enough.");
+        Assert.Equal((TrainingRunStatus.Stopped, "Enough."), (TrainingRun.Read(_folder.Path).Status, TrainingRun.Read(_folder.Path).StopReason));
+
+        Trainer resumed = Trainer.Resume(_folder.Path, null, _data, options => options, new OutputDirectory(_folder.Path, 1, replace: false));
+        TrainingRun? running = null;
+        byte[] killed = [];
+        Assert.Throws<TimeoutException>(() => resumed.Run(_ =>
+        {
+            running = TrainingRun.Read(_folder.Path);
+            killed = File.ReadAllBytes(_folder["run.jsonl"]);
+            File.Copy(_folder["checkpoint-latest.safetensors"], _folder["before"], overwrite: true);
+            throw new TimeoutException();
+        }).Count());
+        // As if it had been killed there.
+        File.WriteAllBytes(_folder["run.jsonl"], killed);
+        File.Move(_folder["before"], _folder["checkpoint-latest.safetensors"], overwrite: true);
+        TrainingRun left = TrainingRun.Read(_folder.Path);
+
+        Assert.Equal((TrainingRunStatus.Running, null), (running!.Status, running.StopReason));
+        Assert.Equal((TrainingRunStatus.Interrupted, null), (left.Status, left.StopReason));
+    }
+
+    [Fact]
     public void A_checkpoint_tells_of_the_run_until_then()
     {
         Start(TinyOptions(epochs: 2)).RunToEnd();
