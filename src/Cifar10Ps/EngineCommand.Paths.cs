@@ -38,7 +38,7 @@ public abstract partial class EngineCommand
             }
 
             foreach (string file in files)
-                yield return file;
+                yield return Path.TrimEndingDirectorySeparator(file);
         }
     }
 

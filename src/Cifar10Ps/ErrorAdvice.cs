@@ -3,6 +3,8 @@ namespace Cifar10Ps;
 /// <summary>What to do about each error of the engine in terms of cmdlets and parameters, which the engine does not know about.</summary>
 internal static class ErrorAdvice
 {
+    private const string Published = "Without -Path and -Uri, Get-Cifar10 downloads the published archive; if that is what failed, "
+        + "log in to the network, or try again later.";
     private const string Download = "Try again later, name a mirror with -Uri, give files that you have with -Path, or try -Synthetic.";
     private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, and so do New-Network and the others; "
         + "'New-ResNet -InitialWeights $model -Classes $data.Classes' starts from trained weights.";
@@ -12,9 +14,9 @@ internal static class ErrorAdvice
 
     private static readonly Dictionary<string, string> Sentences = new(StringComparer.Ordinal)
     {
-        ["BatchFileMissing"] = "Give -Path the folder with all six files, or omit it to download them.",
+        ["BatchFileMissing"] = Published,
         ["BatchFileUnreadable"] = "Check the permissions of the file, or give another -Path.",
-        ["BatchFileWrongSize"] = "Omit -Path to download the files.",
+        ["BatchFileWrongSize"] = Published,
         ["CacheNotWritable"] = "-Path reads your own files where they are.",
         // As the help of Start-ModelTraining has it.
         ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -CheckpointEvery, "
@@ -24,8 +26,8 @@ internal static class ErrorAdvice
         ["ChecksumMismatch"] = Download,
         ["ClassCountMismatch"] = ModelForData,
         ["ClassMismatch"] = ModelForData,
-        ["CorruptArchive"] = "Omit -Path to download it.",
-        ["DatasetNotFound"] = "-Path takes a folder, or for CIFAR-10 an archive too.",
+        ["CorruptArchive"] = Published,
+        ["DatasetNotFound"] = "Relative paths start at the location of the session: see Get-Location.",
         ["DownloadFailed"] = Download,
         ["EmptyClass"] = "To keep the class, put pictures into its folder.",
         ["FileDamaged"] = "If it is a checkpoint, -ResumeFrom with the folder of its run takes the newest that is intact.",
@@ -96,7 +98,7 @@ internal static class ErrorAdvice
         ["RowNotUnderstood"] = "-PathProperty, -LabelProperty and -SplitProperty name the properties of the objects.",
         ["SeveralNetworks"] = "Import-Model -Key takes one of them.",
         ["SplitsNotClasses"] = "Get-ImageDataset takes the folder for training; -ValidationPath and -TestPath name others.",
-        ["TooFewClasses"] = "Give Get-ImageDataset the folder that contains the class folders.",
+        ["TooFewClasses"] = "Two classes are two folders with pictures, or two labels in a list.",
         ["TooManyClasses"] = "Measure-Model gives the figures by class.",
         ["TooManyRuns"] = "Draw them in several plots.",
         ["TrainingDiverged"] = "Lower -LearningRate (Find-LearningRate suggests one), or use another -Recipe.",
@@ -104,7 +106,7 @@ internal static class ErrorAdvice
         ["UnknownModelFormat"] = "The help of Export-Model has the formats that are written; Import-Model reads by content, "
             + "whatever a file is called.",
         ["UnknownPictureFormat"] = "End the -Path in .png or .svg.",
-        ["UnsupportedCifarVersion"] = "Omit -Path to download the binary version.",
+        ["UnsupportedCifarVersion"] = Published,
         ["UnsupportedImageFormat"] = "Convert the picture first.",
         ["WeightsNotFinite"] = "Import-Model reads an earlier checkpoint of its run.",
     };

@@ -34,7 +34,7 @@ public sealed class ModelTransformationAttribute : ArgumentTransformationAttribu
         // Not by its name, which Import-Module -Prefix changes.
         using PowerShell shell = PowerShell.Create(RunspaceMode.CurrentRunspace);
         shell.AddCommand(new CmdletInfo("Import-Model", typeof(ImportModelCommand)))
-            .AddParameter(parameter, path).AddParameter("ErrorAction", ActionPreference.SilentlyContinue);
+            .AddParameter(parameter, path).AddParameter("ErrorAction", ActionPreference.Continue);
         PSObject[] models = [.. shell.Invoke()];
         foreach (WarningRecord warning in shell.Streams.Warning)
             engine.Host.UI.WriteWarningLine(warning.Message);

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Management.Automation.Language;
 
 namespace Cifar10Ps;
 
@@ -31,6 +32,6 @@ internal static class TrainingMessages
             return null;
         string why = trainer.StopReason is string reason ? $"Training was stopped: {reason}" : "Training was stopped.";
         return trainer.Output is { } output && File.Exists(output.LatestCheckpoint)
-            ? $"{why} Resume with -ResumeFrom '{output.LatestCheckpoint}'." : why;
+            ? $"{why} Resume with -ResumeFrom '{CodeGeneration.EscapeSingleQuotedStringContent(output.LatestCheckpoint)}'." : why;
     }
 }

@@ -12,6 +12,7 @@ public sealed class CalibrationTests : IDisposable
     [InlineData("Optimize-ModelCalibration $model -Dataset $data")]
     [InlineData("$model | Optimize-ModelCalibration -Dataset $data")]
     [InlineData("Optimize-ModelCalibration $model -Image $data.Validation")]
+    [InlineData("Optimize-ModelCalibration $model $data")]
     public void Images_and_models_come_in_any_packing(string script)
     {
         dynamic calibration = Assert.Single(_session.Run(script));

@@ -91,6 +91,7 @@ public sealed class DatasetBuildingTests : IClassFixture<SharedSession>
     [InlineData("$rows | ForEach-Object { $_.file = \"$pwd/jpg/$($_.file)\"; $_ } | New-ImageDataset @list", 16, 4, 4)]
     [InlineData("$rows | ForEach-Object { @{ file = $_.file; breed = $_.breed } } | New-ImageDataset @list", 16, 4, 4)]
     [InlineData("$list.Remove('Root'); Set-Location jpg; $rows | New-ImageDataset @list", 16, 4, 4)]
+    [InlineData("$rows | ForEach-Object { @{ file = \"..\\jpg\\$($_.file)\"; breed = , $_.breed } } | New-ImageDataset @list", 16, 4, 4)]
     public void A_list_of_files_and_classes_is_a_data_set(string script, int train, int validation, int test)
     {
         dynamic data = _session.Run(script)[0];
@@ -111,13 +112,15 @@ public sealed class DatasetBuildingTests : IClassFixture<SharedSession>
             $bad = @{ file = '../labels.csv'; breed = 'odd' }, @{ file = '/etc/passwd'; breed = 'odd' },
                 @{ file = 'none.bmp'; breed = 'odd' }, @{ file = ''; breed = 'odd' }, @{ file = '1.bmp'; breed = ' ' },
                 @{ file = './1.bmp'; breed = 'even' }, @{ file = 'torn.png'; breed = 'even' },
-                @{ file = '../jpg2/1.bmp'; breed = 'odd' } | ForEach-Object { [pscustomobject]$_ }
+                @{ file = '../jpg2/1.bmp'; breed = 'odd' }, @{ file = '2.bmp'; breed = 'odd', 'even' },
+                @{ file = '..\jpg2\1.bmp'; breed = 'odd' } | ForEach-Object { [pscustomobject]$_ }
             $rows + $bad | New-ImageDataset @list -WarningVariable warned 3>$null
             "$warned"
             """);
 
         Assert.Equal(20, (int)outcome.Output[0].TrainCount + (int)outcome.Output[0].TestCount);
-        Assert.Equal(["OutsideRoot", "OutsideRoot", "RowNotUnderstood", "OutsideRoot", "InvalidImageFile", "FileNotFound"],
+        Assert.Equal(["OutsideRoot", "OutsideRoot", "RowNotUnderstood", "OutsideRoot", "RowNotUnderstood", "OutsideRoot",
+            "InvalidImageFile", "FileNotFound"],
             outcome.Errors.Select(error => error.Id));
         Assert.StartsWith("Row 21: ", outcome.Errors[0].Exception.Message, StringComparison.Ordinal);
         Assert.Contains("pictures that are in the list already: 1 ('1.bmp'); pictures without a class: 1 ('1.bmp')",

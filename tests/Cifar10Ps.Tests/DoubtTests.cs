@@ -22,7 +22,8 @@ public sealed class DoubtTests(SharedSession shared) : IClassFixture<SharedSessi
     [InlineData("$data.Test[0..3] | Find-SimilarImage -In $data -Top 2", 8)]
     [InlineData("$data.Test[0..3] | Find-SimilarImage $model -In $data.Train -Top 2", 8)]
     [InlineData("$data.Test | Find-SimilarImage $model -MinimumSimilarity 1", 0)]
-    [InlineData("$data.Test[0], $data.Test[0] | Find-SimilarImage $model -MinimumSimilarity 0.9999", 1)]
+    [InlineData("$data.Test[0..15] + $data.Test[0..15] | Find-SimilarImage $model -MinimumSimilarity 1", 16)]
+    [InlineData("$data.Test[0..15] + $data.Test[0..15] | Find-SimilarImage -MinimumSimilarity 1", 16)]
     [InlineData("Find-SimilarImage -Dataset $data -MinimumSimilarity 1", 0)]
     public void Images_come_in_any_packing(string script, int count) => Assert.Equal(count, shared.Renew().Run(script).Length);
 

@@ -162,8 +162,11 @@ public sealed class GetCifar10Tests : IDisposable
         using LoopbackServer server = new(header, Encoding.ASCII.GetBytes(body));
         UseOwnCache();
 
-        Assert.Equal(id, _session.Fail($"Get-Cifar10 -Uri {server.Address}").Id);
+        ErrorRecord error = _session.Fail($"Get-Cifar10 -Uri {server.Address}");
 
+        Assert.Equal(id, error.Id);
+        Assert.Contains($"{server.Address}", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(".partial", error.ToString(), StringComparison.Ordinal);
         Assert.False(Directory.Exists(_session.Folder["cache", "Cifar10Ps", "cifar-10-batches-bin"]));
         // The next attempt asks again.
         Assert.Equal(id, _session.Fail($"Get-Cifar10 -Uri {server.Address}").Id);

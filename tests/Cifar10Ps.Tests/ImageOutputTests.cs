@@ -1,3 +1,5 @@
+using System.Management.Automation;
+
 namespace Cifar10Ps.Tests;
 
 /// <summary>Export-Image and Show-Image.</summary>
@@ -41,11 +43,13 @@ public sealed class ImageOutputTests(SharedSession shared) : IClassFixture<Share
     {
         dynamic[] files = _session.Run("""
             $data.Test[0..1] | Invoke-Inference $model | Export-Image out
-            Invoke-Inference $model ./out/disc/00000.png | Export-Image out -PassThru
+            Copy-Item ./out/disc/00000.png ./my.photo.png
+            Invoke-Inference $model ./my.photo.png, ./out/ring/00001.png, ./my.photo.png | Export-Image out -PassThru
             """);
 
-        Assert.Equal(["disc/00000.png", "ring/00001.png", "unknown/00000.png"], Files("out"));
-        Assert.Equal("00000.png", (string)Assert.Single(files).Name);
+        Assert.Equal(["disc/00000.png", "ring/00001.png", "unknown/00001.png", "unknown/my.photo (2).png", "unknown/my.photo.png"],
+            Files("out"));
+        Assert.Equal(["my.photo.png", "00001.png", "my.photo (2).png"], files.Select(file => (string)file.Name));
     }
 
     [Fact]
@@ -88,6 +92,31 @@ public sealed class ImageOutputTests(SharedSession shared) : IClassFixture<Share
         Assert.Equal("disc                      ring                      square                    triangle", lines[12]);
         Assert.Equal("cross                     horizontal stripes", lines[25]);
         Assert.Equal(26, lines.Length);
+    }
+
+    [Fact]
+    public void An_image_that_can_no_longer_be_read_does_not_hide_the_others()
+    {
+        _session.Run("""
+            $data.Test[0..7] | Export-Image out
+            $files = Get-ImageDataset out -MemoryLimit 0 -ValidationFraction 0 -WarningAction Ignore
+            Remove-Item $files.Train[1].Path
+            """);
+
+        ErrorRecord error = Assert.Single(_session.Try("$files.Train[0..3] | Show-Image -Protocol Characters -Width 24").Errors);
+
+        Assert.Equal("FileNotFound", error.Id);
+        Assert.Equal(_session.Value<string>("$files.Train[1].Path"), error.TargetObject);
+        Assert.All(_session.Run("$files.Train[0, 2, 3].LabelName"), label =>
+            Assert.Contains((string)label, _session.Host.Text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Images_that_fill_a_row_are_shown_before_the_last_has_come()
+    {
+        _session.Run("$data.Test[0..2] | ForEach-Object { $_; Write-Host shown } | Show-Image -Protocol Characters -Width 100");
+
+        Assert.EndsWith("shown", Shown()[^1], StringComparison.Ordinal);
     }
 
     [Fact]

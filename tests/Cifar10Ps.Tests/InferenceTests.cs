@@ -47,8 +47,28 @@ public sealed class InferenceTests(SharedSession shared) : IClassFixture<SharedS
     [InlineData("$data.Test | Invoke-Inference $model")]
     [InlineData("Invoke-Inference $model -Dataset $data.Test")]
     [InlineData("Invoke-Inference $model -Image $data.Test")]
+    [InlineData("Invoke-Inference $model $data")]
+    [InlineData("Invoke-Inference $model $data.Test")]
+    [InlineData("Invoke-Inference $model $data.Test[0..31]")]
     public void Images_come_in_any_packing(string script) =>
         Assert.Equal(Enumerable.Range(0, 32), shared.Renew().Run(script).Select(p => (int)p.Index));
+
+    [Theory]
+    [InlineData("[pscustomobject]@{ Path = 'a.png'; Label = 'cat' } | Invoke-Inference $model")]
+    [InlineData("Invoke-Inference $model a.png")]
+    [InlineData("Invoke-Inference $model *.png")]
+    [InlineData("Invoke-Inference $model (Get-Item a.png)")]
+    [InlineData("Invoke-Inference $model ([string[]]'a.png')")]
+    [InlineData("Invoke-Inference a.png -Model $model")]
+    [InlineData("'a.png' | Invoke-Inference $model")]
+    [InlineData("Get-ChildItem | Invoke-Inference $model")]
+    public void Files_are_named_in_any_way(string script)
+    {
+        Session session = shared.Renew();
+        File.WriteAllBytes(session.Folder["a.png"], Pictures.RedPng);
+
+        Assert.Equal(session.Folder["a.png"], (string)Assert.Single(session.Run(script)).Path);
+    }
 
     [Theory]
     [InlineData(1)]

@@ -40,6 +40,20 @@ public sealed class PipelineTests(SharedSession shared) : IClassFixture<SharedSe
     }
 
     [Theory]
+    [InlineData("$model, $other, $model | Measure-Model -Dataset $data -ErrorVariable e", 2)]
+    [InlineData("$model, $other, $model | Optimize-ModelCalibration -Dataset $data -WarningAction Ignore", 2)]
+    [InlineData("$model, $large, $model | Invoke-Inference -Image $data.Test[0..1] -WarningAction Ignore", 4)]
+    public void A_piped_model_that_does_not_suit_the_images_does_not_stop_the_next(string script, int count)
+    {
+        _session.Run("$other = New-ResNet20 x, y; $large = New-Vgg -Depth 11 -ImageSize 64");
+
+        Outcome outcome = _session.Try(script);
+
+        Assert.Equal(count, outcome.Output.Length);
+        Assert.NotNull(Assert.Single(outcome.Errors).TargetObject);
+    }
+
+    [Theory]
     [InlineData("Measure-Model ../m.safetensors -Dataset $data")]
     [InlineData("'../m.safetensors' | Measure-Model -Dataset $data")]
     [InlineData("[IO.FileInfo]::new(\"$pwd/../m.safetensors\") | Measure-Model -Dataset $data")]
@@ -70,9 +84,10 @@ public sealed class PipelineTests(SharedSession shared) : IClassFixture<SharedSe
     }
 
     [Theory]
-    [InlineData("Measure-Model ./gone.safetensors -Dataset $data", "gone.safetensors")]
-    [InlineData("Measure-Model ./text.safetensors -Dataset $data", "text.safetensors")]
-    public void A_file_that_is_no_model_is_told_once(string script, string expected)
+    [InlineData("Measure-Model ./gone.safetensors -Dataset $data", "There is no file or folder")]
+    [InlineData("Measure-Model ./text.safetensors -Dataset $data", "text.safetensors' is")]
+    [InlineData("Measure-Model ./*.safetensors -Dataset $data", "text.safetensors' is")]
+    public void A_file_that_is_no_model_is_told_once_and_why(string script, string expected)
     {
         Session session = shared.Renew();
         File.WriteAllText(session.Folder["text.safetensors"], "text");
@@ -80,6 +95,7 @@ public sealed class PipelineTests(SharedSession shared) : IClassFixture<SharedSe
 
         Assert.Equal("ParameterArgumentTransformationError", error.Id);
         Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("matches 0", error.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]

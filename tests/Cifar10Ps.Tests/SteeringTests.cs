@@ -25,6 +25,40 @@ public sealed class SteeringTests : IDisposable
     }
 
     [Fact]
+    public void What_is_said_about_going_on_can_be_pasted()
+    {
+        _session.Run("$still.OutputDirectory = \"it's\"; $null = $data | Start-ModelTraining $model @still -Epochs 3 -OnEpochEnd { $false }");
+        string how = Assert.Single(_session.Host.Warnings);
+
+        Assert.Equal([2, 3], _session.Run($"$data | Start-ModelTraining {how[how.IndexOf("-ResumeFrom", StringComparison.Ordinal)..].TrimEnd('.')}")
+            .Select(report => (int)report.Epoch));
+    }
+
+    [Fact]
+    public void Patience_on_resume_does_not_change_which_model_remains()
+    {
+        _session.Run("$null = $data | Start-ModelTraining $model @still -Epochs 6 -WeightDecay 0 -EarlyStoppingPatience 3 -Restore Last "
+            + "-OnEpochEnd { $false }");
+
+        _session.Run("$null = $data | Start-ModelTraining -ResumeFrom result -EarlyStoppingPatience 3");
+
+        Assert.Equal(4, _session.Value<int>("(Import-Model result).TrainedEpochs"));
+    }
+
+    [Fact]
+    public void The_folder_of_a_run_is_the_same_by_another_name()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege");
+        _session.Run("$null = $data | Start-ModelTraining $model @still -Epochs 3 -OnEpochEnd { $false }");
+        Directory.CreateSymbolicLink(_session.Folder["link"], _session.Folder["result"]);
+
+        _session.Run("$data | Start-ModelTraining -ResumeFrom link -OutputDirectory result -Force | Select-Object -First 1");
+
+        Assert.Equal(2, _session.Value<int>("(Get-TrainingRun result).Epochs"));
+        Assert.True(File.Exists(_session.Folder["result", "checkpoint-epoch-0001.safetensors"]));
+    }
+
+    [Fact]
     public void A_script_block_sees_each_report_in_the_session_and_nothing_of_it_gets_into_the_pipeline()
     {
         _session.Run("$seen = [Collections.ArrayList]::new()");

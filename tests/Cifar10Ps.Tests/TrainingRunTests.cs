@@ -24,6 +24,7 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal("0.01", _session.Value<string>(
             "\"$((Get-ChildItem sweep | Get-TrainingRun -ErrorAction Ignore)[0].Options.LearningRate)\""));
         Assert.Equal(4, _session.Value<int>("@(Get-TrainingRun sweep/0.0[12] | Get-TrainingHistory).Count"));
+        Assert.Equal(_session.Folder["sweep", "0.01"], _session.Value<string>("(Get-TrainingRun sweep/0.01/).Path"));
         Assert.Equal(2, _session.Value<int>("@(Get-TrainingRun sweep/0.0[12] | Import-Model).Count"));
         string[] lines = [.. _session.Value<string>("Get-TrainingRun sweep/0.0[12] | Out-String -Width 80").Split('\n')
             .Where(line => line.Trim() != "")];

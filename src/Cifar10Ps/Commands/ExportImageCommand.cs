@@ -53,11 +53,12 @@ public sealed class ExportImageCommand : FileWriterCommand
             throw new EngineException("SeveralDatasets", ErrorKind.InvalidArgument,
                 $"'{_folder}' has the images of a data set already. Export each into a folder of its own.");
         _hasDataset = true;
+        int total = Dataset.Splits.Sum(part => part.Count);
         foreach (ImageSplit split in Dataset.Splits)
         {
             ClassFolders classes = new(System.IO.Path.Combine(_folder, split.Name.ToLowerInvariant()));
             foreach (LabeledImage image in split)
-                Write(image, classes, Dataset!.Splits.Sum(part => part.Count));
+                Write(image, classes, total);
         }
     }
 

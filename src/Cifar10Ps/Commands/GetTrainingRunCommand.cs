@@ -8,5 +8,12 @@ namespace Cifar10Ps.Commands;
 public sealed class GetTrainingRunCommand : FileReaderCommand
 {
     /// <inheritdoc/>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [ArgumentCompleter(typeof(CheckpointCompleter))]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public override string[] Path { get; set; } = [];
+
+    /// <inheritdoc/>
     protected override void Read(string path) => WriteObject(TrainingRun.Read(path, WriteWarning));
 }

@@ -18,13 +18,14 @@ public sealed class InvokeInferenceCommand : PredictingCommand
     private ImageClassifier? _model;
 
     /// <summary>A split, or a data set, which means its test split.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
     [SplitTransformation]
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
 
     /// <summary>Picture files (PNG, JPEG, BMP, WebP, GIF), or folders of them; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[] Path { get; set; } = [];
@@ -59,7 +60,31 @@ public sealed class InvokeInferenceCommand : PredictingCommand
     /// <inheritdoc/>
     protected override void OnProcess()
     {
-        Use(Require(Model));
+        Require(Model);
+        if (!IsModelPiped)
+            Take();
+        else
+            WithPipedModel(() =>
+            {
+                Take();
+                Finish();
+            });
+    }
+
+    /// <inheritdoc/>
+    protected override void OnEnd() => Finish();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        Discard();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Takes the images that have come, and predicts those that fill a batch.</summary>
+    private void Take()
+    {
+        Use(Model!);
         if (ParameterSetName is ImageSet or DatasetSet)
         {
             foreach (LabeledImage image in Dataset ?? (IEnumerable<LabeledImage>)Image)
@@ -71,16 +96,6 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         foreach (string path in ToExistingFiles(isLiteral ? LiteralPath : Path, isLiteral))
             foreach (string file in ToPictures(path))
                 Read(file);
-    }
-
-    /// <inheritdoc/>
-    protected override void OnEnd() => Finish();
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        _predictor?.Dispose();
-        base.Dispose(disposing);
     }
 
     /// <summary>
@@ -96,11 +111,10 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         }
 
         PictureFolder folder = new(path, (file, error) => WriteError(ToErrorRecord(error, file)));
-        List<string> files = folder.Find(new DirectoryInfo(path), Recurse, StopToken);
-        files.Sort(StringComparer.Ordinal);
+        string[] files = [.. folder.Find(new DirectoryInfo(path), Recurse, StopToken).Order(StringComparer.Ordinal)];
         if (folder.LeftOut is string leftOut)
             WriteWarning(leftOut);
-        if (files.Count == 0)
+        if (files is [])
             WriteError(ToErrorRecord(new EngineException("NoImages", ErrorKind.NotFound,
                 $"There is no picture in the folder '{path}'"
                 + (Recurse ? " or its subfolders." : "; -Recurse includes its subfolders.")), path));
@@ -125,9 +139,7 @@ public sealed class InvokeInferenceCommand : PredictingCommand
     {
         if (model == _model)
             return;
-        Finish();
-        _named.Clear();
-        _found.Clear();
+        Discard();
         (_predictor, _hasPredicted) = (new Predictor(model, Threads, Precision), false);
         Describe(_predictor);
         _model = model;
@@ -141,9 +153,18 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         Predict();
         if (ClassMatching.Doubt(_predictor.Model, _truths.Values) is string doubt)
             WriteWarning(doubt);
+        Discard();
+    }
+
+    /// <summary>Forgets the model, and what it was used on.</summary>
+    private void Discard()
+    {
+        _predictor?.Dispose();
+        (_predictor, _model) = (null, null);
+        _waiting.Clear();
         _truths.Clear();
-        _predictor.Dispose();
-        _predictor = null;
+        _named.Clear();
+        _found.Clear();
     }
 
     private void Add(LabeledImage image)

@@ -10,10 +10,10 @@ public sealed class MeasureModelCommand : PredictingCommand
     private const string PredictionSet = "Prediction";
     private readonly List<LabeledImage> _images = [];
     private readonly List<Prediction> _predictions = [];
-    private bool _isModelPiped, _hasMeasured;
+    private bool _hasModel;
 
     /// <summary>A split, or a data set, which means its test split.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
     [SplitTransformation]
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
@@ -34,9 +34,6 @@ public sealed class MeasureModelCommand : PredictingCommand
     public int Views { get; set; } = 1;
 
     /// <inheritdoc/>
-    protected override void OnBegin() => _isModelPiped = !IsBound(nameof(Model));
-
-    /// <inheritdoc/>
     protected override void OnProcess()
     {
         if (ParameterSetName == PredictionSet)
@@ -49,10 +46,10 @@ public sealed class MeasureModelCommand : PredictingCommand
             return;
         }
 
-        Require(Model);
+        _hasModel = Require(Model) is not null;
         IEnumerable<LabeledImage> images = Dataset ?? (IEnumerable<LabeledImage>)Image;
-        if (_isModelPiped)
-            Measure(Model!, [.. images]);
+        if (IsModelPiped)
+            WithPipedModel(() => Measure(Model!, [.. images]));
         else
             _images.AddRange(images);
     }
@@ -60,9 +57,9 @@ public sealed class MeasureModelCommand : PredictingCommand
     /// <inheritdoc/>
     protected override void OnEnd()
     {
-        if (!_isModelPiped)
+        if (!IsModelPiped)
             Measure(Model!, _images);
-        else if (!_hasMeasured)
+        else if (!_hasModel)
             WriteObject(Evaluation.Of(_predictions, WriteWarning));
     }
 
@@ -74,6 +71,5 @@ public sealed class MeasureModelCommand : PredictingCommand
         WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]),
             StopToken, WriteWarning));
-        _hasMeasured = true;
     }
 }

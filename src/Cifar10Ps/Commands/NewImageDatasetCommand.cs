@@ -134,21 +134,35 @@ public sealed class NewImageDatasetCommand : EngineCommand
     private void Add(PSObject row)
     {
         _rows++;
-        string path = ValueOf(row, PathProperty), label = ValueOf(row, LabelProperty);
-        string? part = SplitProperty is null ? null : ValueOf(row, SplitProperty);
+        string path = "";
         try
         {
-            _list!.Add(path, label, part);
+            path = TextOf(row, PathProperty);
+            _list!.Add(path, TextOf(row, LabelProperty), SplitProperty is null ? null : TextOf(row, SplitProperty));
         }
-        catch (EngineException e)
+        catch (EngineException e) when (e.ErrorId != "PropertyMissing")
         {
             WriteError(ToErrorRecord(new EngineException(e.ErrorId, e.Kind, $"Row {_rows:N0}: {e.Message}"), path));
         }
     }
 
-    private static string ValueOf(PSObject row, string property) =>
-        row.BaseObject is IDictionary entries && entries.Contains(property) ? ToText(entries[property])
-        : row.Properties[property] is { } found ? ToText(found.Value)
+    private static string TextOf(PSObject row, string property)
+    {
+        object? value = ValueOf(row, property);
+        value = value is PSObject { BaseObject: var inner } ? inner : value;
+        if (value is not (string or IEnumerable))
+            return ToText(value);
+        if (value is string text)
+            return text;
+        // Such as a list in JSON.
+        object?[] values = [.. ((IEnumerable)value).Cast<object?>()];
+        return values is [var only] ? ToText(only) : throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData,
+            $"Its '{property}' has {values.Length} values, not one.");
+    }
+
+    private static object? ValueOf(PSObject row, string property) =>
+        row.BaseObject is IDictionary entries && entries.Contains(property) ? entries[property]
+        : row.Properties[property] is { } found ? found.Value
         : throw new EngineException("PropertyMissing", ErrorKind.InvalidArgument, $"An object has no property '{property}'; it has "
             + $"{DisplayText.List(row.BaseObject is IDictionary others ? [.. others.Keys.Cast<object>().Select(ToText)]
                 : [.. row.Properties.Select(other => other.Name)], 10)}.");

@@ -9,10 +9,10 @@ namespace Cifar10Ps.Commands;
 public sealed class OptimizeModelCalibrationCommand : PredictingCommand
 {
     private readonly List<LabeledImage> _images = [];
-    private bool _isModelPiped, _hasTestImages;
+    private bool _hasTestImages;
 
     /// <summary>A split, or a data set, which means its validation split.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
     [SplitTransformation(Part = nameof(ImageDataset.Validation))]
     [ValidateNotNull]
     public ImageSplit? Dataset { get; set; }
@@ -22,24 +22,21 @@ public sealed class OptimizeModelCalibrationCommand : PredictingCommand
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
-    protected override void OnBegin() => _isModelPiped = !IsBound(nameof(Model));
-
-    /// <inheritdoc/>
     protected override void OnProcess()
     {
         Require(Model);
         _hasTestImages |= Dataset?.Name == nameof(ImageDataset.Test);
         _images.AddRange(Dataset ?? (IEnumerable<LabeledImage>)Image);
-        if (!_isModelPiped)
+        if (!IsModelPiped)
             return;
-        Calibrate();
+        WithPipedModel(Calibrate);
         _images.Clear();
     }
 
     /// <inheritdoc/>
     protected override void OnEnd()
     {
-        if (!_isModelPiped)
+        if (!IsModelPiped)
             Calibrate();
         if (_hasTestImages)
             WriteWarning("These are images to test on. Measured on them, the calibration looks a little better than it is.");

@@ -19,7 +19,7 @@ public abstract class PredictingCommand : EngineCommand
     public ImageClassifier? Model { get; set; }
 
     /// <summary>Images of a data set: <c>$cifar.Test | Measure-Model …</c>.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = ImageSet)]
     [ValidateNotNull]
     public LabeledImage[] Image { get; set; } = [];
 
@@ -32,6 +32,23 @@ public abstract class PredictingCommand : EngineCommand
     [ValidateRange(1, 1024)]
     [NumberTransformation]
     public int? Threads { get; set; }
+
+    /// <summary>Whether models come from the pipeline, one after the other.</summary>
+    private protected bool IsModelPiped => !IsNamed(nameof(Model));
+
+    /// <summary>Does what there is to do with a model from the pipeline; one that does not suit the images does not stop the
+    /// next.</summary>
+    private protected void WithPipedModel(Action use)
+    {
+        try
+        {
+            use();
+        }
+        catch (EngineException e) when (e.Kind is ErrorKind.InvalidArgument or ErrorKind.InvalidData)
+        {
+            WriteError(ToErrorRecord(e, Model));
+        }
+    }
 
     /// <summary>Says how images are computed.</summary>
     private protected void Describe(Predictor predictor)

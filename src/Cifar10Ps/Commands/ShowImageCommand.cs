@@ -30,12 +30,13 @@ public sealed class ShowImageCommand : EngineCommand
     public LabeledImage[] Image { get; set; } = [];
 
     /// <summary>Predictions of Invoke-Inference.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = PredictionSet)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PredictionSet)]
     [ValidateNotNull]
     public Prediction[] Prediction { get; set; } = [];
 
     /// <summary>Picture files; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[] Path { get; set; } = [];
@@ -101,7 +102,8 @@ public sealed class ShowImageCommand : EngineCommand
     {
         StopToken.ThrowIfCancellationRequested();
         _waiting.Add((image, label));
-        if (_waiting.Count > 1 && _waiting.Count == TerminalRow.Fit(_terminal.Width, Width ?? Small))
+        // An image that may be the only one waits, to be shown large.
+        if (_waiting.Count >= Math.Max(Width is null && !_hasShown ? 2 : 1, TerminalRow.Fit(_terminal.Width, Width ?? Small)))
             Show(Width ?? Small);
     }
 
@@ -109,18 +111,26 @@ public sealed class ShowImageCommand : EngineCommand
     {
         columns = Math.Min(columns, _terminal.Width);
         foreach ((LabeledImage, string)[] row in _waiting.Chunk(TerminalRow.Fit(_terminal.Width, columns)))
-        {
-            try
-            {
-                _terminal.Write(new TerminalRow(columns, _protocol, _terminal.WidthOf).Draw(row));
-            }
-            catch (EngineException e)
-            {
-                WriteError(ToErrorRecord(e));
-            }
-        }
-
+            Show(row, columns);
         _waiting.Clear();
         _hasShown = true;
+    }
+
+    private void Show((LabeledImage Image, string Label)[] row, int columns)
+    {
+        try
+        {
+            _terminal.Write(new TerminalRow(columns, _protocol, _terminal.WidthOf).Draw(row));
+        }
+        catch (EngineException) when (row.Length > 1)
+        {
+            // One of them cannot be read any more.
+            foreach ((LabeledImage, string) image in row)
+                Show([image], columns);
+        }
+        catch (EngineException e)
+        {
+            WriteError(ToErrorRecord(e, row[0].Image.Path));
+        }
     }
 }

@@ -1,6 +1,8 @@
 using System.Management.Automation;
+using System.Management.Automation.Language;
 using System.Reflection;
 using System.Runtime.ExceptionServices;
+using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
 
 namespace Cifar10Ps.Commands;
@@ -189,7 +191,7 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
 
-        Restore? restore = Restore ?? (EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : null);
+        Restore? restore = Restore ?? (ResumeFrom is null && EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : null);
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads ?? _cluster?.Threads, WriteWarning)
             : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads ?? _cluster?.Threads,
@@ -395,11 +397,12 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToOutputFile(OutputDirectory));
         if (folder is null)
             return null;
-        OutputDirectory output = new(folder, KeepCheckpoints, replace: folder != resumed);
-        if (output.HasRun && folder != resumed && !Force)
+        bool isOther = resumed is null || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
+        OutputDirectory output = new(folder, KeepCheckpoints, replace: isOther);
+        if (output.HasRun && isOther && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
-                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom '{folder}'), use another -OutputDirectory, "
+                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom '{CodeGeneration.EscapeSingleQuotedStringContent(folder)}'), use another -OutputDirectory, "
                         + "or replace it with -Force."
                     : $"'{folder}' contains files of another run, but no checkpoint to resume from. Replace them with -Force, "
                         + "or use another -OutputDirectory.");
