@@ -31,7 +31,8 @@ public sealed class Trainer
     private readonly int _earlierEpochs;
     private readonly long _earlierSteps;
     private Ranks _ranks = Ranks.Alone(1);
-    private long _begun, _started, _saved, _imagesDone;
+    private RunPace _pace = new();
+    private long _saved;
     private bool _isUnsound;
 
     /// <summary>Prepares a run.</summary>
@@ -147,7 +148,8 @@ public sealed class Trainer
         get
         {
             _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
-            return Executors.DescribeTraining(TrainedPart.Of(_start.Network, Options, Options.Epochs), _start.ImageShape, Options.Precision);
+            return Executors.DescribeTraining(TrainedPart.Of(_start.Network, Options, Options.Epochs), _start.ImageShape,
+                Options.Precision);
         }
     }
 
@@ -209,7 +211,7 @@ public sealed class Trainer
             using WorkerPool pool = new(Threads);
             RunJournal? journal = Writable?.Journal;
             IEnumerable<EpochReport> epochs = Epochs(pool, journal, progress, cancellation);
-            foreach (EpochReport report in journal?.Watch(epochs, End) ?? epochs)
+            foreach (EpochReport report in journal?.Watch(epochs, error => RunEnd.Of(error, _state)) ?? epochs)
                 yield return report with { Run = Output?.Path };
         }
         finally
@@ -221,7 +223,7 @@ public sealed class Trainer
     private IEnumerable<EpochReport> Epochs(WorkerPool pool, RunJournal? journal, Action<TrainingProgress>? progress,
         CancellationToken cancellation)
     {
-        _begun = Stopwatch.GetTimestamp();
+        _pace = new RunPace();
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
         Writable?.Begin();
         journal?.Start(Beginning(), Warnings);
@@ -231,7 +233,8 @@ public sealed class Trainer
         if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
             Writable?.SaveEpoch(ToCheckpoint(step));
         bool isWhole = true, isFinished = false;
-        _started = _saved = Stopwatch.GetTimestamp();
+        _pace.Start();
+        _saved = Stopwatch.GetTimestamp();
         // A run that was stopped early before it was resumed stops again.
         StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
         try
@@ -263,20 +266,21 @@ public sealed class Trainer
                 _saved = Stopwatch.GetTimestamp();
                 isWhole = true;
                 Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
-                // Who needs no more than the last report leaves a run that has ended.
-                if (isFinished = IsComplete)
-                    Finish(step);
                 yield return report;
-                StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
+                if (!IsComplete)
+                    StopReason = _ranks.FirstOf(StopReason ?? EarlyStop());
             }
 
-            if (!isFinished)
-                Finish(step);
+            isFinished = true;
+            Finish(step);
         }
         finally
         {
             if (!isWhole)
                 KeepInterrupted(step);
+            // Whoever needs no more than the last report leaves a run that has ended.
+            else if (IsComplete && !isFinished)
+                Finish(step);
             step.Dispose();
         }
     }
@@ -308,17 +312,6 @@ public sealed class Trainer
         EarlyStoppingPatience = EarlyStoppingPatience,
         State = _state with { History = [] },
     };
-
-    /// <summary>How the run ended, for its journal.</summary>
-    private RunEnd End(Exception? error)
-    {
-        error = MachineMemory.ErrorOf(error) ?? error;
-        bool isFailed = error is not (null or OperationCanceledException or EngineException { ErrorId: "RankStopped" });
-        TrainingRunStatus status = isFailed ? TrainingRunStatus.Failed : StopReason is not null ? TrainingRunStatus.Stopped
-            : IsComplete ? TrainingRunStatus.Complete : TrainingRunStatus.Interrupted;
-        return new RunEnd(status, isFailed ? error!.Message : StopReason, (error as EngineException)?.ErrorId, _state.History.Count,
-            _state.Step);
-    }
 
     private bool TrainsClassifier(int epoch) => TrainedPart.IsClassifier(_start.Network, Options, epoch);
 
@@ -352,7 +345,7 @@ public sealed class Trainer
         long otherSteps = (long)_plan.Steps * (TrainedPart.FirstEpoch(_start.Network, Options, epoch) - 1);
         while (_state.EpochImages < count)
         {
-            if (ThrowIfCancelled(cancellation, Stopwatch.GetElapsedTime(_begun) >= MaxDuration) == StopWish.TimeLimit)
+            if (ThrowIfCancelled(cancellation, _pace.IsLate(MaxDuration)) == StopWish.TimeLimit)
             {
                 StopReason = $"The time limit was reached in epoch {epoch} of {Options.Epochs}.";
                 return false;
@@ -371,7 +364,7 @@ public sealed class Trainer
 
             _state.Step++;
             _state.EpochImages += images.Length;
-            _imagesDone += images.Length;
+            _pace.Add(images.Length);
             _state.LossSum += lossSum;
             _state.Correct += correct;
             _isUnsound = false;
@@ -483,17 +476,12 @@ public sealed class Trainer
         new(_state.Epoch, Options.Epochs, done, total, isValidating, _state.LossSum / _state.EpochImages,
             (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds, RunTimeLeft());
 
-    /// <summary>Time that the rest of the run takes at this pace, validation and checkpoints counted; null: not known yet.</summary>
+    /// <summary>Time that the rest of the run takes at this pace; null: not known yet.</summary>
     private TimeSpan? RunTimeLeft()
     {
         // Epochs of the classifier say nothing about those of the whole network.
-        if (_imagesDone == 0 || (TrainsClassifier(_state.Epoch) && !TrainsClassifier(Options.Epochs)))
-            return null;
-        TimeSpan spent = Stopwatch.GetElapsedTime(_started);
-        long left = (long)_plan.ImageCount * (Options.Epochs - _state.History.Count) - _state.EpochImages;
-        TimeSpan time = spent * ((double)left / _imagesDone);
-        TimeSpan? limit = MaxDuration - Stopwatch.GetElapsedTime(_begun);
-        return limit < time ? limit : time;
+        return TrainsClassifier(_state.Epoch) && !TrainsClassifier(Options.Epochs) ? null
+            : _pace.Left((long)_plan.ImageCount * (Options.Epochs - _state.History.Count) - _state.EpochImages, MaxDuration);
     }
 
     /// <summary>Saves the state of a run that stops within an epoch, unless it stops within a step, or has diverged.</summary>

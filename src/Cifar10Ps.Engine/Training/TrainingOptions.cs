@@ -70,7 +70,8 @@ public sealed record TrainingOptions
     /// <summary>Largest norm of a batch's gradient, which is scaled down to it; 0: no limit.</summary>
     public double GradientClipping { get; init; }
 
-    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of what it does not take orthogonal steps with.</summary>
+    /// <summary>Momentum of SGD (Nesterov's), or beta1 of Adam and AdamW; with Muon, of what it does not take orthogonal steps
+    /// with.</summary>
     public required double Momentum { get; init; }
 
     /// <summary>Weight decay of convolutions and classifier: added to the gradient (SGD, Adam) or taken off the weights (AdamW);

@@ -10,12 +10,10 @@ namespace Cifar10Ps.Commands;
 /// <summary>Trains a model and writes a report for each epoch as it ends.</summary>
 [Cmdlet(VerbsLifecycle.Start, "ModelTraining", DefaultParameterSetName = NewSet, SupportsShouldProcess = true)]
 [OutputType(typeof(EpochReport), typeof(TrainingJob))]
-public sealed class StartModelTrainingCommand : TrainingCommand
+public sealed partial class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
     private readonly List<string> _warnings = [];
-    private TrainingCluster? _cluster;
-    private Exception? _left;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
@@ -139,12 +137,6 @@ public sealed class StartModelTrainingCommand : TrainingCommand
     [Parameter]
     public SwitchParameter AsJob { get; set; }
 
-    /// <summary>Whether other processes share the run.</summary>
-    private bool IsShared => _cluster is { Size: > 1 };
-
-    /// <summary>Whether this process writes what all ranks have: reports, progress, notices.</summary>
-    private bool IsFirstRank => _cluster is null or { Rank: 0 };
-
     /// <summary>Whether PowerShell's own console host decides what Ctrl+C stops: also for its thread jobs, which have another host and go
     /// on.</summary>
     private bool HasConsoleHost =>
@@ -157,22 +149,11 @@ public sealed class StartModelTrainingCommand : TrainingCommand
             throw new EngineException("DistributedJob", ErrorKind.InvalidArgument,
                 "A distributed training runs in the pipeline of each rank's script. Omit -AsJob.");
         _cluster = Distributed ? TrainingCluster.Join() : null;
-        try
+        WithRanks(() =>
         {
             WarnOf(Precision ?? default);
             Prepare();
-        }
-        catch (EngineException e) when (IsShared && IsOnAllRanks(e))
-        {
-            throw new EngineException(e.ErrorId, e.Kind, Named(e.Message), e);
-        }
-        catch (Exception e) when (IsShared && !IsOnAllRanks(e) && e != _left)
-        {
-            // The other ranks would wait for this one.
-            string? advice = e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null;
-            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {Named(e.Message)} {advice}".TrimEnd()));
-            _cluster!.Abort();
-        }
+        });
     }
 
     private void Prepare()
@@ -280,66 +261,6 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         }
     }
 
-    /// <summary>Writes a report. A later command that needs no more, such as Select-Object -First, or a break ends the run: of several
-    /// ranks, on all of them at once.</summary>
-    private void Write(Trainer trainer, EpochReport report)
-    {
-        try
-        {
-            WriteObject(report);
-        }
-        catch (Exception e) when (IsShared
-            && (e is FlowControlException || (e is PipelineStoppedException && !Stopping && !StopToken.IsCancellationRequested)))
-        {
-            _left = e;
-            trainer.Stop($"The pipeline of rank {_cluster!.Rank} needed no report after that of epoch {report.Epoch}.");
-        }
-        catch (PipelineStoppedException) when (IsShared)
-        {
-            Stop();
-        }
-    }
-
-    /// <summary>Calls the pipeline. One that is being stopped does not end the run here, where the other ranks would wait for this one: the
-    /// stop becomes a wish, which all learn of at the next step.</summary>
-    private void AgreeOnStop(Action callback)
-    {
-        try
-        {
-            callback();
-        }
-        catch (PipelineStoppedException) when (IsShared)
-        {
-            Stop();
-        }
-    }
-
-    /// <summary>Whether an error ends the run on every rank, at the same point, or nothing is wrong.</summary>
-    private static bool IsOnAllRanks(Exception error) => error is PipelineStoppedException or OperationCanceledException
-        or EngineException { ErrorId: "RanksDiffer" or "RankStopped" or "RankLeft" or "TrainingDiverged" };
-
-    /// <summary>Writes a warning, which names the rank that it is about, and keeps it for the run's journal.</summary>
-    protected override void WriteWarning(string text)
-    {
-        _warnings.Add(text);
-        AgreeOnStop(() => base.WriteWarning(Named(text)));
-    }
-
-    /// <summary>Names the rank in the reasons for stopping, which all ranks give.</summary>
-    private string OfRank => IsShared ? $" of rank {_cluster!.Rank}" : "";
-
-    /// <summary>A message, with the rank that it comes from.</summary>
-    private string Named(string message) => IsShared ? $"{_cluster}: {message}" : message;
-
-    /// <summary>Writes a notice, once for all ranks.</summary>
-    private new void WriteNotice(string text)
-    {
-        if (IsFirstRank)
-            AgreeOnStop(() => base.WriteNotice(text));
-    }
-
-    private new void WriteVerbose(string text) => AgreeOnStop(() => base.WriteVerbose(text));
-
     /// <summary>Runs the user's script block; only a last output of $false ends the run, and no output goes further.</summary>
     private bool GoesOn(Trainer trainer, EpochReport report)
     {
@@ -397,12 +318,14 @@ public sealed class StartModelTrainingCommand : TrainingCommand
         string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToOutputFile(OutputDirectory));
         if (folder is null)
             return null;
-        bool isOther = resumed is null || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
+        bool isOther = resumed is null || !Directory.Exists(folder)
+            || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
         OutputDirectory output = new(folder, KeepCheckpoints, replace: isOther);
         if (output.HasRun && isOther && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
-                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom '{CodeGeneration.EscapeSingleQuotedStringContent(folder)}'), use another -OutputDirectory, "
+                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom "
+                        + $"'{CodeGeneration.EscapeSingleQuotedStringContent(folder)}'), use another -OutputDirectory, "
                         + "or replace it with -Force."
                     : $"'{folder}' contains files of another run, but no checkpoint to resume from. Replace them with -Force, "
                         + "or use another -OutputDirectory.");

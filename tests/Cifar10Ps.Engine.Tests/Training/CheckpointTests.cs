@@ -219,7 +219,8 @@ public sealed class CheckpointTests(CheckpointTests.WholeRuns whole) : IClassFix
     public void A_network_without_a_classifier_resumes_with_its_model()
     {
         NetworkBuilder layers = new();
-        layers.Add("pool", new AveragePool(), layers.Convolution("scores", NetworkBuilder.InputLayer, Data.Classes.Length, 1, hasBias: true));
+        int scores = layers.Convolution("scores", NetworkBuilder.InputLayer, Data.Classes.Length, 1, hasBias: true);
+        layers.Add("pool", new AveragePool(), scores);
         ImageClassifier model = ImageClassifier.Create(layers.Build("Scores"), Data.Classes, 1);
         OutputDirectory output = Output();
         Assert.Single(Trainer.Start(model, Data, TinyOptions(epochs: 2), output).Run().Take(1));

@@ -66,7 +66,8 @@ public sealed class DistributedTrainerTests : IDisposable
         {
             Trainer trainer = OnRank(cluster, Options, Output());
             trainer.MaxDuration = TimeSpan.Zero;
-            Assert.Empty(trainer.RunToEnd());
+            // One step, and with it the epoch.
+            Assert.Single(trainer.RunToEnd());
             return File.Exists(_folder["checkpoint-latest.safetensors"]);
         });
 

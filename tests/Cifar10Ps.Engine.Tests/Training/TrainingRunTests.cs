@@ -55,9 +55,11 @@ public sealed class TrainingRunTests : IDisposable
         Trainer first = Start(TinyOptions(epochs: 3));
         foreach (EpochReport _ in first.Run())
             first.Stop("Enough.");
-        Assert.Equal((TrainingRunStatus.Stopped, "Enough."), (TrainingRun.Read(_folder.Path).Status, TrainingRun.Read(_folder.Path).StopReason));
+        TrainingRun stopped = TrainingRun.Read(_folder.Path);
+        Assert.Equal((TrainingRunStatus.Stopped, "Enough."), (stopped.Status, stopped.StopReason));
 
-        Trainer resumed = Trainer.Resume(_folder.Path, null, _data, options => options, new OutputDirectory(_folder.Path, 1, replace: false));
+        OutputDirectory output = new(_folder.Path, 1, replace: false);
+        Trainer resumed = Trainer.Resume(_folder.Path, null, _data, options => options, output);
         TrainingRun? running = null;
         byte[] killed = [];
         Assert.Throws<TimeoutException>(() => resumed.Run(_ =>
