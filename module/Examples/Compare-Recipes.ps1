@@ -50,21 +50,30 @@ $common.ValidationCount = [int] ($Dataset.Train.Count / 5)
 
 $best = $null
 $Settings.GetEnumerator() | ForEach-Object {
-    $options = $_.Value
+    $name, $options = $_.Key, $common.Clone()
+    foreach ($option in $_.Value.GetEnumerator()) { $options[$option.Key] = $option.Value }
     $model = New-ResNet20 -Classes $Dataset.Classes -Seed $Seed
-    # All reports; the last one counts.
-    $report = @($Dataset | Start-ModelTraining -Model $model @common @options)[-1]
+    try {
+        # All reports; the last one counts.
+        $report = @($Dataset | Start-ModelTraining -Model $model @options)[-1]
+    } catch {
+        if ($_.FullyQualifiedErrorId -notlike 'TrainingDiverged,*') { throw }
+        [pscustomobject]@{ Settings = $name; Accuracy = 'diverged'; 'Train' = ''; 'Images/s' = '' }
+        return
+    }
+
     if (!$best -or $report.ValidationAccuracy -gt $best.Accuracy) {
-        $best = @{ Name = $_.Key; Model = $model; Accuracy = $report.ValidationAccuracy }
+        $best = @{ Name = $name; Model = $model; Accuracy = $report.ValidationAccuracy }
     }
 
     [pscustomobject]@{
-        Settings   = $_.Key
+        Settings   = $name
         Accuracy   = '{0:P1}' -f $report.ValidationAccuracy
         'Train'    = '{0:P1}' -f $report.Accuracy
         'Images/s' = '{0:F0}' -f $report.ImagesPerSecond
     }
 } | Out-Default
 
+if (!$best) { throw 'The training diverged with all of the settings.' }
 $evaluation = $Dataset | Measure-Model -Model $best.Model
 "Best: $($best.Name), with {0:P1} of the test images." -f $evaluation.Accuracy | Out-Default

@@ -47,8 +47,9 @@ Describe 'nightly model' {
         $weak | Should -BeNullOrEmpty
     }
 
-    It 'guesses the same again' {
-        $again = Measure-Model -Model (Import-Model -LiteralPath $Path) -Dataset $Dataset
+    It 'guesses the same after saving' {
+        $model | Save-Model "$TestDrive/again.safetensors"
+        $again = Measure-Model -Model (Import-Model "$TestDrive/again.safetensors") -Dataset $Dataset
         $again.Loss | Should -Be $evaluation.Loss
     }
 }

@@ -4,8 +4,9 @@ Trains a model unattended, and lets it through only if it is good enough: for cr
 
 .DESCRIPTION
 Each run has its own folder in -OutputRoot, named after the day it began, with checkpoints, the model and nightly.log. A
-run that was stopped, by a signal, a power failure or -MaxDuration, is resumed the next time. What is written to the log
-is also written to the output.
+run that was stopped, by a signal, a power failure or -MaxDuration, is resumed the next time, and a model that was not
+judged is judged then. A run that cannot be resumed, because the data have changed, is given up. What is written to the
+log is also written to the output.
 
 The exit code is 0 for a model that passed, 1 for an error, 3 for a model that did not pass, 4 for a run that is not
 finished.
@@ -56,33 +57,53 @@ function Write-Log([string] $Text) {
     $line | Out-Default
 }
 
+function Invoke-Training([hashtable] $Options) {
+    if ($MaxDuration) { $Options.MaxDuration = $MaxDuration }
+    $images = $Dataset.HasOwnValidation ? 'validation' : 'test'
+    $Dataset | Start-ModelTraining @Options | ForEach-Object {
+        Write-Log ([string]::Format($culture, 'Epoch {0}: loss {1:F4}, {2:P1} of the {3} images, {4:F0} images/s.',
+                $_.Epoch, $_.Loss, $_.ValidationAccuracy, $images, $_.ImagesPerSecond))
+    }
+}
+
+# Whether a run has nothing to resume, or its end is in its log.
+function Test-Ended([string] $Folder) {
+    ![IO.Directory]::GetFiles($Folder, 'checkpoint-*.safetensors') -or ([IO.File]::Exists("$Folder/nightly.log") -and
+        [IO.File]::ReadAllText("$Folder/nightly.log") -match '(?m)^\S+ (Passed|Not good enough|Given up): ')
+}
+
 try {
     Import-Module Cifar10Ps
+    if ($Pester) { Import-Module Pester -MinimumVersion 5.7 }
     $root = [IO.Directory]::CreateDirectory($ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($OutputRoot)).FullName
     # Held until the end: a second run would resume the same checkpoint.
     $lock = [IO.File]::Open("$root/lock", 'OpenOrCreate', 'ReadWrite', 'None')
 
-    # The newest run, if it has no model yet; otherwise a new one.
+    # The newest run that has not ended; otherwise a new one.
     $runs = [IO.Directory]::GetDirectories($root) -match '[\\/]\d{4}-\d\d-\d\d_\d{6}$'
     [Array]::Sort($runs, [StringComparer]::Ordinal)
-    $folder = $runs ? $runs[-1] : $null
-    $isLeft = $folder -and [IO.Directory]::GetFiles($folder, 'checkpoint-*.safetensors') -and
-        ![IO.File]::Exists("$folder/model.safetensors")
-    if (!$isLeft) { $folder = [IO.Directory]::CreateDirectory("$root/$([datetime]::Now.ToString('yyyy-MM-dd_HHmmss', $culture))").FullName }
-    $log = "$folder/nightly.log"
-
+    $folder = $runs | Where-Object { !(Test-Ended $_) } | Select-Object -Last 1
+    if (!$folder) { $log = "$root/nightly.log" }
     if (!$Dataset) { $Dataset = Get-Cifar10 }
-    $options = if ($isLeft) {
+    if ($folder) {
+        $log = "$folder/nightly.log"
         Write-Log "Resuming '$folder'."
-        @{ ResumeFrom = $folder }
-    } else {
-        Write-Log "Starting '$folder': $Epochs epochs of $Dataset."
-        @{ Model = New-ResNet20 -Classes $Dataset.Classes -Seed $Seed; Epochs = $Epochs; Seed = $Seed; OutputDirectory = $folder }
+        try {
+            Invoke-Training @{ ResumeFrom = $folder }
+        } catch {
+            if ($_.FullyQualifiedErrorId -notmatch '^(Checkpoint|InvalidCheckpoint|InvalidSafetensors|FileDamaged|TrainingDiverged)') { throw }
+            # It would fail in all nights to come.
+            Write-Log "Given up: $_"
+            $folder = $null
+        }
     }
-    if ($MaxDuration) { $options.MaxDuration = $MaxDuration }
-    $Dataset | Start-ModelTraining @options | ForEach-Object {
-        Write-Log ([string]::Format($culture, 'Epoch {0}: loss {1:F4}, {2:P1} of the validation images, {3:F0} images/s.',
-                $_.Epoch, $_.Loss, $_.ValidationAccuracy, $_.ImagesPerSecond))
+
+    if (!$folder) {
+        $folder = [IO.Directory]::CreateDirectory("$root/$([datetime]::Now.ToString('yyyy-MM-dd_HHmmss', $culture))").FullName
+        $log = "$folder/nightly.log"
+        Write-Log "Starting '$folder': $Epochs epochs of $Dataset."
+        $model = New-ResNet20 -Classes $Dataset.Classes -Seed $Seed
+        Invoke-Training @{ Model = $model; Epochs = $Epochs; Seed = $Seed; OutputDirectory = $folder }
     }
 
     if (![IO.File]::Exists("$folder/model.safetensors")) {

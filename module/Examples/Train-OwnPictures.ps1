@@ -91,7 +91,13 @@ try {
 
     # Each part is displayed separately: in one stream, PowerShell only gives the first type its table.
     $size = $Scratch ? 32 : 224
-    $pictures = Get-ImageDataset -LiteralPath $Path -ImageSize $size -ValidationFraction 0.2 -TestFraction 0.2 -Seed $Seed
+    $read = @{ LiteralPath = $Path; ImageSize = $size; Seed = $Seed; ErrorAction = 'SilentlyContinue'; ErrorVariable = 'problems' }
+    $pictures = Get-ImageDataset @read -ValidationFraction 0.2 -TestFraction 0.2
+    # A folder with its own parts, such as train and test.
+    if ($problems.FullyQualifiedErrorId -like 'PartGivenTwice,*') { $pictures = Get-ImageDataset @read }
+    # A file that cannot be read is left out.
+    $problems | ForEach-Object { Write-Warning "$_" }
+    if (!$pictures) { throw "There is no data set in '$Path'." }
     $pictures | Out-Default
 
     # A pretrained model is fine-tuned. One from scratch needs small batches, for more steps, where pictures are few.
@@ -100,6 +106,8 @@ try {
     $options = @{ Model = $model; Seed = $Seed; Restore = 'Best' }
     if ($Scratch) { $options.BatchSize = 32 }
     if ($Epochs) { $options.Epochs = $Epochs }
+    # Now, not after the training: whether a model can be saved there.
+    if ($ModelPath -and !(Test-Path $ModelPath)) { $model | Save-Model -Path $ModelPath }
     $pictures | Start-ModelTraining @options | Out-Default
 
     # Validation pictures chose the epoch and calibrate the model; the test pictures are seen only now.

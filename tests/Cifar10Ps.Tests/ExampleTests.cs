@@ -143,4 +143,32 @@ public sealed class ExampleTests
         Assert.Single(lines, line =>
             System.Text.RegularExpressions.Regex.IsMatch(line, @"^Best: (small rate|Original), with \d+\.\d % of the test images\.$"));
     }
+
+    [Fact]
+    public void The_pictures_example_takes_a_folder_with_its_own_parts_and_leaves_out_what_cannot_be_read()
+    {
+        using Session session = new();
+        session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Train-OwnPictures.ps1");
+        session.Run("$data | Export-Image photos; $null = New-Item photos/train/disc/broken.png");
+
+        Assert.Equal("WrongFileName", session.Fail("& $example -Path photos -Scratch -Epochs 1 -ModelPath my.pth").Id);
+        session.Host.Clear();
+        session.Run("& $example -Path photos -Scratch -Epochs 1 -ModelPath my.safetensors");
+
+        Assert.Contains(session.Host.Warnings, warning => warning.Contains("broken.png", StringComparison.Ordinal));
+        Assert.Equal(1, session.Value<int>("(Import-Model my.safetensors).TrainedEpochs"));
+    }
+
+    [Fact]
+    public void Settings_may_have_any_option_and_one_that_diverges_does_not_end_the_comparison()
+    {
+        using Session session = new();
+        session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Compare-Recipes.ps1");
+
+        session.Run("& $example -Epochs 1 -Settings ([ordered]@{ wild = @{ LearningRate = 1e6; Optimizer = 'Sgd' }; "
+            + "calm = @{ BatchSize = 64; Seed = 2 } })");
+
+        Assert.Matches("wild +diverged", session.Host.Text);
+        Assert.Contains("Best: calm", session.Host.Text, StringComparison.Ordinal);
+    }
 }

@@ -23,12 +23,38 @@ public sealed class NightlyTests
         Assert.Equal(2, nights.Length);
         Array.Sort(nights, StringComparer.Ordinal);
         Assert.Matches(
-            "^....-..-..T..:..:.. Resuming .*\n.* Epoch 2: .* of the validation images, .*\n.* The model recognises .*\n"
+            "^....-..-..T..:..:.. Resuming .*\n.* Epoch 2: .* of the test images, .*\n.* The model recognises .*\n"
             + ".* Not good enough: .*\n$", Log(nights[0]));
         Assert.Matches("^.* Starting .*: 1 epochs of Synthetic .*\n.* Epoch 1: .*\n.*\n.* Passed: .*\n$", Log(nights[1]));
         Assert.Matches("Failed: .*\n$", Log(Assert.Single(Directory.GetDirectories(session.Folder["others"]))));
         Assert.Contains(Log(nights[1]).Split('\n')[1], session.Host.Text, StringComparison.Ordinal);
 
         static string Log(string night) => File.ReadAllText(Path.Combine(night, "nightly.log"));
+    }
+
+    [Fact]
+    public void A_model_that_was_not_judged_is_judged_and_a_run_of_other_images_is_given_up()
+    {
+        using Session session = new();
+        session["nightly"] = Path.Combine(TestEnvironment.Module, "Examples", "Start-NightlyTraining.ps1");
+        session.Run("""
+            $PSDefaultParameterValues = @{ 'Start-ModelTraining:BatchSize' = 32 }
+            $null = $data | Start-ModelTraining $model -Epochs 1 -OutputDirectory nights/2020-01-01_000000
+            """);
+
+        Assert.Equal(0, session.Value<int>("& $nightly -OutputRoot nights -Dataset $data -Threshold 0; $LASTEXITCODE"));
+        string first = Assert.Single(Directory.GetDirectories(session.Folder["nights"]));
+        session.Run("""
+            foreach ($once in 1) {
+                $data | Start-ModelTraining (New-ResNet20) -Epochs 2 -OutputDirectory nights/2020-01-02_000000 | ForEach-Object { break }
+            }
+            $others = Get-Cifar10 -Synthetic -TrainCount 48 -TestCount 32
+            """);
+        Assert.Equal(0, session.Value<int>("& $nightly -OutputRoot nights -Dataset $others -Epochs 1 -Threshold 0; $LASTEXITCODE"));
+
+        Assert.Matches("(?s)Resuming .* Passed: ", File.ReadAllText(Path.Combine(first, "nightly.log")));
+        string second = session.Folder["nights", "2020-01-02_000000", "nightly.log"];
+        Assert.Contains("Given up: ", File.ReadAllText(second), StringComparison.Ordinal);
+        Assert.Equal(3, Directory.GetDirectories(session.Folder["nights"]).Length);
     }
 }
