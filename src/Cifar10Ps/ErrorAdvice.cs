@@ -4,7 +4,7 @@ namespace Cifar10Ps;
 internal static class ErrorAdvice
 {
     private const string Published = "Without -Path and -Uri, Get-Cifar10 downloads the published archive; if that is what failed, "
-        + "log in to the network, or try again later.";
+        + "a login page may have answered in its place: sign in to the network, or try again later.";
     private const string Download = "Try again later, name a mirror with -Uri, give files that you have with -Path, or try -Synthetic.";
     private const string ModelForData = "'New-ResNet20 -Classes $data.Classes' makes such a model, and so do New-Network and the others; "
         + "'New-ResNet -InitialWeights $model -Classes $data.Classes' starts from trained weights.";

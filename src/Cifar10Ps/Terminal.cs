@@ -9,34 +9,42 @@ namespace Cifar10Ps;
 /// <param name="session">The session, whose <c>$PSStyle</c> decides on colours.</param>
 internal sealed class Terminal(PSHost host, SessionState session)
 {
-    private const int UsualWidth = 80;
+    private const int UsualWidth = 80, UsualHeight = 24;
 
     /// <summary>Number of columns; 80 if it is not known.</summary>
-    public int Width
-    {
-        get
-        {
-            try
-            {
-                return host.UI.RawUI.WindowSize.Width is > 0 and int width ? width : UsualWidth;
-            }
-            catch (Exception e) when (e is HostException or NotImplementedException or InvalidOperationException or IOException)
-            {
-                return UsualWidth;
-            }
-        }
-    }
+    public int Width => Size.Width;
+
+    /// <summary>Number of rows; 24 if it is not known.</summary>
+    public int Height => Size.Height;
 
     /// <summary>The best way to show images: characters where there are no colours; pixels where the terminal is known to take
     /// them.</summary>
     public TerminalProtocol Protocol =>
         !HasColors ? TerminalProtocol.Characters
+        // It has 256 colours, and takes the numbers of others for attributes; newer versions say that they have more.
+        : Is("TERM_PROGRAM", "Apple_Terminal") && Variable("COLORTERM") is "" ? TerminalProtocol.Characters
         // Multiplexers do not pass pixels on.
         : Variable("TMUX") is not "" || Variable("STY") is not "" || Is("TERM", "screen", "tmux") ? TerminalProtocol.HalfBlocks
         : Variable("KITTY_WINDOW_ID") is not "" || Is("TERM", "xterm-kitty", "xterm-ghostty") || Is("TERM_PROGRAM", "ghostty")
             ? TerminalProtocol.Kitty
         : Is("TERM", "foot", "mlterm", "contour", "yaft") || Is("TERM_PROGRAM", "WezTerm", "mintty") ? TerminalProtocol.Sixel
         : TerminalProtocol.HalfBlocks;
+
+    private (int Width, int Height) Size
+    {
+        get
+        {
+            try
+            {
+                System.Management.Automation.Host.Size size = host.UI.RawUI.WindowSize;
+                return (size.Width > 0 ? size.Width : UsualWidth, size.Height > 0 ? size.Height : UsualHeight);
+            }
+            catch (Exception e) when (e is HostException or NotImplementedException or InvalidOperationException or IOException)
+            {
+                return (UsualWidth, UsualHeight);
+            }
+        }
+    }
 
     private bool HasColors => host.UI.SupportsVirtualTerminal && Variable("NO_COLOR") is ""
         && !(session.PSVariable.GetValue("PSStyle") is { } style

@@ -113,14 +113,15 @@ public sealed class DatasetBuildingTests : IClassFixture<SharedSession>
                 @{ file = 'none.bmp'; breed = 'odd' }, @{ file = ''; breed = 'odd' }, @{ file = '1.bmp'; breed = ' ' },
                 @{ file = './1.bmp'; breed = 'even' }, @{ file = 'torn.png'; breed = 'even' },
                 @{ file = '../jpg2/1.bmp'; breed = 'odd' }, @{ file = '2.bmp'; breed = 'odd', 'even' },
+                @{ file = '4.bmp'; breed = [pscustomobject]@{ id = 3 } }, @{ file = '4.bmp'; breed = @{ id = 3 } },
                 @{ file = '..\jpg2\1.bmp'; breed = 'odd' } | ForEach-Object { [pscustomobject]$_ }
             $rows + $bad | New-ImageDataset @list -WarningVariable warned 3>$null
             "$warned"
             """);
 
         Assert.Equal(20, (int)outcome.Output[0].TrainCount + (int)outcome.Output[0].TestCount);
-        Assert.Equal(["OutsideRoot", "OutsideRoot", "RowNotUnderstood", "OutsideRoot", "RowNotUnderstood", "OutsideRoot",
-            "InvalidImageFile", "FileNotFound"],
+        Assert.Equal(["OutsideRoot", "OutsideRoot", "RowNotUnderstood", "OutsideRoot", "RowNotUnderstood", "RowNotUnderstood",
+            "RowNotUnderstood", "OutsideRoot", "InvalidImageFile", "FileNotFound"],
             outcome.Errors.Select(error => error.Id));
         Assert.StartsWith("Row 21: ", outcome.Errors[0].Exception.Message, StringComparison.Ordinal);
         Assert.Contains("pictures that are in the list already: 1 ('1.bmp'); pictures without a class: 1 ('1.bmp')",

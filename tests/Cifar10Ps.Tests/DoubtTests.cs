@@ -38,6 +38,13 @@ public sealed class DoubtTests(SharedSession shared) : IClassFixture<SharedSessi
     }
 
     [Theory]
+    [InlineData("$data.Train | Find-LabelError $model")]
+    [InlineData("$data.Train | Invoke-Inference $model | Find-LabelError")]
+    public void Doubted_images_are_those_of_the_data(string script) =>
+        Assert.Equal(0, shared.Renew().Value<int>(
+            $"$all = {script}; @($all | Where-Object {{ ![object]::ReferenceEquals($_.Image, $data.Train[$_.Index]) }}).Count"));
+
+    [Theory]
     [InlineData("$data | Find-LabelError $model")]
     [InlineData("$data.Train | Find-LabelError $model -Fold 3")]
     [InlineData("Find-LabelError $model -Dataset $data")]

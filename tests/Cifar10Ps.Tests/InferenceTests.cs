@@ -70,6 +70,17 @@ public sealed class InferenceTests(SharedSession shared) : IClassFixture<SharedS
         Assert.Equal(session.Folder["a.png"], (string)Assert.Single(session.Run(script)).Path);
     }
 
+    [Fact]
+    public void Predictions_are_made_anew_by_another_model_with_what_is_known_of_their_images()
+    {
+        Assert.Equal(4, shared.Renew().Value<int>("""
+            $data.Test[0..3] | Export-Image out
+            $files = Get-ImageDataset out -ValidationFraction 0 -WarningAction Ignore
+            $first = $files.Train | Invoke-Inference $model
+            @($first | Invoke-Inference (New-ResNet20 -Classes $files -Seed 2) | Where-Object { $null -ne $_.Label -and $_.Path }).Count
+            """));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(5)]

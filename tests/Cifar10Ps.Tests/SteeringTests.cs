@@ -27,11 +27,12 @@ public sealed class SteeringTests : IDisposable
     [Fact]
     public void What_is_said_about_going_on_can_be_pasted()
     {
-        _session.Run("$still.OutputDirectory = \"it's\"; $null = $data | Start-ModelTraining $model @still -Epochs 3 -OnEpochEnd { $false }");
-        string how = Assert.Single(_session.Host.Warnings);
+        _session.Run("$still.OutputDirectory = \"it's\"");
+        _session.Run("$null = $data | Start-ModelTraining $model @still -Epochs 3 -OnEpochEnd { $false }");
+        string warning = Assert.Single(_session.Host.Warnings);
+        string how = warning[warning.IndexOf("-ResumeFrom", StringComparison.Ordinal)..].TrimEnd('.');
 
-        Assert.Equal([2, 3], _session.Run($"$data | Start-ModelTraining {how[how.IndexOf("-ResumeFrom", StringComparison.Ordinal)..].TrimEnd('.')}")
-            .Select(report => (int)report.Epoch));
+        Assert.Equal([2, 3], _session.Run($"$data | Start-ModelTraining {how}").Select(report => (int)report.Epoch));
     }
 
     [Fact]

@@ -102,6 +102,38 @@ public sealed class ViewTests
     }
 
     [Fact]
+    public void Large_numbers_are_not_cut()
+    {
+        using Session session = new();
+        session.Run("$Host.UI.RawUI.BufferSize = $Host.UI.RawUI.WindowSize = [Management.Automation.Host.Size]::new(80, 50)");
+        session.Run("""
+            $report = ($data | Start-ModelTraining $model -Epochs 1 -BatchSize 32 | ConvertTo-Json | ConvertFrom-Json)
+            $report.PSTypeNames.Insert(0, 'Cifar10Ps.EpochReport')
+            $report.Loss, $report.ValidationLoss, $report.Elapsed = 250.1234, 98765.4, [timespan]'4.05:00:00'
+            """);
+
+        string layers = session.Value<string>("(New-Vgg -Depth 16 -ImageSize 224 | Get-ModelSummary | Out-String -Width 80)");
+        string epoch = session.Value<string>("$report | Out-String -Width 80");
+
+        foreach (string figure in new[] { "1,849,688,064", "12,544 KB", "102,764,544", "64 x 224 x 224" })
+            Assert.Contains(figure, layers, StringComparison.Ordinal);
+        Assert.Matches(@" 250\.1234 .* 9\.88e\+4 .* 4d 05h", epoch);
+        Assert.DoesNotContain("…", epoch, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_data_set_of_three_parts_looks_the_same_after_a_job()
+    {
+        using Session session = new();
+
+        Assert.Equal("True 12", session.Value<string>("""
+            $three = $data | Split-ImageDataset -Fraction 0.6, 0.2, 0.2
+            $back = [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($three))
+            "$($back.HasOwnValidation) $($back.ValidationCount - $three.ValidationCount + 12)"
+            """));
+    }
+
+    [Fact]
     public void Numbers_have_fixed_formats()
     {
         // Fractions and large numbers would otherwise be printed with all their digits.

@@ -11,4 +11,4 @@ Set-Alias pwsh $PSHOME/pwsh.exe -Scope Global
 Import-Module $Pester
 $run = Invoke-Pester -Path $PSScriptRoot/../Pester -Output Normal -PassThru
 "Pester: $($run.PassedCount) passed, $($run.FailedCount) failed, $($run.SkippedCount) skipped"
-exit $run.FailedCount
+exit [int] ($run.Result -ne 'Passed')

@@ -122,7 +122,7 @@ public sealed class Cifar10Cache
             {
                 Unpack(archive, WebAddress.Shown(address));
             }
-            catch (EngineException) when (isJoined)
+            catch (EngineException e) when (isJoined && e.Kind is not ErrorKind.ReadError)
             {
                 tryingAgain("The parts of the download do not fit together: they are of different files. It starts again.");
                 download.Run(cancellation);

@@ -121,7 +121,7 @@ public static class Cifar10Reader
         }
         catch (Exception e) when (e is UnauthorizedAccessException or (IOException and not EndOfStreamException))
         {
-            throw new EngineException("BatchFileUnreadable", ErrorKind.ReadError, $"'{name}' cannot be read: {e.Message}", e);
+            throw new EngineException("BatchFileUnreadable", ErrorKind.ReadError, $"'{path}' cannot be read: {e.Message}", e);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException
             or InvalidOperationException or NotSupportedException or ArgumentException or OverflowException)

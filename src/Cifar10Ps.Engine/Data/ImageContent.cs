@@ -26,6 +26,9 @@ internal sealed class PixelsInMemory(ReadOnlyMemory<byte> pixels) : ImageContent
 {
     /// <inheritdoc/>
     public override ReadOnlyMemory<byte> Pixels => pixels;
+
+    /// <inheritdoc/>
+    public override byte[] Digest => field ??= SHA256.HashData(pixels.Span);
 }
 
 /// <summary>

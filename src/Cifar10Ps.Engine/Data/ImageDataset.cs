@@ -130,7 +130,8 @@ public sealed class ImageDataset
                 .Select(image => (Key: Convert.ToHexString(image.Content.Digest), Image: image)).DistinctBy(image => image.Key))
             .GroupBy(image => image.Key).Where(group => group.Count() > 1).Select(group => group.First().Image)];
         return shared is [] ? null
-            : $"{shared.Length:N0} images are in more than one part, such as '{shared[0].Path ?? $"{shared[0]}"}': "
+            : $"{(shared.Length == 1 ? "1 image is" : $"{shared.Length:N0} images are")} in more than one part, "
+                + $"such as '{shared[0].Path ?? $"{shared[0]}"}': "
                 + "figures that are measured on them say little.";
     }
 

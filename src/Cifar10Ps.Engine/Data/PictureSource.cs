@@ -131,7 +131,7 @@ public abstract class PictureSource
         foreach (IGrouping<string, string> alike in classes.GroupBy(Folded, StringComparer.OrdinalIgnoreCase)
             .Where(group => group.Count() > 1))
             Warning?.Invoke($"The classes '{string.Join("', '", alike)}' of '{source}' have names that differ only in case, "
-                + "spaces or the form of their characters. If they are one class, give their pictures one name.");
+                + "spaces or the form of their characters. If they are one class, use one spelling.");
         return data;
 
         static string Folded(string name) => name.Normalize(NormalizationForm.FormKC).Trim();

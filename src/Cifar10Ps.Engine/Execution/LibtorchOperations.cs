@@ -55,8 +55,8 @@ internal static class LibtorchOperations
     /// <param name="x">[batch, channels, height, width].</param>
     /// <param name="weight">The weight, in the type in which to convolve (<see cref="Precisions.ConvolutionType"/>).</param>
     /// <param name="bias">The bias, in the same type; null: none.</param>
-    /// <returns>The output, in the type of <paramref name="x"/>, channels-last in memory: libtorch chooses that for most inputs, but not for
-    /// all, nor with all of its libraries.</returns>
+    /// <returns>The output, in the type of <paramref name="x"/>, channels-last in memory: libtorch chooses that for most inputs, but not
+    /// for all, nor with all of its libraries.</returns>
     public static Tensor Convolve(Convolution convolution, Tensor x, Tensor weight, Tensor? bias)
     {
         Tensor input = As(x, weight.dtype), bordered = Bordered(input, convolution.Window, 0);

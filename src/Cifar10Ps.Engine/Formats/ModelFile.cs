@@ -16,13 +16,13 @@ namespace Cifar10Ps;
 /// </summary>
 public static partial class ModelFile
 {
-    internal const string NetworkKey = "network", OptionsKey = "architecture", ClassesKey = "classes", PreprocessingKey = "preprocessing",
+    internal const string NetworkKey = "network", OptionsKey = "architecture", PreprocessingKey = "preprocessing",
         EpochsKey = "trained_epochs", StepsKey = "trained_steps", TemperatureKey = "softmax_temperature";
 
     /// <summary>What the names of an optimizer's moments start with.</summary>
     internal const string MomentPrefix = "optimizer.";
 
-    private const string SeedKey = "seed";
+    private const string ClassesKey = "classes", SeedKey = "seed";
 
     // At most this many skipped tensors are listed by name: all that the original Chainer program's model never uses.
     private const int NamedSkips = 42;
@@ -125,6 +125,34 @@ public static partial class ModelFile
         (SeedKey, model.Seed.ToString(CultureInfo.InvariantCulture)),
         .. model.Temperature == 1 ? [] : new[] { (TemperatureKey, model.Temperature.ToString(CultureInfo.InvariantCulture)) },
     ];
+
+    /// <summary>Removes metadata that another program means something else by.</summary>
+    /// <returns>Whether they are those of a file of this module.</returns>
+    internal static bool RemoveForeign(Dictionary<string, string> metadata)
+    {
+        string? network = metadata.GetValueOrDefault(NetworkKey) ?? metadata.GetValueOrDefault(OptionsKey);
+        if (network is not null && metadata.ContainsKey(PreprocessingKey) && (metadata.ContainsKey(EpochsKey) || network.StartsWith('{')))
+            return true;
+        metadata.Remove(NetworkKey);
+        metadata.Remove(OptionsKey);
+        if (metadata.TryGetValue(ClassesKey, out string? classes) && !Is<string[]>(classes))
+            metadata.Remove(ClassesKey);
+        if (metadata.TryGetValue(PreprocessingKey, out string? preprocessing) && !Is<Preprocessing>(preprocessing))
+            metadata.Remove(PreprocessingKey);
+        return false;
+
+        static bool Is<T>(string json)
+        {
+            try
+            {
+                return Parse<T>(json) is not null;
+            }
+            catch (Exception e) when (e is JsonException or InvalidDataException or EngineException or NotSupportedException)
+            {
+                return false;
+            }
+        }
+    }
 
     /// <summary>Builds the classifier that a file holds.</summary>
     /// <exception cref="InvalidDataException">It holds none.</exception>

@@ -52,15 +52,8 @@ public static class ModelFormats
         }
 
         // This module's own files hold one network under its own names, and an optimizer's tensors.
-        bool isOwn = file.Metadata.ContainsKey(ModelFile.NetworkKey) || file.Metadata.ContainsKey(ModelFile.OptionsKey);
-        if (entry.Format == ModelFormat.Safetensors && !(isOwn && file.Metadata.ContainsKey(ModelFile.PreprocessingKey)))
-        {
-            // Other programs may mean anything by the same keys.
-            isOwn = false;
-            foreach (string name in (string[])[ModelFile.NetworkKey, ModelFile.OptionsKey, ModelFile.ClassesKey, ModelFile.PreprocessingKey])
-                file.Metadata.Remove(name);
-        }
-
+        bool isOwn = entry.Format == ModelFormat.Safetensors ? ModelFile.RemoveForeign(file.Metadata)
+            : file.Metadata.ContainsKey(ModelFile.NetworkKey) || file.Metadata.ContainsKey(ModelFile.OptionsKey);
         return (entry.Format, (isOwn && key is null) || entry.ChoosesItself ? file : file.Choose(key));
     }
 

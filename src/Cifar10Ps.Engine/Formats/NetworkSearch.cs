@@ -83,13 +83,13 @@ internal static class NetworkSearch
 
     /// <summary>The networks in a dictionary, each with a tensor that belongs to none of them, if there is one.</summary>
     /// <param name="group">The dictionary.</param>
-    /// <param name="left">How many more prefixes may be tried.</param>
+    /// <param name="left">How many more prefixes may be tried; one always may.</param>
     private static IEnumerable<(NetworkChoice, string?)> Networks(TensorGroup group, ref int left)
     {
         if (group.Shapes.Count < FewestTensors)
             return [];
         HashSet<string> rest = [.. group.Shapes.Keys.Where(name => !TensorNames.IsCounter(name))];
-        string[] prefixes = [.. rest.Select(PrefixOf).OfType<string>().Distinct().Take(left)];
+        string[] prefixes = [.. rest.Select(PrefixOf).OfType<string>().Distinct().Take(Math.Max(left, 1))];
         left -= prefixes.Length;
         List<NetworkChoice> found = [];
         // The longest first, so that a network without a prefix is what remains.

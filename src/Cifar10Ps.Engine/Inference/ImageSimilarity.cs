@@ -27,7 +27,7 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
     /// <param name="progress">Called with what is being done, the number of images done, and that of all.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <returns>The pairs, each once, the most similar first.</returns>
-    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
+    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>.</exception>
     public IReadOnlyList<SimilarImage> Pairs(IReadOnlyList<(LabeledImage Image, string? Split)> parts, int top, double minimum,
         Action<string, int, int> progress, CancellationToken cancellation)
     {
@@ -51,7 +51,7 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
     /// <param name="progress">Called with what is being done, the number of images done, and that of all.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <returns>For each image, in order, the most similar ones first.</returns>
-    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
+    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>.</exception>
     public IEnumerable<SimilarImage> Nearest(IReadOnlyList<LabeledImage> images, ImageSplit split, int top, double minimum,
         Action<string, int, int> progress, CancellationToken cancellation)
     {
@@ -68,6 +68,8 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
     private float[][] Describe(IReadOnlyList<LabeledImage> images, Action<string, int, int> progress, CancellationToken cancellation)
     {
         const int PortionSize = 512;
+        if (model is not null)
+            Rows.Require(images.Count, model.Network.FeatureLength);
         using Predictor? predictor = model is null ? null : new Predictor(model.Snapshot, _pool, precision, views: 2);
         List<float[]> vectors = [];
         foreach (LabeledImage[] portion in images.Chunk(predictor?.BatchSize ?? PortionSize))

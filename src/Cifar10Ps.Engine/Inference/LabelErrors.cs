@@ -22,9 +22,9 @@ public static class LabelErrors
         if (!predictions.All(prediction => prediction.Model.Classes.SequenceEqual(predictions[0].Model.Classes)))
             throw new EngineException("ClassMismatch", ErrorKind.InvalidArgument,
                 "The predictions come from models with different classes. Give those of models with the same ones.");
-        (string[] classes, IReadOnlyList<LabeledImage> images) =
-            ClassMatching.ForMeasuring(predictions[0].Model, [.. predictions.Select(prediction => prediction.Image)], warn);
-        return Doubt(classes, images, [.. predictions.Select(prediction =>
+        LabeledImage[] images = [.. predictions.Select(prediction => prediction.Image)];
+        (string[] classes, IReadOnlyList<LabeledImage> matched) = ClassMatching.ForMeasuring(predictions[0].Model, images, warn);
+        return Doubt(classes, images, [.. matched.Select(image => image.Label)], [.. predictions.Select(prediction =>
             prediction.Logits.Select(logit => (float)(logit / prediction.Model.Temperature)).ToArray())]);
     }
 
@@ -41,7 +41,7 @@ public static class LabelErrors
     /// <param name="progress">Called with what is being done, the number done, and that of all.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <exception cref="EngineException"><c>NoImages</c>, <c>TruthUnknown</c>, <c>ImageSizeMismatch</c>, <c>WeightsNotFinite</c>,
-    /// <c>NativeBackendNotLoaded</c>.</exception>
+    /// <c>NotEnoughMemory</c>, <c>NativeBackendNotLoaded</c>.</exception>
     public static IReadOnlyList<LabelError> Find(ImageClassifier model, IReadOnlyList<LabeledImage> images, int folds, int seed,
         int? threads,
         Precision precision, Action<string, int, int> progress, CancellationToken cancellation)
@@ -55,39 +55,41 @@ public static class LabelErrors
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
                 $"It is not known what the image '{unknown.Path ?? $"{unknown}"}' shows. Give images of a data set.");
         string[] classes = [.. images.Select(image => image.LabelName).Distinct().Order(StringComparer.Ordinal)];
-        LabeledImage[] matched = [.. images.Select(image => image.WithLabel(Array.IndexOf(classes, image.LabelName)))];
+        Rows.Require(images.Count, model.Network.FeatureLength);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
         using Predictor predictor = new(model.Snapshot, pool, precision, views: 2);
         List<float[]> features = [];
-        foreach (LabeledImage[] portion in matched.Chunk(predictor.BatchSize))
+        foreach (LabeledImage[] portion in images.Chunk(predictor.BatchSize))
         {
             cancellation.ThrowIfCancellationRequested();
             features.AddRange(predictor.Features(portion));
-            progress("Describing the images", features.Count, matched.Length);
+            progress("Describing the images", features.Count, images.Count);
         }
 
         progress("Learning from the features", 0, folds);
-        int[] labels = [.. matched.Select(image => image.Label)], foldOf = Folds(labels, classes.Length, folds, seed);
-        float[][] logits = new float[matched.Length][];
+        int[] labels = [.. images.Select(image => Array.IndexOf(classes, image.LabelName))];
+        int[] foldOf = Folds(labels, classes.Length, folds, seed);
+        float[][] logits = new float[images.Count][];
         pool.Run(folds, (_, fold) =>
         {
             int[] learned = [.. Places(i => foldOf[i] != fold)], judged = [.. Places(i => foldOf[i] == fold)];
-            if (judged is [])
-                return;
             float[][] found = LinearProbe.Logits([.. learned.Select(i => features[i])], [.. learned.Select(i => labels[i])],
                 classes.Length, [.. judged.Select(i => features[i])], cancellation);
             foreach ((int i, float[] values) in judged.Zip(found))
                 logits[i] = values;
         });
-        return Doubt(classes, matched, logits);
+        return Doubt(classes, images, labels, logits);
 
         IEnumerable<int> Places(Func<int, bool> isWanted) => Enumerable.Range(0, labels.Length).Where(isWanted);
     }
 
-    private static LabelError[] Doubt(string[] classes, IReadOnlyList<LabeledImage> images, float[][] logits)
+    /// <param name="classes">The names that the labels stand for.</param>
+    /// <param name="images">The images as they were given, whose own labels may stand for other classes.</param>
+    /// <param name="labels">A label for each.</param>
+    /// <param name="logits">A logit for each class, for each image.</param>
+    private static LabelError[] Doubt(string[] classes, IReadOnlyList<LabeledImage> images, int[] labels, float[][] logits)
     {
-        int[] labels = [.. images.Select(image => image.Label)];
         double temperature = Calibration.TemperatureOf([.. logits.Zip(labels)]);
         double[][] probabilities = Array.ConvertAll(logits, values => Probabilities.Of(values, temperature));
         return [.. ConfidentLearning.Doubted(labels, probabilities).Select(i =>

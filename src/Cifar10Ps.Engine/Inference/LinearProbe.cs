@@ -24,7 +24,7 @@ internal static class LinearProbe
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = Matrix(features), mean = x.mean([0], keepdim: true), centred = x - mean;
+        Tensor x = Rows.Of(features), mean = x.mean([0], keepdim: true), centred = x - mean;
         Tensor scale = (centred * centred).mean([0], keepdim: true).sqrt().AddNumber(1e-6);
         x = Standardised(x);
         Tensor targets = zeros(features.Length, classes)
@@ -43,7 +43,7 @@ internal static class LinearProbe
             weight = next.MoveToOuterDisposeScope();
         }
 
-        return [.. MemoryMarshal.Cast<byte, float>(Standardised(Matrix(judged)).matmul(weight).bytes).ToArray().Chunk(classes)];
+        return [.. MemoryMarshal.Cast<byte, float>(Standardised(Rows.Of(judged)).matmul(weight).bytes).ToArray().Chunk(classes)];
 
         // With a constant for the bias.
         Tensor Standardised(Tensor values) => cat([(values - mean) / scale, ones(values.shape[0], 1)], 1);
@@ -60,14 +60,5 @@ internal static class LinearProbe
         }
 
         return 1.1 * MemoryMarshal.Read<float>(product.norm().bytes);
-    }
-
-    private static Tensor Matrix(float[][] rows)
-    {
-        Tensor matrix = empty(rows.Length, rows[0].Length);
-        Span<float> values = MemoryMarshal.Cast<byte, float>(matrix.bytes);
-        for (int i = 0; i < rows.Length; i++)
-            rows[i].CopyTo(values[(i * rows[i].Length)..]);
-        return matrix;
     }
 }

@@ -11,7 +11,7 @@ namespace Cifar10Ps.Inference;
 /// </summary>
 internal static class Neighbours
 {
-    private const int Rows = 512, Columns = 2048;
+    private const int BlockRows = 512, BlockColumns = 2048;
 
     /// <summary>Finds neighbours.</summary>
     /// <param name="vectors">Vectors whose neighbours are wanted.</param>
@@ -32,12 +32,12 @@ internal static class Neighbours
         using NativeWork.Scope work = NativeWork.Begin();
         bool areSame = ReferenceEquals(vectors, among);
         using Tensor all = Directions(among), wanted = areSame ? all.alias() : Directions(vectors);
-        for (int start = 0; start < vectors.Length; start += Rows * pool.Count)
+        for (int start = 0; start < vectors.Length; start += BlockRows * pool.Count)
         {
             cancellation.ThrowIfCancellationRequested();
-            int from = start, end = Math.Min(start + Rows * pool.Count, vectors.Length);
-            pool.Run((end - from + Rows - 1) / Rows, (_, block) =>
-                Search(wanted, all, from + block * Rows, Math.Min(from + (block + 1) * Rows, end), areSame, top, minimum, found));
+            int from = start, end = Math.Min(start + BlockRows * pool.Count, vectors.Length);
+            pool.Run((end - from + BlockRows - 1) / BlockRows, (_, block) =>
+                Search(wanted, all, from + block * BlockRows, Math.Min(from + (block + 1) * BlockRows, end), areSame, top, minimum, found));
             progress(end);
         }
 
@@ -50,10 +50,10 @@ internal static class Neighbours
         using IDisposable noGradients = no_grad();
         List<(int Index, float Cosine)>[] best = [.. Enumerable.Range(first, end - first).Select(_ => new List<(int, float)>(top + 1))];
         float[] least = [.. best.Select(_ => MathF.BitDecrement((float)minimum))];
-        for (int column = 0; column < all.shape[0]; column += Columns)
+        for (int column = 0; column < all.shape[0]; column += BlockColumns)
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor block = all.slice(0, column, Math.Min(column + Columns, all.shape[0]), 1);
+            Tensor block = all.slice(0, column, Math.Min(column + BlockColumns, all.shape[0]), 1);
             ReadOnlySpan<float> cosines = MemoryMarshal.Cast<byte, float>(wanted.slice(0, first, end, 1).matmul(block.t()).bytes);
             int width = cosines.Length / best.Length;
             for (int row = 0; row < best.Length; row++)
@@ -87,15 +87,10 @@ internal static class Neighbours
     private static Tensor Directions(float[][] vectors)
     {
         using IDisposable noGradients = no_grad();
-        Tensor directions = empty(vectors.Length, vectors[0].Length);
-        Span<float> values = MemoryMarshal.Cast<byte, float>(directions.bytes);
-        for (int i = 0; i < vectors.Length; i++)
+        return Rows.Of(Array.ConvertAll(vectors, vector =>
         {
-            float length = MathF.Sqrt(vectors[i].Sum(value => value * value));
-            for (int k = 0; k < vectors[i].Length; k++)
-                values[i * vectors[i].Length + k] = length > 0 ? vectors[i][k] / length : 0;
-        }
-
-        return directions;
+            float length = MathF.Sqrt(vector.Sum(value => value * value));
+            return Array.ConvertAll(vector, value => length > 0 ? value / length : 0);
+        }));
     }
 }

@@ -23,10 +23,11 @@ public sealed class Prediction
         Model = model;
         Features = features is null ? null : new(features);
         float[] probabilities = [.. Probabilities.Of(logits, model.Temperature).Select(p => (float)p)];
-        // A stable sort: equal probabilities keep the order of the classes.
-        Top = new([.. Enumerable.Range(0, logits.Length).OrderByDescending(c => probabilities[c]).Take(top)
+        // A stable sort: equal logits keep the order of the classes. Small probabilities may be equal where logits are not.
+        Top = new([.. Enumerable.Range(0, logits.Length).OrderByDescending(c => logits[c]).Take(top)
             .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))]);
-        IsUnknown = Confidence < minimumConfidence;
+        // No number is no confidence.
+        IsUnknown = !(Confidence >= minimumConfidence);
         Image = image;
         Path = image.Path;
         if (!image.HasKnownTruth)

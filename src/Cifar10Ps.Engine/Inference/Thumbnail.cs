@@ -43,7 +43,9 @@ internal static class Thumbnail
         int plane = width * height;
         for (int i = 0; i < picture.Length; i++)
         {
-            (int left, int right) = Range(i % Side, width);
+            // The right half mirrors the left one, also where places do not divide the width.
+            int column = i % Side;
+            (int left, int right) = column < Side / 2 ? Range(column, width) : Mirrored(Range(Side - 1 - column, width), width);
             (int top, int bottom) = Range(i / Side, height);
             long sum = 0;
             for (int y = top; y < bottom; y++)
@@ -53,6 +55,8 @@ internal static class Thumbnail
         }
 
         return picture;
+
+        static (int Start, int End) Mirrored((int Start, int End) range, int length) => (length - range.End, length - range.Start);
 
         // At least one pixel, also of a smaller image.
         static (int Start, int End) Range(int place, int length) =>

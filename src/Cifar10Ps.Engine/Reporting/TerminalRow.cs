@@ -7,9 +7,10 @@ namespace Cifar10Ps.Reporting;
 
 /// <summary>Some images side by side in a terminal, with a line of text below each.</summary>
 /// <param name="columns">Columns of each image.</param>
+/// <param name="height">Number of rows of the terminal.</param>
 /// <param name="protocol">How they are shown.</param>
 /// <param name="widthOf">How many columns a text takes.</param>
-internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<string, int> widthOf)
+internal sealed class TerminalRow(int columns, int height, TerminalProtocol protocol, Func<string, int> widthOf)
 {
     /// <summary>Columns between two images.</summary>
     public const int Gap = 2;
@@ -39,10 +40,12 @@ internal sealed class TerminalRow(int columns, TerminalProtocol protocol, Func<s
     }
 
     /// <summary>Columns that an image takes, and rows of pixels that are as wide as a column: at most twice as many as the columns of each
-    /// image.</summary>
+    /// image. Pixels themselves, which do not scroll as characters do, also leave the terminal two rows, for the text and the
+    /// prompt.</summary>
     private (int Width, int Height) SizeOf(LabeledImage image)
     {
-        double scale = Math.Min((double)columns / image.Width, 2.0 * columns / image.Height);
+        int rows = protocol is TerminalProtocol.Sixel or TerminalProtocol.Kitty ? Math.Clamp(height - 2, 1, columns) : columns;
+        double scale = Math.Min((double)columns / image.Width, 2.0 * rows / image.Height);
         return (Side(image.Width), Side(image.Height));
 
         int Side(int pixels) => Math.Max(1, (int)Math.Round(scale * pixels));

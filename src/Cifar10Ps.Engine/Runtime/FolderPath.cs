@@ -1,6 +1,6 @@
 namespace Cifar10Ps.Runtime;
 
-/// <summary>What the paths of folders mean, and which files lie there.</summary>
+/// <summary>Compares the paths of folders, follows their links, and lists files.</summary>
 internal static class FolderPath
 {
     /// <summary>Compares full paths as the system does by default.</summary>
@@ -14,10 +14,10 @@ internal static class FolderPath
         return path.Length > folder.Length && Comparer.Equals(path[..folder.Length], folder);
     }
 
-    /// <summary>The full path of the folder that a full path leads to by way of links.</summary>
+    /// <summary>The full path of the folder, which exists, that a full path leads to by way of links.</summary>
     public static string Real(string path)
     {
-        // Callers pass existing folders, so there is no cycle of links.
+        // There is no cycle of links, since the folder exists.
         if (Path.GetDirectoryName(path) is not string parent)
             return path;
         path = Path.Combine(Real(parent), Path.GetFileName(path));

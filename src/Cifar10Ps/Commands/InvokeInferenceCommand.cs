@@ -17,6 +17,12 @@ public sealed class InvokeInferenceCommand : PredictingCommand
     private bool _hasPredicted;
     private ImageClassifier? _model;
 
+    /// <inheritdoc/>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = ImageSet)]
+    [ValidateNotNull]
+    public override LabeledImage[] Image { get; set; } = [];
+
     /// <summary>A split, or a data set, which means its test split.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = DatasetSet)]
     [SplitTransformation]
@@ -66,8 +72,15 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         else
             WithPipedModel(() =>
             {
-                Take();
-                Finish();
+                try
+                {
+                    Take();
+                    Finish();
+                }
+                finally
+                {
+                    Discard();
+                }
             });
     }
 

@@ -46,7 +46,8 @@ public sealed class MeasureModelCommand : PredictingCommand
             return;
         }
 
-        _hasModel = Require(Model) is not null;
+        Require(Model);
+        _hasModel = true;
         IEnumerable<LabeledImage> images = Dataset ?? (IEnumerable<LabeledImage>)Image;
         if (IsModelPiped)
             WithPipedModel(() => Measure(Model!, [.. images]));

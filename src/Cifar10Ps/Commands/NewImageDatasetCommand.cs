@@ -150,14 +150,10 @@ public sealed class NewImageDatasetCommand : EngineCommand
     {
         object? value = ValueOf(row, property);
         value = value is PSObject { BaseObject: var inner } ? inner : value;
-        if (value is not (string or IEnumerable))
-            return ToText(value);
-        if (value is string text)
-            return text;
-        // Such as a list in JSON.
-        object?[] values = [.. ((IEnumerable)value).Cast<object?>()];
-        return values is [var only] ? ToText(only) : throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData,
-            $"Its '{property}' has {values.Length} values, not one.");
+        // In JSON there are also lists, of one value or several, and objects.
+        object?[] values = value is IEnumerable list and not (string or IDictionary) ? [.. list.Cast<object?>()] : [value];
+        return values is [var only and not (IDictionary or PSCustomObject or PSObject { BaseObject: PSCustomObject })] ? ToText(only)
+            : throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData, $"Its '{property}' is not a single value.");
     }
 
     private static object? ValueOf(PSObject row, string property) =>

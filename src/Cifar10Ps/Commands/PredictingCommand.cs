@@ -21,7 +21,7 @@ public abstract class PredictingCommand : EngineCommand
     /// <summary>Images of a data set: <c>$cifar.Test | Measure-Model …</c>.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = ImageSet)]
     [ValidateNotNull]
-    public LabeledImage[] Image { get; set; } = [];
+    public virtual LabeledImage[] Image { get; set; } = [];
 
     /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
     [Parameter]
@@ -44,7 +44,8 @@ public abstract class PredictingCommand : EngineCommand
         {
             use();
         }
-        catch (EngineException e) when (e.Kind is ErrorKind.InvalidArgument or ErrorKind.InvalidData)
+        catch (EngineException e) when (e.ErrorId is "ClassMismatch" or "ClassCountMismatch" or "ImageSizeMismatch" or "InvalidNetwork"
+            or "WeightsNotFinite" or "ModelInTraining")
         {
             WriteError(ToErrorRecord(e, Model));
         }

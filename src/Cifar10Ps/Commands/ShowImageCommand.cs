@@ -120,7 +120,7 @@ public sealed class ShowImageCommand : EngineCommand
     {
         try
         {
-            _terminal.Write(new TerminalRow(columns, _protocol, _terminal.WidthOf).Draw(row));
+            _terminal.Write(new TerminalRow(columns, _terminal.Height, _protocol, _terminal.WidthOf).Draw(row));
         }
         catch (EngineException) when (row.Length > 1)
         {

@@ -72,7 +72,7 @@ public sealed class ImageFolderTests : IDisposable
 
         Read();
 
-        Assert.Contains(_warnings, warning => warning.Contains("1 images are in more than one part", StringComparison.Ordinal));
+        Assert.Contains(_warnings, warning => warning.Contains("1 image is in more than one part", StringComparison.Ordinal));
         Assert.Contains(_warnings, warning => warning.Contains("'A', 'a'", StringComparison.Ordinal));
     }
 

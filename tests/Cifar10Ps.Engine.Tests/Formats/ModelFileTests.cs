@@ -221,8 +221,6 @@ public sealed class ModelFileTests : IDisposable
         Assert.Throws<EngineException>(() => ModelFile.Load(_folder["model"]));
     }
 
-
-
     [Theory]
     [InlineData("preprocess", "input = (rgb/255 - [.485,.456]) / [.229,.224,.225]")]
     [InlineData("preprocess", "input = (rgb/255 - [a,b,c]) / [0,0,0]")]
@@ -262,6 +260,23 @@ public sealed class ModelFileTests : IDisposable
         ImageClassifier read = ModelFile.Load(_folder["model"], PlainPixels);
 
         Assert.Equal(model.Weights["fc.weight"], read.Weights["fc.weight"]);
+    }
+
+    [Fact]
+    public void Another_program_may_say_what_the_classes_are_and_how_pictures_become_input()
+    {
+        ImageClassifier model = RandomModel();
+        Change(model, file =>
+        {
+            file.Metadata.Remove(ModelFile.NetworkKey);
+            file.Metadata["architecture"] = "resnet20";
+            file.Metadata.Remove("trained_epochs");
+        });
+
+        ImageClassifier read = ModelFile.Load(_folder["model"]);
+
+        Assert.Equal(model.Classes, read.Classes);
+        Assert.Equal(model.Preprocessing.ToString(), read.Preprocessing.ToString());
     }
 
     [Fact]

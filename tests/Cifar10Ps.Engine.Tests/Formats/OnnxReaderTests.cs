@@ -296,9 +296,10 @@ public sealed class OnnxReaderTests : IDisposable
         Write((graph, image) =>
         {
             string matrix = graph.Constant("w", new float[512 * 512], 512, 512);
-            string[] copies = [.. Enumerable.Range(0, 200).Select(i => graph.Operation("Cast", $"c{i}",
+            string[] copies = [.. Enumerable.Range(0, 400).Select(i => graph.Operation("Cast", $"c{i}",
                 [graph.Operation("Transpose", $"t{i}", [matrix])], OnnxGraph.Attribute("to", 1L)))];
-            return graph.Operation("Concat", "all", copies, OnnxGraph.Attribute("axis", 0L));
+            return graph.Operation("Reshape", "r", [graph.Operation("GlobalAveragePool", "g", [image]),
+                graph.Operation("Concat", "all", copies, OnnxGraph.Attribute("axis", 0L))]);
         });
 
         AssertRefusedInLittleMemory();

@@ -1,3 +1,5 @@
+using Cifar10Ps.Inference;
+using Cifar10Ps.Models;
 using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
@@ -6,6 +8,29 @@ public class EvaluationTests
 {
     /// <summary>Logits of red, green and black images.</summary>
     private static readonly double[] OfRed = [10, 0, 0, 1, 0.5, 0], OfGreen = [0, 10, 0, 1, 0.5, 0], OfBlack = [0, 0, 0, 1, 0.5, 0];
+
+    [Theory]
+    [InlineData(0.01)]
+    [InlineData(1)]
+    [InlineData(100)]
+    public void Guesses_are_ranked_by_logits_whatever_the_temperature(double temperature)
+    {
+        ModelSnapshot model = NewModel().Snapshot with { Temperature = temperature };
+        Prediction prediction = new(model, [5, 130, 8, 9, 10, 11, 0, 0, 0, 0], 5, Red(0));
+
+        Assert.Equal([1, 5, 4, 3, 2], prediction.Top.Select(guess => guess.ClassIndex));
+    }
+
+    [Fact]
+    public void What_is_no_number_is_no_answer()
+    {
+        float[] logits = [.. Enumerable.Repeat(float.NaN, 10)];
+        EvaluationTally tally = new(NewModel().Classes);
+        tally.Add(logits, 1, 0);
+
+        Assert.True(new Prediction(NewModel().Snapshot, logits, 5, Red(0), minimumConfidence: 0.5).IsUnknown);
+        Assert.Equal((0, 0), (tally.ToEvaluation().Accuracy, tally.ToEvaluation().Top5Accuracy));
+    }
 
     [Fact]
     public void Figures_are_those_computed_by_hand()

@@ -26,6 +26,20 @@ public class ImageSimilarityTests
         Assert.Equal(1, pair.Similarity, kind is "exact" or "mirrored" ? 0 : 0.1);
     }
 
+    [Theory]
+    [InlineData(12)]
+    [InlineData(24)]
+    [InlineData(28)]
+    [InlineData(50)]
+    public void A_mirror_image_of_any_width_is_the_same(int side)
+    {
+        using ImageSimilarity similarity = new(null, threads: 1, Precision.Auto);
+        byte[] stripes = [.. Enumerable.Range(0, 3 * side * side).Select(i => (byte)(i % side % 2 * 255))];
+        foreach (LabeledImage image in new[] { Blobs(1, side), new LabeledImage(0, 0, "stripes", side, side, stripes) })
+            Assert.Equal(1, Assert.Single(similarity.Pairs([(image, null), (Copy(image, "mirrored"), null)], 1, -1, (_, _, _) => { },
+                default)).Similarity);
+    }
+
     [Fact]
     public void Every_pair_is_given_once_the_most_similar_first()
     {

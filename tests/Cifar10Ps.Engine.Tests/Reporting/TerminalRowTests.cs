@@ -68,6 +68,18 @@ public sealed partial class TerminalRowTests : IDisposable
         Assert.Equal(16 + 1, Draw(16, protocol, (mast, "mast"), (wide, "sea")).Length);
     }
 
+    [Theory]
+    [InlineData(TerminalProtocol.Kitty)]
+    [InlineData(TerminalProtocol.Sixel)]
+    public void Pixels_and_their_text_leave_the_terminal_a_row(TerminalProtocol protocol)
+    {
+        LabeledImage square = new(0, 0, "square", 32, 32, RandomBytes(3 * 32 * 32));
+
+        Assert.Equal(22 + 1, Draw(64, 24, protocol, (square, "square")).Length);
+        Assert.Equal(10 / 2 + 1, Draw(10, 24, protocol, (square, "square")).Length);
+        Assert.Equal(1 + 1, Draw(64, 2, protocol, (square, "square")).Length);
+    }
+
     [Fact]
     public void Without_colours_light_is_many_points()
     {
@@ -187,9 +199,12 @@ public sealed partial class TerminalRowTests : IDisposable
         Assert.Equal((400, 100), (ImageFile.LoadWhole(path, 1000).Width, ImageFile.LoadWhole(path, 1000).Height));
     }
 
-    private static string[] Draw(int columns, TerminalProtocol protocol, params (LabeledImage, string)[] images)
+    private static string[] Draw(int columns, TerminalProtocol protocol, params (LabeledImage, string)[] images) =>
+        Draw(columns, 1000, protocol, images);
+
+    private static string[] Draw(int columns, int height, TerminalProtocol protocol, params (LabeledImage, string)[] images)
     {
-        string text = new TerminalRow(columns, protocol, text => text.Sum(c => c > '\u3000' ? 2 : 1)).Draw(images);
+        string text = new TerminalRow(columns, height, protocol, text => text.Sum(c => c > '\u3000' ? 2 : 1)).Draw(images);
         Assert.EndsWith("\n", text, StringComparison.Ordinal);
         return text[..^1].Split('\n');
     }
