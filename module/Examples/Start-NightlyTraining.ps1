@@ -5,7 +5,7 @@ Trains a model unattended, and lets it through only if it is good enough: for cr
 .DESCRIPTION
 Each run has its own folder in -OutputRoot, named after the day it began, with checkpoints, the model and nightly.log. A
 run that was stopped, by a signal, a power failure or -MaxDuration, is resumed the next time, and a model that was not
-judged is judged then. A run that cannot be resumed, because the data have changed, is given up. What is written to the
+judged is judged then. A run that cannot be resumed, because the data have changed, is abandoned. What is written to the
 log is also written to the output.
 
 The exit code is 0 for a model that passed, 1 for an error, 3 for a model that did not pass, 4 for a run that is not
@@ -69,12 +69,11 @@ function Invoke-Training([hashtable] $Options) {
 # Whether a run has nothing to resume, or its end is in its log.
 function Test-Ended([string] $Folder) {
     ![IO.Directory]::GetFiles($Folder, 'checkpoint-*.safetensors') -or ([IO.File]::Exists("$Folder/nightly.log") -and
-        [IO.File]::ReadAllText("$Folder/nightly.log") -match '(?m)^\S+ (Passed|Not good enough|Given up): ')
+        [IO.File]::ReadAllText("$Folder/nightly.log") -match '(?m)^\S+ (Passed|Not good enough|Abandoned): ')
 }
 
 try {
     Import-Module Cifar10Ps
-    if ($Pester) { Import-Module Pester -MinimumVersion 5.7 }
     $root = [IO.Directory]::CreateDirectory($ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($OutputRoot)).FullName
     # Held until the end: a second run would resume the same checkpoint.
     $lock = [IO.File]::Open("$root/lock", 'OpenOrCreate', 'ReadWrite', 'None')
@@ -83,17 +82,18 @@ try {
     $runs = [IO.Directory]::GetDirectories($root) -match '[\\/]\d{4}-\d\d-\d\d_\d{6}$'
     [Array]::Sort($runs, [StringComparer]::Ordinal)
     $folder = $runs | Where-Object { !(Test-Ended $_) } | Select-Object -Last 1
-    if (!$folder) { $log = "$root/nightly.log" }
+    $log = $folder ? "$folder/nightly.log" : "$root/nightly.log"
+    # Now, not after hours of training.
+    if ($Pester) { Import-Module Pester -MinimumVersion 5.7 }
     if (!$Dataset) { $Dataset = Get-Cifar10 }
     if ($folder) {
-        $log = "$folder/nightly.log"
         Write-Log "Resuming '$folder'."
         try {
             Invoke-Training @{ ResumeFrom = $folder }
         } catch {
-            if ($_.FullyQualifiedErrorId -notmatch '^(Checkpoint|InvalidCheckpoint|InvalidSafetensors|FileDamaged|TrainingDiverged)') { throw }
-            # It would fail in all nights to come.
-            Write-Log "Given up: $_"
+            if ($_.FullyQualifiedErrorId -notmatch '^(Checkpoint|InvalidCheckpoint|InvalidSafetensors|FileDamaged|TrainingDiverged|Class)') { throw }
+            # It would fail every night from now on.
+            Write-Log "Abandoned: $_"
             $folder = $null
         }
     }

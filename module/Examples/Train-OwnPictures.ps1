@@ -92,9 +92,12 @@ try {
     # Each part is displayed separately: in one stream, PowerShell only gives the first type its table.
     $size = $Scratch ? 32 : 224
     $read = @{ LiteralPath = $Path; ImageSize = $size; Seed = $Seed; ErrorAction = 'SilentlyContinue'; ErrorVariable = 'problems' }
-    $pictures = Get-ImageDataset @read -ValidationFraction 0.2 -TestFraction 0.2
-    # A folder with its own parts, such as train and test.
-    if ($problems.FullyQualifiedErrorId -like 'PartGivenTwice,*') { $pictures = Get-ImageDataset @read }
+    # A folder may have parts of its own, such as train and test: what it lacks is held out.
+    foreach ($share in @{ ValidationFraction = 0.2; TestFraction = 0.2 }, @{ ValidationFraction = 0.2 }, @{ TestFraction = 0.2 }, @{}) {
+        $pictures = Get-ImageDataset @read @share
+        if (!($problems | Where-Object FullyQualifiedErrorId -Like 'PartGivenTwice,*')) { break }
+    }
+
     # A file that cannot be read is left out.
     $problems | ForEach-Object { Write-Warning "$_" }
     if (!$pictures) { throw "There is no data set in '$Path'." }
@@ -106,8 +109,13 @@ try {
     $options = @{ Model = $model; Seed = $Seed; Restore = 'Best' }
     if ($Scratch) { $options.BatchSize = 32 }
     if ($Epochs) { $options.Epochs = $Epochs }
-    # Now, not after the training: whether a model can be saved there.
-    if ($ModelPath -and !(Test-Path $ModelPath)) { $model | Save-Model -Path $ModelPath }
+    if ($ModelPath) {
+        # Now, not after the training: whether a model can be saved there, under a name of this kind.
+        $probe = [IO.Path]::ChangeExtension($ModelPath, "$PID$([IO.Path]::GetExtension($ModelPath))")
+        $model | Save-Model -Path $probe
+        Remove-Item -LiteralPath $probe
+    }
+
     $pictures | Start-ModelTraining @options | Out-Default
 
     # Validation pictures chose the epoch and calibrate the model; the test pictures are seen only now.

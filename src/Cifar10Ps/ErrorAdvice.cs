@@ -78,7 +78,8 @@ internal static class ErrorAdvice
         ["NoPredictions"] = "Pipe the output of Invoke-Inference.",
         ["NotAFolder"] = "Get-Item shows what a path is.",
         ["NotARegularFile"] = "Pipes and devices are neither read nor written.",
-        ["NotEnoughMemory"] = "Use a smaller -ImageSize or -MemoryLimit of Get-ImageDataset, fewer -Threads, or a -BatchSize below 64.",
+        ["NotEnoughMemory"] = "Use a smaller -ImageSize or -MemoryLimit of Get-ImageDataset, fewer -Threads, a -BatchSize below 64, or "
+            + "fewer images to compare.",
         ["OptionOutOfRange"] = "The help of the parameter has its values.",
         ["OutputDirectoryBusy"] = "Wait for that run, or give another -OutputDirectory.",
         ["OutsideRoot"] = "Give another -Root, or omit it.",

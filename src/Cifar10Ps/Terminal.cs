@@ -21,7 +21,7 @@ internal sealed class Terminal(PSHost host, SessionState session)
     /// them.</summary>
     public TerminalProtocol Protocol =>
         !HasColors ? TerminalProtocol.Characters
-        // It has 256 colours, and takes the numbers of others for attributes; newer versions say that they have more.
+        // It has only 256 colours, and misreads 24-bit codes as attributes; newer versions set COLORTERM.
         : Is("TERM_PROGRAM", "Apple_Terminal") && Variable("COLORTERM") is "" ? TerminalProtocol.Characters
         // Multiplexers do not pass pixels on.
         : Variable("TMUX") is not "" || Variable("STY") is not "" || Is("TERM", "screen", "tmux") ? TerminalProtocol.HalfBlocks

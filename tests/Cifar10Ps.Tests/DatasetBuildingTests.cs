@@ -70,6 +70,29 @@ public sealed class DatasetBuildingTests : IClassFixture<SharedSession>
         Assert.Contains("5 images are in more than one part", warnings[1], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_is_held_out_of_a_list_does_not_depend_on_the_location()
+    {
+        Assert.True(_session.Value<bool>("""
+            $list.Remove('Root')
+            $rows = $rows | ForEach-Object { [pscustomobject]@{ file = "$pwd/jpg/$($_.file)"; breed = $_.breed } }
+            $here = $rows | New-ImageDataset @list
+            Set-Location jpg
+            $there = $rows | New-ImageDataset @list
+            "$($here.Test.Path)" -eq "$($there.Test.Path)"
+            """));
+    }
+
+    [Fact]
+    public void Test_images_that_also_serve_for_validation_stay_test_images()
+    {
+        Assert.Equal("False True 0", _session.Value<string>("""
+            $copy = $data.Train | New-ImageDataset -Validation $data.Validation -Test $data.Test -WarningVariable warned 3>$null
+            $fold = $copy | Split-ImageDataset -Fold 5 | Select-Object -First 1
+            "$($copy.HasOwnValidation) $($fold.HasOwnValidation) $($warned.Count)"
+            """));
+    }
+
     [Theory]
     [InlineData("$data.Train | Where-Object Label -eq 1 | New-ImageDataset", "TooFewClasses")]
     [InlineData("$null | Where-Object { $_ } | New-ImageDataset", "NoImages")]

@@ -12,6 +12,20 @@ public sealed class JobTests : IDisposable
     }
 
     [Fact]
+    public void Images_that_a_model_cannot_take_are_an_error_of_the_command()
+    {
+        using Session session = new();
+
+        Assert.Equal("ImageSizeMismatch", session.Fail("""
+            $small = New-Network -ImageSize 16 { Convolution 8; AveragePool; Linear }
+            $data.Train | Export-Image out; $tiny = Get-ImageDataset out -ImageSize 16 -WarningAction Ignore
+            $null = $tiny | Start-ModelTraining $small -Epochs 1 -BatchSize 32
+            $data | Start-ModelTraining $small -AsJob
+            """).Id);
+        Assert.Empty(session.Run("Get-Job"));
+    }
+
+    [Fact]
     public void A_job_gives_the_reports_as_the_pipeline_would()
     {
         dynamic[] expected = _session.Run("$data | Start-ModelTraining (New-ResNet20 -Seed 1) -Epochs 2 -BatchSize 8");

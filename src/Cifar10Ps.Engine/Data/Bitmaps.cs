@@ -6,13 +6,13 @@ namespace Cifar10Ps.Data;
 internal static class Bitmaps
 {
     /// <summary>A bitmap whose pixels are zero.</summary>
-    /// <exception cref="OutOfMemoryException">Skia itself would throw a plain exception.</exception>
+    /// <exception cref="InsufficientMemoryException">Skia itself would throw a plain exception.</exception>
     public static SKBitmap New(int width, int height, SKAlphaType alpha)
     {
         SKBitmap bitmap = new();
         if (bitmap.TryAllocPixels(new SKImageInfo(width, height, SKColorType.Rgba8888, alpha)))
             return bitmap;
         bitmap.Dispose();
-        throw new OutOfMemoryException($"A bitmap of {width} x {height} pixels cannot be allocated.");
+        throw new InsufficientMemoryException($"A bitmap of {width} x {height} pixels cannot be allocated.");
     }
 }

@@ -34,6 +34,9 @@ internal static class DatasetDivision
             }
         }
 
+        foreach ((int i, double fraction) in fractions.Index())
+            if (fraction > 0 && parts[i] is [])
+                warn($"There are too few different images for a part for {((DatasetPart)i).Purpose()}.");
         if (fractions.Length == 3 && data.Test.Count > 0)
             warn($"The {data.Test.Count:N0} test images of '{data.Name}' are not used: its other images have been divided.");
         ImageDataset divided = ImageDataset.Of(data.Name, data.Source, data.Classes, InOrder(data, parts[0]), InOrder(data, parts[1]),

@@ -1,4 +1,3 @@
-using System.Text;
 using Cifar10Ps.Data;
 using Cifar10Ps.Runtime;
 
@@ -85,7 +84,7 @@ public sealed class ImageFolder : PictureSource
             parts.Add(new Part(kind, folder, NewSearch(folder)));
         }
 
-        (DatasetPart Kind, DirectoryInfo Folder)[] inside = [.. PartFolders.Find(_path, cancellation)
+        (DatasetPart Kind, DirectoryInfo Folder)[] inside = [.. PartFolders.Find(_path, Skipped, cancellation)
             .Where(part => parts.All(given => given.Kind != part.Part && !given.IsAt(Path.Combine(real, part.Folder.Name))))];
         if (inside is not [])
         {

@@ -29,6 +29,9 @@ internal static class ImageSelection
         if (classes is [string only])
             throw new EngineException("TooFewClasses", ErrorKind.InvalidArgument,
                 $"All images show '{only}'. A data set needs two classes.");
+        // Those of a data set whose test images also serve for validation.
+        if (validation.Select(image => image.Content).SequenceEqual(test.Select(image => image.Content)))
+            validation = [];
         ImageDataset data = ImageDataset.Of(name, "images", classes, train, validation, test);
         if (data.DifferentClasses() is string different)
             warn(different);

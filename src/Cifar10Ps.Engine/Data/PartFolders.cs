@@ -9,12 +9,15 @@ internal static class PartFolders
     /// of another part, or alone.
     /// </remarks>
     /// <param name="root">The full path of the folder.</param>
+    /// <param name="skipped">Receives what could not be read, if it may be why the parts are not understood; null disables it.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <exception cref="EngineException"><c>SplitsNotClasses</c>: parts that cannot be understood.</exception>
-    public static IReadOnlyList<(DatasetPart Part, DirectoryInfo Folder)> Find(string root, CancellationToken cancellation)
+    public static IReadOnlyList<(DatasetPart Part, DirectoryInfo Folder)> Find(string root, Action<string, EngineException>? skipped,
+        CancellationToken cancellation)
     {
-        // What it leaves out is reported when the pictures are read.
-        PictureFolder search = new(root, null);
+        // What it leaves out is reported when the pictures are read, or here if they are not.
+        List<(string Path, EngineException Error)> leftOut = [];
+        PictureFolder search = new(root, (path, error) => leftOut.Add((path, error)));
         DirectoryInfo[] folders = [.. search.Entries(new DirectoryInfo(root)).OfType<DirectoryInfo>()];
         (DatasetPart Part, DirectoryInfo Folder)[] parts = [.. from folder in folders
                                                                let part = DatasetParts.Named(folder.Name)
@@ -32,9 +35,14 @@ internal static class PartFolders
             throw NotUnderstood($"more than one is for {twice.Key.Purpose()}");
         return parts;
 
-        EngineException NotUnderstood(string why) => new("SplitsNotClasses", ErrorKind.InvalidData,
-            $"The folders of '{root}' ({DisplayText.List([.. parts.Select(part => part.Folder.Name)])}) are parts of a data set, "
-            + $"which hold the folders of the classes, but {why}.");
+        EngineException NotUnderstood(string why)
+        {
+            foreach ((string path, EngineException error) in leftOut)
+                skipped?.Invoke(path, error);
+            return new EngineException("SplitsNotClasses", ErrorKind.InvalidData,
+                $"The folders of '{root}' ({DisplayText.List([.. parts.Select(part => part.Folder.Name)])}) are parts of a data set, "
+                + $"which hold the folders of the classes, but {why}.");
+        }
 
         bool HasPictures(DirectoryInfo folder, bool below) => search.Find(folder, recurse: true, cancellation)
             .Any(file => !below || Path.GetDirectoryName(file) != folder.FullName);

@@ -8,8 +8,8 @@ namespace Cifar10Ps.Data;
 /// <summary>A file that begins like a picture which can be read; in memory until it is disposed of.</summary>
 internal sealed class PictureFile : IDisposable
 {
-    // 240 MB of colours.
-    private const long PixelLimit = 60_000_000;
+    // 512 MB of colours; cameras have up to 100 million pixels, and some telephones a few more.
+    private const long PixelLimit = 128_000_000;
 
     // The largest picture without compression.
     private const long LengthLimit = 256 << 20;

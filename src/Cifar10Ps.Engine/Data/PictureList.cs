@@ -49,8 +49,12 @@ public sealed class PictureList : PictureSource
             _files.Count("pictures that are in the list already", full);
         else
             _pictures.Add(new FoundPicture(kind, Composed(label.Trim()),
-                Composed(Path.GetRelativePath(_root, full).Replace(Path.DirectorySeparatorChar, '/')), full));
+                Composed(NameOf(path, full).Replace(Path.DirectorySeparatorChar, '/')), full));
     }
+
+    /// <summary>The name by which a picture is held out or not: it does not depend on where the session is.</summary>
+    private string NameOf(string path, string full) =>
+        !_isBounded && Path.IsPathRooted(path) ? full : Path.GetRelativePath(_root, full);
 
     /// <summary>Reads all pictures, on all processors. Classes come in the order of their names, the pictures of a class too.</summary>
     /// <param name="name">Name of the data set.</param>

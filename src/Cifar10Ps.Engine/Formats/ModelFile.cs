@@ -126,8 +126,8 @@ public static partial class ModelFile
         .. model.Temperature == 1 ? [] : new[] { (TemperatureKey, model.Temperature.ToString(CultureInfo.InvariantCulture)) },
     ];
 
-    /// <summary>Removes metadata that another program means something else by.</summary>
-    /// <returns>Whether they are those of a file of this module.</returns>
+    /// <summary>Removes metadata keys that another program uses in another sense.</summary>
+    /// <returns>Whether the file is one of this module.</returns>
     internal static bool RemoveForeign(Dictionary<string, string> metadata)
     {
         string? network = metadata.GetValueOrDefault(NetworkKey) ?? metadata.GetValueOrDefault(OptionsKey);

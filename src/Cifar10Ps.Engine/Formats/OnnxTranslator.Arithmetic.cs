@@ -63,7 +63,7 @@ internal sealed partial class OnnxTranslator
             return part with { Node = node, HasOne = true };
         OnnxAffine affine = Affine(node, value);
         float[] added = PerChannel(node, constant, affine.Source);
-        return Counted(affine with { Shift = Combine(affine.Shift, added, (shift, by) => shift + sign * by) });
+        return affine with { Shift = Counted(Combine(affine.Shift, added, (shift, by) => shift + sign * by)) };
     }
 
     /// <summary>The images without their mean image.</summary>
@@ -83,16 +83,15 @@ internal sealed partial class OnnxTranslator
             return Completed(part with { Node = node, Factor = part.Factor * factorOf(factor) });
         OnnxAffine affine = Affine(node, value);
         float[] factors = [.. PerChannel(node, constant, affine.Source).Select(factorOf)];
-        return Counted(affine with
+        return affine with
         {
-            Scale = Combine(affine.Scale, factors, (scale, by) => scale * by),
-            Shift = Combine(affine.Shift, factors, (shift, by) => shift * by),
-        });
+            Scale = Counted(Combine(affine.Scale, factors, (scale, by) => scale * by)),
+            Shift = Counted(Combine(affine.Shift, factors, (shift, by) => shift * by)),
+        };
     }
 
     /// <summary>Bounds the memory that small operations take with the many channels of another one.</summary>
-    private OnnxAffine Counted(OnnxAffine affine) =>
-        (_affineValues += affine.Scale.Length + affine.Shift.Length) <= MostAffineValues ? affine
+    private float[] Counted(float[] values) => (_affineValues += values.Length) <= MostAffineValues ? values
         : throw new InvalidDataException("with it the graph has more scales and shifts than any supported network");
 
     /// <summary>The product of a part of GELU and its x; null: it is a different product.</summary>

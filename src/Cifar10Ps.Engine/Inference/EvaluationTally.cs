@@ -22,10 +22,9 @@ internal sealed class EvaluationTally(string[] classes)
                 guess = c;
         _loss += Probabilities.Loss(logits, temperature, label);
         _confusion[label][guess]++;
-        bool isCorrect = guess == label && !float.IsNaN(logits[guess]);
-        _correct += isCorrect ? 1 : 0;
+        _correct += guess == label ? 1 : 0;
         _amongFive += RankOf(label, logits) < 5 ? 1 : 0;
-        _guesses.Add((probabilities[guess], isCorrect));
+        _guesses.Add((probabilities[guess], guess == label));
     }
 
     /// <summary>The evaluation of the images so far, at least one.</summary>
@@ -36,7 +35,7 @@ internal sealed class EvaluationTally(string[] classes)
         UnknownCount = unknownCount,
     };
 
-    /// <summary>How many classes rank before one; of equal logits, the first class comes first. What is no number ranks last.</summary>
-    private static int RankOf(int label, IReadOnlyList<float> logits) => float.IsNaN(logits[label]) ? logits.Count :
+    /// <summary>How many classes rank before one; of equal logits, the first class comes first.</summary>
+    private static int RankOf(int label, IReadOnlyList<float> logits) =>
         logits.Where((logit, c) => logit > logits[label] || (logit == logits[label] && c < label)).Count();
 }

@@ -69,7 +69,7 @@ public sealed class ImageSimilarity(ImageClassifier? model, int? threads, Precis
     {
         const int PortionSize = 512;
         if (model is not null)
-            Rows.Require(images.Count, model.Network.FeatureLength);
+            Rows.Require(images.Count, model.Network.FeatureLength, copies: 2);
         using Predictor? predictor = model is null ? null : new Predictor(model.Snapshot, _pool, precision, views: 2);
         List<float[]> vectors = [];
         foreach (LabeledImage[] portion in images.Chunk(predictor?.BatchSize ?? PortionSize))

@@ -55,9 +55,9 @@ public static class LabelErrors
             throw new EngineException("TruthUnknown", ErrorKind.InvalidArgument,
                 $"It is not known what the image '{unknown.Path ?? $"{unknown}"}' shows. Give images of a data set.");
         string[] classes = [.. images.Select(image => image.LabelName).Distinct().Order(StringComparer.Ordinal)];
-        Rows.Require(images.Count, model.Network.FeatureLength);
         using NativeWork.Scope work = NativeWork.Begin();
         using WorkerPool pool = new(threads ?? WorkerPool.DefaultCount);
+        Rows.Require(images.Count, model.Network.FeatureLength, copies: 1 + LinearProbe.Copies * Math.Min(folds, pool.Count));
         using Predictor predictor = new(model.Snapshot, pool, precision, views: 2);
         List<float[]> features = [];
         foreach (LabeledImage[] portion in images.Chunk(predictor.BatchSize))

@@ -10,6 +10,9 @@ namespace Cifar10Ps.Inference;
 /// <remarks>Y. Nesterov, 1983; for a strongly convex function, with a constant momentum.</remarks>
 internal static class LinearProbe
 {
+    /// <summary>How many times it has the features in memory.</summary>
+    public const int Copies = 2;
+
     private const double Penalty = 0.01;
     private const int Steps = 200, PowerSteps = 20;
 
@@ -24,9 +27,12 @@ internal static class LinearProbe
     {
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = Rows.Of(features), mean = x.mean([0], keepdim: true), centred = x - mean;
-        Tensor scale = (centred * centred).mean([0], keepdim: true).sqrt().AddNumber(1e-6);
-        x = Standardised(x);
+        Tensor x = WithConstant(features), values = Values(x), mean = values.mean([0], keepdim: true);
+        values.sub_(mean);
+        Tensor scale;
+        using (Tensor squares = values * values)
+            scale = squares.mean([0], keepdim: true).sqrt().AddNumber(1e-6);
+        values.div_(scale);
         Tensor targets = zeros(features.Length, classes)
             .scatter(1, tensor(labels, int64).unsqueeze(1), ones(features.Length, classes));
         // The curvature is at most half of the largest eigenvalue of the features, and the penalty.
@@ -43,11 +49,20 @@ internal static class LinearProbe
             weight = next.MoveToOuterDisposeScope();
         }
 
-        return [.. MemoryMarshal.Cast<byte, float>(Standardised(Rows.Of(judged)).matmul(weight).bytes).ToArray().Chunk(classes)];
-
-        // With a constant for the bias.
-        Tensor Standardised(Tensor values) => cat([(values - mean) / scale, ones(values.shape[0], 1)], 1);
+        Tensor others = WithConstant(judged);
+        Values(others).sub_(mean).div_(scale);
+        return [.. MemoryMarshal.Cast<byte, float>(others.matmul(weight).bytes).ToArray().Chunk(classes)];
     }
+
+    /// <summary>Features, and behind them a one, for the bias.</summary>
+    private static Tensor WithConstant(float[][] features) => Rows.Of(features.Length, features[0].Length + 1, (i, row) =>
+    {
+        features[i].CopyTo(row);
+        row[^1] = 1;
+    });
+
+    /// <summary>The features alone; they share the memory.</summary>
+    private static Tensor Values(Tensor withConstant) => withConstant.narrow(1, 0, withConstant.shape[1] - 1);
 
     /// <summary>That of the mean outer product of the rows, a little too large, by the power method.</summary>
     private static double LargestEigenvalue(Tensor rows)

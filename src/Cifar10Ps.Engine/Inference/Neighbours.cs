@@ -87,10 +87,11 @@ internal static class Neighbours
     private static Tensor Directions(float[][] vectors)
     {
         using IDisposable noGradients = no_grad();
-        return Rows.Of(Array.ConvertAll(vectors, vector =>
+        return Rows.Of(vectors.Length, vectors[0].Length, (i, row) =>
         {
-            float length = MathF.Sqrt(vector.Sum(value => value * value));
-            return Array.ConvertAll(vector, value => length > 0 ? value / length : 0);
-        }));
+            float length = MathF.Sqrt(vectors[i].Sum(value => value * value));
+            for (int k = 0; k < row.Length; k++)
+                row[k] = length > 0 ? vectors[i][k] / length : 0;
+        });
     }
 }

@@ -26,7 +26,7 @@ public sealed class Prediction
         // A stable sort: equal logits keep the order of the classes. Small probabilities may be equal where logits are not.
         Top = new([.. Enumerable.Range(0, logits.Length).OrderByDescending(c => logits[c]).Take(top)
             .Select((c, i) => new ClassProbability(i + 1, model.Classes[c], probabilities[c], c))]);
-        // No number is no confidence.
+        // NaN is below any confidence.
         IsUnknown = !(Confidence >= minimumConfidence);
         Image = image;
         Path = image.Path;

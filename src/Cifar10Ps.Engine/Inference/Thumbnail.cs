@@ -43,7 +43,7 @@ internal static class Thumbnail
         int plane = width * height;
         for (int i = 0; i < picture.Length; i++)
         {
-            // The right half mirrors the left one, also where places do not divide the width.
+            // The right half mirrors the left one, even where 16 does not divide the width.
             int column = i % Side;
             (int left, int right) = column < Side / 2 ? Range(column, width) : Mirrored(Range(Side - 1 - column, width), width);
             (int top, int bottom) = Range(i / Side, height);

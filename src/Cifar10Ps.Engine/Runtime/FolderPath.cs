@@ -14,7 +14,7 @@ internal static class FolderPath
         return path.Length > folder.Length && Comparer.Equals(path[..folder.Length], folder);
     }
 
-    /// <summary>The full path of the folder, which exists, that a full path leads to by way of links.</summary>
+    /// <summary>The real path of an existing folder, with links resolved.</summary>
     public static string Real(string path)
     {
         // There is no cycle of links, since the folder exists.

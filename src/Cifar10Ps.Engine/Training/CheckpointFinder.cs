@@ -24,17 +24,17 @@ internal static class CheckpointFinder
         return checkpoint;
     }
 
-    /// <summary>The model of an epoch from the checkpoint of the best one; null: it is in none of the folders, or damaged.</summary>
+    /// <summary>The checkpoint of the best epoch, and its model; null: it is in none of the folders, or damaged.</summary>
     /// <param name="report">The epoch.</param>
     /// <param name="folders">Output directories, where other runs may have left theirs.</param>
-    public static ModelSnapshot? ModelOf(EpochReport report, IEnumerable<string> folders)
+    public static (string File, ModelSnapshot Model)? BestOf(EpochReport report, IEnumerable<string> folders)
     {
         foreach (string file in folders.Distinct().SelectMany(OutputDirectory.BestIn))
         {
             try
             {
                 if (Checkpoint.Load(file) is var checkpoint && checkpoint.State.History.LastOrDefault() == report)
-                    return checkpoint.Model;
+                    return (file, checkpoint.Model);
             }
             catch (EngineException)
             {

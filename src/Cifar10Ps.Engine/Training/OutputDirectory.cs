@@ -139,6 +139,19 @@ public sealed partial class OutputDirectory
             Remove(file);
     }
 
+    /// <summary>Takes the checkpoint of the best epoch over from the folder that the run was in before.</summary>
+    internal void TakeBest(string file)
+    {
+        string own = System.IO.Path.Combine(Path, Best);
+        if (file == own)
+            return;
+        AtomicFile.Write(own, stream =>
+        {
+            using FileStream source = RegularFile.OpenRead(file);
+            source.CopyTo(stream);
+        });
+    }
+
     /// <summary>Saves a run that was stopped within an epoch.</summary>
     internal void SaveInterrupted(Checkpoint checkpoint)
     {

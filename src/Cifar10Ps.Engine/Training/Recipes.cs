@@ -38,7 +38,7 @@ public static class Recipes
         [Recipe.SpeedNet] = Fast with
         {
             Recipe = Recipe.SpeedNet,
-            Epochs = 8,
+            Epochs = 9,
             BatchSize = 512,
             LearningRate = 0.12,
             DescentFactor = 440.0 / 4096,

@@ -46,13 +46,27 @@ internal sealed class RunJournal(string path)
         {
             try
             {
-                enumerator.Dispose();
+                Leave(enumerator);
             }
             finally
             {
                 if (_hasStarted)
                     AppendEnd(end(_error));
             }
+        }
+    }
+
+    /// <summary>For those who need no more than the last report, the run ends here.</summary>
+    private void Leave(IEnumerator<EpochReport> epochs)
+    {
+        try
+        {
+            epochs.Dispose();
+        }
+        catch (Exception e)
+        {
+            _error ??= e;
+            throw;
         }
     }
 

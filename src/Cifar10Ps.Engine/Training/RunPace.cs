@@ -7,18 +7,23 @@ internal sealed class RunPace
 {
     private readonly long _begun = Stopwatch.GetTimestamp();
     private long _started = Stopwatch.GetTimestamp(), _images;
+    private bool _hasStepped;
 
     private TimeSpan Elapsed => Stopwatch.GetElapsedTime(_begun);
 
     /// <summary>Whether a time limit is reached; a run does at least one step, so that it gets on even if the preparations take as
     /// long.</summary>
-    public bool IsLate(TimeSpan? limit) => _images > 0 && Elapsed >= limit;
+    public bool IsLate(TimeSpan? limit) => _hasStepped && Elapsed >= limit;
 
-    /// <summary>Notes that the preparations are done: they say nothing about the pace.</summary>
-    public void Start() => _started = Stopwatch.GetTimestamp();
+    /// <summary>Notes that the preparations of a part of the run are done: they, and the part before, say nothing about the pace.</summary>
+    public void Start() => (_started, _images) = (Stopwatch.GetTimestamp(), 0);
 
     /// <summary>Notes that images have been trained on.</summary>
-    public void Add(int images) => _images += images;
+    public void Add(int images)
+    {
+        _images += images;
+        _hasStepped = true;
+    }
 
     /// <summary>Time that the rest takes; null: not known yet.</summary>
     /// <param name="images">Number of images that are left to train on.</param>

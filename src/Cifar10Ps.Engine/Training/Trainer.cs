@@ -97,7 +97,7 @@ public sealed class Trainer
     /// <summary>Where this rank writes; null: nowhere.</summary>
     private OutputDirectory? Writable => _ranks.IsFirst ? Output : null;
 
-    private EpochReport? BestReport => _state.History.FindLast(report => report.IsBest);
+    private EpochReport? BestReport => EpochReport.BestOf(_state.History);
 
     private TrainingOptions Options => _state.Options;
 
@@ -197,8 +197,7 @@ public sealed class Trainer
         try
         {
             _model.CheckUnchanged(_found);
-            CheckImageSize();
-            _start.Network.Require(_start.Preprocessing.Height, _start.Preprocessing.Width);
+            Check();
             using IDisposable? run = Cluster?.BeginRun();
             _ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
             (int firstShard, int endOfShards) = _ranks.PartOf(
@@ -226,6 +225,9 @@ public sealed class Trainer
         _pace = new RunPace();
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
         Writable?.Begin();
+        if (BestReport is { } best && _resumedFolder is not null && Writable is not null
+            && CheckpointFinder.BestOf(best, [Writable.Path, _resumedFolder]) is (string file, _))
+            Writable.TakeBest(file);
         journal?.Start(Beginning(), Warnings);
         // All checks have passed.
         _model.Snapshot = _start;
@@ -260,6 +262,7 @@ public sealed class Trainer
                     step.Dispose();
                     step = NewStep(_model.Snapshot, pool, progress, cancellation);
                     _isUnsound = false;
+                    _pace.Start();
                 }
 
                 Writable?.SaveEpoch(ToCheckpoint(step));
@@ -276,12 +279,18 @@ public sealed class Trainer
         }
         finally
         {
-            if (!isWhole)
-                KeepInterrupted(step);
-            // Whoever needs no more than the last report leaves a run that has ended.
-            else if (IsComplete && !isFinished)
-                Finish(step);
-            step.Dispose();
+            try
+            {
+                if (!isWhole)
+                    KeepInterrupted(step);
+                // Whoever needs no more than the last report leaves a run that has ended.
+                else if (IsComplete && !isFinished)
+                    Finish(step);
+            }
+            finally
+            {
+                step.Dispose();
+            }
         }
     }
 
@@ -334,7 +343,7 @@ public sealed class Trainer
 
     /// <summary>The model of the best epoch before the run was resumed; null: there was none, or its checkpoint is gone.</summary>
     private ModelSnapshot? EarlierBest() => BestReport is not { } best ? null
-        : CheckpointFinder.ModelOf(best, new[] { Output?.Path, _resumedFolder }.OfType<string>());
+        : CheckpointFinder.BestOf(best, new[] { Output?.Path, _resumedFolder }.OfType<string>())?.Model;
 
     /// <summary>Trains the rest of an epoch.</summary>
     /// <returns>Whether it is done; if not, the time limit was reached.</returns>
@@ -477,12 +486,10 @@ public sealed class Trainer
             (double)_state.Correct / _state.EpochImages, _state.EpochImages / _state.EpochSeconds, RunTimeLeft());
 
     /// <summary>Time that the rest of the run takes at this pace; null: not known yet.</summary>
-    private TimeSpan? RunTimeLeft()
-    {
+    private TimeSpan? RunTimeLeft() =>
         // Epochs of the classifier say nothing about those of the whole network.
-        return TrainsClassifier(_state.Epoch) && !TrainsClassifier(Options.Epochs) ? null
+        TrainsClassifier(_state.Epoch) && !TrainsClassifier(Options.Epochs) ? null
             : _pace.Left((long)_plan.ImageCount * (Options.Epochs - _state.History.Count) - _state.EpochImages, MaxDuration);
-    }
 
     /// <summary>Saves the state of a run that stops within an epoch, unless it stops within a step, or has diverged.</summary>
     private void KeepInterrupted(TrainingStep step)
@@ -512,12 +519,15 @@ public sealed class Trainer
         Moments = step.ToMoments(),
     };
 
-    private void CheckImageSize()
+    /// <summary>Refuses images that the model cannot take.</summary>
+    /// <exception cref="EngineException"><c>ImageSizeMismatch</c>, <c>InvalidNetwork</c>.</exception>
+    internal void Check()
     {
         (Preprocessing wanted, LabeledImage first) = (_start.Preprocessing, _train[0]);
         if ((first.Width, first.Height) != (wanted.Width, wanted.Height))
             throw new EngineException("ImageSizeMismatch", ErrorKind.InvalidArgument,
                 $"The model takes images of {wanted.Width} x {wanted.Height} pixels, but those of the data set "
                 + $"have {first.Width} x {first.Height}.");
+        _start.Network.Require(wanted.Height, wanted.Width);
     }
 }

@@ -1,7 +1,6 @@
 
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
-using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Training;

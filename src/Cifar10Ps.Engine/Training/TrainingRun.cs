@@ -34,7 +34,9 @@ public sealed class TrainingRun
         bool isRunning = OutputDirectory.IsClaimed(Path), isFailed = !isRunning && record?.End?.Status == TrainingRunStatus.Failed;
         // A run that has gone on since it was stopped has the reason in its files until its next checkpoint.
         bool hasGoneOn = isRunning || record is { Beginning: not null, End: null };
-        StopReason = isFailed && record?.End?.Reason is string error ? DisplayText.Escape(error) : hasGoneOn ? null : history?.StopReason;
+        StopReason = isFailed && record?.End?.Reason is string error ? DisplayText.Escape(error)
+            : hasGoneOn ? null : history?.StopReason
+            ?? (record?.End is { Status: TrainingRunStatus.Stopped, Reason: string why } ? DisplayText.Escape(why) : null);
         Status = isRunning ? TrainingRunStatus.Running
             : isFailed ? TrainingRunStatus.Failed
             : StopReason is not null ? TrainingRunStatus.Stopped

@@ -148,12 +148,14 @@ public sealed class NewImageDatasetCommand : EngineCommand
 
     private static string TextOf(PSObject row, string property)
     {
-        object? value = ValueOf(row, property);
-        value = value is PSObject { BaseObject: var inner } ? inner : value;
+        object? value = Bare(ValueOf(row, property));
         // In JSON there are also lists, of one value or several, and objects.
-        object?[] values = value is IEnumerable list and not (string or IDictionary) ? [.. list.Cast<object?>()] : [value];
-        return values is [var only and not (IDictionary or PSCustomObject or PSObject { BaseObject: PSCustomObject })] ? ToText(only)
+        if (value is IEnumerable list and not (string or IDictionary) && list.Cast<object?>().ToArray() is [var only])
+            value = Bare(only);
+        return value is not (IEnumerable or PSCustomObject) or string ? ToText(value)
             : throw new EngineException("RowNotUnderstood", ErrorKind.InvalidData, $"Its '{property}' is not a single value.");
+
+        static object? Bare(object? value) => value is PSObject { BaseObject: var inner } ? inner : value;
     }
 
     private static object? ValueOf(PSObject row, string property) =>

@@ -204,6 +204,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
             return;
         }
 
+        trainer.Check();
         TrainingJob job = new(trainer, MyInvocation.Line.Trim());
         _ = ModelTransformationAttribute.HandedOut(job.Model);
         job.Start();

@@ -77,6 +77,20 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_part_that_is_a_link_is_named_where_the_parts_are_not_understood()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege");
+        using TemporaryFolder elsewhere = new();
+        Draw("val/a", 2);
+        Draw("val/b", 2);
+        Directory.CreateSymbolicLink(_folder["train"], elsewhere.Path);
+
+        AssertError("SplitsNotClasses", () => Read());
+
+        Assert.Contains(_skipped, skipped => skipped.ErrorId == "LinkNotFollowed");
+    }
+
+    [Fact]
     public void The_split_depends_on_the_names_and_the_seed_alone()
     {
         Draw("a", 50);

@@ -27,9 +27,11 @@ public class ImageSimilarityTests
     }
 
     [Theory]
+    [InlineData(7)]
     [InlineData(12)]
     [InlineData(24)]
     [InlineData(28)]
+    [InlineData(33)]
     [InlineData(50)]
     public void A_mirror_image_of_any_width_is_the_same(int side)
     {

@@ -326,6 +326,37 @@ public sealed class PartialTrainingTests : IDisposable
     }
 
     [Fact]
+    public void The_best_epoch_comes_along_into_another_folder()
+    {
+        Trainer.Start(Trained(), Data, Still(epochs: 2), Output(), threads: 2).RunToEnd();
+        OutputDirectory other = new(_folder["other"], keepCheckpoints: 1, replace: true);
+        Assert.Single(Trainer.Resume(_folder.Path, null, Data, o => o with { Epochs = 4 }, other, threads: 2).Run().Take(1));
+        File.Delete(_folder["checkpoint-best.safetensors"]);
+
+        Trainer last = Trainer.Resume(other.Path, null, Data, o => o, new OutputDirectory(other.Path, 1, replace: false), threads: 2);
+        last.Restore = Restore.Best;
+
+        Assert.Null(last.LostBestEpoch);
+        Assert.Single(last.RunToEnd());
+        Assert.Equal(1, last.RestoredEpoch);
+    }
+
+    [Fact]
+    public void The_time_that_is_left_is_estimated_from_the_part_that_is_trained()
+    {
+        RunPace pace = new();
+        Assert.Null(pace.Left(100, null));
+        pace.Add(1_000);
+        Assert.True(pace.Left(1_000, null) < TimeSpan.FromSeconds(5));
+
+        pace.Start();
+
+        Assert.Null(pace.Left(1_000, null));
+        Assert.True(pace.IsLate(TimeSpan.Zero));
+        Assert.False(new RunPace().IsLate(TimeSpan.Zero));
+    }
+
+    [Fact]
     public void A_best_file_that_is_damaged_leaves_the_last_model()
     {
         Trainer.Start(Trained(), Data, Still(epochs: 2), Output(), threads: 2).RunToEnd();

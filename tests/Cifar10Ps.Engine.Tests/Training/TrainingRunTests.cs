@@ -79,6 +79,20 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_its_own_commands_stopped_says_why()
+    {
+        Trainer trainer = Start(TinyOptions(epochs: 3));
+        foreach (EpochReport _ in trainer.Run())
+        {
+            trainer.Stop("Enough.");
+            break;
+        }
+
+        TrainingRun run = TrainingRun.Read(_folder.Path);
+        Assert.Equal((TrainingRunStatus.Stopped, "Enough."), (run.Status, run.StopReason));
+    }
+
+    [Fact]
     public void A_checkpoint_tells_of_the_run_until_then()
     {
         Start(TinyOptions(epochs: 2)).RunToEnd();

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
