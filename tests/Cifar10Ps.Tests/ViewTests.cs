@@ -114,7 +114,8 @@ public sealed class ViewTests
 
         string layers = session.Value<string>("""
             $large = New-Network -ImageSize 224 { Convolution 64; ReLU; Convolution 64; AveragePool; Linear }
-            ($large | Get-ModelSummary | Out-String -Width 80) + (New-ResNet20 | Get-ModelSummary | Out-String -Width 80)
+            $small = New-ResNet20 -Shortcut ZeroPad
+            ($large | Get-ModelSummary | Out-String -Width 80) + ($small | Get-ModelSummary | Out-String -Width 80)
             """);
         string epoch = session.Value<string>("$report | Out-String -Width 80");
 
