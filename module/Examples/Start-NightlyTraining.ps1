@@ -84,7 +84,7 @@ try {
     $folder = $runs | Where-Object { !(Test-Ended $_) } | Select-Object -Last 1
     $log = $folder ? "$folder/nightly.log" : "$root/nightly.log"
     # Now, not after hours of training.
-    if ($Pester) { Import-Module Pester -MinimumVersion 5.7 }
+    if ($Pester) { $null = Get-Command Invoke-Pester, New-PesterConfiguration }
     if (!$Dataset) { $Dataset = Get-Cifar10 }
     if ($folder) {
         Write-Log "Resuming '$folder'."
