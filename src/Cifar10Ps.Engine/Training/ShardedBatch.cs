@@ -220,8 +220,8 @@ internal sealed class ShardedBatch : IDisposable
     }
 
     /// <summary>
-    /// Weighted targets, smoothed: each image has the weight of its class. PyTorch gives the share of every class the weight of that class,
-    /// also in images of the others, which taught rare classes to all images.
+    /// Weighted targets, smoothed: each image has the weight of its class. PyTorch weights the smoothed share of every class by that class,
+    /// so that a rare class, whose weight is large, would outweigh the true one in every image.
     /// </summary>
     /// <returns>[image, class].</returns>
     private Tensor Smoothed(Tensor truth)

@@ -225,9 +225,10 @@ public sealed class Trainer
         _pace = new RunPace();
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
         Writable?.Begin();
-        if (BestReport is { } best && _resumedFolder is not null && Writable is not null
-            && CheckpointFinder.BestOf(best, [Writable.Path, _resumedFolder]) is (string file, _))
-            Writable.TakeBest(file);
+        // The run goes on in another folder, and may be resumed from there.
+        if (_resumedFolder is not null && Writable is { } output && output.Path != _resumedFolder && BestReport is { } best
+            && CheckpointFinder.BestOf(best, [output.Path, _resumedFolder]) is (string file, _))
+            output.TakeBest(file);
         journal?.Start(Beginning(), Warnings);
         // All checks have passed.
         _model.Snapshot = _start;

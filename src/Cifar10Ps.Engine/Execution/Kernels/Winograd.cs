@@ -37,8 +37,7 @@ internal static unsafe class Winograd<TElement, TLanes>
         Tensor output = ActivationMemory.Like(input, bias.Length, input.shape[2], input.shape[3]);
         fixed (float* biases = bias)
             Convolve(new Activations(input), new Activations(output),
-                (float*)ActivationMemory.StartOf(transformed),
-                biases, shortcut is null ? null : ActivationMemory.Of(shortcut), activate);
+                (float*)ActivationMemory.StartOf(transformed), biases, shortcut is null ? null : ActivationMemory.Of(shortcut), activate);
         return output;
     }
 
@@ -80,8 +79,7 @@ internal static unsafe class Winograd<TElement, TLanes>
     {
         (int outputs, int inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
         Tensor transformed = zeros(TransformedLength(inputs, outputs));
-        TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs,
-            (float*)ActivationMemory.StartOf(transformed));
+        TransformWeight((float*)ActivationMemory.Of(weight), inputs, outputs, (float*)ActivationMemory.StartOf(transformed));
         return transformed;
     }
 
