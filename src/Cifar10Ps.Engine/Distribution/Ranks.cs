@@ -14,7 +14,6 @@ internal sealed class Ranks
     private readonly ICluster? _cluster;
     // Number of workers of all ranks before each one; the last is that of all.
     private readonly int[] _before;
-    private StopWish _wish;
     private float[] _sent = [], _received = [];
 
     private Ranks(ICluster? cluster, int[] workers)
@@ -41,6 +40,9 @@ internal sealed class Ranks
     /// <summary>Number of workers of all ranks.</summary>
     public int WorkerCount => _before[^1];
 
+    /// <summary>What this rank wishes: asked when an exchange begins, so that all ranks learn of it in the same step.</summary>
+    public Func<StopWish> Wish { private get; set; } = () => StopWish.None;
+
     /// <summary>What the ranks wished in their last exchange of sums or values: the same on all of them.</summary>
     public StopWish Agreed { get; private set; }
 
@@ -51,13 +53,8 @@ internal sealed class Ranks
 
     private int Size => _before.Length - 1;
 
-    /// <summary>Says what this rank wishes, which the others learn in the next exchange.</summary>
-    /// <returns>What all of them know by now.</returns>
-    public StopWish Wish(StopWish wish)
-    {
-        _wish = wish;
-        return _cluster is null ? Agreed = wish : Agreed;
-    }
+    /// <summary>Asks what all ranks know of their wishes by now; one alone knows its own at once.</summary>
+    public StopWish Ask() => _cluster is null ? Agreed = Wish() : Agreed;
 
     /// <summary>Compares what has to be the same everywhere.</summary>
     /// <param name="facts">Names and values.</param>
@@ -101,7 +98,7 @@ internal sealed class Ranks
         int[] counts = [.. ends.Select((end, rank) => 1 + (end - (rank == 0 ? 0 : ends[rank - 1])) * length)];
         float[] all = new float[counts.Sum()];
         int at = counts.Take(Rank).Sum();
-        all[at] = (float)_wish;
+        all[at] = (float)Wish();
         for (int i = 0; i < own.Length; i++)
             own[i].CopyTo(all, at + 1 + i * length);
         _cluster.Gather(all.AsSpan(), counts);
@@ -151,9 +148,10 @@ internal sealed class Ranks
         int[] receiveCounts = [.. shards.Select(own => 1 + slices[Rank] * own.Length)];
         Span<float> sent = Scratch(ref _sent, sendCounts.Sum()), received = Scratch(ref _received, receiveCounts.Sum());
         int at = 0;
+        float wish = (float)Wish();
         for (int rank = 0; rank < Size; rank++)
         {
-            sent[at++] = (float)_wish;
+            sent[at++] = wish;
             foreach (int shard in shards[Rank])
             {
                 buffers(shard).Slice(SliceEnd(rank), slices[rank]).CopyTo(sent[at..]);

@@ -87,7 +87,7 @@ internal sealed unsafe class FrozenNormPass<TElement, TLanes> : UnitPass<TElemen
         {
             using IDisposable noGradients = no_grad();
             _convolution.WeightGradient(_x, result, target);
-            target.mul_(_scale);
+            target.MultiplyBy(_scale);
         });
     }
 
@@ -109,7 +109,7 @@ internal sealed unsafe class FrozenNormPass<TElement, TLanes> : UnitPass<TElemen
             (factors[channel], _bias[channel]) = ((float)factor, (float)(beta[channel] - mean[channel] * factor));
         }
 
-        _folded.Assign(_weights[_name]).mul_(_scale);
+        _folded.Assign(_weights[_name]).MultiplyBy(_scale);
     }
 
     private Span<float> Values(TensorRole role) => MemoryMarshal.Cast<byte, float>(_weights[_norm.Tensor(role)!.Name].bytes);

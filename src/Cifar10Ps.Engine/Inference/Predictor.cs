@@ -16,8 +16,11 @@ namespace Cifar10Ps;
 /// </summary>
 public sealed class Predictor : IDisposable
 {
-    /// <summary>Images of one forward pass: about as many as fit the caches of a core.</summary>
-    internal const int ShardSize = 64;
+    /// <summary>Most images of one forward pass: about as many as fit the caches of a core.</summary>
+    private const int LargestShard = 64;
+
+    /// <summary>Most bytes that a layer's outputs for them take, so that large images do not take the machine's memory.</summary>
+    private const long LargestOutput = 256 << 20;
 
     private readonly ModelSnapshot _model;
     // Both need libtorch, which an image alone does not.
@@ -27,6 +30,7 @@ public sealed class Predictor : IDisposable
     private readonly Ranks _ranks;
     private readonly bool _ownsPool;
     private readonly FeatureTable? _features;
+    private readonly int _shardSize;
     private readonly BatchBuilder _builder;
     private readonly (ImageView View, double Share)[] _views;
 
@@ -55,7 +59,6 @@ public sealed class Predictor : IDisposable
     private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, Precision precision, int views, Ranks ranks)
         : this(model, pool, views, ranks)
     {
-        model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
         _executor = new Lazy<FoldedExecutor>(() => Executors.ForInference(model, Precisions.Resolve(precision)));
         if (precision != Precision.BFloat16 && views == 1)
             _single = new Lazy<SingleImageExecutor?>(() => Executors.ForOneImage(model, isShared: ranks.WorkerCount > 1));
@@ -64,6 +67,8 @@ public sealed class Predictor : IDisposable
     private Predictor(ModelSnapshot model, Lazy<WorkerPool> pool, int views, Ranks ranks)
     {
         (_model, _pool, _views, _ranks) = (model, pool, ViewsOf(views), ranks);
+        model.Network.Require(model.Preprocessing.Height, model.Preprocessing.Width);
+        _shardSize = ShardSizeOf(model);
         _builder = new BatchBuilder(model.Preprocessing);
     }
 
@@ -73,7 +78,14 @@ public sealed class Predictor : IDisposable
     private Network Network => _model.Network;
 
     /// <summary>A suitable number of images for one call: a shard for every worker.</summary>
-    public int BatchSize => ShardSize * _ranks.WorkerCount;
+    public int BatchSize => _shardSize * _ranks.WorkerCount;
+
+    /// <summary>Images of one forward pass. It depends on the model alone, as do the bits.</summary>
+    internal static int ShardSizeOf(ModelSnapshot model)
+    {
+        long largest = model.Network.Shapes(model.Preprocessing.Height, model.Preprocessing.Width).Max(shape => shape.Length);
+        return (int)Math.Clamp(LargestOutput / (sizeof(float) * largest), 1, LargestShard);
+    }
 
     /// <summary>Computes logits.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
@@ -90,7 +102,7 @@ public sealed class Predictor : IDisposable
         if (images.Count == 1 && !isPart && _single?.Value is { } single)
             return [LogitsOf(single, images[0])];
         return _features is not null ? _features.Logits(_model, images)
-            : _ranks.Compute(images, ShardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
+            : _ranks.Compute(images, _shardSize, Network.ClassCount, part => Outputs(part, Network.Layers.Count - 1)[0]);
     }
 
     /// <summary>Computes features: the vector that the network's last linear layer reads, or, if it does not end with one, its
@@ -99,7 +111,7 @@ public sealed class Predictor : IDisposable
     /// <returns>For each image, in order: its features, all of the same number.</returns>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>.</exception>
     public float[][] Features(IReadOnlyList<LabeledImage> images) =>
-        _ranks.Compute(images, ShardSize, Network.FeatureLength, part => Outputs(part, Network.FeatureLayer)[0]);
+        _ranks.Compute(images, _shardSize, Network.FeatureLength, part => Outputs(part, Network.FeatureLayer)[0]);
 
     /// <summary>The outputs of some layers for each image.</summary>
     /// <param name="images">Images of the size that the model takes.</param>
@@ -111,9 +123,9 @@ public sealed class Predictor : IDisposable
         float[][][] outputs = [.. layers.Select(_ => new float[images.Count][])];
         WorkerPool pool = _pool.Value;
         FoldedExecutor executor = _executor!.Value;
-        pool.Run((images.Count + ShardSize - 1) / ShardSize, (_, shard) =>
+        pool.Run((images.Count + _shardSize - 1) / _shardSize, (_, shard) =>
         {
-            int start = shard * ShardSize, count = Math.Min(ShardSize, images.Count - start);
+            int start = shard * _shardSize, count = Math.Min(_shardSize, images.Count - start);
             using IDisposable noGradients = no_grad();
             using DisposeScope scope = NewDisposeScope();
             Tensor[] found = SeenAs(_views[0].View);
@@ -135,11 +147,13 @@ public sealed class Predictor : IDisposable
 
             Tensor[] SeenAs(ImageView view)
             {
+                // One view's pixels at a time.
+                using DisposeScope seen = NewDisposeScope();
                 Tensor pixels = empty(count, _model.Preprocessing.Height, _model.Preprocessing.Width, 3);
                 Span<float> input = MemoryMarshal.Cast<byte, float>(pixels.bytes);
                 for (int i = 0; i < count; i++)
                     _builder.Write(images[start + i], input.Slice(i * _builder.ImageLength, _builder.ImageLength), view);
-                return executor.Forward(pixels.permute(0, 3, 1, 2), layers);
+                return [.. executor.Forward(pixels.permute(0, 3, 1, 2), layers).Select(output => output.MoveToOuterDisposeScope())];
             }
         });
         return outputs;
@@ -196,5 +210,7 @@ public sealed class Predictor : IDisposable
             _single.Value?.Dispose();
         if (_executor is { IsValueCreated: true })
             _executor.Value.Dispose();
+        if (_ownsPool)
+            NativeHeaps.Trim();
     }
 }

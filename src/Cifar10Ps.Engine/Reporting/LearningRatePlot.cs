@@ -50,7 +50,7 @@ internal static class LearningRatePlot
             // Single losses beyond the smoothed ones are cut off: one of them can be a million times as large.
             plot.Add.ScatterLine(Points(range, point => Math.Min(point.Loss, high + above)), color.WithAlpha(0.35)).LineWidth = 1;
             plot.Add.ScatterLine(Points(range, point => point.SmoothedLoss), color).LineWidth = 2.5f;
-            plot.Add.Marker(Math.Log10(range.LowestLossRate), range.Points.Min(point => point.SmoothedLoss),
+            plot.Add.Marker(Math.Log10(range.LowestLossRate), range.LowestLoss.SmoothedLoss,
                 Charts.Marker(i, isOpen: true), 11, color).MarkerLineWidth = 2;
             ScottPlot.Plottables.VerticalLine suggestion = plot.Add.VerticalLine(Math.Log10(range.Suggestion), 1.5f, color);
             plot.Add.Marker(suggestion.X, high + above, Charts.Marker(i, isOpen: false), 11, color);

@@ -10,6 +10,8 @@ internal static class MachineMemory
     {
         get
         {
+            // What libtorch has freed is free, although the C library keeps it.
+            NativeHeaps.Trim();
             // The runtime only updates the memory load at a collection.
             GC.Collect(0);
             GCMemoryInfo info = GC.GetGCMemoryInfo();

@@ -17,6 +17,9 @@ internal static class TensorArithmetic
         return Done(target, target.mul_(held));
     }
 
+    /// <summary>target · factors.</summary>
+    public static Tensor MultiplyBy(this Tensor target, Tensor factors) => Done(target, target.mul_(factors));
+
     /// <summary>target / divisor.</summary>
     public static Tensor DivideBy(this Tensor target, double divisor)
     {

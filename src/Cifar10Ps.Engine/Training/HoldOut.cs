@@ -18,7 +18,8 @@ internal static class HoldOut
         return options with { ValidationCount = count };
     }
 
-    /// <summary>Holds images out of the training split; which ones depends on the numbers alone, not on the seed of the run.</summary>
+    /// <summary>Holds images out of the training split, the last of a class only if there are no others; which ones depends on the numbers
+    /// and labels alone, not on the seed of the run.</summary>
     /// <param name="data">The data.</param>
     /// <param name="count">How many are held out; 0: none, and the run validates on the validation images of the data.</param>
     /// <exception cref="EngineException"><c>NoImages</c>.</exception>
@@ -31,6 +32,9 @@ internal static class HoldOut
             throw new EngineException("NoImages", ErrorKind.InvalidArgument,
                 $"{count} of {train.Count} training images cannot be held out: none would be left to train on.");
         int[] order = new RandomSequence(0, RandomPurpose.HoldOut, train.Count).NextPermutation(train.Count);
+        // A class that is held out as a whole could not be learned.
+        HashSet<int> kept = [.. Enumerable.Reverse(order).DistinctBy(i => train[i].Label)];
+        order = [.. order.Where(i => !kept.Contains(i)), .. order.Where(kept.Contains)];
         return ([.. order.Skip(count).Order().Select(i => train[i])], [.. order.Take(count).Order().Select(i => train[i])]);
     }
 }

@@ -22,6 +22,9 @@ public static class LearningRateFinder
     /// <summary>The test ends when the smoothed loss exceeds its minimum by this factor.</summary>
     private const double Divergence = 4;
 
+    /// <summary>The part of the steps whose smoothed losses are not judged: the first of them are those of single batches.</summary>
+    private const double Settling = 0.1;
+
     /// <summary>Runs the test. Shuffle and augmentation are those of a training with the same seed, so it is reproducible.</summary>
     /// <param name="model">The model; it is not changed. See <see cref="Recipe"/> for what happens to the copy of an untrained one.</param>
     /// <param name="data">The data: its training images.</param>
@@ -61,6 +64,7 @@ public static class LearningRateFinder
         List<LearningRatePoint> points = [];
         bool diverged = false;
         double average = 0, memory = Math.Pow(Memory, 100.0 / steps);
+        int settling = (int)(steps * Settling);
         EpochPlan plan = new(data.Train.Count, options with { StepLimit = 0 });
         foreach (TrainingImage[] images in Batches(order, plan).Take(steps))
         {
@@ -76,7 +80,8 @@ public static class LearningRateFinder
             average = memory * average + (1 - memory) * loss;
             points.Add(new LearningRatePoint(step + 1, rate, loss, average / (1 - Math.Pow(memory, step + 1))));
             progress?.Invoke(points[^1]);
-            if (diverged = points[^1].SmoothedLoss > Divergence * points.Min(point => point.SmoothedLoss))
+            if (diverged = points.Count > settling
+                && points[^1].SmoothedLoss > Divergence * points.Skip(settling).Min(point => point.SmoothedLoss))
                 break;
             trainingStep.Update(gradients, rate, step + 1);
         }
@@ -84,7 +89,7 @@ public static class LearningRateFinder
         if (points.Count == 0)
             throw new EngineException("TrainingDiverged", ErrorKind.InvalidArgument,
                 "The loss is NaN or infinite from the start: the model has weights that cannot be trained. Use another model.");
-        return new LearningRateRange(points, diverged);
+        return new LearningRateRange(points, settling, diverged);
     }
 
     /// <summary>The batches of a training, epoch after epoch, endlessly.</summary>
@@ -119,18 +124,22 @@ public sealed class LearningRateRange
     /// <summary>The smoothed loss lags behind the loss: with a hundred steps over six decades by ten of them, a factor of 4.</summary>
     private const double Caution = 0.25;
 
-    internal LearningRateRange(IReadOnlyList<LearningRatePoint> points, bool diverged)
+    internal LearningRateRange(IReadOnlyList<LearningRatePoint> points, int settling, bool diverged)
     {
         Points = new([.. points]);
-        LowestLossRate = Points.MinBy(point => point.SmoothedLoss)!.LearningRate;
+        LowestLoss = Points.Skip(Math.Min(settling, Points.Count - 1)).MinBy(point => point.SmoothedLoss)!;
         Diverged = diverged;
     }
 
     /// <summary>A learning rate to start with, as the peak of a schedule: a quarter of <see cref="LowestLossRate"/>.</summary>
     public double Suggestion => LowestLossRate * Caution;
 
-    /// <summary>The learning rate with the lowest smoothed loss; above it, training becomes unstable.</summary>
-    public double LowestLossRate { get; }
+    /// <summary>The learning rate with the lowest smoothed loss after the first tenth of the steps; above it, training becomes
+    /// unstable.</summary>
+    public double LowestLossRate => LowestLoss.LearningRate;
+
+    /// <summary>The step that <see cref="LowestLossRate"/> is of.</summary>
+    internal LearningRatePoint LowestLoss { get; }
 
     /// <summary>Whether the loss exploded, which ended the test; if not, the range may not reach far enough.</summary>
     public bool Diverged { get; }

@@ -31,9 +31,10 @@ internal sealed class ShardedBatch : IDisposable
     private readonly WorkerPool _pool;
     private readonly Ranks _ranks;
     private readonly NetworkWeights _master;
+    private readonly ModelSnapshot _model;
     private readonly BatchBuilder _builder;
     private readonly TrainingOptions _options;
-    private readonly ITrainingExecutor[] _executors;
+    private readonly ITrainingExecutor?[] _executors;
     private readonly int _width, _height, _classCount;
     private readonly Tensor? _classWeights;
     private readonly FeatureTable? _features;
@@ -59,13 +60,12 @@ internal sealed class ShardedBatch : IDisposable
         _ranks = ranks ?? Ranks.Alone(pool.Count);
         _pool = pool;
         _master = master;
+        _model = model;
         _options = options;
         _builder = new BatchBuilder(model.Preprocessing, options.Augmentation);
         (_width, _height, _classCount) = (model.Preprocessing.Width, model.Preprocessing.Height, model.Network.ClassCount);
         _classWeights = classWeights is null ? null : tensor(classWeights);
-        Precision precision = Precisions.Resolve(options.Precision);
-        _executors = [.. Enumerable.Range(0, pool.Count)
-            .Select(_ => Executors.ForTraining(master, model.ImageShape, precision))];
+        _executors = new ITrainingExecutor?[pool.Count];
 
         int shards = ShardCount(options.BatchSize);
         // Loss and right guesses of each shard travel with the gradients.
@@ -104,18 +104,20 @@ internal sealed class ShardedBatch : IDisposable
     /// <summary>Computes some shards of a batch, each into its buffer.</summary>
     private void ComputeShards(IReadOnlyList<TrainingImage> images, int shards, int first, int end)
     {
-        int left = end - first;
+        int left = end - first, next = first - 1;
+        // Always the same workers: what a shard allocates stays in the heap of its thread.
+        int owners = Math.Min(_pool.Count, left);
         SharedWork shared = new();
-        // A worker that finds no shard left helps the others.
-        _pool.Run(left == 0 ? 0 : left + _pool.Count, (worker, item) =>
+        _pool.Run(left == 0 ? 0 : _pool.Count, (worker, _) =>
         {
-            int shard = first + item;
-            if (shard >= end)
-            {
-                shared.Help();
-                return;
-            }
+            while (worker < owners && Interlocked.Increment(ref next) is int shard && shard < end)
+                Own(worker, shard);
+            // Who has no shard helps the others.
+            shared.Help();
+        });
 
+        void Own(int worker, int shard)
+        {
             bool isDone = false;
             try
             {
@@ -125,10 +127,12 @@ internal sealed class ShardedBatch : IDisposable
             }
             finally
             {
+                if (!isDone)
+                    Interlocked.Exchange(ref next, end);
                 if (!isDone || Interlocked.Decrement(ref left) == 0)
                     shared.End();
             }
-        });
+        }
 
         // Shards of a batch that cannot be cut evenly differ by one image at most.
         int Start(int shard) => (int)((long)images.Count * shard / shards);
@@ -140,17 +144,19 @@ internal sealed class ShardedBatch : IDisposable
         foreach (IDisposable? part in _shards.Append(_sum).Concat<IDisposable?>(_executors))
             part?.Dispose();
         _classWeights?.Dispose();
+        NativeHeaps.Trim();
     }
 
     private void ComputeShard(int worker, int shard, IReadOnlyList<TrainingImage> images, int start, int count, SharedWork shared)
     {
         // Outside the scope, since it stays.
         Gradients result = _shards[shard] ??= new Gradients(_master, (int)_sum.More.numel());
+        ITrainingExecutor executor = _executors[worker]
+            ??= Executors.ForTraining(_master, _model.ImageShape, Precisions.Resolve(_options.Precision));
         using WorkTrace.Scope trace = WorkTrace.Measure(WorkKind.Shard, nameof(ComputeShard));
         using DisposeScope scope = NewDisposeScope();
         TrainingImage[] own = [.. images.Skip(start).Take(count)];
         (Tensor inputs, Tensor truth, Tensor labels) = _features is null ? Pixels(own, shared) : Features(own, _features);
-        ITrainingExecutor executor = _executors[worker];
         ImageKeys keys = new([.. own.Select(image => image.Key(_options.Seed))]);
         Tensor logits = executor.Forward(inputs, keys, shared).detach().requires_grad_(true);
         (Tensor loss, Tensor gradient) = Loss(logits, truth, images.Count);

@@ -33,7 +33,7 @@ public sealed class Trainer
     private Ranks _ranks = Ranks.Alone(1);
     private RunPace _pace = new();
     private long _saved;
-    private bool _isUnsound;
+    private bool _isUnsound, _isInEpoch;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="model">The model; it is not changed until the run has all that it needs. Null: a new object.</param>
@@ -205,7 +205,8 @@ public sealed class Trainer
             TrainingMemory.Require(_start, Options, Threads, endOfShards - firstShard, Cluster?.RanksOnHost ?? 1);
             if (Cluster is not null)
                 _ranks.Compare(RunFacts.Of(_start, _data, _state, (nameof(EvaluateEvery), EvaluateEvery),
-                    (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore)));
+                    (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore),
+                    ("checkpoint of the best epoch", LostBestEpoch is int lost ? $"of epoch {lost} is gone" : "")));
             using IDisposable? claim = Writable?.Claim(Checkpoint.SizeOf(_start, Options), Options.Epochs - _state.History.Count);
             using WorkerPool pool = new(Threads);
             RunJournal? journal = Writable?.Journal;
@@ -223,18 +224,18 @@ public sealed class Trainer
         CancellationToken cancellation)
     {
         _pace = new RunPace();
+        _ranks.Wish = () => cancellation.IsCancellationRequested ? StopWish.Cancelled
+            : _isInEpoch && _pace.IsLate(MaxDuration) ? StopWish.TimeLimit : StopWish.None;
         TrainingStep step = NewStep(_start, pool, progress, cancellation, _moments);
         Writable?.Begin();
-        // The run goes on in another folder, and may be resumed from there.
-        if (_resumedFolder is not null && Writable is { } output && output.Path != _resumedFolder && BestReport is { } best
-            && CheckpointFinder.BestOf(best, [output.Path, _resumedFolder]) is (string file, _))
-            output.TakeBest(file);
         journal?.Start(Beginning(), Warnings);
         // All checks have passed.
         _model.Snapshot = _start;
         // A process that ended while it saved this epoch may have saved only some of its files.
         if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
             Writable?.SaveEpoch(ToCheckpoint(step));
+        if (_resumedFolder is not null && Writable is { } output && output.Path != _resumedFolder)
+            MoveTo(output, step);
         bool isWhole = true, isFinished = false;
         _pace.Start();
         _saved = Stopwatch.GetTimestamp();
@@ -266,8 +267,7 @@ public sealed class Trainer
                     _pace.Start();
                 }
 
-                Writable?.SaveEpoch(ToCheckpoint(step));
-                _saved = Stopwatch.GetTimestamp();
+                Save(output => output.SaveEpoch(ToCheckpoint(step)));
                 isWhole = true;
                 Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _model, _validation, Options.Precision));
                 yield return report;
@@ -306,6 +306,16 @@ public sealed class Trainer
         Writable?.SaveModel(_model);
         // No rank goes on before the files are there.
         _ranks.FirstOf(null);
+    }
+
+    /// <summary>Takes along what the run may be resumed from in another folder.</summary>
+    private void MoveTo(OutputDirectory output, TrainingStep step)
+    {
+        if (_state.Step > 0 && !File.Exists(output.LatestCheckpoint))
+            output.SaveInterrupted(ToCheckpoint(step));
+        // After the state: a process that ended in between would leave a run that goes on from its best epoch.
+        if (BestReport is { } best && CheckpointFinder.BestOf(best, [output.Path, _resumedFolder!]) is (string file, _))
+            output.TakeBest(file);
     }
 
     /// <summary>What the run begins with, for its journal.</summary>
@@ -351,11 +361,12 @@ public sealed class Trainer
     private bool TrainEpoch(TrainingStep step, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         int epoch = _state.Epoch, count = _plan.ImageCount;
+        _isInEpoch = true;
         TrainingImage[] order = _order.At(epoch);
         long otherSteps = (long)_plan.Steps * (TrainedPart.FirstEpoch(_start.Network, Options, epoch) - 1);
         while (_state.EpochImages < count)
         {
-            if (ThrowIfCancelled(cancellation, _pace.IsLate(MaxDuration)) == StopWish.TimeLimit)
+            if (ThrowIfCancelled(cancellation) == StopWish.TimeLimit)
             {
                 StopReason = $"The time limit was reached in epoch {epoch} of {Options.Epochs}.";
                 return false;
@@ -385,6 +396,7 @@ public sealed class Trainer
             progress?.Invoke(ProgressNow(_state.EpochImages, count, isValidating: false));
         }
 
+        _isInEpoch = false;
         return true;
     }
 
@@ -393,10 +405,18 @@ public sealed class Trainer
     {
         bool isDue = (CheckpointEverySteps > 0 && _state.Step % CheckpointEverySteps == 0)
             || Stopwatch.GetElapsedTime(_saved) >= CheckpointEvery;
-        if (!isDue || Writable is null)
-            return;
-        Writable.SaveInterrupted(ToCheckpoint(step) with { Model = ToSnapshot(step) });
+        if (isDue)
+            Save(output => output.SaveInterrupted(ToCheckpoint(step) with { Model = ToSnapshot(step) }));
+    }
+
+    /// <summary>Saves, if this rank does. The time that it takes is part of the run, from the next report on.</summary>
+    private void Save(Action<OutputDirectory> save)
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (Writable is { } output)
+            save(output);
         _saved = Stopwatch.GetTimestamp();
+        _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start, _saved).TotalSeconds;
     }
 
     /// <summary>Evaluates the model as it is after an epoch.</summary>
@@ -425,10 +445,9 @@ public sealed class Trainer
 
     /// <summary>Ends the run if it was cancelled, on any of the ranks: on all of them at the same point.</summary>
     /// <returns>Whether it is to end for another reason.</returns>
-    private StopWish ThrowIfCancelled(CancellationToken cancellation, bool isLate = false)
+    private StopWish ThrowIfCancelled(CancellationToken cancellation)
     {
-        StopWish wish = _ranks.Wish(cancellation.IsCancellationRequested ? StopWish.Cancelled
-            : isLate ? StopWish.TimeLimit : StopWish.None);
+        StopWish wish = _ranks.Ask();
         if (wish != StopWish.Cancelled)
             return wish;
         cancellation.ThrowIfCancellationRequested();
@@ -475,7 +494,9 @@ public sealed class Trainer
     private double RateAt(long step) =>
         LearningRates.At(Options.Schedule, Options.LearningRate, step, (long)_plan.Steps * Options.Epochs);
 
-    private string? EarlyStop() => IsComplete ? null : EarlyStopping.Reason(_state.History, EarlyStoppingPatience);
+    /// <summary>Why the run ends before its last epoch. What the classifier alone reaches says nothing about the whole network.</summary>
+    private string? EarlyStop() => IsComplete || (TrainsClassifier(_state.Epoch) && !TrainsClassifier(Options.Epochs)) ? null
+        : EarlyStopping.Reason(_state.History, TrainedPart.FirstEpoch(_start.Network, Options, _state.Epoch), EarlyStoppingPatience);
 
     private EngineException Diverged() => new("TrainingDiverged", ErrorKind.InvalidArgument,
         $"Loss or weights became infinite or NaN in epoch {_state.Epoch}, after {_state.Step} steps. "

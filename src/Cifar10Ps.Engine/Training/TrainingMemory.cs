@@ -35,9 +35,9 @@ internal static class TrainingMemory
         Network part = TrainedPart.Of(model.Network, options, options.Epochs);
         // A classifier alone is trained on features.
         long training = part.HasFrozenBackbone ? 0 : together * convolutions.Sum() * valueSize * TrainingCopies;
-        long validation = (long)threads * Predictor.ShardSize * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
-        // Each shard has its own gradients; in addition there are the weights, the optimizer's state, and copies.
-        long parameters = ((long)shards * part.ParameterCount + 8L * model.ParameterCount) * sizeof(float);
+        long validation = (long)threads * Predictor.ShardSizeOf(model) * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
+        // Each shard has its own gradients, each worker with a shard its own copy; there are the weights, the optimizer's state, and more.
+        long parameters = ((long)(shards + Math.Min(threads, shards)) * part.ParameterCount + 8L * model.ParameterCount) * sizeof(float);
         return Fixed + parameters + Math.Max(training, validation);
     }
 }

@@ -30,6 +30,21 @@ public sealed class ImageDatasetTests
     }
 
     [Fact]
+    public void No_class_is_held_out_as_a_whole()
+    {
+        ImageDataset pairs = new("pairs", "", Two.Classes, [.. SyntheticImages.Create(20, 10).Train], [.. Two.Test]);
+        Assert.Equal([2], pairs.Train.CountBy(image => image.Label).Select(count => count.Value).Distinct());
+
+        Assert.All(Enumerable.Range(1, 10), count =>
+        {
+            (IReadOnlyList<LabeledImage> train, IReadOnlyList<LabeledImage> validation) = HoldOut.Split(pairs, count);
+            Assert.Equal((20 - count, count), (train.Count, validation.Count));
+            Assert.Equal(10, train.Select(image => image.Label).Distinct().Count());
+        });
+        Assert.Single(HoldOut.Split(pairs, 19).Train);
+    }
+
+    [Fact]
     public void The_fingerprint_that_earlier_versions_gave_the_data_is_recognised()
     {
         Assert.True(Two.IsOf(Two.Fingerprint));

@@ -61,14 +61,20 @@ public class RanksTests
         Assert.All(ThreadCluster.Run(3, cluster =>
         {
             Ranks ranks = Ranks.Of(cluster, 1);
-            StopWish before = ranks.Wish(wishes[cluster.Rank]);
+            StopWish wish = StopWish.None;
+            ranks.Wish = () => wish;
+            StopWish before = ranks.Ask();
+            // While the step is computed.
+            wish = wishes[cluster.Rank];
             SumOf(ranks, [[1f]]);
             StopWish after = ranks.Agreed;
-            ranks.Wish(StopWish.None);
+            wish = StopWish.None;
             ranks.Compute<int>([1, 2], 1, 1, part => [.. part.Select(_ => new float[1])]);
             return (before, after, ranks.Agreed);
         }), agreed => Assert.Equal((StopWish.None, StopWish.Cancelled, StopWish.None), agreed));
-        Assert.Equal(StopWish.TimeLimit, Ranks.Alone(1).Wish(StopWish.TimeLimit));
+        Ranks alone = Ranks.Alone(1);
+        alone.Wish = () => StopWish.TimeLimit;
+        Assert.Equal(StopWish.TimeLimit, alone.Ask());
     }
 
     [Fact]

@@ -63,6 +63,19 @@ public class PredictorTests
             Assert.Equal(10 * i / 255.0, logits[i][0], 1e-5);
     }
 
+    [Theory]
+    [InlineData(32, 128)]
+    [InlineData(512, 32)]
+    [InlineData(1024, 8)]
+    public void Large_images_are_computed_fewer_at_a_time(int side, int batchSize)
+    {
+        ImageClassifier model = new(NewModel().Snapshot with { Preprocessing = new([0, 0, 0], [1, 1, 1], side, side) });
+
+        using Predictor predictor = new(model, threads: 2, Precision.Float32);
+
+        Assert.Equal(batchSize, predictor.BatchSize);
+    }
+
     [Fact]
     public void The_number_of_workers_does_not_change_a_bit()
     {

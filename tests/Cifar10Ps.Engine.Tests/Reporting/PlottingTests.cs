@@ -277,7 +277,7 @@ public class PlottingTests
         {
             double rate = lowest * Math.Pow(highest / lowest, i / 49.0), loss = 2.3 - 0.03 * i;
             return new LearningRatePoint(i + 1, rate, i == 49 ? 1e9 : loss, i == 49 ? 8 : loss);
-        })], diverged);
+        })], settling: 5, diverged);
 
         string[] texts = [.. SvgText.CheckLayout(LearningRatePlot.Draw([range, range])).Select(text => text.Text)];
 

@@ -108,6 +108,25 @@ public sealed class DistributedTrainerTests : IDisposable
     }
 
     [Fact]
+    public void Ranks_of_which_one_has_no_checkpoint_of_the_best_epoch_refuse_to_resume()
+    {
+        Trainer first = Trainer.Start(NewModel(), Data, Options, new OutputDirectory(_folder["0"], 0, replace: false), threads: 1);
+        first.Restore = Restore.Best;
+        first.RunToEnd();
+        Directory.CreateDirectory(_folder["1"]);
+        File.Copy(_folder["0/checkpoint-latest.safetensors"], _folder["1/checkpoint-latest.safetensors"]);
+
+        string[] messages = ThreadCluster.Run(2, cluster =>
+        {
+            Trainer trainer = Trainer.Resume(_folder[$"{cluster.Rank}"], null, Data, options => options with { Epochs = 3 }, threads: 1);
+            trainer.Cluster = new TrainingCluster(cluster, "threads");
+            return AssertError("RanksDiffer", () => trainer.RunToEnd()).Message;
+        });
+
+        Assert.All(messages, message => Assert.Contains("checkpoint of the best epoch", message, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Ranks_whose_processors_compute_other_bits_stop_after_the_epoch_without_a_checkpoint()
     {
         string[] messages = ThreadCluster.Run(2, cluster =>

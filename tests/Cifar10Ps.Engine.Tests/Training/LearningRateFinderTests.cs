@@ -55,6 +55,17 @@ public sealed class LearningRateFinderTests
         Assert.True(range.LowestLossRate < range.Points[^1].LearningRate);
     }
 
+    [Fact]
+    public void Losses_of_the_first_batches_are_not_judged()
+    {
+        // Of a model that is good already: one batch is easy, the next has a hard image.
+        LearningRatePoint[] points = [.. new[] { 0.001, 0.05, 0.04, 0.03, 0.06 }
+            .Select((loss, i) => new LearningRatePoint(i + 1, i, loss, loss))];
+
+        Assert.Equal(3, new LearningRateRange(points, settling: 1, diverged: false).LowestLossRate);
+        Assert.Equal(0, new LearningRateRange(points[..1], settling: 1, diverged: true).LowestLossRate);
+    }
+
     [Theory]
     [InlineData(1, 1, 5)]
     [InlineData(0, 1, 5)]

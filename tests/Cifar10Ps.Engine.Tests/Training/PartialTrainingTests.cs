@@ -342,6 +342,31 @@ public sealed class PartialTrainingTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_goes_on_in_another_folder_can_be_resumed_from_there_at_once()
+    {
+        Trainer first = Trainer.Start(Trained(), Data, TinyOptions(epochs: 2) with { BatchSize = 8 }, Output(), threads: 2);
+        first.MaxDuration = TimeSpan.MaxValue;
+        int steps = 0, atStop = Data.TrainCount / 8 + 2;
+        first.RunToEnd(at => first.MaxDuration = !at.IsValidating && ++steps == atStop ? TimeSpan.Zero : first.MaxDuration);
+
+        // Killed before its first step.
+        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o, new OutputDirectory(_folder["other"], 1, replace: true), threads: 2);
+        Assert.Throws<TimeoutException>(() => more.RunToEnd(_ => throw new TimeoutException($"{KeepCopy()}")));
+
+        (Checkpoint before, Checkpoint copy) = (CheckpointFinder.Load(_folder.Path, null), CheckpointFinder.Load(_folder["copy"], null));
+        Assert.Equal((before.State.Step, before.State.EpochImages), (copy.State.Step, copy.State.EpochImages));
+        Assert.Equal(Fingerprint(before.Model), Fingerprint(copy.Model));
+
+        DirectoryInfo KeepCopy()
+        {
+            DirectoryInfo kept = Directory.CreateDirectory(_folder["copy"]);
+            foreach (string file in Directory.GetFiles(_folder["other"], "checkpoint-*"))
+                File.Copy(file, Path.Combine(kept.FullName, Path.GetFileName(file)));
+            return kept;
+        }
+    }
+
+    [Fact]
     public void The_time_that_is_left_is_estimated_from_the_part_that_is_trained()
     {
         RunPace pace = new();

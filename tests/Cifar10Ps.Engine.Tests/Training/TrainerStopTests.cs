@@ -49,6 +49,17 @@ public sealed class TrainerStopTests : IDisposable
         Assert.Null(more.StopReason);
     }
 
+    [Theory]
+    [InlineData(Freeze.None, 5)]
+    [InlineData(Freeze.Backbone, 2)]
+    public void Patience_begins_with_the_whole_network_where_the_classifier_is_trained_first(Freeze freeze, int epochs)
+    {
+        Trainer trainer = Run(Still(epochs: 9) with { ClassifierEpochs = freeze == Freeze.None ? 3 : 0, Freeze = freeze });
+        trainer.EarlyStoppingPatience = 1;
+
+        Assert.Equal(epochs, trainer.RunToEnd().Length);
+    }
+
     [Fact]
     public void Patience_counts_validations_not_epochs()
     {
