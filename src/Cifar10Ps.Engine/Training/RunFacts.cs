@@ -31,6 +31,7 @@ internal static class RunFacts
             ["number of validation images"] = $"{data.Validation.Count}",
             ["fingerprint of the data"] = data.Fingerprint,
             ["network"] = NetworkJson.ToJson(model.Network),
+            ["preprocessing"] = JsonSerializer.Serialize(model.Preprocessing, Json.Options),
             ["fingerprint of the weights"] = Fingerprint(model),
             ["number of steps done"] = $"{state.Step}",
         };

@@ -127,6 +127,27 @@ public sealed class DistributedTrainerTests : IDisposable
     }
 
     [Fact]
+    public void Ranks_whose_trained_models_take_pixels_otherwise_refuse_to_begin()
+    {
+        string[] messages = ThreadCluster.Run(2, cluster =>
+        {
+            ImageClassifier model = NewModel();
+            // A trained model keeps its own.
+            model.Snapshot = model.Snapshot with
+            {
+                TrainedEpochs = 1,
+                Preprocessing = new Preprocessing([0.5, 0.5, 0.5], [0.2, 0.2, cluster.Rank == 0 ? 0.2 : 0.3], 16, 16),
+            };
+            Trainer trainer = Trainer.Start(model, Data, Options, threads: 1);
+            trainer.Cluster = new TrainingCluster(cluster, "threads");
+            return AssertError("RanksDiffer", () => trainer.RunToEnd()).Message;
+        });
+
+        Assert.All(messages, message => Assert.StartsWith("Rank 1 has another preprocessing than rank 0", message,
+            StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Ranks_whose_processors_compute_other_bits_stop_after_the_epoch_without_a_checkpoint()
     {
         string[] messages = ThreadCluster.Run(2, cluster =>
