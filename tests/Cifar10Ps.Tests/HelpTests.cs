@@ -149,6 +149,17 @@ public sealed partial class HelpTests
         Assert.Equal("T (needs the network)", CmdletHelp.Title(example));
     }
 
+    /// <summary>With MPICH, an error of a rank that has not joined yet leaves the others waiting.</summary>
+    [Fact]
+    public void The_script_for_several_machines_joins_the_job_before_anything_can_fail()
+    {
+        string topic = Path.Combine(TestEnvironment.Module, "en-US", "about_Cifar10Ps_Distributed.help.txt");
+
+        string[] script = [.. File.ReadLines(topic).SkipWhile(line => !line.Contains("Import-Module", StringComparison.Ordinal))];
+
+        Assert.Contains("Get-TrainingCluster", script[1], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Every_error_id_is_in_the_list_of_the_help_and_no_other()
     {
