@@ -67,8 +67,8 @@ internal static class ErrorAdvice
         ["ModelInTraining"] = "Wait for that training with Wait-Job, or stop it with Stop-Job; "
             + "New-ResNet -InitialWeights makes a copy to train.",
         ["ModelNotTrained"] = "Train it first with Start-ModelTraining, or omit -InitialWeights.",
-        ["MpiNotFound"] = "Install Open MPI (on Debian and Ubuntu: apt install openmpi-bin) or MPICH, or omit -Distributed; "
-            + "see about_Cifar10Ps_Distributed.",
+        ["MpiNotFound"] = "If there is none, install Open MPI (on Debian and Ubuntu: apt install openmpi-bin) or MPICH, or omit "
+            + "-Distributed; see about_Cifar10Ps_Distributed.",
         ["MpiNotUsable"] = "See about_Cifar10Ps_Distributed.",
         ["NativeBackendNotLoaded"] = "See the requirements in about_Cifar10Ps.",
         ["NetworkNotFound"] = "-Key takes one of the names, and can be omitted if there is only one network.",

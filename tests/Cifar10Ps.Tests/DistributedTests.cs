@@ -167,6 +167,17 @@ public sealed class DistributedTests : IDisposable
     }
 
     [Fact]
+    public void A_task_of_Slurm_that_its_MPI_sees_alone_is_told_how_to_start_it()
+    {
+        _ = Launcher("mpich", 1);
+
+        string[] output = Run(["env", "CIFAR10PS_MPI=libmpich.so.12", "SLURM_STEP_NUM_TASKS=2"],
+            "Import-Module Cifar10Ps; try { Get-TrainingCluster } catch { \"$_\" }").Output;
+
+        Assert.Contains("Start it with srun --mpi=pmix or --mpi=pmi2", Assert.Single(output), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_MPI_an_error_says_what_to_install_and_everything_else_works()
     {
         using Session session = new();

@@ -16,6 +16,8 @@ internal sealed unsafe class MpiCluster : ICluster
 
     private const int FarewellTag = 23;
 
+    private const string SlurmVariable = "SLURM_STEP_NUM_TASKS";
+
     /// <summary>How long to spin before others get the processor, and how often a long wait looks for ranks that have left.</summary>
     private static readonly TimeSpan Spin = TimeSpan.FromMilliseconds(0.1), LookAround = TimeSpan.FromSeconds(1);
 
@@ -26,7 +28,7 @@ internal sealed unsafe class MpiCluster : ICluster
     private static readonly TimeSpan Forwarding = TimeSpan.FromSeconds(0.5);
 
     /// <summary>Where launchers say how many ranks they started.</summary>
-    private static readonly string[] SizeVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
+    private static readonly string[] SizeVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", SlurmVariable];
 
     private readonly MpiLibrary _mpi;
 
@@ -47,6 +49,11 @@ internal sealed unsafe class MpiCluster : ICluster
     /// <inheritdoc/>
     public int Size { get; }
 
+    /// <summary>Number of ranks that the launcher says it started, and where; null: it says nothing.</summary>
+    public static (string Variable, int Ranks)? Launch => SizeVariables
+        .Select(name => int.TryParse(Environment.GetEnvironmentVariable(name), out int ranks) ? (name, ranks) : ((string, int)?)null)
+        .FirstOrDefault(launch => launch is not null);
+
     /// <summary>Joins the job that this process was started in; without a launcher, it is a job of one rank.</summary>
     /// <exception cref="EngineException"><c>MpiNotUsable</c>.</exception>
     public static MpiCluster Join(MpiLibrary mpi)
@@ -61,10 +68,13 @@ internal sealed unsafe class MpiCluster : ICluster
         if (level < Serialized)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
                 $"{mpi.Version} was built without thread support (it provides level {level}, {Serialized} is needed).");
-        if (LaunchedRanks() is int launched && launched != size)
+        if (Launch is (var variable, var launched) && launched != size)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
-                $"The job has {launched} ranks, but {mpi.Version} sees {size}: it is not the library of the launcher. "
-                + $"Set {MpiLibrary.PathVariable} to the path of that library.");
+                $"The job has {launched} ranks, but {mpi.Version} sees {size}: "
+                + (variable == SlurmVariable
+                    ? "Slurm did not tell it of the others. Start it with srun --mpi=pmix or --mpi=pmi2 (srun --mpi=list names what there "
+                        + $"is). If that does not help, set {MpiLibrary.PathVariable} to the path of a library that was built for Slurm."
+                    : $"it is not the library of the launcher. Set {MpiLibrary.PathVariable} to the path of that library."));
         return cluster;
     }
 
@@ -103,11 +113,6 @@ internal sealed unsafe class MpiCluster : ICluster
         // MPI may only have begun to end the job.
         Environment.FailFast("The MPI job was aborted.");
     }
-
-    /// <summary>Number of ranks that the launcher says it started; null: it says nothing.</summary>
-    private static int? LaunchedRanks() =>
-        SizeVariables.Select(Environment.GetEnvironmentVariable)
-            .Select(text => int.TryParse(text, out int count) ? count : (int?)null).FirstOrDefault(count => count is not null);
 
     /// <summary>Memory that stays where it is.</summary>
     /// <exception cref="EngineException"><c>RankLeft</c>: MPI may still write into it.</exception>

@@ -124,8 +124,15 @@ internal sealed unsafe class MpiLibrary
             }
         }
 
-        throw new EngineException("MpiNotFound", ErrorKind.ResourceUnavailable, path is { Length: > 0 }
-            ? $"'{path}', which {PathVariable} names, is not the library of an MPI."
-            : "No MPI library was found on this machine.");
+        throw NotFound(path, MpiCluster.Launch is not null);
     }
+
+    /// <summary>The error that there is no library.</summary>
+    /// <param name="path">The one that the environment names.</param>
+    /// <param name="isLaunched">Whether a launcher started this process: it has a library.</param>
+    internal static EngineException NotFound(string? path, bool isLaunched) => new("MpiNotFound", ErrorKind.ResourceUnavailable,
+        path is { Length: > 0 } ? $"'{path}', which {PathVariable} names, is not the library of an MPI."
+        : isLaunched ? "The library of the launcher was not found by name. "
+            + $"Set {PathVariable} to its path, such as $(dirname $(which mpirun))/../lib/libmpi.so."
+        : "No MPI library was found on this machine.");
 }

@@ -87,6 +87,13 @@ public class RanksTests
             (error.ErrorId, error.Message)));
     }
 
+    [Fact]
+    public void A_launcher_has_a_library_even_if_it_is_not_found_by_name()
+    {
+        Assert.Contains("Set CIFAR10PS_MPI to its path", MpiLibrary.NotFound(null, isLaunched: true).Message, StringComparison.Ordinal);
+        Assert.Equal("No MPI library was found on this machine.", MpiLibrary.NotFound(null, isLaunched: false).Message);
+    }
+
     [Theory]
     [InlineData("0-3", new[] { 0, 1, 2, 3 })]
     [InlineData("0,2-3,9", new[] { 0, 2, 3, 9 })]
