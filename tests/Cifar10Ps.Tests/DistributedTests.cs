@@ -166,6 +166,20 @@ public sealed class DistributedTests : IDisposable
         Assert.DoesNotContain("done", output);
     }
 
+    [Theory]
+    [InlineData("openmpi", "libmpi.so.40")]
+    [InlineData("mpich", "libmpich.so.12")]
+    public void A_script_that_no_launcher_started_ends_with_its_exit_code_and_no_message(string mpi, string library)
+    {
+        _ = Launcher(mpi, 1);
+
+        (int exitCode, _, string messages) = Start(["env", $"CIFAR10PS_MPI={library}"],
+            "Import-Module Cifar10Ps; $null = Get-TrainingCluster; exit 3");
+
+        Assert.Equal(3, exitCode);
+        Assert.DoesNotContain("abort", messages, StringComparison.OrdinalIgnoreCase);
+    }
+
     [Fact]
     public void A_task_of_Slurm_that_its_MPI_sees_alone_is_told_how_to_start_it()
     {

@@ -194,7 +194,7 @@ internal sealed unsafe class MpiCluster : ICluster
     /// from those that still compute.</summary>
     private void Leave()
     {
-        if (Environment.ExitCode != 0)
+        if (Environment.ExitCode != 0 && Size > 1)
             Abort(Environment.ExitCode);
         int[] others = [.. Enumerable.Range(0, Size).Where(rank => rank != Rank)];
         nint request;
