@@ -79,6 +79,10 @@ internal sealed class Ranks
     /// <summary>This rank's part of a number of items.</summary>
     public (int Start, int End) PartOf(int count) => PartOf(count, Rank);
 
+    /// <summary>Largest number of sums that a rank exchanges for a number of shards; 0: this process is alone.</summary>
+    public int SumCount(int count) => _cluster is null ? 0 : Enumerable.Range(0, Size).Select(rank => PartOf(count, rank))
+        .Max(part => ShardTree.SumsOf(count, part.Start, part.End).Count());
+
     /// <summary>Computes values for items, each rank for its part of them, and joins them.</summary>
     /// <param name="items">The items.</param>
     /// <param name="unit">How many neighbours stay together.</param>

@@ -19,13 +19,15 @@ internal sealed class FeatureTable
     /// <param name="progress">Receives the number of images done after each portion; null disables it.</param>
     /// <param name="cancellation">Ends the computation after the current portion.</param>
     /// <param name="ranks">Who shares the work; null: this process alone.</param>
+    /// <param name="processes">Number of processes of this machine that keep such a table at once.</param>
     /// <exception cref="EngineException"><c>ImageSizeMismatch</c>, <c>NotEnoughMemory</c>.</exception>
     public FeatureTable(ModelSnapshot model, WorkerPool pool, Precision precision, IReadOnlyList<LabeledImage> images,
-        Action<int>? progress, CancellationToken cancellation, Ranks? ranks = null)
+        Action<int>? progress, CancellationToken cancellation, Ranks? ranks = null, int processes = 1)
     {
         Length = model.Network.Classifier is { Operation: Linear linear } ? linear.Inputs
             : throw new InvalidOperationException("A network without a classifier has no features to train it on.");
-        MachineMemory.Require((long)sizeof(float) * Length * images.Count, $"{images.Count:N0} images as {Length:N0} features each");
+        MachineMemory.Require((long)sizeof(float) * Length * images.Count * processes,
+            $"{images.Count:N0} images as {Length:N0} features each" + (processes > 1 ? $" in {processes} processes of this machine" : ""));
         using Predictor predictor = new(model, pool, precision, ranks: ranks);
         foreach (LabeledImage[] portion in images.Chunk(predictor.BatchSize))
         {

@@ -182,9 +182,10 @@ public sealed class Trainer
             Check();
             using IDisposable? run = Cluster?.BeginRun();
             Ranks ranks = Cluster is null ? Ranks.Alone(Threads) : Ranks.Of(Cluster.Link, Threads);
-            (int firstShard, int endOfShards) = ranks.PartOf(
-                ShardedBatch.ShardCount(Math.Min(Options.BatchSize, _images.Plan.ImageCount)));
-            TrainingMemory.Require(_start.Model, Options, Threads, endOfShards - firstShard, Cluster?.RanksOnHost ?? 1);
+            int shards = ShardedBatch.ShardCount(Math.Min(Options.BatchSize, _images.Plan.ImageCount));
+            (int firstShard, int endOfShards) = ranks.PartOf(shards);
+            TrainingMemory.Require(_start.Model, Options, Threads, endOfShards - firstShard, Cluster?.RanksOnHost ?? 1,
+                ranks.SumCount(shards));
             if (Cluster is not null)
                 ranks.Compare(RunFacts.Of(_start.Model, _start.Data, State, (nameof(EvaluateEvery), EvaluateEvery),
                     (nameof(EarlyStoppingPatience), EarlyStoppingPatience), (nameof(Restore), Restore),

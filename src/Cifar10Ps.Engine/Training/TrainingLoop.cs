@@ -185,7 +185,7 @@ internal sealed class TrainingLoop
         {
             ThrowIfCancelled();
             _progress?.Invoke(ProgressNow(done, images.Length, isValidating: false) with { IsPreparing = true });
-        }, CancellationToken.None, _ranks) : null;
+        }, CancellationToken.None, _ranks, _trainer.Cluster?.RanksOnHost ?? 1) : null;
         _state.ElapsedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
         return new TrainingStep(_pool, model, part, Options, _images.ClassWeights, _features, moments, _ranks);
     }

@@ -1,4 +1,3 @@
-
 using Cifar10Ps.Execution;
 using Cifar10Ps.Models;
 using Cifar10Ps.Runtime;
@@ -15,8 +14,8 @@ internal static class TrainingMemory
 
     /// <summary>Refuses a run that does not fit into the memory that is free.</summary>
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
-    public static void Require(ModelSnapshot model, TrainingOptions options, int threads, int shards, int processes) =>
-        MachineMemory.Require(processes * Estimate(model, options, threads, shards),
+    public static void Require(ModelSnapshot model, TrainingOptions options, int threads, int shards, int processes, int sums = 0) =>
+        MachineMemory.Require(processes * Estimate(model, options, threads, shards, sums),
             $"Training a {model.Name} on images of {model.Preprocessing.Width} x {model.Preprocessing.Height} pixels"
             + (processes > 1 ? $" in {processes} processes of this machine" : ""));
 
@@ -25,7 +24,8 @@ internal static class TrainingMemory
     /// <param name="options">What to do.</param>
     /// <param name="threads">Number of workers.</param>
     /// <param name="shards">Number of a batch's shards that this process computes.</param>
-    public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads, int shards)
+    /// <param name="sums">Number of sums of shards that it exchanges: see <see cref="Distribution.Ranks.SumCount"/>.</param>
+    public static long Estimate(ModelSnapshot model, TrainingOptions options, int threads, int shards, int sums = 0)
     {
         (int width, int height) = (model.Preprocessing.Width, model.Preprocessing.Height);
         int valueSize = Precisions.Resolve(options.Precision) == Precision.BFloat16 ? 2 : 4;
@@ -38,6 +38,8 @@ internal static class TrainingMemory
         long validation = (long)threads * Predictor.ShardSizeOf(model) * convolutions.DefaultIfEmpty().Max() * valueSize * ForwardCopies;
         // Each shard has its own gradients, each worker with a shard its own copy; there are the weights, the optimizer's state, and more.
         long parameters = ((long)(shards + Math.Min(threads, shards)) * part.ParameterCount + 8L * model.ParameterCount) * sizeof(float);
-        return Fixed + parameters + Math.Max(training, validation);
+        // What is sent and what is received, each once more where MPI reads and writes.
+        long exchanged = 4L * sums * part.ParameterCount * sizeof(float);
+        return Fixed + parameters + exchanged + Math.Max(training, validation);
     }
 }

@@ -35,6 +35,16 @@ public class RanksTests
         }), sent => Assert.InRange(sent, Length, Length + 4));
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 3)]
+    [InlineData(4, 1)]
+    public void The_room_for_what_ranks_exchange_is_that_of_the_rank_with_the_most_sums(int ranks, int sums)
+    {
+        Assert.All(ThreadCluster.Run(ranks, cluster => Ranks.Of(cluster, 1).SumCount(16)), count => Assert.Equal(sums, count));
+        Assert.Equal(0, Ranks.Alone(2).SumCount(16));
+    }
+
     [Fact]
     public void Items_are_computed_once_and_every_rank_gets_all_values_in_order()
     {

@@ -1,3 +1,6 @@
+using Cifar10Ps.Inference;
+using Cifar10Ps.Models;
+using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -30,6 +33,31 @@ public class TrainingMemoryTests
 
         Assert.InRange(TrainingMemory.Estimate(model.Snapshot, options with { Freeze = Freeze.Backbone }, 8, 8), 0, whole / 2);
         Assert.Equal(whole, TrainingMemory.Estimate(model.Snapshot, options with { ClassifierEpochs = 1, Epochs = 2 }, 8, 8));
+    }
+
+    [Fact]
+    public void What_ranks_exchange_takes_memory_on_both_sides_of_MPI()
+    {
+        ImageClassifier model = RandomModel();
+
+        long alone = TrainingMemory.Estimate(model.Snapshot, TinyOptions(), threads: 1, shards: 1);
+
+        Assert.Equal(4L * 3 * model.ParameterCount * sizeof(float),
+            TrainingMemory.Estimate(model.Snapshot, TinyOptions(), threads: 1, shards: 1, sums: 3) - alone);
+    }
+
+    [Fact]
+    public void Features_that_fit_once_but_not_on_every_rank_of_the_machine_are_refused()
+    {
+        ModelSnapshot model = NewModel().Snapshot with { Preprocessing = new Preprocessing([0, 0, 0], [1, 1, 1], 16, 16) };
+        using WorkerPool pool = new(1);
+
+        Assert.Equal(64, Features(1).Length);
+        Assert.Contains("in 1000000000 processes", AssertError("NotEnoughMemory", () => Features(1_000_000_000)).Message,
+            StringComparison.Ordinal);
+
+        FeatureTable Features(int processes) =>
+            new(model, pool, Precision.Float32, TinyData.Test, null, CancellationToken.None, processes: processes);
     }
 
     [Fact]
