@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Tests;
 
-/// <summary>How MSBuild evaluates the projects, without building them.</summary>
+/// <summary>How MSBuild evaluates the projects and NuGet restores them, without building them.</summary>
 public sealed class BuildTests
 {
     [Theory]
@@ -29,15 +29,53 @@ public sealed class BuildTests
         Assert.All(projects, project => Assert.DoesNotMatch(@"\$\(NuGetPackageRoot\)\w", File.ReadAllText(project)));
     }
 
-    private static string Evaluate(string project, string property, string argument)
+    /// <summary>Developers have sources of their own, and work offline.</summary>
+    [Fact]
+    public void What_NuGet_says_about_sources_keeps_no_package_from_being_restored()
     {
-        using Process process = Process.Start(new ProcessStartInfo("dotnet", ["msbuild", project, $"-getProperty:{property}", argument])
+        using LoopbackServer server = new("404 Not Found");
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["nuget.config"], $"""
+            <configuration>
+              <packageSources>
+                <clear />
+                <add key="one" value="{new Uri(server.Address, "/one/index.json")}" allowInsecureConnections="true" />
+                <add key="two" value="{new Uri(server.Address, "/two/index.json")}" allowInsecureConnections="true" />
+              </packageSources>
+              <packageSourceMapping>
+                <clear />
+              </packageSourceMapping>
+            </configuration>
+            """);
+        // A package that the module's build has brought.
+        File.WriteAllText(folder["Library.csproj"], """
+            <Project Sdk="Microsoft.NET.Sdk">
+              <ItemGroup>
+                <PackageReference Include="PowerShellStandard.Library" />
+              </ItemGroup>
+            </Project>
+            """);
+
+        string output = DotNet("restore", folder["Library.csproj"],
+            $"-p:DirectoryBuildPropsPath={Path.Combine(TestEnvironment.Root, "Directory.Build.props")}",
+            $"-p:DirectoryPackagesPropsPath={Path.Combine(TestEnvironment.Root, "Directory.Packages.props")}");
+
+        Assert.Contains("warning NU1507", output, StringComparison.Ordinal);
+        Assert.Contains("warning NU1900", output, StringComparison.Ordinal);
+    }
+
+    private static string Evaluate(string project, string property, string argument) =>
+        DotNet("msbuild", project, $"-getProperty:{property}", argument).Trim();
+
+    private static string DotNet(params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", arguments)
         {
             WorkingDirectory = TestEnvironment.Root, RedirectStandardOutput = true,
         })!;
-        string value = process.StandardOutput.ReadToEnd().Trim();
+        string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        Assert.True(process.ExitCode == 0, value);
-        return value;
+        Assert.True(process.ExitCode == 0, output);
+        return output;
     }
 }
