@@ -93,3 +93,38 @@ Describe 'A read-only module, in a folder with a strange name, beside foreign li
         $lines | Should -Be 'not writable', 'epoch 1', "$own/a.png", (Get-Help Get-Cifar10).Synopsis, 'SkiaSharp 2', 'TorchSharp 2'
     }
 }
+
+Describe 'The lines of the README that install the module' {
+    BeforeAll {
+        $readme = Get-Content -Raw $PSScriptRoot/../../README.md
+        $lines = [regex]::Match($readme, '(?s)## Install it into your own PowerShell.*?```powershell\r?\n(.*?)```').Groups[1].Value
+
+        # Manifests in the place of a build.
+        function Set-Build([string] $Version) {
+            foreach ($name in 'Cifar10Ps', 'Cifar10Ps.Pretrained') {
+                $folder = New-Item "$TestDrive/clone/artifacts/module/$name" -ItemType Directory -Force
+                Set-Content "$folder/$name.psd1" "@{ ModuleVersion = '$Version' }"
+            }
+        }
+
+        function Invoke-Lines {
+            Set-Content "$TestDrive/install.ps1" @"
+                `$ErrorActionPreference = 'Stop'
+                `$env:PSModulePath = '$TestDrive/modules$([IO.Path]::PathSeparator)' + `$env:PSModulePath
+                $lines
+                "`$((Get-Module Cifar10Ps).Version)"
+"@
+            pwsh -NoProfile -NonInteractive -WorkingDirectory "$TestDrive/clone" -File "$TestDrive/install.ps1"
+        }
+    }
+
+    It 'put a version beside the older ones, and may be repeated' {
+        Set-Build 1.2.0
+        Invoke-Lines | Should -Be '1.2.0'
+        Invoke-Lines | Should -Be 'Cifar10Ps 1.2.0 is there already.', 'Cifar10Ps.Pretrained 1.2.0 is there already.', '1.2.0'
+        Set-Build 1.10.0
+        Invoke-Lines | Should -Be '1.10.0'
+        (Get-ChildItem "$TestDrive/modules" -Recurse -File | ForEach-Object { $_.Directory.Name } | Sort-Object) -join ' ' |
+            Should -Be '1.10.0 1.10.0 1.2.0 1.2.0'
+    }
+}
