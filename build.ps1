@@ -9,8 +9,9 @@ Without pwsh on the machine, `dotnet tool restore` brings it, and `dotnet pwsh b
 Build assembles the module in artifacts/module/Cifar10Ps. Test runs the .NET tests and the Pester suite on it, Pester the
 Pester suite alone. Pack assembles the module in artifacts/<platform>/Cifar10Ps, verifies that its native libraries have all
 that they need, and puts three packages into artifacts/packages/<platform>: Cifar10Ps.<version>.nupkg and
-Cifar10Ps.Pretrained.<version>.nupkg, the same on all platforms, for Install-PSResource, to which the folder is a repository; and
-Cifar10Ps-<version>-<platform>.zip, to unpack into a folder of $env:PSModulePath.
+Cifar10Ps.Pretrained.<version>.nupkg for Install-PSResource, to which the folder is a repository; and
+Cifar10Ps-<version>-<platform>.zip with both modules, to unpack into a folder of $env:PSModulePath. Each platform needs a repository
+of its own: only Cifar10Ps.Pretrained is the same on all, and packages of Cifar10Ps have one name and version on all of them.
 
 .PARAMETER NoBuild
 Test and Pester take what has been built and restored before, in the same configuration.
@@ -61,29 +62,34 @@ try {
         $Platform ??= dotnet msbuild src/Cifar10Ps -getProperty:NativePlatform
         foreach ($name in $Platform) {
             $module = "$PSScriptRoot/artifacts/$name/Cifar10Ps"
+            $pretrained = "$PSScriptRoot/artifacts/module/Cifar10Ps.Pretrained"
             $packages = "$PSScriptRoot/artifacts/packages/$name"
-            Remove-Item $module, $packages -Recurse -ErrorAction Ignore
+            Remove-Item (Split-Path $module), $packages -Recurse -ErrorAction Ignore
             $null = New-Item $packages -ItemType Directory
             dotnet build src/Cifar10Ps --configuration $Configuration -p:NativePlatform=$name
             dotnet run --project src/Cifar10Ps.Build --configuration $Configuration -- verify $module/dependencies $name
             $version = (Import-PowerShellDataFile $module/Cifar10Ps.psd1).ModuleVersion
 
-            # The notes of this version are those in CHANGELOG.md, here and in the manifest that is packed.
+            # The notes of this version are those in CHANGELOG.md, here and in the manifest that is packed, which also tells the platform.
             $changes = Get-Content -Raw CHANGELOG.md
             if ($changes -notmatch "(?s)\n## $([regex]::Escape($version))\b[^\n]*\n(.*?)(?=\n## |$)") {
                 throw "CHANGELOG.md has no section '## $version'."
             }
             $notes = $Matches[1].Trim() -replace "'", "''"
             $manifest = [IO.File]::ReadAllText("$module/Cifar10Ps.psd1")
-            [IO.File]::WriteAllText("$module/Cifar10Ps.psd1", $manifest.Replace("'See CHANGELOG.md.'", "'$notes'"))
+            $system = @{ linux = 'Linux'; osx = 'MacOS'; win = 'Windows' }[($name -split '-')[0]]
+            [IO.File]::WriteAllText("$module/Cifar10Ps.psd1",
+                $manifest.Replace("'PSEdition_Core')", "'PSEdition_Core', '$system')").Replace("'See CHANGELOG.md.'", "'$notes'"))
 
             Compress-PSResource -Path $module -DestinationPath $packages
-            Compress-PSResource -Path $PSScriptRoot/artifacts/module/Cifar10Ps.Pretrained -DestinationPath $packages
+            Compress-PSResource -Path $pretrained -DestinationPath $packages
+            Copy-Item $pretrained (Split-Path $module) -Recurse
             [IO.Compression.ZipFile]::CreateFromDirectory((Split-Path $module), "$packages/Cifar10Ps-$version-$name.zip")
+            Remove-Item "$(Split-Path $module)/Cifar10Ps.Pretrained" -Recurse
             foreach ($package in Get-ChildItem $packages) {
                 "$($package.Name): $(($package.Length / 1MB).ToString('N0')) MB"
                 # What a repository takes.
-                if ($package.Length -gt 250MB) { throw "$package is larger than 250 MB." }
+                if ($package.Extension -eq '.nupkg' -and $package.Length -gt 250MB) { throw "$package is larger than 250 MB." }
             }
         }
     }

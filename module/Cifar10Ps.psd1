@@ -50,9 +50,9 @@
     AliasesToExport        = @()
     PrivateData            = @{
         PSData = @{
-            Tags       = @('CIFAR10', 'ResNet', 'DeepLearning', 'TorchSharp', 'libtorch', 'ImageClassification', 'PSEdition_Core', 'Linux')
+            # ./build.ps1 Pack adds the platform, and puts the version's section of CHANGELOG.md into the notes.
+            Tags       = @('CIFAR10', 'ResNet', 'DeepLearning', 'TorchSharp', 'libtorch', 'ImageClassification', 'PSEdition_Core')
             LicenseUri = 'https://opensource.org/license/mit'
-            # ./build.ps1 Pack puts the version's section of CHANGELOG.md here.
             ReleaseNotes = 'See CHANGELOG.md.'
         }
     }

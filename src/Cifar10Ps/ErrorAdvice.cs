@@ -88,8 +88,8 @@ internal static class ErrorAdvice
         ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
             + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
             + "if it was trained on plain pixels.",
-        ["PretrainedNotFound"] = "Install-PSResource Cifar10Ps.Pretrained, or put its folder beside that of Cifar10Ps; "
-            + "-Pretrained with a file takes the weights of that file.",
+        ["PretrainedNotFound"] = "It is beside Cifar10Ps in the archive and among the packages of this version, and ./build.ps1 of the "
+            + "repository makes both: put its folder beside that of Cifar10Ps. -Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
         ["ClusterInUse"] = "Run one Start-ModelTraining -Distributed after the other, in one thread.",
         ["RankLeft"] = "Its own messages say why. Put lines for one rank in if ((Get-TrainingCluster).Rank -eq 0) { … }.",

@@ -44,4 +44,19 @@ public sealed class PackagingTests
         Assert.Contains($"\n## {version}\n",
             File.ReadAllText(Path.Combine(TestEnvironment.Module, "CHANGELOG.md")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
+
+    /// <summary>The package for each platform gets its tag.</summary>
+    [Fact]
+    public void The_manifest_has_the_places_that_packing_fills_and_no_platform()
+    {
+        string manifest = File.ReadAllText(Path.Combine(TestEnvironment.Root, "module", "Cifar10Ps.psd1"));
+        string script = File.ReadAllText(Path.Combine(TestEnvironment.Root, "build.ps1"));
+
+        Assert.All(["'PSEdition_Core')", "'See CHANGELOG.md.'"], place =>
+        {
+            Assert.Equal(2, manifest.Split(place).Length);
+            Assert.Contains($".Replace(\"{place}\", ", script, StringComparison.Ordinal);
+        });
+        Assert.DoesNotMatch("'(Linux|Windows|MacOS)'", manifest);
+    }
 }
