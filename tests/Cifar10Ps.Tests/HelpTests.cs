@@ -47,6 +47,16 @@ public sealed partial class HelpTests
     }
 
     [Fact]
+    public void The_requirements_that_the_advice_names_are_a_section_of_the_topic()
+    {
+        Assert.Contains("See the requirements in about_Cifar10Ps.",
+            File.ReadAllText(Path.Combine(TestEnvironment.Root, "src", "Cifar10Ps", "ErrorAdvice.cs")), StringComparison.Ordinal);
+        Assert.Contains("\nREQUIREMENTS\n",
+            File.ReadAllText(Path.Combine(TestEnvironment.Module, "en-US", "about_Cifar10Ps.help.txt")).ReplaceLineEndings("\n"),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_syntax_in_the_help_is_that_which_PowerShell_itself_finds()
     {
         using Session session = new();

@@ -50,7 +50,7 @@ public static partial class NativeBackend
     /// <summary>What to do if libtorch cannot be loaded.</summary>
     internal static string Remedy(bool isWindows, string platform) =>
         (isWindows ? "It needs the Microsoft Visual C++ runtime: install the Visual C++ Redistributable for Visual Studio 2015 to 2022. "
-            + "If it is installed: " : "")
+            + "If it is installed: " : "If the module is for this platform, the system may lack what it needs. Otherwise: ")
         + $"Rebuild or reinstall the module for this platform ({platform}).";
 
     // On macOS libtorch_cpu asks for libomp by the path where Homebrew installs it. The one that ships with the module has the same install

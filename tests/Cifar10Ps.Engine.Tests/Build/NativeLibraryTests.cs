@@ -121,6 +121,7 @@ public sealed class NativeLibraryTests
         string advice = NativeBackend.Remedy(isWindows, "some-platform");
 
         Assert.Equal(isNamed, advice.Contains("Visual C++", StringComparison.Ordinal));
+        Assert.Equal(!isNamed, advice.Contains("the system may lack what it needs", StringComparison.Ordinal));
         Assert.Contains("reinstall the module for this platform (some-platform)", advice, StringComparison.Ordinal);
     }
 
