@@ -29,6 +29,21 @@ public sealed class ExampleTests
     }
 
     [Fact]
+    public void The_results_of_a_run_that_has_not_ended_are_drawn_with_its_own_data()
+    {
+        using Session session = new();
+        session["example"] = Path.Combine(TestEnvironment.Module, "Examples", "Show-Results.ps1");
+        session.Run("""
+            $null = $data | Start-ModelTraining $model -Epochs 2 -BatchSize 32 -OutputDirectory run -OnEpochEnd { $false }
+            Remove-Item run/model.safetensors -ErrorAction Ignore
+            & $example -Path run -Dataset $data -Destination pictures
+            """);
+
+        Assert.Matches(@"Count +: 32\b", session.Host.Text);
+        Assert.Equal(4, Directory.GetFiles(session.Folder["pictures"]).Length);
+    }
+
+    [Fact]
     public void The_training_example_goes_on_with_synthetic_data_where_there_is_no_other_and_resumes()
     {
         using Session session = new();
