@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Cifar10Ps.Runtime;
 
 namespace Cifar10Ps.Commands;
 
@@ -70,8 +71,9 @@ public sealed partial class StartModelTrainingCommand
         catch (Exception e) when (IsShared && !IsOnAllRanks(e) && e != _left)
         {
             // The other ranks would wait for this one.
-            string? advice = e is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null;
-            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {Named(e.Message)} {advice}".TrimEnd()));
+            Exception error = MachineMemory.ErrorOf(e) ?? e;
+            string? advice = error is EngineException { ErrorId: var id } ? ErrorAdvice.Of(id) : null;
+            Host.UI.WriteErrorLine(DisplayText.Escape($"Start-ModelTraining: {Named(error.Message)} {advice}".TrimEnd()));
             _cluster!.Abort();
         }
     }
