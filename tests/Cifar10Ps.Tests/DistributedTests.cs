@@ -67,6 +67,24 @@ public sealed class DistributedTests : IDisposable
         Assert.True(File.Exists(_folder["run/model.safetensors"]));
     }
 
+    [Fact]
+    public void A_run_in_the_folder_of_a_rank_that_does_not_write_is_not_in_the_way()
+    {
+        string[] launch = Launcher("openmpi", 2);
+
+        string[] output = Run(launch, Distributed + """
+            Set-Location (New-Item -ItemType Directory "place$rank")
+            if ($rank -eq 1) {
+                $null = New-Item -ItemType Directory run
+                Set-Content run/model.safetensors old
+            }
+            $data | Start-ModelTraining @fresh @run -Distributed -LimitSteps 1 | ForEach-Object { "epoch $($_.Epoch)" }
+            """).Output;
+
+        Assert.Equal(["epoch 1", "epoch 2", "epoch 3"], output);
+        Assert.Equal("old", File.ReadLines(_folder["place1/run/model.safetensors"]).Single());
+    }
+
     [Theory]
     [InlineData("openmpi")]
     [InlineData("mpich")]

@@ -322,7 +322,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         bool isOther = resumed is null || !Directory.Exists(folder)
             || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
         OutputDirectory output = new(folder, KeepCheckpoints, replace: isOther);
-        if (output.HasRun && isOther && !Force)
+        if (IsFirstRank && output.HasRun && isOther && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
                     ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom "
