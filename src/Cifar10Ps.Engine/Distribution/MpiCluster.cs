@@ -68,7 +68,7 @@ internal sealed unsafe class MpiCluster : ICluster
         if (level < Serialized)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
                 $"{mpi.Version} was built without thread support (it provides level {level}, {Serialized} is needed).");
-        if (Launch is (var variable, var launched) && launched != size)
+        if (Launch is (string variable, int launched) && launched != size)
             throw new EngineException("MpiNotUsable", ErrorKind.ResourceUnavailable,
                 $"The job has {launched} ranks, but {mpi.Version} sees {size}: "
                 + (variable == SlurmVariable
