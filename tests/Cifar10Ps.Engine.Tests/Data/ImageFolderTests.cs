@@ -7,14 +7,9 @@ using static Cifar10Ps.Tests.TestSupport;
 
 namespace Cifar10Ps.Tests;
 
-public sealed class ImageFolderTests : IDisposable
+/// <summary>Folders of pictures: classes, their names, and the images.</summary>
+public sealed class ImageFolderTests : ImageFolderTestBase
 {
-    private readonly TemporaryFolder _folder = new();
-    private readonly List<(string Path, string ErrorId)> _skipped = [];
-    private readonly List<string> _warnings = [], _understood = [];
-
-    public void Dispose() => _folder.Dispose();
-
     [Theory]
     [InlineData("/data/a.png", "/data", true)]
     [InlineData("/data/a.png", "/", true)]
@@ -48,46 +43,6 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal((_folder.Path, Path.GetFileName(_folder.Path)), (data.Source, data.Name));
         Assert.Empty(_skipped);
         Assert.Empty(_warnings);
-    }
-
-    [Fact]
-    public void Folders_of_the_system_beside_the_parts_are_no_classes()
-    {
-        foreach (string name in new[] { "train/a", "train/b", "@eaDir", "#recycle/a" })
-            Draw(name, 10);
-
-        ImageDataset data = Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal((16, 4), (data.Train.Count, data.Test.Count));
-    }
-
-    [Fact]
-    public void The_same_picture_in_two_parts_is_warned_of_and_so_are_classes_that_differ_in_case()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows() || OperatingSystem.IsMacOS(), "the file system has only one spelling");
-        foreach (string name in new[] { "train/a", "train/A", "test/a", "test/A" })
-            Draw(name, 2);
-        File.Copy(_folder["train/a/0.png"], _folder["test/a/copy.png"]);
-
-        Read();
-
-        Assert.Contains(_warnings, warning => warning.Contains("1 image is in more than one part", StringComparison.Ordinal));
-        Assert.Contains(_warnings, warning => warning.Contains("'A', 'a'", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public void A_part_that_is_a_link_is_named_where_the_parts_are_not_understood()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege");
-        using TemporaryFolder elsewhere = new();
-        Draw("val/a", 2);
-        Draw("val/b", 2);
-        Directory.CreateSymbolicLink(_folder["train"], elsewhere.Path);
-
-        AssertError("SplitsNotClasses", () => Read());
-
-        Assert.Contains(_skipped, skipped => skipped.ErrorId == "LinkNotFollowed");
     }
 
     [Fact]
@@ -171,85 +126,6 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void What_cannot_be_read_is_named_and_left_out()
-    {
-        Draw("a", 5);
-        Draw("b", 5);
-        byte[] whole = File.ReadAllBytes(_folder["a/0.png"]);
-        File.WriteAllBytes(_folder["a/cut.png"], whole[..(whole.Length / 2)]);
-        File.WriteAllText(_folder["a/text.jpg"], "no picture");
-        File.WriteAllBytes(_folder["b/empty.bmp"], []);
-        Directory.CreateDirectory(_folder["c"]);
-        File.WriteAllText(_folder["c/readme.txt"], "");
-
-        ImageDataset data = Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal(10, data.Train.Count + data.Test.Count);
-        Assert.Equal([("a/cut.png", "InvalidImageFile"), ("a/text.jpg", "InvalidImageFile"),
-            ("b/empty.bmp", "InvalidImageFile"), ("c", "EmptyClass")], _skipped.Order());
-    }
-
-    [Fact]
-    public void What_systems_put_into_folders_is_passed_over_without_a_word()
-    {
-        Draw("a", 2);
-        Draw("b", 2);
-        byte[] picture = File.ReadAllBytes(_folder["a/0.png"]);
-        foreach (string name in new[] { "__MACOSX", "@eaDir", ".git", ".svn", ".ipynb_checkpoints",
-            ".thumbnails", "$RECYCLE.BIN", "System Volume Information", "lost+found" })
-        {
-            Draw(name, 2);
-            Draw("a/" + name, 2);
-        }
-
-        foreach (string name in new[] { "Thumbs.db", "desktop.ini", ".DS_Store", "._0.png", ".gitignore", ".directory" })
-        {
-            _folder.Write(name, picture);
-            _folder.Write("a/" + name, picture);
-        }
-
-        ImageDataset data = Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal(4, data.Train.Count + data.Test.Count);
-        Assert.Empty(_skipped);
-        Assert.Empty(_warnings);
-    }
-
-    [Fact]
-    public void What_else_is_left_out_is_counted_by_reason_in_one_warning()
-    {
-        Draw("a", 2);
-        Draw("b", 2);
-        byte[] picture = File.ReadAllBytes(_folder["a/0.png"]);
-        Draw("a/.cache", 2);
-        _folder.Write("b/.secret.png", picture);
-        _folder.Write("loose.png", picture);
-        _folder.Write("labels.csv", picture);
-        _folder.Write("a/readme.txt", picture);
-        _folder.Write("a/scan.tif", "II*\0"u8);
-        _folder.Write("a/phone.jpg", "\0\0\0\u0018ftypheic\0\0\0\0mif1heic"u8);
-        _folder.Write("b/phone.HEIC", "\0\0\0\u0018ftypheic\0\0\0\0mif1heic"u8);
-        // Judged by its content, it is a readable picture.
-        _folder.Write("b/wrong.tiff", picture);
-
-        ImageDataset data = Read();
-
-        Assert.Equal(5, data.Train.Count + data.Test.Count);
-        Assert.Empty(_skipped);
-        string warning = Assert.Single(_warnings).Replace('\\', '/');
-        Assert.StartsWith($"Left out of '{_folder.Path}': ", warning, StringComparison.Ordinal);
-        foreach (string part in new[]
-        {
-            "hidden: 2 (such as 'a/.cache')", "files without a picture extension: 2 (such as 'labels.csv')",
-            "pictures in a format that is not supported: 3 (such as 'a/phone.jpg')",
-            "pictures outside the class folders: 1 ('loose.png')",
-        })
-            Assert.Contains(part, warning, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void All_endings_of_the_formats_count()
     {
         foreach (string ending in new[] { ".jpg", ".jpeg", ".jpe", ".jfif", ".JFIF" })
@@ -258,18 +134,6 @@ public sealed class ImageFolderTests : IDisposable
         Draw("other", 1, format: SKEncodedImageFormat.Webp, ending: ".webp");
 
         Assert.Equal(7, Read().Train.Count + Read().Test.Count);
-    }
-
-    [Fact]
-    public void A_class_without_a_picture_that_can_be_read_is_named()
-    {
-        Draw("a", 2);
-        Draw("b", 2);
-        Directory.CreateDirectory(_folder["c"]);
-        _folder.Write("c/scan.tif", "MM\0*"u8);
-
-        Assert.Equal(["a", "b"], Read().Classes);
-        Assert.Equal([("c", "EmptyClass")], _skipped);
     }
 
     /// <summary>macOS and Linux spell é in one character or in two.</summary>
@@ -369,118 +233,6 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("train", "val", "test")]
-    [InlineData("Training", "VALID", "Testing")]
-    [InlineData("TRAIN", "Validation", "test")]
-    public void Folders_of_parts_are_understood_and_said(string train, string validation, string test)
-    {
-        foreach ((string part, int count) in new[] { (train, 6), (validation, 4), (test, 2) })
-            Parts(part, count);
-        _folder.Write("readme.txt", [1]);
-
-        ImageDataset data = Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal((12, 8, 4), (data.TrainCount, data.ValidationCount, data.TestCount));
-        Assert.All(data.Train, image => Assert.StartsWith(_folder[train], image.Path!, StringComparison.Ordinal));
-        Assert.All(data.Validation, image => Assert.StartsWith(_folder[validation], image.Path!, StringComparison.Ordinal));
-        Assert.Equal(Enumerable.Range(0, 8), data.Validation.Select(image => image.Index));
-        Assert.Equal($"'{_folder.Path}' is read in parts: '{train}' for training, '{validation}' for validation, '{test}' for testing.",
-            Assert.Single(_understood));
-        Assert.Contains("'readme.txt'", Assert.Single(_warnings), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("val")]
-    [InlineData("test")]
-    public void The_only_other_part_serves_for_validation_and_testing(string other)
-    {
-        Parts("train", 6);
-        Parts(other, 4);
-
-        ImageDataset data = Read();
-
-        Assert.Equal((12, 8), (data.TrainCount, data.TestCount));
-        Assert.False(data.HasOwnValidation);
-        Assert.Empty(_warnings);
-        Assert.EndsWith($"'train' for training, '{other}' for validation and testing.", Assert.Single(_understood),
-            StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_missing_part_can_be_held_out_of_the_training_pictures()
-    {
-        Parts("train", 10);
-        Parts("val", 4);
-
-        ImageDataset data = new ImageFolder(_folder.Path) { TestFraction = 0.2 }.Read();
-
-        Assert.Equal((16, 8, 4), (data.TrainCount, data.ValidationCount, data.TestCount));
-        AssertError("PartGivenTwice", () => new ImageFolder(_folder.Path) { ValidationFraction = 0.2 }.Read());
-    }
-
-    [Fact]
-    public void A_folder_for_training_alone_is_a_folder_of_classes()
-    {
-        Parts("train", 10);
-
-        ImageDataset data = Read();
-
-        Assert.Equal((16, 4), (data.TrainCount, data.TestCount));
-        Assert.Equal(data.Test.Select(image => image.Path), new ImageFolder(_folder["train"]).Read().Test.Select(image => image.Path));
-    }
-
-    [Fact]
-    public void Parts_may_lie_elsewhere()
-    {
-        Parts("train", 6);
-        Parts("val", 4);
-        Draw("more/a", 3);
-        Draw("more/b", 3);
-
-        ImageDataset both = new ImageFolder(_folder["train"])
-        {
-            ValidationPath = _folder["val"], TestPath = _folder["more"] + Path.DirectorySeparatorChar,
-        }.Read();
-        ImageDataset instead = new ImageFolder(_folder.Path) { ValidationPath = _folder["more"] }.Read();
-
-        Assert.Equal((12, 8, 6), (both.TrainCount, both.ValidationCount, both.TestCount));
-        Assert.Equal((12, 6), (instead.TrainCount, instead.ValidationCount));
-        AssertError("PartGivenTwice", () => new ImageFolder(_folder["train"]) { TestPath = _folder["train"] }.Read());
-        AssertError("DatasetNotFound", () => new ImageFolder(_folder["train"]) { TestPath = _folder["nowhere"] }.Read());
-    }
-
-    [Fact]
-    public void Pictures_of_another_part_are_no_class_however_deep_they_lie()
-    {
-        Parts("pics", 6);
-        Parts("pics/eval/test", 3);
-
-        ImageDataset data = new ImageFolder(_folder["pics"])
-        {
-            TestPath = _folder["pics/eval/test"], ValidationFraction = 0, Skipped = (path, _) => Assert.Fail(path), Warning = Assert.Fail,
-        }.Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal((12, 6), (data.TrainCount, data.TestCount));
-    }
-
-    [Fact]
-    public void A_folder_is_the_same_by_way_of_a_link()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege");
-        Parts("pics", 6);
-        Parts("pics/holdout", 3);
-        Directory.CreateSymbolicLink(_folder["link"], _folder["pics"]);
-
-        ImageDataset data = new ImageFolder(_folder["link"]) { TestPath = _folder["pics/holdout"], ValidationFraction = 0 }.Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal((12, 6), (data.TrainCount, data.TestCount));
-        AssertError("PartGivenTwice", () => new ImageFolder(_folder["link"]) { TestPath = _folder["pics"] }.Read());
-    }
-
-    [Theory]
     [InlineData(0.79, 0.2)]
     [InlineData(0.8, 0)]
     [InlineData(0.81, 0)]
@@ -505,70 +257,6 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_class_that_a_part_lacks_is_told_and_still_a_class()
-    {
-        foreach (string folder in new[] { "train/cat", "train/dog", "train/owl", "val/cat", "val/dog", "val/yak", "test/owl" })
-            Draw(folder, 2);
-
-        ImageDataset data = Read();
-
-        Assert.Equal(["cat", "dog", "owl", "yak"], data.Classes);
-        Assert.Equal([3, 3], data.Validation.Where(image => image.LabelName == "yak").Select(image => image.Label));
-        Assert.Equal($"The parts of '{data.Name}' have different classes: the images for training show no 'yak', which cannot be learned; "
-            + "the images for validation show no 'owl'; the images for testing show no 'cat', 'dog', 'yak'.", Assert.Single(_warnings));
-    }
-
-    [Fact]
-    public void What_lies_beside_the_parts_is_counted()
-    {
-        Parts("train", 2);
-        Parts("val", 2);
-        Draw("test", 3);
-        Draw("train", 1);
-        Draw("unlabelled/x", 3);
-
-        Assert.Equal((4, 4), (Read().TrainCount, Read().TestCount));
-        Assert.Contains("folders beside those of the parts: 2 (such as 'test'); pictures outside the class folders: 1 ('train/0.png')",
-            _warnings[0].Replace('\\', '/'), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Pictures_for_training_must_be_readable()
-    {
-        Parts("val", 2);
-        foreach (string name in new[] { "a", "b" })
-        {
-            Directory.CreateDirectory(_folder["train/" + name]);
-            _folder.Write($"train/{name}/0.png", [1]);
-        }
-
-        AssertError("NoImages", () => Read());
-    }
-
-    [Theory]
-    [InlineData("none of them is for training", "val", "test")]
-    [InlineData("more than one is for validation", "train", "val", "valid")]
-    public void Parts_that_make_no_sense_are_not_taken_for_classes(string because, params string[] parts)
-    {
-        foreach (string part in parts)
-            Parts(part, 2);
-
-        Assert.Contains(because, AssertError("SplitsNotClasses", () => Read()).Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("train")]
-    [InlineData("val")]
-    public void A_class_called_like_a_part_may_have_subfolders_beside_other_classes(string name)
-    {
-        Draw(name + "/steam", 3);
-        Draw("bus", 3);
-
-        Assert.Equal(new[] { "bus", name }, Read().Classes);
-        Assert.Empty(_understood);
-    }
-
-    [Fact]
     public void Pictures_for_testing_are_others_than_those_for_validation()
     {
         Draw("a", 20);
@@ -584,62 +272,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void Damage_is_named_in_every_part()
-    {
-        Parts("train", 2);
-        Parts("test", 2);
-        _folder.Write("test/a/cut.png", File.ReadAllBytes(_folder["test/a/0.png"]).AsSpan(0, 40));
-        _folder.Write("test/b/scan.tif", "II*\0"u8);
-        Directory.CreateDirectory(_folder["test/c"]);
-        Directory.CreateDirectory(_folder["train/c"]);
-
-        Assert.Equal(4, Read().TestCount);
-        Assert.Equal([("test/a/cut.png", "InvalidImageFile"), ("train/c", "EmptyClass"), ("test/c", "EmptyClass")], _skipped);
-        Assert.Contains("'test/b/scan.tif'", Assert.Single(_warnings).Replace('\\', '/'), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Classes_may_be_called_like_splits()
-    {
-        Draw("train", 2);
-        Draw("test", 2);
-
-        Assert.Equal(["test", "train"], Read().Classes);
-    }
-
-    [Fact]
     public void A_file_is_no_data_set() => AssertError("NotAFolder", () => new ImageFolder(_folder.Write("photos.zip", [1])).Read());
-
-    [Fact]
-    public void Links_are_named_and_not_followed()
-    {
-        Draw("a", 2);
-        Draw("b", 2);
-        using TemporaryFolder elsewhere = new();
-        elsewhere.Write("secret.png", File.ReadAllBytes(_folder["a/0.png"]));
-        File.CreateSymbolicLink(_folder["a/link.png"], elsewhere["secret.png"]);
-        Directory.CreateSymbolicLink(_folder["b/loop"], _folder.Path);
-        Directory.CreateSymbolicLink(_folder["c"], elsewhere.Path);
-
-        ImageDataset data = Read();
-
-        Assert.Equal(["a", "b"], data.Classes);
-        Assert.Equal(4, data.Train.Count + data.Test.Count);
-        Assert.Equal([("a/link.png", "LinkNotFollowed"), ("b/loop", "LinkNotFollowed"), ("c", "LinkNotFollowed")], _skipped.Order());
-    }
-
-    [Fact]
-    public void A_pipe_is_not_waited_for()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs mkfifo");
-        Draw("a", 2);
-        Draw("b", 2);
-        System.Diagnostics.Process.Start("mkfifo", [_folder["a/pipe.png"]]).WaitForExit();
-
-        Read();
-
-        Assert.Equal([("a/pipe.png", "NotARegularFile")], _skipped);
-    }
 
     [Theory]
     [InlineData]
@@ -697,33 +330,5 @@ public sealed class ImageFolderTests : IDisposable
         Assert.StartsWith("A whale would take about 1152921504", error.Message, StringComparison.Ordinal);
         Assert.EndsWith("are free.", error.Message, StringComparison.Ordinal);
         MachineMemory.Require(1_000, "A fly");
-    }
-
-    private ImageDataset Read(Action<int, int>? progress = null, CancellationToken cancellation = default) => new ImageFolder(_folder.Path)
-    {
-        Skipped = (path, error) => _skipped.Add((Path.GetRelativePath(_folder.Path, path).Replace('\\', '/'), error.ErrorId)),
-        Warning = _warnings.Add,
-        Understood = _understood.Add,
-    }.Read(progress, cancellation);
-
-    /// <summary>Draws two classes of pictures in the folder of a part.</summary>
-    private void Parts(string part, int count)
-    {
-        Draw(part + "/a", count);
-        Draw(part + "/b", count);
-    }
-
-    /// <summary>Draws pictures 0.png, 1.png … that all differ.</summary>
-    private string[] Draw(string folder, int count, int width = 40, int height = 30,
-        SKEncodedImageFormat format = SKEncodedImageFormat.Png, string ending = ".png", Func<int, string>? names = null)
-    {
-        Directory.CreateDirectory(_folder[folder]);
-        return [.. Enumerable.Range(0, count).Select(i =>
-        {
-            using SKBitmap picture = new(width, height);
-            picture.Erase(new SKColor((byte)(folder.Length * 40), (byte)(i * 4), 100));
-            using SKData encoded = picture.Encode(format, 90);
-            return _folder.Write($"{folder}/{names?.Invoke(i) ?? $"{i}"}{ending}", encoded.AsSpan());
-        })];
     }
 }
