@@ -43,11 +43,15 @@ internal static class ForeignContent
                 return what;
         return bytes.Length == 0 ? "empty"
             : ZipContent.IsZip(bytes) ? Archive(content)
-            : bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8) ? "a tar archive: unpack it first"
+            : bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8) ? Tar(bytes)
             : bytes.Length > 8 && bytes[4..].StartsWith("TFL3"u8) ? "a TensorFlow Lite model, which can only be executed"
             : Utf8.IsValid(bytes) && !bytes.Contains((byte)0) ? Written(content)
             : $"of an unknown kind; it begins with the bytes {string.Join(' ', content.Take(8).Select(b => $"{b:x2}"))}";
     }
+
+    private static string Tar(ReadOnlySpan<byte> bytes) => bytes.IndexOf("sys_info\0"u8) >= 0 || bytes.IndexOf("storages\0"u8) >= 0
+        ? "a file of PyTorch before version 0.1.10: load it with torch.load(file, weights_only=False), and save it again with torch.save"
+        : "a tar archive: unpack it first";
 
     private static string Archive(byte[] content)
     {

@@ -210,12 +210,24 @@ internal sealed partial class PickleMachine(byte[] content, IReadOnlyDictionary<
                 return function(arguments);
             case PickleGlobal { Name: "_reconstructor" or "__newobj__" or "__newobj_ex__" } when arguments is [PickleGlobal type, ..]:
                 return new PickleObject(type, arguments);
+            case PickleGlobal getter when PickleNames.IsGetAttribute(getter):
+                return arguments is [{ } owner, string name] && !name.StartsWith("__", StringComparison.Ordinal)
+                    ? Attribute(owner, name) : throw NotAllowed(getter);
             case PickleGlobal global:
                 return PickleNames.MayBeCalled(global) ? new PickleObject(global, arguments) : throw NotAllowed(global);
             default:
                 throw Invalid("calls something that is not a function");
         }
     }
+
+    /// <summary>What is nested in a class, or a method of an object, by the name that protocol 4 has for it; it is not called.</summary>
+    private object Attribute(object owner, string name) => owner switch
+    {
+        PickleGlobal type when Find(type.Module, $"{type.Name}.{name}") is PickleGlobal nested => nested,
+        PickleObject { Maker: { } maker } when Find(maker.Module, $"{maker.Name}.{name}") is PickleGlobal method =>
+            new PickleObject(method, [owner]),
+        _ => throw Invalid("takes an attribute of something that has none"),
+    };
 
     /// <summary>An object of a class that is never called.</summary>
     private object? Make(object? type, object?[] arguments) =>

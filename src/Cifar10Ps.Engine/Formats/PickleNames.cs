@@ -74,9 +74,12 @@ internal static class PickleNames
             return false;
         string top = TopOf(global.Module);
         if (top is "builtins" or "__builtin__")
-            return BuiltinTypes.Contains(global.Name) || IsCapitalised(global.Name);
+            return BuiltinTypes.Contains(global.Name) || IsCapitalised(global.Name) || IsGetAttribute(global);
         return !PythonModules.Contains(top) || DataModules.Contains(global.Module) || DataNames.Contains(global.ToString());
     }
+
+    /// <summary>Whether it is the function by which protocol 2 names what is nested in a class.</summary>
+    public static bool IsGetAttribute(PickleGlobal global) => global is { Module: "builtins" or "__builtin__", Name: "getattr" };
 
     /// <summary>Whether a pickle may call something that it may name.</summary>
     public static bool MayBeCalled(PickleGlobal global)

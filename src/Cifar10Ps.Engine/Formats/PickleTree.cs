@@ -94,10 +94,27 @@ internal sealed class PickleTree
     {
         foreach ((object? key, object? value) in map.Items)
             if (key is string name && IsWeight(value))
-                yield return (DisplayText.Escape(name), (TorchTensor)value!);
+                yield return (DisplayText.Escape(name), TensorOf(value)!);
     }
 
-    private static bool IsWeight(object? value) => value is TorchTensor tensor && ElementType.IsFloat(tensor.Storage.Type.Name);
+    private static bool IsWeight(object? value) => TensorOf(value) is { } tensor && ElementType.IsFloat(tensor.Storage.Type.Name);
+
+    /// <summary>The tensor that a value is; before PyTorch 0.4, tensors and parameters were objects with a state.</summary>
+    private static TorchTensor? TensorOf(object? value) => value switch
+    {
+        TorchTensor tensor => tensor,
+        PickleObject { Maker: { Module: "torch.nn.parameter", Name: "Parameter" } } made =>
+            PlainTensorOf(made.State is object?[] { Length: 5 } state ? state[0] : made.Arguments.FirstOrDefault()),
+        _ => PlainTensorOf(value),
+    };
+
+    private static TorchTensor? PlainTensorOf(object? value) => value switch
+    {
+        TorchTensor tensor => tensor,
+        PickleObject { Maker.Module: "torch" or "torch.cuda", State: object?[] { Length: 4 } state } made
+            when made.Maker.Name.EndsWith("Tensor", StringComparison.Ordinal) => TorchTensor.Rebuild(state) as TorchTensor,
+        _ => null,
+    };
 
     /// <summary>A tensor that is not a plain array of numbers: quantised, sparse.</summary>
     private static (string, PickleGlobal)? OtherTensor(PickleMap map)

@@ -11,8 +11,10 @@ internal static class AppendedFile
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            FileStream? opened = null;
             // Without a buffer, which would be written once more when the file is closed.
-            using FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.Read | FileShare.Delete, 0);
+            AtomicFile.Patiently(() => opened = new(path, FileMode.Append, FileAccess.Write, FileShare.Read | FileShare.Delete, 0));
+            using FileStream file = opened!;
             long end = file.Length;
             try
             {

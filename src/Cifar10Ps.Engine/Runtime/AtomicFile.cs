@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Cifar10Ps.Runtime;
@@ -8,6 +9,9 @@ namespace Cifar10Ps.Runtime;
 /// </summary>
 internal static partial class AtomicFile
 {
+    // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
+    private const int SharingViolation = unchecked((int)0x80070020), LockViolation = unchecked((int)0x80070021);
+
     /// <summary>Writes a file; its folder is created if it is missing. A symbolic link is kept, and its target is written.</summary>
     /// <param name="path">The file.</param>
     /// <param name="write">Writes the content.</param>
@@ -23,13 +27,13 @@ internal static partial class AtomicFile
             string folder = Path.GetDirectoryName(target)!;
             Directory.CreateDirectory(folder);
             // Short, because the name of the file itself may be as long as the file system allows.
-            half = Path.Combine(folder, $"cifar10ps-{Path.GetRandomFileName()}.tmp");
+            half = Path.Combine(folder, NewHalfName());
             // Open, and therefore locked, until it is renamed: it cannot be mistaken for a dead process's leftover.
             using FileStream stream = new(half, FileMode.CreateNew, FileAccess.Write, FileShare.Delete);
             KeepMode(target, half);
             write(stream);
             stream.Flush(flushToDisk: true);
-            Replace(target, half);
+            Patiently(() => File.Move(half, target, overwrite: true), meansInUse: true);
             FolderFlush.Flush(folder);
         }
         catch (Exception e) when (IsRefusal(e))
@@ -40,6 +44,30 @@ internal static partial class AtomicFile
         {
             if (File.Exists(half))
                 File.Delete(half);
+        }
+    }
+
+    /// <summary>A name for a file that is being written, which <see cref="RemoveAbandoned"/> knows.</summary>
+    public static string NewHalfName() => $"cifar10ps-{Path.GetRandomFileName()}.tmp";
+
+    /// <summary>Does what Windows refuses while another program has a file open, again and again for a minute: a reader of a large file, a
+    /// backup or a virus scanner needs some time.</summary>
+    /// <param name="action">What may be refused.</param>
+    /// <param name="meansInUse">Whether a refusal without a reason may be about that, too: so it is where a file is replaced.</param>
+    public static void Patiently(Action action, bool meansInUse = false)
+    {
+        for (long begun = Stopwatch.GetTimestamp(); ; Thread.Sleep(50))
+        {
+            try
+            {
+                action();
+                return;
+            }
+            catch (Exception e) when (OperatingSystem.IsWindows() && Stopwatch.GetElapsedTime(begun) < TimeSpan.FromMinutes(1)
+                && (e.HResult is SharingViolation or LockViolation || (meansInUse && e is UnauthorizedAccessException)))
+            {
+                // Once more.
+            }
         }
     }
 
@@ -67,24 +95,6 @@ internal static partial class AtomicFile
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or EngineException)
             {
                 // It cannot be removed, or no longer exists.
-            }
-        }
-    }
-
-    /// <summary>On Windows a file cannot be replaced while another program reads it without sharing deletion:
-    /// usually only briefly.</summary>
-    private static void Replace(string target, string half)
-    {
-        for (int tries = 1; ; tries++)
-        {
-            try
-            {
-                File.Move(half, target, overwrite: true);
-                return;
-            }
-            catch (Exception e) when (OperatingSystem.IsWindows() && tries < 40 && e is (IOException or UnauthorizedAccessException))
-            {
-                Thread.Sleep(50);
             }
         }
     }

@@ -15,7 +15,8 @@ internal static partial class RegularFile
     public static FileStream OpenRead(string path)
     {
         Require(path);
-        FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        // Who reads a file does not keep its run from writing it.
+        FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         if (stream.CanSeek)
             return stream;
         stream.Dispose();

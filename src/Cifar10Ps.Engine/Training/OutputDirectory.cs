@@ -17,6 +17,11 @@ public sealed partial class OutputDirectory
     internal const string LatestName = "checkpoint-latest.safetensors", LogName = "log", JournalName = "run.jsonl";
 
     private const string Best = "checkpoint-best.safetensors", Model = "model.safetensors", Lock = "run.lock";
+    private const int MostProbes = 16;
+
+    // A file is read into one array; its header takes some room, too.
+    private static readonly long LargestCheckpoint = TensorFile.SizeLimit - (100 << 20);
+
     private readonly int _keepCheckpoints;
     private readonly bool _replace;
 
@@ -107,24 +112,46 @@ public sealed partial class OutputDirectory
     /// <param name="checkpointSize">Length of a checkpoint in bytes.</param>
     /// <param name="epochsLeft">Number of epochs that will be saved.</param>
     /// <returns>Releases the lock when it is disposed; so does the end of the process, however it ends.</returns>
-    /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>, <c>OutputDirectoryBusy</c>.</exception>
+    /// <exception cref="EngineException"><c>CheckpointTooLarge</c>, <c>NotARegularFile</c>, <c>FileNotWritable</c>,
+    /// <c>OutputDirectoryBusy</c>.</exception>
     internal IDisposable Claim(long checkpointSize, int epochsLeft)
     {
-        string turn = System.IO.Path.Combine(Path, Lock);
-        RegularFile.Require(turn);
-        Probe(checkpointSize, epochsLeft);
+        if (checkpointSize > LargestCheckpoint)
+            throw new EngineException("CheckpointTooLarge", ErrorKind.InvalidArgument,
+                $"A checkpoint of this run would have {checkpointSize / 1e9:F1} GB, but only {LargestCheckpoint / 1e9:F1} GB can be read "
+                + "again. Use an optimizer with fewer moments, such as Sgd, or a smaller network.");
+        foreach (string name in new[] { Lock, LatestName, Best, Model, LogName, JournalName })
+            RegularFile.Require(System.IO.Path.Combine(Path, name));
+        // Before anything else is done in the folder: another run may be writing there.
+        FileStream claim = TakeLock();
         try
         {
-            return new FileStream(turn, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            Probe(checkpointSize, epochsLeft);
+            return claim;
         }
-        catch (UnauthorizedAccessException e)
+        catch
         {
-            throw NotWritable(e);
+            claim.Dispose();
+            throw;
         }
-        catch (IOException e)
+    }
+
+    private FileStream TakeLock()
+    {
+        try
+        {
+            Directory.CreateDirectory(Path);
+            return new FileStream(System.IO.Path.Combine(Path, Lock), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1,
+                FileOptions.DeleteOnClose);
+        }
+        catch (IOException e) when (IsClaimed(Path))
         {
             throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
                 $"Another run is currently writing to '{Path}': {e.Message}", e);
+        }
+        catch (Exception e) when (AtomicFile.IsRefusal(e))
+        {
+            throw NotWritable(e);
         }
     }
 
@@ -186,27 +213,32 @@ public sealed partial class OutputDirectory
                 yield return () => Remove(file);
     }
 
-    /// <summary>Allocates, for a moment, the space that a run will take.</summary>
+    /// <summary>Allocates, for a moment, the space that a run will take; in several files, as none of its own is as large.</summary>
     private void Probe(long checkpointSize, int epochsLeft)
     {
-        string probe = System.IO.Path.Combine(Path, "cifar10ps-probe.tmp");
+        List<FileStream> probes = [];
         try
         {
-            Directory.CreateDirectory(Path);
             AtomicFile.RemoveAbandoned(Path);
             // The latest, the best, those of single epochs, the model, and one that is being written; less what they replace.
             long space = checkpointSize * (Math.Min(_keepCheckpoints, epochsLeft) + 4) - OwnFiles().Sum(file => new FileInfo(file).Length);
-            new FileStream(probe, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                PreallocationSize = Math.Max(space, checkpointSize),
-                Options = FileOptions.DeleteOnClose,
-            }).Dispose();
+            int count = (int)Math.Clamp((space + checkpointSize - 1) / checkpointSize, 1, MostProbes);
+            for (int i = 0; i < count; i++)
+                probes.Add(new FileStream(System.IO.Path.Combine(Path, AtomicFile.NewHalfName()), new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    PreallocationSize = Math.Max((space + count - 1) / count, checkpointSize),
+                    Options = FileOptions.DeleteOnClose,
+                }));
         }
         catch (Exception e) when (AtomicFile.IsRefusal(e))
         {
             throw NotWritable(e);
+        }
+        finally
+        {
+            probes.ForEach(probe => probe.Dispose());
         }
     }
 

@@ -26,6 +26,8 @@ public sealed class ForeignFileTests : IDisposable
         ["an optimizer"] = net => (Map(("net", net), ("optimizer", Map(("state",
             Map((0, Map(("exp_avg", Cut("Float", "0", 0, [16, 3, 3, 3], [27, 9, 3, 1])), ("step", Scalar)))))))), "net"),
         ["moments by name"] = net => (Map(("net", net), ("momentum", Map(("conv1.weight", Scalar), ("fc.weight", Scalar)))), "net"),
+        ["a scheduler with a function of its class"] = net => (Map(("scheduler", Map(("anneal_func",
+            Bytes("c__builtin__\ngetattr\nctorch.optim.lr_scheduler\nOneCycleLR\nX\x0e\0\0\0_annealing_cos\x86R")))), ("net", net)), "net"),
         ["arguments"] = net => (Map(("args", Opaque), ("model", net)), "model"),
         ["levels"] = net => (Map(("a", new List<object?> { 1, Map(("b", net)) })), "a.1.b"),
         ["a tuple"] = net => (new object?[] { 7, net }, "1"),
@@ -46,6 +48,72 @@ public sealed class ForeignFileTests : IDisposable
         Assert.Equal(Fingerprint(Load(Torch(StateDict()))), Fingerprint(model));
         Assert.Equal(Fingerprint(model), Fingerprint(Load(Torch(root), key)));
         Assert.Contains(key.Length == 0 ? "Everything was read." : $"'{key}'", _told[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Tensors_and_parameters_may_be_objects_as_before_PyTorch_0_4(bool areParameters)
+    {
+        Dictionary<object, object?> old = StateDict().ToDictionary(item => item.Key,
+            item => (object?)(areParameters ? AsParameter((Tensor)item.Value!) : AsObject((Tensor)item.Value!)));
+
+        Assert.Equal(Fingerprint(Load(Torch(StateDict()))), Fingerprint(Load(Torch(old))));
+
+        static byte[] AsParameter(Tensor tensor) =>
+            [.. Bytes("ctorch.nn.parameter\nParameter\n"), .. Of((object?[])[tensor])[2..^1], .. Bytes("R}b")];
+
+        static byte[] AsObject(Tensor tensor)
+        {
+            byte[] storage = [.. Of((object?[])["storage", Bytes("ctorch\nFloatStorage\n"), tensor.Key, "cpu", 1])[2..^1], (byte)'Q'];
+            object?[] state = [storage, tensor.Offset, Boxed(tensor.Size), Boxed(tensor.Stride)];
+            return [.. Bytes("ctorch\nFloatTensor\n)\x81"), .. Of(state)[2..^1], (byte)'b'];
+        }
+
+        static object?[] Boxed(long[] sizes) => [.. sizes.Select(size => (object?)size)];
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(11_221)]
+    public void A_number_of_classes_that_no_model_may_have_is_named(int classes)
+    {
+        TensorFile file = new();
+        ModelFile.Put(NewResNet(8, ["a", "b"], Shortcut.Projection, seed: 1).Snapshot, file);
+        file.Metadata.Clear();
+        file.Tensors["fc.weight"] = ([classes, 64], new float[classes * 64]);
+        file.Tensors["fc.bias"] = ([classes], new float[classes]);
+        Safetensors.Write(file, _folder["file"]);
+
+        string message = AssertError("InvalidModel", () => Load(_folder["file"])).Message;
+
+        Assert.Contains($"2 to 10000 outputs, one for each class, but this has {classes}", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_first_format_of_PyTorch_is_called_what_it_is()
+    {
+        using MemoryStream content = new();
+        using (System.Formats.Tar.TarWriter tar = new(content, System.Formats.Tar.TarEntryFormat.Ustar, leaveOpen: true))
+            foreach (string name in new[] { "sys_info", "pickle", "tensors", "storages" })
+                tar.WriteEntry(new System.Formats.Tar.UstarTarEntry(System.Formats.Tar.TarEntryType.RegularFile, name));
+
+        Assert.Contains("before version 0.1.10", AssertError("UnknownModelFormat", () =>
+            Load(_folder.Write("file", content.ToArray()))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ModelFormat.Safetensors, 2.5)]
+    [InlineData(ModelFormat.PyTorch, 2.5)]
+    [InlineData(ModelFormat.Onnx, 2.5)]
+    [InlineData(ModelFormat.Chainer, 1)]
+    public void The_temperature_of_a_calibrated_model_is_in_every_format_but_Chainers(ModelFormat format, double temperature)
+    {
+        ImageClassifier model = NewResNet20(SyntheticImages.Classes, Shortcut.ProjectionOnly, seed: 1);
+        model.Snapshot = model.Snapshot with { Temperature = 2.5 };
+        ModelFile.Export(model, _folder["model"], format);
+
+        Assert.Equal(temperature, ModelFile.Load(_folder["model"], PlainPixels).Temperature);
     }
 
     [Theory]

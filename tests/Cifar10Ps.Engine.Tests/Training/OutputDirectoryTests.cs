@@ -181,10 +181,41 @@ public sealed class OutputDirectoryTests : IDisposable
     [Fact]
     public void A_disk_that_the_checkpoints_do_not_fit_on_is_refused_before_the_first_step()
     {
-        EngineException error = AssertError("FileNotWritable", () => Output().Claim(long.MaxValue / 16, 1));
+        EngineException error = AssertError("FileNotWritable", () => Output(keep: 1_000_000).Claim(2_000_000_000, 1_000_000));
 
         Assert.Contains(Output().Path, error.Message, StringComparison.Ordinal);
         Assert.Empty(Names());
+    }
+
+    [Fact]
+    public void Checkpoints_that_could_not_be_read_again_are_refused_before_the_first_step() =>
+        Assert.Contains("2.5 GB", AssertError("CheckpointTooLarge", () => Output().Claim(2_466_000_000, 1)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("log")]
+    [InlineData("run.jsonl")]
+    [InlineData("model.safetensors")]
+    [InlineData("checkpoint-best.safetensors")]
+    public void A_folder_where_a_file_of_the_run_belongs_is_refused_before_the_first_step(string name)
+    {
+        Directory.CreateDirectory(File(name));
+        bool stepped = false;
+
+        AssertError("NotARegularFile", () => NewRun(TinyOptions(), Output()).RunToEnd(_ => stepped = true));
+
+        Assert.False(stepped);
+    }
+
+    [Fact]
+    public void A_folder_that_another_run_writes_to_is_not_touched()
+    {
+        using IDisposable claim = Output().Claim(1000, 1);
+        // Unlocked: network shares lock nothing that is being written.
+        System.IO.File.WriteAllBytes(File("cifar10ps-0a1b2c3d.e4f.tmp"), [1]);
+
+        AssertError("OutputDirectoryBusy", () => Output().Claim(1000, 1));
+
+        Assert.True(System.IO.File.Exists(File("cifar10ps-0a1b2c3d.e4f.tmp")));
     }
 
     [Fact]

@@ -122,7 +122,7 @@ internal sealed partial class CifarResNet : NetworkFamily
         int blocks = Enumerable.Range(0, MaximumDepth).TakeWhile(block => shapeOf($"layer1.{block}.conv1.weight") is not null).Count();
         // Whether the other blocks add the identity cannot be determined.
         Shortcut shortcut = shapeOf("layer2.0.downsample.0.weight") is not null ? Shortcut.Projection : Shortcut.ZeroPad;
-        return HasDepth(6 * blocks + 2) && classes is >= 2 and <= Network.MaximumClassCount
+        return HasDepth(6 * blocks + 2)
             ? (Create(6 * blocks + 2, shortcut, classes), ImageSize)
             : throw new InvalidDataException($"its architecture is not that of a ResNet with 6n + 2 layers, at most {MaximumDepth}");
     }

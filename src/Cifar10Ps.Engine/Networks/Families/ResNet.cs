@@ -91,7 +91,7 @@ internal sealed partial class ResNet : NetworkFamily
     /// <inheritdoc/>
     private protected override (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf)
     {
-        if (shapeOf("fc.weight") is not [int classes, _] || classes > Network.MaximumClassCount)
+        if (shapeOf("fc.weight") is not [int classes, _])
             throw new InvalidDataException("it has no classifier 'fc.weight' with a row for each class");
         int[] blocks = [.. Enumerable.Range(1, StageCount).Select(stage =>
             Enumerable.Range(0, MaximumBlocks).TakeWhile(block => shapeOf($"layer{stage}.{block}.conv1.weight") is not null).Count())];

@@ -60,7 +60,7 @@ internal sealed partial class SpeedNet : NetworkFamily
 
     /// <inheritdoc/>
     private protected override (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf) =>
-        shapeOf("fc.weight") is [int classes, _] && classes <= Network.MaximumClassCount
+        shapeOf("fc.weight") is [int classes, _]
             ? (Create(ImageSize, classes), ImageSize)
             : throw new InvalidDataException("it has no classifier 'fc.weight' with a row for each output");
 

@@ -89,8 +89,7 @@ internal sealed partial class Vgg : NetworkFamily
     /// <inheritdoc/>
     private protected override (Network Network, int ImageSize) Read(Func<string, int[]?> shapeOf)
     {
-        if (shapeOf("classifier.6.weight") is not [int classes, _]
-            || classes > Network.MaximumClassCount || shapeOf("classifier.0.weight") is not [_, int inputs])
+        if (shapeOf("classifier.6.weight") is not [int classes, _] || shapeOf("classifier.0.weight") is not [_, int inputs])
             throw new InvalidDataException(
                 "it has no classifier 'classifier.0.weight' and 'classifier.6.weight' with a row for each output");
         bool hasNorms = shapeOf("features.1.weight") is not null;
