@@ -40,7 +40,7 @@ param(
     [string] $OutputRoot = 'nightly',
     [object] $Dataset,
     [int] $Epochs = 30,
-    [timespan] $MaxDuration,
+    [object] $MaxDuration,
     [double] $Threshold = 0.91,
     [int] $Seed = 0,
     [switch] $Pester

@@ -86,9 +86,9 @@ internal static class ErrorAdvice
         ["OutsideRoot"] = "Give another -Root, or omit it.",
         ["PartGivenTwice"] = "Omit the fraction, or the folder: see the help of Get-ImageDataset.",
         ["PlotsMixed"] = "Export-TrainingPlot draws either reports or learning rate tests.",
-        ["PreprocessingUnknown"] = "Give -Mean and -StandardDeviation as it was trained with (red, green and blue, "
-            + "for pixel values from 0 to 1): 0,0,0 and 1,1,1 "
-            + "if it was trained on plain pixels.",
+        ["PreprocessingUnknown"] = "Import-Model ./file -Mean … -StandardDeviation … reads it, and its model can be given to any "
+            + "command: red, green and blue as it was trained with, for pixel values from 0 to 1; 0,0,0 and 1,1,1 if it was trained on "
+            + "plain pixels.",
         ["PretrainedNotFound"] = "It is beside Cifar10Ps in the archive and among the packages of this version, and ./build.ps1 of the "
             + "repository makes both: put its folder beside that of Cifar10Ps. -Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",

@@ -13,6 +13,9 @@ public sealed class ModelTransformationAttribute : ArgumentTransformationAttribu
     /// <summary>Whether a model was read for an argument and has not been handed out, so that nobody else holds it.</summary>
     internal static bool IsImported(ImageClassifier model) => Imported.TryGetValue(model, out _);
 
+    /// <summary>The file that a model was read from for an argument, as it was named; null: it was not.</summary>
+    internal static string? FileOf(ImageClassifier model) => Imported.TryGetValue(model, out string? file) ? file : null;
+
     /// <summary>Notes that a command gives its model to others.</summary>
     internal static ImageClassifier HandedOut(ImageClassifier model)
     {

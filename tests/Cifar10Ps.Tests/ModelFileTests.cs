@@ -25,6 +25,43 @@ public sealed class ModelFileTests(SharedSession shared) : IClassFixture<SharedS
     }
 
     [Fact]
+    public void A_model_is_not_taken_for_the_name_of_a_file()
+    {
+        _session.Run("$model | Save-Model m.safetensors");
+        byte[] before = File.ReadAllBytes(_session.Folder["m.safetensors"]);
+
+        Assert.Equal("ParameterArgumentTransformationError", _session.Fail("Save-Model (New-ResNet20 -Seed 9) ./m.safetensors -Force").Id);
+
+        Assert.Equal(before, File.ReadAllBytes(Assert.Single(Directory.GetFiles(_session.Folder.Path))));
+    }
+
+    [Fact]
+    public void Rows_with_a_path_name_models_and_runs()
+    {
+        Assert.Equal(["2", "2", "2"], _session.Run("""
+            $null = $data | Start-ModelTraining $model @quick -OutputDirectory run
+            $row = Get-TrainingRun run | Select-Object Path, BestAccuracy
+            "$(($row | Import-Model).TrainedEpochs)", "$(@($row | Get-TrainingHistory).Count)", "$((Get-TrainingRun run | Get-TrainingRun).Epochs)"
+            """));
+    }
+
+    [Fact]
+    public void A_file_that_lacks_its_preprocessing_is_read_by_Import_Model_for_any_command()
+    {
+        _session.Run("New-ResNet -Depth 18 | Save-Model m.safetensors");
+        byte[] file = File.ReadAllBytes(_session.Folder["m.safetensors"]);
+        int length = (int)BinaryPrimitives.ReadInt64LittleEndian(file);
+        System.Text.Json.Nodes.JsonObject header = System.Text.Json.Nodes.JsonNode.Parse(file.AsSpan(8, length))!.AsObject();
+        header.Remove("__metadata__");
+        System.Text.Encoding.UTF8.GetBytes(header.ToJsonString().PadRight(length)).CopyTo(file, 8);
+        File.WriteAllBytes(_session.Folder["m.safetensors"], file);
+
+        Assert.Contains("Import-Model", _session.Fail("New-ResNet -Pretrained ./m.safetensors cat, dog").Exception.Message, StringComparison.Ordinal);
+        Assert.Equal("cat dog", _session.Value<string>("\"$((New-ResNet -Pretrained (Import-Model ./m.safetensors -Mean 0.485, 0.456, 0.406 "
+            + "-StandardDeviation 0.229, 0.224, 0.225) cat, dog).Classes)\""));
+    }
+
+    [Fact]
     public void A_file_is_plain_safetensors()
     {
         _session.Run("New-ResNet20 cat, dog | Save-Model model.safetensors");

@@ -58,6 +58,38 @@ public sealed class PictureTests(SharedSession shared) : IClassFixture<SharedSes
     }
 
     [Fact]
+    public void Reports_of_runs_that_train_at_once_are_drawn_like_those_of_one_after_the_other()
+    {
+        _session.Run("""
+            $a = @($data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory a)
+            $b = @($data | Start-ModelTraining (New-ResNet20) @quick -OutputDirectory b)
+            $a[0], $b[0], $a[1], $b[1] | Export-TrainingPlot turns.png
+            $a + $b | Export-TrainingPlot order.png
+            """);
+
+        Assert.Equal(File.ReadAllBytes(_session.Folder["order.png"]), File.ReadAllBytes(_session.Folder["turns.png"]));
+    }
+
+    [Fact]
+    public void Rows_of_text_are_not_drawn_as_reports()
+    {
+        _session.Run("""
+            $reports = @($data | Start-ModelTraining $model @quick -EvaluateEvery 2)
+            $reports | Export-Csv epochs.csv
+            $reports | Export-Clixml epochs.xml
+            $reports | Export-TrainingPlot live.png
+            Import-Clixml epochs.xml | Export-TrainingPlot kept.png
+            """);
+
+        Assert.Equal(File.ReadAllBytes(_session.Folder["live.png"]), File.ReadAllBytes(_session.Folder["kept.png"]));
+        Assert.Contains("rows of text", _session.Fail("Export-TrainingPlot csv.svg -Report (Import-Csv epochs.csv)").Exception.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("rows of text", _session.Try("Import-Csv epochs.csv | Export-TrainingPlot csv.svg").Errors[0].Exception.Message,
+            StringComparison.Ordinal);
+        Assert.False(File.Exists(_session.Folder["csv.svg"]));
+    }
+
+    [Fact]
     public void Runs_are_told_apart_by_their_epochs_and_by_their_names()
     {
         _session.Run("""

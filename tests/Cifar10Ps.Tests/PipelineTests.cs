@@ -172,6 +172,43 @@ public sealed class PipelineTests(SharedSession shared) : IClassFixture<SharedSe
     }
 
     [Fact]
+    public void Defaults_for_all_commands_do_not_get_in_the_way_of_predictions() =>
+        Assert.Equal(["32", "2"], _session.Run("""
+            $PSDefaultParameterValues['*-*:Threads'] = 1
+            $PSDefaultParameterValues['*-*:Precision'] = 'Float32'
+            try {
+                $guesses = $data | Invoke-Inference $model
+                "$(($guesses | Measure-Model).Count)"
+                $null = $guesses | Find-LabelError
+                "$($PSDefaultParameterValues.Count)"
+            } finally { $PSDefaultParameterValues.Clear() }
+            """));
+
+    [Fact]
+    public void Each_evaluation_names_its_model_and_a_file_that_cannot_be_read_is_one_error()
+    {
+        _session.Run("1, 3 | ForEach-Object { New-ResNet20 -Seed $_ | Save-Model ./m$_.safetensors }; Set-Content ./m2.safetensors no");
+
+        Assert.Equal(["m1.safetensors", "m3.safetensors", "1", "0", "1", "ResNet-20"], _session.Run("""
+            Get-ChildItem m*.safetensors | Measure-Model -Dataset $data -ErrorVariable problems -ErrorAction SilentlyContinue |
+                ForEach-Object { Split-Path $_.Model -Leaf }
+            "$($problems.Count)"
+            $none = Get-ChildItem m2.safetensors | Measure-Model -Dataset $data -ErrorVariable problems -ErrorAction SilentlyContinue
+            "$(@($none).Count)", "$($problems.Count)", ($data | Measure-Model $model).Model
+            """));
+    }
+
+    [Fact]
+    public void A_batch_of_one_is_predicted_before_the_next_image_is_asked_for() =>
+        Assert.Equal(["0", "1", "2"], _session.Run("""
+            $answers = [Collections.Generic.List[object]]::new()
+            $seen = [Collections.Generic.List[string]]::new()
+            $data.Test | Select-Object -First 3 | ForEach-Object { $seen.Add("$($answers.Count)"); $_ } |
+                Invoke-Inference $model -BatchSize 1 | ForEach-Object { $answers.Add($_) }
+            $seen
+            """));
+
+    [Fact]
     public void A_confusion_matrix_is_drawn_of_predictions()
     {
         _session.Run("""

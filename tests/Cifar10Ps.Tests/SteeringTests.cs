@@ -35,6 +35,43 @@ public sealed class SteeringTests : IDisposable
         Assert.Equal([2, 3], _session.Run($"$data | Start-ModelTraining {how}").Select(report => (int)report.Epoch));
     }
 
+    [Theory]
+    [InlineData("24:00:00", 24)]
+    [InlineData("1:30", 1.5)]
+    [InlineData("36:30:00", 36.5)]
+    [InlineData("1.06:00:00", 30)]
+    [InlineData("02:30:00", 2.5)]
+    public void Hours_are_hours(string text, double hours)
+    {
+        // Only the assembled module has the attribute.
+        string script = $$"""
+            $attribute = (Get-Command Start-ModelTraining).Parameters.MaxDuration.Attributes.Where({
+                $_.GetType().Name -eq 'DurationTransformationAttribute' })[0]
+            ([timespan]$attribute.Transform($ExecutionContext, '{{text}}')).TotalHours
+            """;
+
+        Assert.Equal(hours, _session.Value<double>(script));
+    }
+
+    [Theory]
+    [InlineData("-MaxDuration '8'")]
+    [InlineData("-CheckpointEvery '7200'")]
+    public void A_number_alone_is_no_duration(string option) =>
+        Assert.Contains("would be days", _session.Fail($"$data | Start-ModelTraining $model @still {option}").Exception.Message,
+            StringComparison.Ordinal);
+
+    [Fact]
+    public void Folds_that_are_piped_into_one_model_are_warned_of_and_a_run_is_not_replaced_by_the_next_of_its_command()
+    {
+        _session.Run("$null = $data | Split-ImageDataset -Fold 2 | Start-ModelTraining $model -Epochs 1");
+        string warning = Assert.Single(_session.Host.Warnings, text => text.Contains("already trained on", StringComparison.Ordinal));
+        Assert.Contains("ForEach-Object", warning, StringComparison.Ordinal);
+
+        Assert.Equal("OutputDirectoryInUse",
+            _session.Fail("$null = $model, (New-ResNet20 -Seed 2) | Start-ModelTraining -Dataset $data @still -Epochs 1 -Force").Id);
+        Assert.True(File.Exists(_session.Folder["result", "model.safetensors"]));
+    }
+
     [Fact]
     public void Patience_on_resume_does_not_change_which_model_remains()
     {

@@ -20,6 +20,9 @@ public sealed class Evaluation
         Reliability = new(reliability);
     }
 
+    /// <summary>The model: the file that it was read from, or its name; null: predictions were evaluated.</summary>
+    public string? Model { get; internal set; }
+
     /// <summary>Number of images; those of <see cref="UnknownCount"/> are not among them.</summary>
     public int Count { get; }
 

@@ -13,6 +13,7 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
 
     /// <summary>The reports of one run or of several, one run after the other.</summary>
     [Parameter(ValueFromPipeline = true)]
+    [ReportTransformation]
     [ValidateNotNull]
     public EpochReport[] Report { get; set; } = [];
 
@@ -36,11 +37,17 @@ public sealed class ExportTrainingPlotCommand : PictureWriterCommand
             _ranges.AddRange(Range);
         foreach (EpochReport report in IsInput(nameof(Report)) ? Report : [])
         {
-            string? run = Run ?? report.Run;
-            // Another name, or epochs that start again: another run.
-            if (_runs is [] || _runs[^1].Name != run || report.Epoch <= _runs[^1].Reports[^1].Epoch)
+            // PowerShell makes an empty name of none in reports that were kept in a file.
+            string? run = Run ?? (report.Run is { Length: > 0 } name ? name : null);
+            // Runs that train at once report in turns; epochs that start again are those of another run.
+            int at = run is null ? _runs.Count - 1 : _runs.FindLastIndex(known => known.Name == run);
+            if (at < 0 || _runs[at].Name != run || report.Epoch <= _runs[at].Reports[^1].Epoch)
+            {
+                at = _runs.Count;
                 _runs.Add((run, []));
-            _runs[^1].Reports.Add(report);
+            }
+
+            _runs[at].Reports.Add(report);
         }
     }
 

@@ -9,7 +9,8 @@ public abstract class FileReaderCommand : EngineCommand
     protected const string PathSet = "Path", LiteralPathSet = "LiteralPath";
 
     /// <summary>The files or folders; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public virtual string[] Path { get; set; } = [];

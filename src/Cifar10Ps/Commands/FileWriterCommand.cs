@@ -13,6 +13,7 @@ public abstract class FileWriterCommand : EngineCommand
 
     /// <summary>The file: a new one, or one that a pattern matches.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
+    [FileNameTransformation]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string? Path { get; set; }
@@ -20,6 +21,7 @@ public abstract class FileWriterCommand : EngineCommand
     /// <summary>The file, taken as it is.</summary>
     [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet)]
     [Alias("PSPath")]
+    [FileNameTransformation]
     [ValidateNotNullOrEmpty]
     public string? LiteralPath { get; set; }
 

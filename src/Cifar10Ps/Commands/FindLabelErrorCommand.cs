@@ -49,13 +49,11 @@ public sealed class FindLabelErrorCommand : EngineCommand
     public int Seed { get; set; }
 
     /// <summary>Precision of convolutions and activations; Auto is bf16 where the processor has it, fp32 elsewhere.</summary>
-    [Parameter(ParameterSetName = ImageSet)]
-    [Parameter(ParameterSetName = DatasetSet)]
+    [Parameter]
     public Precision Precision { get; set; }
 
     /// <summary>Number of worker threads.</summary>
-    [Parameter(ParameterSetName = ImageSet)]
-    [Parameter(ParameterSetName = DatasetSet)]
+    [Parameter]
     [ValidateRange(1, 1024)]
     [NumberTransformation]
     public int? Threads { get; set; }

@@ -59,6 +59,12 @@ public sealed class InvokeInferenceCommand : PredictingCommand
     [NumberTransformation]
     public double MinimumConfidence { get; set; }
 
+    /// <summary>How many images are predicted at a time; 1: each as soon as it comes.</summary>
+    [Parameter]
+    [ValidateRange(1, 65_536)]
+    [NumberTransformation]
+    public int? BatchSize { get; set; }
+
     /// <summary>Gives each prediction the features that the network's last layer makes the logits of.</summary>
     [Parameter]
     public SwitchParameter Features { get; set; }
@@ -185,7 +191,7 @@ public sealed class InvokeInferenceCommand : PredictingCommand
         _waiting.Add(image);
         if (image.HasKnownTruth)
             _truths.TryAdd(image.LabelName, image);
-        if (_waiting.Count == _predictor!.BatchSize)
+        if (_waiting.Count == (BatchSize ?? _predictor!.BatchSize))
             Predict();
     }
 
@@ -195,7 +201,7 @@ public sealed class InvokeInferenceCommand : PredictingCommand
             return;
         LabeledImage[] images = [.. _waiting];
         _waiting.Clear();
-        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features, isPart: _hasPredicted))
+        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features, isPart: _hasPredicted && BatchSize != 1))
             WriteObject(prediction);
         _hasPredicted = true;
     }

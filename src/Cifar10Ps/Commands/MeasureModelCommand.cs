@@ -38,10 +38,9 @@ public sealed class MeasureModelCommand : PredictingCommand
     {
         if (ParameterSetName == PredictionSet)
         {
-            if (Model is not null || Augment || IsBound(nameof(Views)) || IsBound(nameof(Precision)) || IsBound(nameof(Threads)))
+            if (Model is not null || Augment || IsBound(nameof(Views)))
                 throw new EngineException("PredictionsAreMade", ErrorKind.InvalidArgument,
-                    "Predictions are measured as they are. Omit -Model, -Augment, -Views, -Precision and -Threads, "
-                    + "or pipe the images instead.");
+                    "Predictions are measured as they are. Omit -Model, -Augment and -Views, or pipe the images instead.");
             _predictions.AddRange(Prediction);
             return;
         }
@@ -60,7 +59,8 @@ public sealed class MeasureModelCommand : PredictingCommand
     {
         if (!IsModelPiped)
             Measure(Model!, _images);
-        else if (!_hasModel)
+        // No model that was piped could be read, which is an error already.
+        else if (!_hasModel && !IsNamed(nameof(Dataset)) && !IsNamed(nameof(Image)))
             WriteObject(Evaluation.Of(_predictions, WriteWarning));
     }
 
@@ -69,8 +69,10 @@ public sealed class MeasureModelCommand : PredictingCommand
         using ProgressReporter progress = new(this);
         using Predictor predictor = new(model, Threads, Precision, Augment && !IsBound(nameof(Views)) ? 2 : Views);
         Describe(predictor);
-        WriteObject(Evaluation.Run(predictor, images, done => progress.Report(() =>
+        Evaluation evaluation = Evaluation.Run(predictor, images, done => progress.Report(() =>
             [ProgressReporter.Record(1, $"Measuring {model.Name}", $"{done:N0} of {images.Count:N0} images", done, images.Count)]),
-            StopToken, WriteWarning));
+            StopToken, WriteWarning);
+        evaluation.Model = ModelTransformationAttribute.FileOf(model) ?? model.Name;
+        WriteObject(evaluation);
     }
 }

@@ -14,6 +14,8 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
     private readonly List<string> _warnings = [];
+    private readonly HashSet<string> _written = new(FolderPath.Comparer);
+    private (ImageClassifier Model, ImageDataset Data)? _trained;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
@@ -82,6 +84,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
 
     /// <summary>Saves a checkpoint when so much time has passed since the last one, at least a second.</summary>
     [Parameter]
+    [DurationTransformation]
     [ValidateDuration]
     public TimeSpan? CheckpointEvery { get; set; }
 
@@ -111,6 +114,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
 
     /// <summary>Ends the run after this time, at least a second, as Ctrl+C would: with a checkpoint.</summary>
     [Parameter]
+    [DurationTransformation]
     [ValidateDuration]
     public TimeSpan? MaxDuration { get; set; }
 
@@ -172,6 +176,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
 
+        WarnOfSeenImages();
         Restore? restore = Restore ?? (ResumeFrom is null && EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : null);
         Trainer trainer = ResumeFrom is null
             ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads ?? _cluster?.Threads, WriteWarning)
@@ -210,6 +215,18 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         job.Start();
         JobRepository.Add(job);
         WriteObject(job);
+    }
+
+    /// <summary>Warns if the command trains its model on one data set after the other, such as the parts of a cross-validation.</summary>
+    private void WarnOfSeenImages()
+    {
+        if (Model is null)
+            return;
+        if (_trained is { } earlier && earlier.Model == Model && earlier.Data != Dataset)
+            WriteWarning($"The model was already trained on '{earlier.Data}' by this command, and goes on with '{Dataset}': where they share "
+                + "images, its validation looks better than it is. Make a model for each: "
+                + "… | ForEach-Object { $_ | Start-ModelTraining (New-ResNet20 $_.Classes) }.");
+        _trained = (Model, Dataset);
     }
 
     /// <summary>The options of a new run.</summary>
@@ -322,6 +339,10 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         bool isOther = resumed is null || !Directory.Exists(folder)
             || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
         OutputDirectory output = new(folder, KeepCheckpoints, replace: isOther);
+        if (ResumeFrom is null && !_written.Add(folder))
+            throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
+                $"'{folder}' contains the run that this command has just made. Give each run an -OutputDirectory of its own: "
+                + "… | ForEach-Object { $_ | Start-ModelTraining … -OutputDirectory … }.");
         if (IsFirstRank && output.HasRun && isOther && !Force)
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 output.HasCheckpoint
