@@ -210,7 +210,5 @@ public sealed class Predictor : IDisposable
             _single.Value?.Dispose();
         if (_executor is { IsValueCreated: true })
             _executor.Value.Dispose();
-        if (_ownsPool)
-            NativeHeaps.Trim();
     }
 }

@@ -144,7 +144,6 @@ internal sealed class ShardedBatch : IDisposable
         foreach (IDisposable? part in _shards.Append(_sum).Concat<IDisposable?>(_executors))
             part?.Dispose();
         _classWeights?.Dispose();
-        NativeHeaps.Trim();
     }
 
     private void ComputeShard(int worker, int shard, IReadOnlyList<TrainingImage> images, int start, int count, SharedWork shared)
