@@ -10,8 +10,6 @@ internal static class MachineMemory
     {
         get
         {
-            // What libtorch has freed is free, although the C library keeps it.
-            NativeHeaps.Trim();
             // The runtime only updates the memory load at a collection.
             GC.Collect(0);
             GCMemoryInfo info = GC.GetGCMemoryInfo();
@@ -29,6 +27,10 @@ internal static class MachineMemory
     /// <exception cref="EngineException"><c>NotEnoughMemory</c>.</exception>
     public static void Require(long bytes, string what)
     {
+        if (bytes <= Available)
+            return;
+        // What libtorch has freed is free, although the C library keeps it: for the next run, as long as that is not asked for.
+        NativeHeaps.Trim();
         if (Available is long available && bytes > available)
             throw new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable,
                 $"{what} would take about {bytes / 1e9:F1} GB of memory, but {Math.Max(available, 0) / 1e9:F1} GB are free.");
