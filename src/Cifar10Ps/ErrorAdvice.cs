@@ -22,8 +22,8 @@ internal static class ErrorAdvice
         ["CheckpointMismatch"] = "On resume only -Epochs, -Threads, -OutputDirectory, -KeepCheckpoints, -CheckpointEvery, "
             + "-CheckpointEverySteps, -EvaluateEvery, -EarlyStoppingPatience, -Restore, -MaxDuration, -OnEpochEnd and -TensorBoard "
             + "may differ from the run.",
-        ["CheckpointTooLarge"] = "Without -OutputDirectory a run keeps no checkpoints.",
         ["CheckpointNotFound"] = "-ResumeFrom takes either.",
+        ["CheckpointTooLarge"] = "Without -OutputDirectory a run keeps no checkpoints.",
         ["ChecksumMismatch"] = Download,
         ["ClassCountMismatch"] = ModelForData,
         ["ClassMismatch"] = ModelForData,

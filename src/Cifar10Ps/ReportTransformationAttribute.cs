@@ -3,7 +3,8 @@ using System.Management.Automation;
 
 namespace Cifar10Ps;
 
-/// <summary>Refuses rows of text as reports, such as Import-Csv gives: PowerShell drops decimal commas, and makes 0 of what is empty.</summary>
+/// <summary>Refuses rows of text as reports, such as those of Import-Csv: PowerShell drops their decimal commas, and makes 0 of empty
+/// cells.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ReportTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -17,7 +18,8 @@ public sealed class ReportTransformationAttribute : ArgumentTransformationAttrib
         foreach (object? item in input is IEnumerable items and not string ? items : new[] { inputData })
             if (item is PSObject { BaseObject: PSCustomObject } row && row.TypeNames[0] != Kept)
                 throw new ArgumentTransformationMetadataException(
-                    "These are rows of text, not reports. Get-TrainingHistory reads those of a run; Export-Clixml keeps reports in a file.");
+                    "These are rows of text, not reports. Get-TrainingHistory reads those of a run; Export-Clixml keeps reports in a "
+                    + "file.");
         return inputData;
     }
 }

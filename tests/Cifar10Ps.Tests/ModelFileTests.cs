@@ -41,7 +41,9 @@ public sealed class ModelFileTests(SharedSession shared) : IClassFixture<SharedS
         Assert.Equal(["2", "2", "2"], _session.Run("""
             $null = $data | Start-ModelTraining $model @quick -OutputDirectory run
             $row = Get-TrainingRun run | Select-Object Path, BestAccuracy
-            "$(($row | Import-Model).TrainedEpochs)", "$(@($row | Get-TrainingHistory).Count)", "$((Get-TrainingRun run | Get-TrainingRun).Epochs)"
+            "$(($row | Import-Model).TrainedEpochs)"
+            "$(@($row | Get-TrainingHistory).Count)"
+            "$((Get-TrainingRun run | Get-TrainingRun).Epochs)"
             """));
     }
 
@@ -56,9 +58,12 @@ public sealed class ModelFileTests(SharedSession shared) : IClassFixture<SharedS
         System.Text.Encoding.UTF8.GetBytes(header.ToJsonString().PadRight(length)).CopyTo(file, 8);
         File.WriteAllBytes(_session.Folder["m.safetensors"], file);
 
-        Assert.Contains("Import-Model", _session.Fail("New-ResNet -Pretrained ./m.safetensors cat, dog").Exception.Message, StringComparison.Ordinal);
-        Assert.Equal("cat dog", _session.Value<string>("\"$((New-ResNet -Pretrained (Import-Model ./m.safetensors -Mean 0.485, 0.456, 0.406 "
-            + "-StandardDeviation 0.229, 0.224, 0.225) cat, dog).Classes)\""));
+        Assert.Contains("Import-Model", _session.Fail("New-ResNet -Pretrained ./m.safetensors cat, dog").Exception.Message,
+            StringComparison.Ordinal);
+        Assert.Equal("cat dog", _session.Value<string>("""
+            $start = Import-Model ./m.safetensors -Mean 0.485, 0.456, 0.406 -StandardDeviation 0.229, 0.224, 0.225
+            "$((New-ResNet -Pretrained $start cat, dog).Classes)"
+            """));
     }
 
     [Fact]

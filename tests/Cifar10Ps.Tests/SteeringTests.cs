@@ -70,6 +70,8 @@ public sealed class SteeringTests : IDisposable
         Assert.Equal("OutputDirectoryInUse",
             _session.Fail("$null = $model, (New-ResNet20 -Seed 2) | Start-ModelTraining -Dataset $data @still -Epochs 1 -Force").Id);
         Assert.True(File.Exists(_session.Folder["result", "model.safetensors"]));
+        // Nothing is made in a rehearsal.
+        Assert.Empty(_session.Run("$model, $model | Start-ModelTraining -Dataset $data -Epochs 1 -OutputDirectory new -WhatIf"));
     }
 
     [Fact]

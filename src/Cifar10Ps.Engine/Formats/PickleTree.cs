@@ -102,7 +102,6 @@ internal sealed class PickleTree
     /// <summary>The tensor that a value is; before PyTorch 0.4, tensors and parameters were objects with a state.</summary>
     private static TorchTensor? TensorOf(object? value) => value switch
     {
-        TorchTensor tensor => tensor,
         PickleObject { Maker: { Module: "torch.nn.parameter", Name: "Parameter" } } made =>
             PlainTensorOf(made.State is object?[] { Length: 5 } state ? state[0] : made.Arguments.FirstOrDefault()),
         _ => PlainTensorOf(value),

@@ -33,7 +33,7 @@ internal static partial class AtomicFile
             KeepMode(target, half);
             write(stream);
             stream.Flush(flushToDisk: true);
-            Patiently(() => File.Move(half, target, overwrite: true), meansInUse: true);
+            Patiently(() => File.Move(half, target, overwrite: true), replaces: true);
             FolderFlush.Flush(folder);
         }
         catch (Exception e) when (IsRefusal(e))
@@ -50,11 +50,11 @@ internal static partial class AtomicFile
     /// <summary>A name for a file that is being written, which <see cref="RemoveAbandoned"/> knows.</summary>
     public static string NewHalfName() => $"cifar10ps-{Path.GetRandomFileName()}.tmp";
 
-    /// <summary>Does what Windows refuses while another program has a file open, again and again for a minute: a reader of a large file, a
-    /// backup or a virus scanner needs some time.</summary>
+    /// <summary>Retries, for up to a minute, what Windows refuses while another program has the file open: reading a large file, backing it
+    /// up or scanning it for viruses takes some time.</summary>
     /// <param name="action">What may be refused.</param>
-    /// <param name="meansInUse">Whether a refusal without a reason may be about that, too: so it is where a file is replaced.</param>
-    public static void Patiently(Action action, bool meansInUse = false)
+    /// <param name="replaces">Whether it replaces the file: Windows then denies access without saying that the file is open.</param>
+    public static void Patiently(Action action, bool replaces = false)
     {
         for (long begun = Stopwatch.GetTimestamp(); ; Thread.Sleep(50))
         {
@@ -64,7 +64,7 @@ internal static partial class AtomicFile
                 return;
             }
             catch (Exception e) when (OperatingSystem.IsWindows() && Stopwatch.GetElapsedTime(begun) < TimeSpan.FromMinutes(1)
-                && (e.HResult is SharingViolation or LockViolation || (meansInUse && e is UnauthorizedAccessException)))
+                && (e.HResult is SharingViolation or LockViolation || (replaces && e is UnauthorizedAccessException)))
             {
                 // Once more.
             }

@@ -29,7 +29,7 @@ internal static class MachineMemory
     {
         if (bytes <= Available)
             return;
-        // What libtorch has freed is free, although the C library keeps it: for the next run, as long as that is not asked for.
+        // The C library keeps what libtorch has freed, so that the next run gets it at once; but it is free.
         NativeHeaps.Trim();
         if (Available is long available && bytes > available)
             throw new EngineException("NotEnoughMemory", ErrorKind.ResourceUnavailable,

@@ -15,7 +15,7 @@ internal static partial class RegularFile
     public static FileStream OpenRead(string path)
     {
         Require(path);
-        // Who reads a file does not keep its run from writing it.
+        // A reader must not keep a run from writing.
         FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         if (stream.CanSeek)
             return stream;

@@ -19,7 +19,7 @@ public sealed partial class OutputDirectory
     private const string Best = "checkpoint-best.safetensors", Model = "model.safetensors", Lock = "run.lock";
     private const int MostProbes = 16;
 
-    // A file is read into one array; its header takes some room, too.
+    // A file is read into one array, with its header.
     private static readonly long LargestCheckpoint = TensorFile.SizeLimit - (100 << 20);
 
     private readonly int _keepCheckpoints;

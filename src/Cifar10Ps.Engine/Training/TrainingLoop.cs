@@ -69,11 +69,8 @@ internal sealed class TrainingLoop
         journal?.Start(Beginning(), _trainer.Warnings);
         // All checks have passed.
         _trainer.Model.Snapshot = _start;
-        // A process that ended while it saved this epoch may have saved only some of its files.
-        if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
-            _output?.SaveEpoch(ToCheckpoint());
-        if (_resumedFolder is not null && _output is { } output && output.Path != _resumedFolder)
-            MoveTo(output);
+        if (_output is not null && _resumedFolder is not null)
+            SaveBeginning(_output, isElsewhere: _output.Path != _resumedFolder);
         bool isWhole = true, isFinished = false;
         _pace.Start();
         _saved = Stopwatch.GetTimestamp();
@@ -147,13 +144,17 @@ internal sealed class TrainingLoop
         _ranks.FirstOf(null);
     }
 
-    /// <summary>Takes along what the run may be resumed from in another folder.</summary>
-    private void MoveTo(OutputDirectory output)
+    /// <summary>Saves what a resumed run begins with, as far as its folder may lack it.</summary>
+    private void SaveBeginning(OutputDirectory output, bool isElsewhere)
     {
-        if (_state.Step > 0 && !File.Exists(output.LatestCheckpoint))
+        // A process that ended while it saved this epoch may have saved only some of its files.
+        if (_moments is not null && _state is { EpochImages: 0, History.Count: > 0 })
+            output.SaveEpoch(ToCheckpoint());
+        else if (isElsewhere && _state.Step > 0)
             output.SaveInterrupted(ToCheckpoint());
-        // After the state: a process that ended in between would leave a run that goes on from its best epoch.
-        if (_trainer.BestReport is { } best && CheckpointFinder.BestOf(best, [output.Path, _resumedFolder!]) is (string file, _))
+        // Last: a run that had its best checkpoint alone would be resumed from there.
+        if (isElsewhere && _trainer.BestReport is { } best
+            && CheckpointFinder.BestOf(best, [output.Path, _resumedFolder!]) is (string file, _))
             output.TakeBest(file);
     }
 

@@ -201,7 +201,9 @@ public sealed class InvokeInferenceCommand : PredictingCommand
             return;
         LabeledImage[] images = [.. _waiting];
         _waiting.Clear();
-        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features, isPart: _hasPredicted && BatchSize != 1))
+        // With a batch size of 1, all of them are computed as an image alone is.
+        bool isPart = _hasPredicted && BatchSize != 1;
+        foreach (Prediction prediction in _predictor!.Predict(images, Top, MinimumConfidence, Features, isPart))
             WriteObject(prediction);
         _hasPredicted = true;
     }

@@ -176,6 +176,8 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
             return;
 
+        if (output is not null)
+            _written.Add(output.Path);
         WarnOfSeenImages();
         Restore? restore = Restore ?? (ResumeFrom is null && EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : null);
         Trainer trainer = ResumeFrom is null
@@ -223,8 +225,8 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         if (Model is null)
             return;
         if (_trained is { } earlier && earlier.Model == Model && earlier.Data != Dataset)
-            WriteWarning($"The model was already trained on '{earlier.Data}' by this command, and goes on with '{Dataset}': where they share "
-                + "images, its validation looks better than it is. Make a model for each: "
+            WriteWarning($"The model was already trained on '{earlier.Data}' by this command, and goes on with '{Dataset}': where they "
+                + "share images, its validation looks better than it is. Make a model for each: "
                 + "… | ForEach-Object { $_ | Start-ModelTraining (New-ResNet20 $_.Classes) }.");
         _trained = (Model, Dataset);
     }
@@ -339,7 +341,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         bool isOther = resumed is null || !Directory.Exists(folder)
             || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
         OutputDirectory output = new(folder, KeepCheckpoints, replace: isOther);
-        if (ResumeFrom is null && !_written.Add(folder))
+        if (ResumeFrom is null && _written.Contains(folder))
             throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
                 $"'{folder}' contains the run that this command has just made. Give each run an -OutputDirectory of its own: "
                 + "… | ForEach-Object { $_ | Start-ModelTraining … -OutputDirectory … }.");

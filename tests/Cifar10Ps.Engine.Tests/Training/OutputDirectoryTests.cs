@@ -189,7 +189,8 @@ public sealed class OutputDirectoryTests : IDisposable
 
     [Fact]
     public void Checkpoints_that_could_not_be_read_again_are_refused_before_the_first_step() =>
-        Assert.Contains("2.5 GB", AssertError("CheckpointTooLarge", () => Output().Claim(2_466_000_000, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("2.5 GB", AssertError("CheckpointTooLarge", () => Output().Claim(2_466_000_000, 1)).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("log")]

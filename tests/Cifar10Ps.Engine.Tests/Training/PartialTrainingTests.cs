@@ -350,7 +350,8 @@ public sealed class PartialTrainingTests : IDisposable
         first.RunToEnd(at => first.MaxDuration = !at.IsValidating && ++steps == atStop ? TimeSpan.Zero : first.MaxDuration);
 
         // Killed before its first step.
-        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o, new OutputDirectory(_folder["other"], 1, replace: true), threads: 2);
+        OutputDirectory other = new(_folder["other"], keepCheckpoints: 1, replace: true);
+        Trainer more = Trainer.Resume(_folder.Path, null, Data, o => o, other, threads: 2);
         Assert.Throws<TimeoutException>(() => more.RunToEnd(_ => throw new TimeoutException($"{KeepCopy()}")));
 
         (Checkpoint before, Checkpoint copy) = (CheckpointFinder.Load(_folder.Path, null), CheckpointFinder.Load(_folder["copy"], null));
