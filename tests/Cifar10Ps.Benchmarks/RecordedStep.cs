@@ -11,16 +11,17 @@ internal sealed record ShardAction(WorkKind Kind, double[] Seconds);
 
 /// <summary>A training step as one worker did it: its shards, and the seconds that belong to none.</summary>
 /// <param name="Shards">What each shard does, in order.</param>
-/// <param name="Rest">Seconds of the sums of shards, the optimizer, and all else.</param>
-internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double Rest)
+/// <param name="Updates">Seconds of each item of the optimizer's step, in order.</param>
+/// <param name="Rest">Seconds of the sums of shards, the rest of the optimizer, and all else.</param>
+internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double[] Updates, double Rest)
 {
     /// <summary>Share of the step that a shard does by itself, and of what belongs to no shard.</summary>
-    public double OwnShare => (Rest + SecondsOf(WorkKind.Shard)) / (Rest + Enum.GetValues<WorkKind>().Sum(SecondsOf));
+    public double OwnShare => (Rest + SecondsOf(WorkKind.Shard)) / (Rest + Updates.Sum() + Enum.GetValues<WorkKind>().Sum(SecondsOf));
 
-    /// <summary>The same step, if shards took so many times as long.</summary>
+    /// <summary>The same step, if shards and the optimizer took so many times as long.</summary>
     public RecordedStep Slower(double factor) => new(
         [.. Shards.Select(shard => shard.Select(action => action with { Seconds = [.. action.Seconds.Select(time => time * factor)] })
-            .ToArray())], Rest);
+            .ToArray())], [.. Updates.Select(time => time * factor)], Rest);
 
     /// <summary>The steps of a recording by one worker.</summary>
     /// <param name="trace">What it did.</param>
@@ -33,11 +34,12 @@ internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double 
 
     private static RecordedStep Of(WorkSpan[] spans, (long Start, long End) step)
     {
-        WorkSpan[] shards = [.. spans.Where(span => span.Kind == WorkKind.Shard)];
+        WorkSpan[] shards = [.. spans.Where(span => span.Kind == WorkKind.Shard)],
+            updates = [.. spans.Where(span => span.Kind == WorkKind.Update)];
         return new RecordedStep(
             [.. shards.Select(shard => Actions(shard, spans.Where(span => span.Kind != WorkKind.Shard && span.Start >= shard.Start
                 && span.End <= shard.End)).ToArray())],
-            ToSeconds(step.End - step.Start - shards.Sum(shard => shard.End - shard.Start)));
+            [.. updates.Select(Seconds)], ToSeconds(step.End - step.Start) - shards.Concat(updates).Sum(Seconds));
     }
 
     private static IEnumerable<ShardAction> Actions(WorkSpan shard, IEnumerable<WorkSpan> inside)
@@ -46,7 +48,7 @@ internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double 
         foreach (IGrouping<int, WorkSpan> job in inside.GroupBy(span => span.Job))
         {
             yield return new ShardAction(WorkKind.Shard, [ToSeconds(Math.Max(0, job.First().Start - at))]);
-            yield return new ShardAction(job.First().Kind, [.. job.Select(span => ToSeconds(span.End - span.Start))]);
+            yield return new ShardAction(job.First().Kind, [.. job.Select(Seconds)]);
             at = job.Last().End;
         }
 
@@ -55,6 +57,8 @@ internal sealed record RecordedStep(IReadOnlyList<ShardAction[]> Shards, double 
 
     private double SecondsOf(WorkKind kind) =>
         Shards.Sum(shard => shard.Where(action => action.Kind == kind).Sum(action => action.Seconds.Sum()));
+
+    private static double Seconds(WorkSpan span) => ToSeconds(span.End - span.Start);
 
     private static double ToSeconds(long ticks) => (double)ticks / Stopwatch.Frequency;
 }

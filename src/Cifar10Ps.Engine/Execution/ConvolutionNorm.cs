@@ -12,7 +12,7 @@ namespace Cifar10Ps.Execution;
 /// </summary>
 /// <typeparam name="TElement">How activations are stored in memory.</typeparam>
 /// <typeparam name="TLanes">The vectors of the kernels.</typeparam>
-internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
+internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
@@ -152,6 +152,9 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes>
             }
         });
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _convolution.Dispose();
 
     /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>.
     /// </summary>

@@ -17,8 +17,6 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     where TLanes : struct, ILanes<TLanes>
 {
     private readonly ScalarType _type;
-    private readonly Tensor _converted;
-    private readonly List<Tensor> _leaves = [];
     private readonly List<UnitPass<TElement, TLanes>> _passes = [];
     private readonly Tensor[] _outputs;
 
@@ -32,29 +30,15 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
         Weights = new NetworkWeights(network, master);
         _outputs = new Tensor[network.Layers.Count];
         _type = precision.ToScalarType();
-        // Convolutions of libtorch read a copy of the parameters.
-        _converted = Weights.Learned.to(Precisions.ConvolutionType(_type), copy: true);
-        Dictionary<string, Tensor> leaves = [];
-        foreach ((LayerTensor tensor, Tensor view) in NetworkWeights.LearnedViewsOf(network, _converted))
-        {
-            leaves[tensor.Name] = view.detach().requires_grad_(true);
-            _leaves.Add(leaves[tensor.Name]);
-            view.Dispose();
-        }
-
         Shape[] shapes = network.Shapes(image.Height, image.Width);
         foreach (Unit unit in Unit.Of(network))
         {
             if (KernelSupport.HasFusedTraining(network, unit, shapes))
-                _passes.Add(new FusedPass<TElement, TLanes>(
-                    unit, Weights, leaves[network.Layers[unit.Layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes));
+                _passes.Add(new FusedPass<TElement, TLanes>(unit, Weights, shapes));
             else if (KernelSupport.HasFrozenNorm(network, unit, shapes))
                 _passes.Add(new FrozenNormPass<TElement, TLanes>(unit, Weights, shapes));
             else
-                _passes.AddRange(unit.Layers.Select(layer => KernelSupport.HasTrainedConvolution(network, layer, shapes)
-                    ? new ConvolutionPass<TElement, TLanes>(
-                        layer, Weights, leaves[network.Layers[layer].Tensor(TensorRole.ConvolutionWeight)!.Name], shapes)
-                    : (UnitPass<TElement, TLanes>)new LibtorchPass<TElement, TLanes>(layer, Weights)));
+                _passes.AddRange(unit.Layers.Select(layer => Pass(network, layer, shapes)));
         }
     }
 
@@ -65,7 +49,6 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     public Tensor Forward(Tensor images, ImageKeys keys, SharedWork shared)
     {
         using IDisposable noGradients = no_grad();
-        _converted.Assign(Weights.Learned);
         _outputs[0] = images.to(_type);
         foreach (UnitPass<TElement, TLanes> pass in _passes)
             _outputs[pass.Unit.Output] = pass.Forward(_outputs, keys, shared);
@@ -87,7 +70,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
                 // Outputs that depend on no parameter have no gradient.
                 if (!Weights.Network.NeedsGradient(output))
                     continue;
-                (Tensor first, Tensor? more) = pending.Take(output, _outputs[output]);
+                (Tensor first, Tensor? more) = pending.Take(output, _outputs[output], shared);
                 _passes[i].Backward(first, more, pending, gradients, shared);
                 spent.AddRange(_passes[i].Spent);
                 if (more is not null)
@@ -107,6 +90,12 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
         }
     }
 
+    /// <summary>The pass of a layer by itself.</summary>
+    private UnitPass<TElement, TLanes> Pass(Network network, int layer, IReadOnlyList<Shape> shapes) =>
+        KernelSupport.HasTrainedConvolution(network, layer, shapes) ? new ConvolutionPass<TElement, TLanes>(layer, Weights, shapes)
+        : network.Layers[layer].Operation is AveragePool { Window: null } ? new MeanPass<TElement, TLanes>(layer, network)
+        : new LibtorchPass<TElement, TLanes>(layer, Weights);
+
     /// <summary>Frees activations and gradients that nothing reads any more, so that the next ones take their memory.</summary>
     private static void Free(List<Tensor> spent)
     {
@@ -120,9 +109,6 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     {
         foreach (IDisposable pass in _passes.OfType<IDisposable>())
             pass.Dispose();
-        foreach (Tensor leaf in _leaves)
-            leaf.Dispose();
-        _converted.Dispose();
         Weights.Dispose();
     }
 }

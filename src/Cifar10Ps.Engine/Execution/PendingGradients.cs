@@ -41,14 +41,15 @@ internal sealed class PendingGradients<TElement, TLanes>
     /// <summary>Takes the gradient of a layer's output, in one or two parts.</summary>
     /// <param name="layer">Position of the layer.</param>
     /// <param name="output">Its output, for the shape.</param>
-    public (Tensor Gradient, Tensor? More) Take(int layer, Tensor output)
+    /// <param name="shared">Takes the pieces.</param>
+    public (Tensor Gradient, Tensor? More) Take(int layer, Tensor output, SharedWork shared)
     {
         (Tensor gradient, Tensor? more) = _gradients.Remove(layer, out (Tensor, Tensor?) found)
             ? found : (ActivationMemory.Like(output).Clear(), null);
         if (_sparse.Remove(layer, out List<Tensor>? sparse))
             foreach (Tensor part in sparse)
             {
-                EverySecondPixel<TElement, TLanes>.Add(gradient, part);
+                EverySecondPixel<TElement, TLanes>.Add(gradient, part, shared);
                 part.Dispose();
             }
         return (gradient, more);

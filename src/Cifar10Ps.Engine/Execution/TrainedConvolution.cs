@@ -13,10 +13,9 @@ namespace Cifar10Ps.Execution;
 /// <param name="input">Size of its input.</param>
 /// <param name="name">Name of the weight in the state dict.</param>
 /// <param name="weights">Holds it in fp32.</param>
-/// <param name="leaf">The weight as a leaf, in the type that libtorch convolves in.</param>
 /// <param name="needsGradient">Whether the gradient of the input is needed.</param>
 internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation, Shape input, string name, NetworkWeights weights,
-    Tensor leaf, bool needsGradient)
+    bool needsGradient) : IDisposable
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
@@ -28,6 +27,9 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
     private readonly int _channels = KernelSupport.Filled(operation).InputChannels;
 
     private Tensor _input = null!, _output = null!;
+
+    /// <summary>A copy of the weight in the type that libtorch convolves in; null: it has convolved nothing.</summary>
+    private Tensor? _leaf;
 
     /// <summary>Number of output channels.</summary>
     public int Channels => operation.OutputChannels;
@@ -57,8 +59,10 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
             return _kernel.Forward(_input, weight, bias: null, shortcut: null, activate: false, shared, after);
         }
 
+        _leaf ??= weights[name].to(Precisions.ConvolutionType(input.dtype), copy: true).requires_grad_(true).DetachFromDisposeScope();
+        _leaf.Assign(weights[name]);
         using (enable_grad())
-            _output = LibtorchOperations.Convolve(operation, input, leaf, bias: null);
+            _output = LibtorchOperations.Convolve(operation, input, _leaf, bias: null);
         if (after is not null)
         {
             Activations y = new(_output);
@@ -107,7 +111,7 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
             return ActivationMemory.ChannelsLast(ofInput);
         }
 
-        IList<Tensor> found = autograd.grad([_output], [leaf, _input], [gradient]);
+        IList<Tensor> found = autograd.grad([_output], [_leaf!, _input], [gradient]);
         target.Assign(found[0]);
         using (found[1])
             return ActivationMemory.ChannelsLast(found[1]);
@@ -128,10 +132,13 @@ internal sealed class TrainedConvolution<TElement, TLanes>(Convolution operation
 
         void FindWeightGradient()
         {
-            using Tensor ofWeight = autograd.grad([_output], [leaf], [gradient])[0];
+            using Tensor ofWeight = autograd.grad([_output], [_leaf!], [gradient])[0];
             target.Assign(ofWeight);
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _leaf?.Dispose();
 
     /// <summary>The weight as the kernel takes it; for the caller to dispose of.</summary>
     private Tensor FilledWeight() => IsFilled ? ActivationMemory.WithChannels(weights[name], _channels) : weights[name].alias();

@@ -38,7 +38,7 @@ internal abstract class UnitPass<TElement, TLanes>(Unit unit)
 }
 
 /// <summary>A convolution with its norm, addition and ReLU in our kernels.</summary>
-internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
+internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>, IDisposable
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
@@ -50,9 +50,8 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     /// <summary>Prepares a unit.</summary>
     /// <param name="unit">The unit, one that <see cref="KernelSupport"/> knows.</param>
     /// <param name="weights">The values.</param>
-    /// <param name="leaf">The convolution's weight in the type in which libtorch convolves, as a leaf.</param>
     /// <param name="shapes">Sizes of the layers' outputs.</param>
-    public FusedPass(Unit unit, NetworkWeights weights, Tensor leaf, IReadOnlyList<Shape> shapes)
+    public FusedPass(Unit unit, NetworkWeights weights, IReadOnlyList<Shape> shapes)
         : base(unit)
     {
         Layer layer = weights.Network.Layers[unit.Layer];
@@ -65,7 +64,7 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
                 new Shape(input.Channels, input.Height / 2, input.Width / 2));
         _needsShortcut = unit.Shortcut is int shortcut && weights.Network.NeedsGradient(shortcut);
         string name = layer.Tensor(TensorRole.ConvolutionWeight)!.Name;
-        _norm = new ConvolutionNorm<TElement, TLanes>(new TrainedConvolution<TElement, TLanes>(convolution, input, name, weights, leaf,
+        _norm = new ConvolutionNorm<TElement, TLanes>(new TrainedConvolution<TElement, TLanes>(convolution, input, name, weights,
             weights.Network.NeedsGradient(_input)), weights.Network.Layers[unit.Norm!.Value], weights);
     }
 
@@ -80,7 +79,7 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
     {
         Tensor x = outputs[_input];
         if (_skipsPixels)
-            x = _pixels = EverySecondPixel<TElement, TLanes>.Of(x).requires_grad_(true);
+            x = _pixels = EverySecondPixel<TElement, TLanes>.Of(x, shared).requires_grad_(true);
         return _norm.Forward(x, Unit.Shortcut is int shortcut ? outputs[shortcut] : null, Unit.Activation is not null, shared);
     }
 
@@ -99,6 +98,9 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>
         else
             pending.Add(_input, ofInput);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _norm.Dispose();
 }
 
 /// <summary>A convolution in our kernels whose norm, or what else follows it, is left to libtorch.</summary>
@@ -113,15 +115,14 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
     /// <summary>Prepares a layer.</summary>
     /// <param name="layer">Position of the convolution, one that <see cref="KernelSupport"/> knows.</param>
     /// <param name="weights">The values.</param>
-    /// <param name="leaf">The convolution's weight in the type in which libtorch convolves, as a leaf.</param>
     /// <param name="shapes">Sizes of the layers' outputs.</param>
-    public ConvolutionPass(int layer, NetworkWeights weights, Tensor leaf, IReadOnlyList<Shape> shapes)
+    public ConvolutionPass(int layer, NetworkWeights weights, IReadOnlyList<Shape> shapes)
         : base(new Unit(layer))
     {
         Layer description = weights.Network.Layers[layer];
         (_layer, _input, _weights) = (layer, description.Inputs[0], weights);
         _convolution = new TrainedConvolution<TElement, TLanes>((Convolution)description.Operation, shapes[_input],
-            description.Tensor(TensorRole.ConvolutionWeight)!.Name, weights, leaf, weights.Network.NeedsGradient(_input));
+            description.Tensor(TensorRole.ConvolutionWeight)!.Name, weights, weights.Network.NeedsGradient(_input));
     }
 
     /// <inheritdoc/>

@@ -17,6 +17,9 @@ internal enum WorkKind
 
     /// <summary>A shard waits for what it handed over.</summary>
     Wait,
+
+    /// <summary>An item of the optimizer's step.</summary>
+    Update,
 }
 
 /// <summary>Something that a worker did.</summary>

@@ -31,7 +31,7 @@ public class ShardedBatchTests
         Assert.False(KernelSupport.HasFusedTraining(network, Unit.Of(network)[0], network.Shapes(32, 32)));
         Assert.Throws<NotSupportedException>(() => new ConvolutionNorm<Float32Element, Lanes8>(
             new TrainedConvolution<Float32Element, Lanes8>((Convolution)convolution.Operation,
-                new Shape(3, 32, 32), "conv1.weight", weights, weights["conv1.weight"], needsGradient: false), norm, weights));
+                new Shape(3, 32, 32), "conv1.weight", weights, needsGradient: false), norm, weights));
     }
 
     /// <summary>One shard; a partly filled one; two halves, each with its own batch norm.</summary>

@@ -1,3 +1,4 @@
+using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 
 namespace Cifar10Ps.Execution.Kernels;
@@ -14,27 +15,39 @@ internal static unsafe class EverySecondPixel<TElement, TLanes>
 {
     /// <summary>A copy of these pixels: [batch, channels, height / 2, width / 2], channels-last in memory.</summary>
     /// <param name="activations">[batch, channels, height, width], channels-last in memory; even height and width.</param>
-    public static Tensor Of(Tensor activations)
+    /// <param name="shared">Takes the pieces.</param>
+    public static Tensor Of(Tensor activations, SharedWork shared)
     {
-        // Each of them would keep the memory of the activations.
-        using Tensor rows = activations.slice(2, 0, activations.shape[2], 2);
-        using Tensor pixels = rows.slice(3, 0, activations.shape[3], 2);
-        return ActivationMemory.ChannelsLast(pixels);
+        Tensor pixels = ActivationMemory.Like(activations, activations.shape[1], activations.shape[2] / 2, activations.shape[3] / 2);
+        Activations all = new(activations), every = new(pixels);
+        long length = (long)every.Channels * TElement.Size;
+        shared.ForEachPiece(all.Count, piece =>
+        {
+            byte* from = all.Of(piece).Values, to = every.Of(piece).Values;
+            for (nint row = 0, rows = (nint)piece.Count * every.Height; row < rows; row++, from += 2 * every.Width * length)
+                for (nint pixel = 0; pixel < every.Width; pixel++, from += 2 * length, to += length)
+                    Buffer.MemoryCopy(from, to, length, length);
+        });
+        return pixels;
     }
 
     /// <summary>Adds values to these pixels.</summary>
     /// <param name="target">[batch, channels, height, width], channels-last in memory; 16 divides the channels.</param>
     /// <param name="values">[batch, channels, height / 2, width / 2], channels-last in memory.</param>
-    public static void Add(Tensor target, Tensor values)
+    /// <param name="shared">Takes the pieces.</param>
+    public static void Add(Tensor target, Tensor values, SharedWork shared)
     {
-        nint channels = (nint)values.shape[1], width = (nint)values.shape[3], rows = (nint)(values.shape[0] * values.shape[2]);
-        byte* to = ActivationMemory.Of(target), from = ActivationMemory.Of(values);
-        for (nint row = 0, i = 0; row < rows; row++)
+        Activations all = new(target), every = new(values);
+        shared.ForEachPiece(all.Count, piece =>
         {
-            nint start = 4 * row * width * channels;
-            for (nint pixel = start; pixel < start + 2 * width * channels; pixel += 2 * channels)
-                for (nint c = pixel; c < pixel + channels; c += TLanes.Count, i += TLanes.Count)
-                    TElement.Store(to, c, TElement.Load<TLanes>(to, c) + TElement.Load<TLanes>(from, i));
-        }
+            byte* to = all.Of(piece).Values, from = every.Of(piece).Values;
+            for (nint row = 0, i = 0, rows = (nint)piece.Count * every.Height; row < rows; row++)
+            {
+                nint start = 2 * row * all.RowLength;
+                for (nint pixel = start; pixel < start + all.RowLength; pixel += 2 * all.Channels)
+                    for (nint c = pixel; c < pixel + all.Channels; c += TLanes.Count, i += TLanes.Count)
+                        TElement.Store(to, c, TElement.Load<TLanes>(to, c) + TElement.Load<TLanes>(from, i));
+            }
+        });
     }
 }

@@ -21,20 +21,26 @@ internal sealed class OrthogonalSteps
     /// <summary>Steps of the iteration; three are enough for singular values between about 0.6 and 1.2.</summary>
     private const int Iterations = 3;
 
+    /// <summary>Parts of the work that are about equal, at least: for as many workers.</summary>
+    private const int MinimumParts = 8;
+
     private readonly WorkerPool _pool;
     private readonly (long Offset, long Count, long Rows, long Columns)[] _groups;
 
     /// <summary>Finds the convolutions of a network.</summary>
     /// <param name="weights">Its weights.</param>
-    /// <param name="pool">The workers; neighbours of the same shape are one piece of work.</param>
+    /// <param name="pool">The workers. Neighbours of the same shape are one piece of work, as far as all workers still get one.</param>
     public OrthogonalSteps(NetworkWeights weights, WorkerPool pool)
     {
         _pool = pool;
+        Tensor[] matrices = [.. weights.LearnedViews.Take(weights.Network.NormedCount)];
+        double limit = matrices.Sum(matrix => Work(matrix.shape[0], Columns(matrix))) / MinimumParts;
         List<(long Offset, long Count, long Rows, long Columns)> groups = [];
-        foreach (Tensor view in weights.LearnedViews.Take(weights.Network.NormedCount))
+        foreach (Tensor matrix in matrices)
         {
-            (long rows, long columns) = (view.shape[0], view.numel() / view.shape[0]);
-            if (groups.Count > 0 && groups[^1] is var last && (last.Rows, last.Columns) == (rows, columns))
+            (long rows, long columns) = (matrix.shape[0], Columns(matrix));
+            if (groups.Count > 0 && groups[^1] is var last && (last.Rows, last.Columns) == (rows, columns)
+                && (last.Count + 1) * Work(rows, columns) <= limit)
                 groups[^1] = last with { Count = last.Count + 1 };
             else
                 groups.Add((Length, 1, rows, columns));
@@ -42,7 +48,10 @@ internal sealed class OrthogonalSteps
         }
 
         // The largest first, so that the workers finish together.
-        _groups = [.. groups.OrderByDescending(group => group.Count * group.Rows * group.Rows * group.Columns)];
+        _groups = [.. groups.OrderByDescending(group => group.Count * Work(group.Rows, group.Columns))];
+
+        static long Columns(Tensor matrix) => matrix.numel() / matrix.shape[0];
+        static double Work(long rows, long columns) => (double)Math.Min(rows, columns) * rows * columns;
     }
 
     /// <summary>Number of values in convolutions that a batch norm follows; they come first.</summary>
@@ -55,6 +64,7 @@ internal sealed class OrthogonalSteps
     /// <param name="learningRate">Size of the step, against weights of norm √output.</param>
     public void Step(Tensor parameters, Tensor gradients, Tensor momenta, double learningRate) => _pool.Run(_groups.Length, (_, item) =>
     {
+        using WorkTrace.Scope trace = WorkTrace.Measure(WorkKind.Update, nameof(Step));
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
         (long offset, long count, long rows, long columns) = _groups[item];
