@@ -2,7 +2,7 @@
     RootModule             = 'Cifar10Ps.dll'
     # Loaded first: makes the engine available to the session.
     NestedModules          = @('Cifar10Ps.Loader.dll')
-    ModuleVersion          = '0.14.0'
+    ModuleVersion          = '0.15.0'
     GUID                   = '5d0f3a0e-6f0b-4a3e-9d4b-9d6a2c7b8e41'
     Author                 = 'The Cifar10Ps authors'
     CompanyName            = 'Cifar10Ps'

@@ -115,6 +115,21 @@ public sealed class ModelFileTests(SharedSession shared) : IClassFixture<SharedS
         Assert.Equal([file], Directory.EnumerateFileSystemEntries(_session.Folder.Path));
     }
 
+    [Theory]
+    [InlineData("Save-Model a.safetensors -Force", "a.safetensors")]
+    [InlineData("Export-Model a.npz -Force", "a.npz")]
+    [InlineData("Export-ModelGraph a.dot -Force", "a.dot")]
+    public void A_second_model_does_not_replace_the_first_one_of_its_pipeline(string command, string file)
+    {
+        _session.Run($"$model | {command}");
+        byte[] first = File.ReadAllBytes(_session.Folder[file]);
+
+        Assert.Equal("SeveralModels", _session.Fail($"$model, (New-ResNet -Depth 32) | {command}").Id);
+
+        Assert.Equal(first, File.ReadAllBytes(_session.Folder[file]));
+        _session.Run($"$model, $model | {command}");
+    }
+
     [Fact]
     public void PassThru_passes_the_model_on()
     {

@@ -124,6 +124,8 @@ public sealed class ImageFolder : PictureSource
         {
             if (entry is not DirectoryInfo folder)
                 part.Files.Count(PictureFolder.Reason(entry), entry.FullName);
+            else if (string.IsNullOrWhiteSpace(folder.Name))
+                part.Files.Count("folders with a blank name", folder.FullName);
             else if (!parts.Any(other => other.IsAt(part.RealPathOf(folder))))
                 yield return folder;
         }

@@ -19,5 +19,5 @@ public sealed class ImageSplit : ReadOnlyCollection<LabeledImage>
     public string[] Classes { get; }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name}: {Count} images";
+    public override string ToString() => $"{Name}: {DisplayText.Count(Count, "image")}";
 }

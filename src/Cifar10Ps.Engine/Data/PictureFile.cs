@@ -66,7 +66,7 @@ internal sealed class PictureFile : IDisposable
             ReadOnlySpan<byte> content = data.AsSpan(), head = content[..Math.Min(content.Length, ImageFormat.HeadLength)];
             if (ImageFormat.Unsupported(head) is string unsupported)
                 throw new EngineException("UnsupportedImageFormat", ErrorKind.InvalidData,
-                    $"'{path}' is a {unsupported} file, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
+                    $"'{path}' has the format {unsupported}, which is not supported. Convert it: {ImageFormat.Readable} can be read.");
             if (PreambleLength(content) > PreambleLimit)
                 throw TooLarge(path, $"has more than {PreambleLimit >> 20:N0} MB of other data before its pixels");
             SKCodec codec = SKCodec.Create(data) ?? throw Invalid(path, ImageFormat.Other(head));

@@ -74,7 +74,8 @@ public sealed class PictureList : PictureSource
             Warning?.Invoke(leftOut);
         if (read.Select(picture => picture.File.Class).Distinct().Take(2).Count() < 2)
             throw new EngineException("TooFewClasses", ErrorKind.InvalidData,
-                $"The {_pictures.Count:N0} pictures of the list that have a class give {read.Length:N0} images of fewer than two classes.");
+                $"The pictures of the list that have a class ({_pictures.Count:N0}) give "
+                + $"{DisplayText.Count(read.Length, "image")} of fewer than two classes.");
         return Assemble(name ?? NameOf(_root), _root, read, kinds);
     }
 }

@@ -130,7 +130,7 @@ public sealed class Evaluation
 
     /// <inheritdoc/>
     public override string ToString() =>
-        string.Create(CultureInfo.CurrentCulture, $"{Count:N0} images, accuracy {Accuracy:P2}, loss {Loss:F4}");
+        string.Create(CultureInfo.CurrentCulture, $"{DisplayText.Count(Count, "image")}, accuracy {Accuracy:P2}, loss {Loss:F4}");
 }
 
 /// <summary>How many images of one true class were guessed to be of one class.</summary>

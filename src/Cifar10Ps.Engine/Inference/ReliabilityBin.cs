@@ -26,5 +26,5 @@ public sealed record ReliabilityBin(double From, double To, int Count, double? C
 
     /// <inheritdoc/>
     public override string ToString() => Count == 0 ? "no images" : string.Create(CultureInfo.CurrentCulture,
-        $"{Count:N0} images, confidence {Confidence:P1}, accuracy {Accuracy:P1}");
+        $"{DisplayText.Count(Count, "image")}, confidence {Confidence:P1}, accuracy {Accuracy:P1}");
 }

@@ -47,7 +47,8 @@ internal static class ReliabilityPlot
 
     private static string Describe((string Name, Evaluation Evaluation) item) => (item.Name.Length == 0 ? "" : $"{item.Name}: ")
         + string.Create(CultureInfo.CurrentCulture, $"calibration error {item.Evaluation.CalibrationError:P2}, ")
-        + string.Create(CultureInfo.CurrentCulture, $"accuracy {item.Evaluation.Accuracy:P2}, {item.Evaluation.Count:N0} images");
+        + string.Create(CultureInfo.CurrentCulture, $"accuracy {item.Evaluation.Accuracy:P2}, ")
+        + DisplayText.Count(item.Evaluation.Count, "image");
 
     private static Plot Curves(Evaluation[] evaluations)
     {

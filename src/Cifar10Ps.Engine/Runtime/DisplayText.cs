@@ -54,6 +54,12 @@ public static class DisplayText
         return names.Count <= atMost ? list : $"{list} and {names.Count - atMost:N0} more";
     }
 
+    /// <summary>A number of things in the current culture: <c>1 image</c>, <c>1,000 images</c>.</summary>
+    /// <param name="number">How many.</param>
+    /// <param name="noun">What one of them is called.</param>
+    internal static string Count(long number, string noun) =>
+        string.Create(CultureInfo.CurrentCulture, $"{number:N0} {noun}{(number == 1 ? "" : "s")}");
+
     /// <summary>Controls (C0, DEL, C1), line and paragraph separators, bidirectional controls, two values that are no characters, which XML
     /// and normalization refuse, and surrogates, of which only pairs are displayable.</summary>
     private static bool IsUnsafe(char c) =>

@@ -65,9 +65,12 @@ internal static class CheckpointFinder
         }
     }
 
-    /// <summary>The latest checkpoint; if it is missing or damaged, the other one with the most steps.</summary>
+    /// <summary>The latest checkpoint; if it is missing or damaged, the other one with the most steps of those that agree with the log.
+    /// </summary>
     private static (string File, Checkpoint Checkpoint)? Newest(string folder, List<(string File, EngineException Error)> damaged)
     {
+        // A run that went back to an earlier epoch wrote its log anew; the checkpoints of the epochs that it left may still be there.
+        IReadOnlyList<EpochReport> log = OutputDirectory.ReadLog(folder);
         return FirstIntact(OutputDirectory.LatestIn(folder))
             ?? new[] { FirstIntact(OutputDirectory.EpochsIn(folder)), FirstIntact(OutputDirectory.BestIn(folder)) }
                 .Where(found => found is not null).MaxBy(found => found!.Value.Checkpoint.State.Step);
@@ -78,7 +81,9 @@ internal static class CheckpointFinder
             {
                 try
                 {
-                    return (file, Checkpoint.Load(file));
+                    Checkpoint checkpoint = Checkpoint.Load(file);
+                    if (log.Zip(checkpoint.State.History).All(epoch => epoch.First.Loss == epoch.Second.Loss))
+                        return (file, checkpoint);
                 }
                 catch (EngineException e) when (IsDamage(e))
                 {
@@ -92,7 +97,8 @@ internal static class CheckpointFinder
 
     private static bool IsDamage(EngineException error) => error.Kind == ErrorKind.InvalidData;
 
-    private static string Place(Checkpoint checkpoint) => $"of step {checkpoint.State.Step}, after {checkpoint.State.History.Count} epochs";
+    private static string Place(Checkpoint checkpoint) =>
+        $"of step {checkpoint.State.Step}, after {DisplayText.Count(checkpoint.State.History.Count, "epoch")}";
 
     private static EngineException Amended(EngineException error, string advice) =>
         new(error.ErrorId, error.Kind, $"{error.Message} {advice}", error);

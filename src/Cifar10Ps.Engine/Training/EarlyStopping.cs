@@ -15,7 +15,8 @@ internal static class EarlyStopping
         int sinceBest = accuracies.Length - 1 - Array.IndexOf(accuracies, accuracies.DefaultIfEmpty().Max());
         return patience > 0 && accuracies.Length > 0 && sinceBest >= patience
             ? string.Create(CultureInfo.InvariantCulture,
-                $"No better validation accuracy than {accuracies.Max():P2} in {sinceBest} validations, up to epoch {history.Count}.")
+                $"No better validation accuracy than {accuracies.Max():P2} in "
+                + $"{DisplayText.Count(sinceBest, "validation")}, up to epoch {history.Count}.")
             : null;
     }
 }

@@ -13,7 +13,7 @@ internal readonly record struct EpochPlan
     {
         (_batchSize, _isEven) = (options.BatchSize, options.EvenBatches);
         int all = StepsFor(imageCount);
-        Steps = options.StepLimit > 0 ? Math.Min(all, options.StepLimit) : all;
+        Steps = options.LimitSteps > 0 ? Math.Min(all, options.LimitSteps) : all;
         ImageCount = (int)Math.Min(imageCount, (long)Steps * _batchSize);
     }
 

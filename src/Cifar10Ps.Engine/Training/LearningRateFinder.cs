@@ -65,7 +65,7 @@ public static class LearningRateFinder
         bool diverged = false;
         double average = 0, memory = Math.Pow(Memory, 100.0 / steps);
         int settling = (int)(steps * Settling);
-        EpochPlan plan = new(data.Train.Count, options with { StepLimit = 0 });
+        EpochPlan plan = new(data.Train.Count, options with { LimitSteps = 0 });
         foreach (TrainingImage[] images in Batches(order, plan).Take(steps))
         {
             cancellation.ThrowIfCancellationRequested();

@@ -24,6 +24,7 @@ public sealed partial class OutputDirectory
 
     private readonly int _keepCheckpoints;
     private readonly bool _replace;
+    private FolderLock? _lock;
 
     /// <summary>An output directory.</summary>
     /// <param name="path">The folder; created when it is first written to.</param>
@@ -86,6 +87,19 @@ public sealed partial class OutputDirectory
     internal static IEnumerable<string> EpochsIn(string folder) =>
         EpochCheckpoints(folder).OrderByDescending(item => item.Epoch).Select(item => item.File);
 
+    /// <summary>The epochs in the log of a folder; none if it has no log, or one that cannot be read.</summary>
+    internal static IReadOnlyList<EpochReport> ReadLog(string folder)
+    {
+        try
+        {
+            return TrainingLog.Parse(TensorFile.ReadBytes(System.IO.Path.Combine(folder, LogName)));
+        }
+        catch (Exception e) when (e is EngineException or InvalidDataException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Whether a run writes to a folder now.</summary>
     internal static bool IsClaimed(string folder)
     {
@@ -106,7 +120,7 @@ public sealed partial class OutputDirectory
     }
 
     /// <summary>The run's journal.</summary>
-    internal RunJournal Journal => new(System.IO.Path.Combine(Path, JournalName));
+    internal RunJournal Journal => new(System.IO.Path.Combine(Path, JournalName), KeepLock);
 
     /// <summary>Locks the folder against other runs. Fails immediately, not after hours, if it is not writable, or too small.</summary>
     /// <param name="checkpointSize">Length of a checkpoint in bytes.</param>
@@ -123,11 +137,12 @@ public sealed partial class OutputDirectory
         foreach (string name in new[] { Lock, LatestName, Best, Model, LogName, JournalName })
             RegularFile.Require(System.IO.Path.Combine(Path, name));
         // Before anything else is done in the folder: another run may be writing there.
-        FileStream claim = TakeLock();
+        FolderLock claim = Locked(() => new FolderLock(System.IO.Path.Combine(Path, Lock)),
+            $"Another run is currently writing to '{Path}'");
         try
         {
             Probe(checkpointSize, epochsLeft);
-            return claim;
+            return _lock = claim;
         }
         catch
         {
@@ -136,18 +151,25 @@ public sealed partial class OutputDirectory
         }
     }
 
-    private FileStream TakeLock()
+    /// <summary>Makes sure before a file is written that the folder is still this run's: somebody may have removed it.</summary>
+    /// <exception cref="EngineException"><c>OutputDirectoryBusy</c>, <c>FileNotWritable</c>.</exception>
+    private void KeepLock() => Locked(
+        () =>
+        {
+            _lock?.Keep();
+            return _lock;
+        },
+        $"'{Path}' was removed during this run, and another one is writing there now");
+
+    private T Locked<T>(Func<T> take, string problem)
     {
         try
         {
-            Directory.CreateDirectory(Path);
-            return new FileStream(System.IO.Path.Combine(Path, Lock), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1,
-                FileOptions.DeleteOnClose);
+            return take();
         }
         catch (IOException e) when (IsClaimed(Path))
         {
-            throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError,
-                $"Another run is currently writing to '{Path}': {e.Message}", e);
+            throw new EngineException("OutputDirectoryBusy", ErrorKind.WriteError, $"{problem}: {e.Message}", e);
         }
         catch (Exception e) when (AtomicFile.IsRefusal(e))
         {
@@ -182,6 +204,7 @@ public sealed partial class OutputDirectory
     /// <summary>Saves a run that was stopped within an epoch.</summary>
     internal void SaveInterrupted(Checkpoint checkpoint)
     {
+        KeepLock();
         foreach (Action step in LatestSteps(checkpoint))
             step();
     }
@@ -189,6 +212,7 @@ public sealed partial class OutputDirectory
     /// <summary>Saves a run after an epoch: checkpoints and log; older checkpoints are removed.</summary>
     internal void SaveEpoch(Checkpoint checkpoint)
     {
+        KeepLock();
         foreach (Action step in EpochSteps(checkpoint))
             step();
     }
@@ -256,7 +280,11 @@ public sealed partial class OutputDirectory
     }
 
     /// <summary>Saves the finished model.</summary>
-    internal void SaveModel(ImageClassifier model) => ModelFile.Save(model, System.IO.Path.Combine(Path, Model));
+    internal void SaveModel(ImageClassifier model)
+    {
+        KeepLock();
+        ModelFile.Save(model, System.IO.Path.Combine(Path, Model));
+    }
 
     private static void Remove(string file)
     {

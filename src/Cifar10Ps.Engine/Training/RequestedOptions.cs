@@ -66,8 +66,8 @@ public sealed record RequestedOptions
     /// <inheritdoc cref="TrainingOptions.ValidationCount"/>
     public int? ValidationCount { get; init; }
 
-    /// <inheritdoc cref="TrainingOptions.StepLimit"/>
-    public int? StepLimit { get; init; }
+    /// <inheritdoc cref="TrainingOptions.LimitSteps"/>
+    public int? LimitSteps { get; init; }
 
     /// <inheritdoc cref="TrainingOptions.Seed"/>
     public int? Seed { get; init; }
@@ -121,7 +121,7 @@ public sealed record RequestedOptions
             Normalization = Normalization ?? options.Normalization,
             NormEpsilon = NormEpsilon ?? options.NormEpsilon,
             ValidationCount = ValidationCount ?? options.ValidationCount,
-            StepLimit = StepLimit ?? options.StepLimit,
+            LimitSteps = LimitSteps ?? options.LimitSteps,
             Seed = Seed ?? options.Seed,
         };
     }

@@ -11,23 +11,28 @@ namespace Cifar10Ps.Training;
 /// it ended; without an <c>end</c> the process was killed.
 /// </summary>
 /// <param name="path">The file.</param>
-internal sealed class RunJournal(string path)
+/// <param name="check">Called before each line; throws if the folder is no longer the run's.</param>
+internal sealed class RunJournal(string path, Action check)
 {
     /// <summary>Values of <c>event</c>.</summary>
     public const string StartEvent = "start", WarningEvent = "warning", EpochEvent = "epoch", EndEvent = "end";
 
     private Exception? _error;
-    private bool _hasStarted;
+    private Action? _start;
 
     /// <summary>Appends the beginning of a run.</summary>
     /// <exception cref="EngineException"><c>NotARegularFile</c>, <c>FileNotWritable</c>.</exception>
     public void Start(RunBeginning beginning, IEnumerable<string> warnings)
     {
         AppendedFile.RemoveHalfLine(path);
-        _hasStarted = true;
-        Append(StartEvent, beginning);
-        foreach (string warning in warnings)
-            Append(WarningEvent, new { Text = warning });
+        _start = () =>
+        {
+            Write(StartEvent, beginning);
+            foreach (string warning in warnings)
+                Write(WarningEvent, new { Text = warning });
+        };
+        check();
+        _start();
     }
 
     /// <summary>Appends what becomes of a run while its epochs are enumerated, once it has started.</summary>
@@ -50,7 +55,7 @@ internal sealed class RunJournal(string path)
             }
             finally
             {
-                if (_hasStarted)
+                if (_start is not null)
                     AppendEnd(end(_error));
             }
         }
@@ -99,6 +104,15 @@ internal sealed class RunJournal(string path)
     }
 
     private void Append(string name, object facts)
+    {
+        check();
+        // The folder was removed: how the run began has to be told again.
+        if (!File.Exists(path))
+            _start?.Invoke();
+        Write(name, facts);
+    }
+
+    private void Write(string name, object facts)
     {
         JsonObject line = new()
         {

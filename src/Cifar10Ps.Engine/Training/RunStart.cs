@@ -60,7 +60,7 @@ internal sealed record RunStart(ModelSnapshot Model, ImageDataset Data, Training
                 $"The run of '{path}' has reached epoch {begun}, but Epochs is {wanted.Epochs}. Epochs counts from the beginning of the "
                 + $"run: give {begun} or more.");
         if (checkpoint.State.TrainCount != data.Train.Count)
-            throw Mismatch($"it was trained on {checkpoint.State.TrainCount} images, but there are {data.Train.Count}");
+            throw Mismatch($"it was trained on {DisplayText.Count(checkpoint.State.TrainCount, "image")}, not {data.Train.Count:N0}");
         if (checkpoint.State.DataFingerprint is string fingerprint && !data.IsOf(fingerprint))
             throw Mismatch("it was trained or validated on other images, or in another order");
         Network network = checkpoint.Model.Network;

@@ -65,6 +65,8 @@ internal sealed class TrainingLoop
     private IEnumerable<EpochReport> Epochs(RunJournal? journal)
     {
         _step = NewStep(_start, _moments);
+        // Now, while it is known to be there.
+        _best = _state.Restore == Restore.Best ? _trainer.EarlierBest() : null;
         _output?.Begin();
         journal?.Start(Beginning(), _trainer.Warnings);
         // All checks have passed.
@@ -137,7 +139,7 @@ internal sealed class TrainingLoop
         // The reason for stopping belongs in its history.
         if (_state.StopReason is not null && _state.Step > 0)
             _output?.SaveInterrupted(ToCheckpoint());
-        if (_state.Restore == Restore.Best && (_best ?? _trainer.EarlierBest()) is { } best)
+        if (_state.Restore == Restore.Best && _best is { } best)
             (_trainer.Model.Snapshot, _trainer.RestoredEpoch) = (best, _trainer.BestReport!.Epoch);
         _output?.SaveModel(_trainer.Model);
         // No rank goes on before the files are there.
@@ -287,7 +289,8 @@ internal sealed class TrainingLoop
             return wish;
         _cancellation.ThrowIfCancellationRequested();
         throw new EngineException("RankStopped", ErrorKind.ResourceUnavailable,
-            $"Rank {_ranks.WishedBy} was stopped in epoch {_state.Epoch}, after {_state.Step} steps, and with it the run.");
+            $"Rank {_ranks.WishedBy} was stopped in epoch {_state.Epoch}, after {DisplayText.Count(_state.Step, "step")}, "
+            + "and with it the run.");
     }
 
     /// <summary>Refuses to go on with ranks whose processors computed other bits.</summary>
@@ -335,7 +338,7 @@ internal sealed class TrainingLoop
             _trainer.EarlyStoppingPatience);
 
     private EngineException Diverged() => new("TrainingDiverged", ErrorKind.InvalidArgument,
-        $"Loss or weights became infinite or NaN in epoch {_state.Epoch}, after {_state.Step} steps. "
+        $"Loss or weights became infinite or NaN in epoch {_state.Epoch}, after {DisplayText.Count(_state.Step, "step")}. "
         + (_trainer.Output?.LatestCheckpoint is string latest && File.Exists(latest) ? $"'{latest}' is the last good checkpoint."
             : "The model has its last good weights."));
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Cifar10Ps.Data;
 using Cifar10Ps.Networks;
 
@@ -111,7 +112,9 @@ public sealed record TrainingOptions
     public required int ValidationCount { get; init; }
 
     /// <summary>Largest number of steps in an epoch, to try a run out; 0: no limit.</summary>
-    public int StepLimit { get; init; }
+    // The name that checkpoints know it by.
+    [JsonPropertyName("stepLimit")]
+    public int LimitSteps { get; init; }
 
     /// <summary>Seed of shuffling and augmentation.</summary>
     public required int Seed { get; init; }
@@ -155,7 +158,7 @@ public sealed record TrainingOptions
         : !Enum.IsDefined(Normalization) ? nameof(Normalization)
         : NormEpsilon is not (>= MinimumNormEpsilon and <= MaximumNormEpsilon) ? nameof(NormEpsilon)
         : ValidationCount < 0 ? nameof(ValidationCount)
-        : StepLimit < 0 ? nameof(StepLimit)
+        : LimitSteps < 0 ? nameof(LimitSteps)
         : Seed < 0 ? nameof(Seed)
         : null;
 }

@@ -92,7 +92,7 @@ public sealed class ExportImageCommand : FileWriterCommand
             return;
         }
 
-        _progress!.Report(() => [ProgressReporter.Record(1, $"Exporting to {_folder}", $"{_done:N0} images", _done, total)]);
+        _progress!.Report(() => [ProgressReporter.Record(1, $"Exporting to {_folder}", DisplayText.Count(_done, "image"), _done, total)]);
         if (PassThru)
             WriteObject(ToItem(file));
     }

@@ -5,6 +5,8 @@ namespace Cifar10Ps.Commands;
 /// <summary>Base class of cmdlets that write a model to a file.</summary>
 public abstract class ModelWriterCommand : FileWriterCommand
 {
+    private ImageClassifier? _written;
+
     /// <summary>The model.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
     [ModelTransformation]
@@ -19,10 +21,15 @@ public abstract class ModelWriterCommand : FileWriterCommand
     protected sealed override void OnProcess()
     {
         string file = ToFile();
+        if (_written is not null && _written != Model)
+            throw new EngineException("SeveralModels", ErrorKind.InvalidArgument,
+                $"'{file}' has another model of this pipeline already. Give each model a file of its own: "
+                + $"… | ForEach-Object {{ $_ | {MyInvocation.MyCommand.Name} -Path … }}.");
         Action write = Prepare(file);
         if (!MayWrite(file))
             return;
         write();
+        _written = Model;
         if (PassThru)
             WriteObject(Passed(file));
     }

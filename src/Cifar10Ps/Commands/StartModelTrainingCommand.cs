@@ -315,7 +315,7 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         ClassifierEpochs = ClassifierEpochs,
         Schedule = Schedule,
         ValidationCount = ValidationCount,
-        StepLimit = LimitSteps,
+        LimitSteps = LimitSteps,
     };
 
     /// <summary>Refuses what needs an output directory, where there is none.</summary>

@@ -51,6 +51,19 @@ public sealed class ImageFolderLeftOutTests : ImageFolderTestBase
     }
 
     [Fact]
+    public void A_folder_with_a_blank_name_is_no_class()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such names.");
+        Draw("a", 2);
+        Draw("b", 2);
+        Draw(" ", 2);
+
+        Assert.Equal(["a", "b"], Read().Classes);
+
+        Assert.Contains("folders with a blank name", Assert.Single(_warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_else_is_left_out_is_counted_by_reason_in_one_warning()
     {
         Draw("a", 2);

@@ -112,7 +112,7 @@ public sealed class ModelSnapshotTests : IDisposable
 
         // One step at a negligible rate: the weights are still about the same.
         Trainer second = Trainer.Start(read, TinyData,
-            TinyOptions(epochs: 1) with { LearningRate = 1e-9, Schedule = Schedule.Constant, StepLimit = 1 }, threads: 1);
+            TinyOptions(epochs: 1) with { LearningRate = 1e-9, Schedule = Schedule.Constant, LimitSteps = 1 }, threads: 1);
         second.RunToEnd();
         Assert.Equal((1, 2L), (read.TrainedEpochs, read.TrainedSteps));
         Assert.Equal(first.Model.Weights["conv1.weight"][0], read.Weights["conv1.weight"][0], 1e-6);

@@ -102,6 +102,20 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
     }
 
     [Fact]
+    public void Epochs_that_a_run_went_back_from_are_not_taken_for_its_own()
+    {
+        Copy(whole.Folder(2));
+        // Back to the first epoch, and one more of a run with another number of epochs.
+        Trainer.Resume(SavedEpoch(1), null, Data, options => options with { Epochs = 2 }, Output(), threads: 1).RunToEnd();
+        FlipBit(_folder["checkpoint-latest.safetensors"]);
+
+        Trainer trainer = Resume();
+
+        Assert.Equal(2, trainer.Model.TrainedEpochs);
+        Assert.Contains(_folder["checkpoint-epoch-0002.safetensors"], Assert.Single(_warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_damaged_checkpoint_that_was_named_is_refused_and_an_intact_one_is_named()
     {
         Copy(whole.Folder(2));
@@ -143,7 +157,16 @@ public sealed class CheckpointFallbackTests(CheckpointFallbackTests.WholeRun who
 
     private Trainer Resume() =>
         Trainer.Resume(_folder.Path, null, Data, options => options,
-            new OutputDirectory(_folder.Path, 2, replace: false), threads: 1, _warnings.Add);
+            Output(), threads: 1, _warnings.Add);
+
+    private OutputDirectory Output() => new(_folder.Path, 2, replace: false);
+
+    private string SavedEpoch(int epoch)
+    {
+        string file = _folder["saved.safetensors"];
+        whole.Epoch(epoch).Save(file);
+        return file;
+    }
 
     private void Copy(string folder)
     {

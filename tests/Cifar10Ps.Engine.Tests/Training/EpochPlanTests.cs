@@ -30,7 +30,7 @@ public class EpochPlanTests
 
     [Fact]
     public void A_limit_of_steps_leaves_the_batches_full() =>
-        Assert.Equal([32, 32], Batches(new EpochPlan(120, Options(32) with { StepLimit = 2 })));
+        Assert.Equal([32, 32], Batches(new EpochPlan(120, Options(32) with { LimitSteps = 2 })));
 
     [Fact]
     public void Wherever_an_epoch_was_left_no_batch_is_larger_than_the_batch_size()

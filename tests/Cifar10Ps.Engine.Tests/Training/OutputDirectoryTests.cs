@@ -1,5 +1,6 @@
 using System.Runtime.Versioning;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Cifar10Ps.Training;
 using static Cifar10Ps.Tests.TestSupport;
 
@@ -217,6 +218,45 @@ public sealed class OutputDirectoryTests : IDisposable
         AssertError("OutputDirectoryBusy", () => Output().Claim(1000, 1));
 
         Assert.True(System.IO.File.Exists(File("cifar10ps-0a1b2c3d.e4f.tmp")));
+    }
+
+    [Fact]
+    public void A_folder_that_is_removed_during_a_run_is_made_and_locked_again()
+    {
+        bool isBusy = false;
+
+        NewRun(TinyOptions(epochs: 3), Output()).RunToEnd(progress =>
+        {
+            if (progress is { Epoch: 2, IsValidating: false } && Directory.Exists(_folder["output"]))
+                Directory.Delete(_folder["output"], recursive: true);
+            else if (progress is { Epoch: 3, IsValidating: false })
+                isBusy = OutputDirectory.IsClaimed(_folder["output"]);
+        });
+
+        Assert.True(isBusy);
+        Assert.DoesNotContain("run.lock", Names());
+        Assert.Equal(["start", "epoch", "epoch", "end"], System.IO.File.ReadLines(File("run.jsonl"))
+            .Select(line => JsonNode.Parse(line)!["event"]!.GetValue<string>()));
+        Assert.True(Trainer.Resume(Output().Path, null, TinyData, options => options, Output(), threads: 2).IsComplete);
+    }
+
+    [Fact]
+    public void A_run_whose_folder_was_removed_does_not_write_among_the_files_of_the_next_one()
+    {
+        IDisposable? claim = null;
+
+        EngineException error = AssertError("OutputDirectoryBusy", () => NewRun(TinyOptions(), Output()).RunToEnd(_ =>
+        {
+            if (claim is not null)
+                return;
+            Directory.Delete(_folder["output"], recursive: true);
+            claim = Output().Claim(1000, 1);
+        }));
+
+        Assert.Contains("was removed during this run", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["run.lock"], Names());
+        Assert.True(OutputDirectory.IsClaimed(_folder["output"]));
+        claim!.Dispose();
     }
 
     [Fact]

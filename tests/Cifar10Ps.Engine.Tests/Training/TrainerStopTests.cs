@@ -106,7 +106,7 @@ public sealed class TrainerStopTests : IDisposable
     [Fact]
     public void A_dry_run_takes_few_steps_and_has_the_schedule_of_its_own_length()
     {
-        EpochReport[] reports = Run(TinyOptions(epochs: 2) with { BatchSize = 8, StepLimit = 2 }).RunToEnd();
+        EpochReport[] reports = Run(TinyOptions(epochs: 2) with { BatchSize = 8, LimitSteps = 2 }).RunToEnd();
 
         Assert.Equal([2L, 4], reports.Select(report => report.Step));
         Assert.Equal(LearningRates.At(Schedule.OneCycle, 0.3, 3, 4), reports[^1].LearningRate);
