@@ -27,6 +27,7 @@ internal static class ErrorAdvice
         ["ChecksumMismatch"] = Download,
         ["ClassCountMismatch"] = ModelForData,
         ["ClassMismatch"] = ModelForData,
+        ["ClusterInUse"] = "Run one Start-ModelTraining -Distributed after the other, in one thread.",
         ["CorruptArchive"] = Published,
         ["DatasetNotFound"] = "Relative paths start at the location of the session: see Get-Location.",
         ["DownloadFailed"] = Download,
@@ -92,7 +93,6 @@ internal static class ErrorAdvice
         ["PretrainedNotFound"] = "It is beside Cifar10Ps in the archive and among the packages of this version, and ./build.ps1 of the "
             + "repository makes both: put its folder beside that of Cifar10Ps. -Pretrained with a file takes the weights of that file.",
         ["PretrainedUnusable"] = "Install the module Cifar10Ps.Pretrained again.",
-        ["ClusterInUse"] = "Run one Start-ModelTraining -Distributed after the other, in one thread.",
         ["RankLeft"] = "Its own messages say why. Put lines for one rank in if ((Get-TrainingCluster).Rank -eq 0) { … }.",
         ["RanksDiffer"] = "All ranks run the same script, on the same data, with the same version of the module, on processors of the "
             + "same kind.",

@@ -23,12 +23,12 @@ public enum ErrorKind
 }
 
 /// <summary>
-/// The one exception that the engine throws on purpose: a stable id, a kind, and a sentence that says what to do.
+/// The one exception that the engine throws on purpose: a stable id, a kind, and a message that says what is wrong and what to do.
 /// </summary>
 public sealed class EngineException : Exception
 {
     /// <summary>Creates the exception.</summary>
-    /// <param name="errorId">A stable identifier, for scripts: <c>TruncatedBatchFile</c>.</param>
+    /// <param name="errorId">A stable identifier, for scripts: <c>BatchFileWrongSize</c>.</param>
     /// <param name="kind">The category.</param>
     /// <param name="message">What is wrong and what to do about it, in one line; names in it may be untrusted.</param>
     /// <param name="innerException">The cause, if another exception is; dropped if it quotes control characters,
