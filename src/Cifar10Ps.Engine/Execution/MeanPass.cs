@@ -1,5 +1,4 @@
 using Cifar10Ps.Execution.Kernels;
-using Cifar10Ps.Networks;
 using Cifar10Ps.Runtime;
 using static TorchSharp.torch;
 

@@ -104,7 +104,7 @@ internal sealed class FusedPass<TElement, TLanes> : UnitPass<TElement, TLanes>, 
 }
 
 /// <summary>A convolution in our kernels whose norm, or what else follows it, is left to libtorch.</summary>
-internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLanes>
+internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLanes>, IDisposable
     where TElement : struct, IElement
     where TLanes : struct, ILanes<TLanes>
 {
@@ -144,6 +144,9 @@ internal sealed class ConvolutionPass<TElement, TLanes> : UnitPass<TElement, TLa
         if (_convolution.Backward(gradient, gradients, shared, before: null) is { } ofInput)
             pending.Add(_input, ofInput);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _convolution.Dispose();
 }
 
 /// <summary>A layer that is left to libtorch and its autograd.</summary>

@@ -64,20 +64,8 @@ internal sealed class TrainingLoop
 
     private IEnumerable<EpochReport> Epochs(RunJournal? journal)
     {
-        _step = NewStep(_start, _moments);
-        // Now, while it is known to be there.
-        _best = _state.Restore == Restore.Best ? _trainer.EarlierBest() : null;
-        _output?.Begin();
-        journal?.Start(Beginning(), _trainer.Warnings);
-        // All checks have passed.
-        _trainer.Model.Snapshot = _start;
-        if (_output is not null && _resumedFolder is not null)
-            SaveBeginning(_output, isElsewhere: _output.Path != _resumedFolder);
+        Begin(journal);
         bool isWhole = true, isFinished = false;
-        _pace.Start();
-        _saved = Stopwatch.GetTimestamp();
-        // A run that was stopped early before it was resumed stops again.
-        _state.StopReason = _ranks.FirstOf(_state.StopReason ?? EarlyStop());
         try
         {
             while (!_state.IsComplete && _state.StopReason is null)
@@ -85,25 +73,8 @@ internal sealed class TrainingLoop
                 isWhole = false;
                 if (!TrainEpoch())
                     yield break;
-                ModelSnapshot trained = ToSnapshot();
-                RequireSameWeights(trained);
-                Evaluation? evaluation = Validate(trained);
-                EpochReport report = Report(evaluation);
-                _state.History.Add(report);
-                (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
-                _trainer.Model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
-                if (report.IsBest)
-                    _best = _trainer.Model.Snapshot;
-                if (!_state.IsComplete && TrainsClassifier(_state.Epoch) != TrainsClassifier(report.Epoch))
-                {
-                    // If it fails, the moments are not those of the next part.
-                    _isUnsound = true;
-                    _step.Dispose();
-                    _step = NewStep(_trainer.Model.Snapshot);
-                    _isUnsound = false;
-                    _pace.Start();
-                }
-
+                (EpochReport report, Evaluation? evaluation) = EndEpoch();
+                ChangePart();
                 Save(output => output.SaveEpoch(ToCheckpoint()));
                 isWhole = true;
                 _trainer.Observer?.OnEpoch(new TrainedEpoch(_state.History, evaluation, _trainer.Model, _images.Validation,
@@ -131,6 +102,51 @@ internal sealed class TrainingLoop
                 _step.Dispose();
             }
         }
+    }
+
+    private void Begin(RunJournal? journal)
+    {
+        _step = NewStep(_start, _moments);
+        // Now, while its checkpoint is known to be there.
+        _best = _state.Restore == Restore.Best ? _trainer.EarlierBest() : null;
+        _output?.Begin();
+        journal?.Start(Beginning(), _trainer.Warnings);
+        // All checks have passed.
+        _trainer.Model.Snapshot = _start;
+        if (_output is not null && _resumedFolder is not null)
+            SaveBeginning(_output, isElsewhere: _output.Path != _resumedFolder);
+        _pace.Start();
+        _saved = Stopwatch.GetTimestamp();
+        // A run that was stopped early before it was resumed stops again.
+        _state.StopReason = _ranks.FirstOf(_state.StopReason ?? EarlyStop());
+    }
+
+    /// <summary>Validates the model after the last step of an epoch, and adds the epoch to the history.</summary>
+    private (EpochReport Report, Evaluation? Evaluation) EndEpoch()
+    {
+        ModelSnapshot trained = ToSnapshot();
+        RequireSameWeights(trained);
+        Evaluation? evaluation = Validate(trained);
+        EpochReport report = Report(evaluation);
+        _state.History.Add(report);
+        (_state.EpochImages, _state.LossSum, _state.Correct, _state.EpochSeconds) = (0, 0, 0, 0);
+        _trainer.Model.Snapshot = trained with { TrainedEpochs = trained.TrainedEpochs + 1 };
+        if (report.IsBest)
+            _best = _trainer.Model.Snapshot;
+        return (report, evaluation);
+    }
+
+    /// <summary>Prepares to train the part of the network that the next epoch trains, if it is another one.</summary>
+    private void ChangePart()
+    {
+        if (_state.IsComplete || TrainsClassifier(_state.Epoch) == TrainsClassifier(_state.Epoch - 1))
+            return;
+        // If it fails, the moments are not those of the next part.
+        _isUnsound = true;
+        _step.Dispose();
+        _step = NewStep(_trainer.Model.Snapshot);
+        _isUnsound = false;
+        _pace.Start();
     }
 
     /// <summary>Leaves the model that the run is to leave.</summary>

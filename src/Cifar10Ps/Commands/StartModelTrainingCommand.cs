@@ -1,8 +1,6 @@
 using System.Management.Automation;
-using System.Management.Automation.Language;
 using System.Reflection;
 using System.Runtime.ExceptionServices;
-using Cifar10Ps.Runtime;
 using Cifar10Ps.Training;
 
 namespace Cifar10Ps.Commands;
@@ -14,8 +12,6 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
 {
     private const string NewSet = "New", ResumeSet = "Resume";
     private readonly List<string> _warnings = [];
-    private readonly HashSet<string> _written = new(FolderPath.Comparer);
-    private (ImageClassifier Model, ImageDataset Data)? _trained;
 
     /// <summary>The model; trained in place.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = NewSet)]
@@ -149,41 +145,35 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
     /// <inheritdoc/>
     private protected override void Train()
     {
-        if (Distributed && AsJob)
-            throw new EngineException("DistributedJob", ErrorKind.InvalidArgument,
-                "A distributed training runs in the pipeline of each rank's script. Omit -AsJob.");
+        RequireFittingSwitches();
         _cluster = Distributed ? TrainingCluster.Join() : null;
         WithRanks(() =>
         {
             WarnOf(Precision ?? default);
-            Prepare();
+            OutputDirectory? output = ToOutputDirectory();
+            string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
+            if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
+                return;
+            if (output is not null)
+                _written.Add(output.Path);
+            WarnOfSeenImages();
+            Trainer trainer = NewTrainer(output);
+            WarnOf(trainer);
+            WriteVerbose(trainer.Description);
+            if (AsJob)
+                StartJob(trainer);
+            else
+                Train(trainer);
         });
     }
 
-    private void Prepare()
+    private Trainer NewTrainer(OutputDirectory? output)
     {
-        if (AsJob && OnEpochEnd is not null)
-            throw new EngineException("OnEpochEndInJob", ErrorKind.InvalidArgument,
-                "-OnEpochEnd runs on the thread of the pipeline, which a job leaves at once. Omit -AsJob, "
-                + "or put the whole command into Start-ThreadJob { … }.");
-        OutputDirectory? output = ToOutputDirectory();
-        if (output is null)
-            RequireOutputDirectory();
-        if (EmitOnAllRanks && !Distributed)
-            throw new EngineException("NotDistributed", ErrorKind.InvalidArgument,
-                "-EmitOnAllRanks is about the ranks of a distributed training. Omit it, or give -Distributed too.");
-        string target = output is null ? $"{Dataset}" : $"{Dataset}, writing to '{output.Path}'";
-        if (!ShouldProcess(target, ResumeFrom is null ? "Train" : "Resume training"))
-            return;
-
-        if (output is not null)
-            _written.Add(output.Path);
-        WarnOfSeenImages();
         Restore? restore = Restore ?? (ResumeFrom is null && EarlyStoppingPatience > 0 ? Cifar10Ps.Restore.Best : null);
+        int? threads = Threads ?? _cluster?.Threads;
         Trainer trainer = ResumeFrom is null
-            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, Threads ?? _cluster?.Threads, WriteWarning)
-            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, Threads ?? _cluster?.Threads,
-                WriteWarning);
+            ? Trainer.Start(Require(Model), Dataset, Resolve(Model!, restore), output, threads, WriteWarning)
+            : Trainer.Resume(ToSingleFile(ResumeFrom), Model, Dataset, Requested().Over, output, threads, WriteWarning);
         trainer.Cluster = _cluster;
         trainer.Observer = TensorBoard && IsFirstRank ? new TensorBoardLog(output!.Path) : null;
         trainer.EvaluateEvery = EvaluateEvery;
@@ -194,41 +184,17 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         trainer.CheckpointEverySteps = CheckpointEverySteps;
         trainer.CheckpointEvery = CheckpointEvery;
         trainer.Warnings = _warnings;
-        if (ResumeFrom is null && TrainingMessages.AboutClassSizes(trainer) is string advice)
-            WriteWarning(advice);
-        if (ResumeFrom is not null && (trainer.Restore == Cifar10Ps.Restore.Best || EarlyStoppingPatience > 0) && trainer.ValidatesOnTest)
-            WriteWarning("The run validates on the test images, which choose its epoch now: the accuracy on them will look better than it "
-                + "is. A new run with -ValidationCount keeps them apart.");
-        if (trainer.LostBestEpoch is int lost)
-            WriteWarning($"The best epoch so far is {lost}, but its checkpoint was not found in the run's folder, or is damaged. "
-                + "Unless a later epoch is better, the run will leave the model of its last epoch.");
-        if (trainer.IsComplete)
-            WriteWarning("The run is already complete. To continue training, give more -Epochs.");
-        WriteVerbose(trainer.Description);
-        if (!AsJob)
-        {
-            Train(trainer);
-            return;
-        }
+        return trainer;
+    }
 
+    private void StartJob(Trainer trainer)
+    {
         trainer.Check();
         TrainingJob job = new(trainer, MyInvocation.Line.Trim());
         _ = ModelTransformationAttribute.HandedOut(job.Model);
         job.Start();
         JobRepository.Add(job);
         WriteObject(job);
-    }
-
-    /// <summary>Warns if the command trains its model on one data set after the other, such as the parts of a cross-validation.</summary>
-    private void WarnOfSeenImages()
-    {
-        if (Model is null)
-            return;
-        if (_trained is { } earlier && earlier.Model == Model && earlier.Data != Dataset)
-            WriteWarning($"The model was already trained on '{earlier.Data}' by this command, and goes on with '{Dataset}': where they "
-                + "share images, its validation looks better than it is. Make a model for each: "
-                + "… | ForEach-Object { $_ | Start-ModelTraining (New-ResNet20 $_.Classes) }.");
-        _trained = (Model, Dataset);
     }
 
     /// <summary>The options of a new run.</summary>
@@ -317,42 +283,4 @@ public sealed partial class StartModelTrainingCommand : TrainingCommand
         ValidationCount = ValidationCount,
         LimitSteps = LimitSteps,
     };
-
-    /// <summary>Refuses what needs an output directory, where there is none.</summary>
-    private void RequireOutputDirectory()
-    {
-        string? why = TensorBoard ? "-TensorBoard writes into the output directory"
-            : CheckpointEverySteps > 0 || CheckpointEvery is not null || IsBound(nameof(KeepCheckpoints))
-            ? "Checkpoints are written into the output directory"
-            : !AsJob && (Model is null ? ResumeFrom is not null : ModelTransformationAttribute.IsImported(Model))
-            ? "The trained model would be lost with this command, as no variable holds it" : null;
-        if (why is not null)
-            throw new EngineException("OutputDirectoryMissing", ErrorKind.InvalidArgument, $"{why}: give -OutputDirectory.");
-    }
-
-    /// <summary>Where to write; by default a resumed run writes to its previous folder.
-    /// Another run's results are not overwritten.</summary>
-    private OutputDirectory? ToOutputDirectory()
-    {
-        string? resumed = ResumeFrom is null ? null : Cifar10Ps.OutputDirectory.OfRun(ToSingleFile(ResumeFrom));
-        string? folder = OutputDirectory is null ? resumed : Path.TrimEndingDirectorySeparator(ToOutputFile(OutputDirectory));
-        if (folder is null)
-            return null;
-        bool isOther = resumed is null || !Directory.Exists(folder)
-            || !FolderPath.Comparer.Equals(FolderPath.Real(folder), FolderPath.Real(resumed));
-        OutputDirectory output = new(folder, KeepCheckpoints, replace: isOther);
-        if (ResumeFrom is null && _written.Contains(folder))
-            throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
-                $"'{folder}' contains the run that this command has just made. Give each run an -OutputDirectory of its own: "
-                + "… | ForEach-Object { $_ | Start-ModelTraining … -OutputDirectory … }.");
-        if (IsFirstRank && output.HasRun && isOther && !Force)
-            throw new EngineException("OutputDirectoryInUse", ErrorKind.InvalidArgument,
-                output.HasCheckpoint
-                    ? $"'{folder}' contains the files of another run. Resume it (-ResumeFrom "
-                        + $"'{CodeGeneration.EscapeSingleQuotedStringContent(folder)}'), use another -OutputDirectory, "
-                        + "or replace it with -Force."
-                    : $"'{folder}' contains files of another run, but no checkpoint to resume from. Replace them with -Force, "
-                        + "or use another -OutputDirectory.");
-        return output;
-    }
 }
