@@ -1,14 +1,14 @@
 namespace Cifar10Ps.Runtime;
 
 /// <summary>
-/// A file that is held open while a folder is in use. If somebody removes the folder meanwhile, the open file locks nothing any more: the
-/// file has a mark by which its owner notices.
+/// A file that is held open while a folder is in use. If somebody removes the folder meanwhile, the open file locks nothing any more, which
+/// its owner notices by the file that has the name now.
 /// </summary>
 internal sealed class FolderLock : IDisposable
 {
     private readonly string _file;
-    private readonly byte[] _mark = Guid.NewGuid().ToByteArray();
     private FileStream _stream;
+    private (long Device, long Number)? _identity;
 
     /// <summary>Takes the lock; the folder is created.</summary>
     /// <param name="file">The file, which is removed at the end.</param>
@@ -19,29 +19,7 @@ internal sealed class FolderLock : IDisposable
         _stream = Open();
     }
 
-    /// <summary>Whether the file is still there.</summary>
-    private bool IsInPlace
-    {
-        get
-        {
-            try
-            {
-                // Sharing everything asks for no lock, so that its owner can read it too.
-                using FileStream file = new(_file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
-                byte[] found = new byte[_mark.Length];
-                return file.ReadAtLeast(found, found.Length, throwOnEndOfStream: false) == found.Length && found.SequenceEqual(_mark);
-            }
-            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-            {
-                return false;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // Windows and some network shares let nobody read it, or remove it.
-                return true;
-            }
-        }
-    }
+    private bool IsInPlace => RegularFile.IdentityOf(_file) == _identity;
 
     /// <summary>Takes the lock again if its file is gone.</summary>
     /// <exception cref="IOException">Among others: another run holds it now.</exception>
@@ -64,7 +42,7 @@ internal sealed class FolderLock : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // An empty lock stops nobody.
+            // A file that nobody holds open stops nobody.
         }
 
         _stream.Dispose();
@@ -73,20 +51,10 @@ internal sealed class FolderLock : IDisposable
     private FileStream Open()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_file)!);
-        // Elsewhere than on Windows it would remove whatever has the name by then.
+        // Elsewhere than on Windows, this option would remove whatever has the name by then.
         FileStream stream = new(_file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1,
             OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
-        try
-        {
-            stream.SetLength(0);
-            stream.Write(_mark);
-            stream.Flush();
-            return stream;
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
+        _identity = RegularFile.IdentityOf(_file);
+        return stream;
     }
 }

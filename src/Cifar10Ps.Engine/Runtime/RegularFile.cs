@@ -31,6 +31,11 @@ internal static partial class RegularFile
             throw Refused(path, kind);
     }
 
+    /// <summary>What distinguishes a file from others that have had its name; null: there is none, or the system is Windows, where a file
+    /// keeps its name while it is open.</summary>
+    public static (long Device, long Number)? IdentityOf(string path) =>
+        !OperatingSystem.IsWindows() && Stat(path, out FileStatus status) == 0 ? (status.Device, status.Number) : null;
+
     private static EngineException Refused(string path, string kind) =>
         new("NotARegularFile", ErrorKind.InvalidArgument, $"'{path}' is {kind}, not a file with content. Name a regular file.");
 
@@ -59,5 +64,11 @@ internal static partial class RegularFile
     {
         [FieldOffset(4)]
         public int Mode;
+
+        [FieldOffset(88)]
+        public long Device;
+
+        [FieldOffset(104)]
+        public long Number;
     }
 }

@@ -214,7 +214,7 @@ public sealed class ImageFileTests : IDisposable
 
         EngineException error = AssertError("UnsupportedImageFormat", () => ImageFile.Read(_folder.Write("photo.jpg", content), 32, 32));
 
-        Assert.Contains($"is a {format} file", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"has the format {format}, which is not supported", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
