@@ -20,7 +20,6 @@ public sealed class DoubtTests(SharedSession shared) : IClassFixture<SharedSessi
 
     [Theory]
     [InlineData("$data.Test[0..3] | Find-SimilarImage -In $data -Top 2", 8)]
-    [InlineData("$data.Test[0..3] | Invoke-Inference $model | Find-SimilarImage -In $data -Top 2", 8)]
     [InlineData("$data.Test[0..3] | Find-SimilarImage $model -In $data.Train -Top 2", 8)]
     [InlineData("$data.Test | Find-SimilarImage $model -MinimumSimilarity 1", 0)]
     [InlineData("$data.Test[0..15] + $data.Test[0..15] | Find-SimilarImage $model -MinimumSimilarity 1", 16)]

@@ -117,7 +117,7 @@ public sealed class ModelFileTests(SharedSession shared) : IClassFixture<SharedS
 
     [Theory]
     [InlineData("Save-Model a.safetensors -Force", "a.safetensors")]
-    [InlineData("Export-Model a.npz -Force", "a.npz")]
+    [InlineData("Export-Model a.pth -Force", "a.pth")]
     [InlineData("Export-ModelGraph a.dot -Force", "a.dot")]
     public void A_second_model_does_not_replace_the_first_one_of_its_pipeline(string command, string file)
     {

@@ -16,8 +16,8 @@ public sealed class FindSimilarImageCommand : EngineCommand
     [ValidateNotNull]
     public ImageDataset? Dataset { get; set; }
 
-    /// <summary>Images, or those of predictions: compared with each other, or with those of -In.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, ParameterSetName = ImageSet)]
+    /// <summary>Images: compared with each other, or with those of -In.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ImageSet)]
     [ValidateNotNull]
     public LabeledImage[] Image { get; set; } = [];
 
