@@ -28,7 +28,8 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
     private readonly double _epsilon;
     private readonly bool _learnsScale;
     private readonly double[] _mean, _deviation;
-    private readonly float[] _scale, _offset;
+    private readonly float[] _scale, _offset, _factors;
+    private readonly Moments _moments;
     private Tensor _y = null!, _output = null!;
     private Tensor? _ownGradient;
     private bool _addsShortcut;
@@ -49,7 +50,8 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
             throw new NotSupportedException(
                 $"The fused batch norm takes a number of channels that divides {Period} or is a multiple, not {_channels}.");
         _width = Math.Max(Period, _channels);
-        (_scale, _offset) = (new float[_width], new float[_width]);
+        (_scale, _offset, _factors) = (new float[_width], new float[_width], new float[3 * _width]);
+        _moments = new Moments(_width);
         _mean = new double[_channels];
         _deviation = new double[_channels];
     }
@@ -71,7 +73,7 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
     public Tensor Forward(Tensor input, Tensor? shortcut, bool activate, SharedWork shared)
     {
         _addsShortcut = shortcut is not null;
-        Moments moments = new((int)input.shape[0], _width);
+        Moments moments = _moments.Cleared((int)input.size(0));
         _y = _convolution.Forward(input, shared, (piece, part) =>
         {
             fixed (double* sums = moments.Of(piece))
@@ -122,7 +124,7 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
         Activations y = new(_y), g = new(gradient), other = more is null ? default : new(more),
             active = activated ? new(_output) : default, target = new(result);
         bool fromInput = activated && more is null && !_addsShortcut && !keepGradient;
-        Moments moments = new(y.Count, _width);
+        Moments moments = _moments.Cleared(y.Count);
         shared.ForEachPiece(y.Count, piece =>
         {
             Activations part = y.Of(piece);
@@ -137,11 +139,11 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
                         part.Values, part.Length, _width, sums, sums + _width);
             }
         });
-        float[] factors = FindGradients(moments, (double)y.Length / _channels, gradients);
+        FindGradients(moments, (double)y.Length / _channels, gradients);
         return _convolution.Backward(result, gradients, shared, piece =>
         {
             Activations part = y.Of(piece);
-            fixed (float* scale = _scale, offset = _offset, p = factors)
+            fixed (float* scale = _scale, offset = _offset, p = _factors)
             {
                 if (fromInput)
                     NormKernels<TElement, TLanes>.NormalizeBackwardThroughRelu(g.Of(piece).Values, part.Values, part.Length, _width, scale,
@@ -156,15 +158,13 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _convolution.Dispose();
 
-    /// <summary>Gradients of batch norm's parameters, and the factors of <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>.
-    /// </summary>
+    /// <summary>Finds the gradients of batch norm's parameters, and the factors of
+    /// <see cref="NormKernels{TElement, TLanes}.NormalizeBackward"/>: those of the gradient, those of the input, and the terms.</summary>
     /// <param name="moments">The sums of the gradient before ReLU, and of that times the input.</param>
     /// <param name="count">Number of values of a channel.</param>
     /// <param name="gradients">Takes the gradients.</param>
-    /// <returns>The factors of the gradient, those of the input, and the terms.</returns>
-    private float[] FindGradients(Moments moments, double count, Gradients gradients)
+    private void FindGradients(Moments moments, double count, Gradients gradients)
     {
-        float[] factors = new float[3 * _width];
         (double[] sums, double[] products) = moments.Added();
         Span<float> gamma = Values(TensorRole.NormScale), betaGradient = gradients.Values(NameOf(TensorRole.NormShift)),
             gammaGradient = _learnsScale ? gradients.Values(NameOf(TensorRole.NormScale)) : new float[_channels];
@@ -173,12 +173,10 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
             double sum = Fold(sums, c), product = (Fold(products, c) - _mean[c] * sum) / _deviation[c], scale = gamma[c] / _deviation[c];
             (betaGradient[c], gammaGradient[c]) = ((float)sum, (float)product);
             double ofInput = -scale * product / (_deviation[c] * count);
-            Spread(factors, c, scale);
-            Spread(factors.AsSpan(_width), c, ofInput);
-            Spread(factors.AsSpan(2 * _width), c, -scale * sum / count - ofInput * _mean[c]);
+            Spread(_factors, c, scale);
+            Spread(_factors.AsSpan(_width), c, ofInput);
+            Spread(_factors.AsSpan(2 * _width), c, -scale * sum / count - ofInput * _mean[c]);
         }
-
-        return factors;
     }
 
     private Span<float> Values(TensorRole role) => MemoryMarshal.Cast<byte, float>(_weights[NameOf(role)].bytes);
@@ -199,28 +197,40 @@ internal sealed unsafe class ConvolutionNorm<TElement, TLanes> : IDisposable
             values[TElement.Position(i, TLanes.Count)] = (float)value;
     }
 
-    /// <summary>Two sums over the values of each piece, which are added in the order of the pieces.</summary>
-    private sealed class Moments(int images, int width)
+    /// <summary>Two sums over the values of each piece, which are added in the order of the pieces. Their memory is kept: new memory for
+    /// each layer costs more than clearing it.</summary>
+    private sealed class Moments(int width)
     {
-        private readonly double[] _sums = new double[SharedWork.PieceCount(images) * 2 * width];
+        private readonly double[] _first = new double[width], _second = new double[width];
+        private double[] _sums = [];
+
+        /// <summary>These sums, all zero.</summary>
+        /// <param name="images">Number of images, all pieces together.</param>
+        public Moments Cleared(int images)
+        {
+            Array.Resize(ref _sums, SharedWork.PieceCount(images) * 2 * width);
+            Array.Clear(_sums);
+            return this;
+        }
 
         /// <summary>The sums of a piece: of the one thing, then of the other.</summary>
         public Span<double> Of(Piece piece) => _sums.AsSpan(piece.Index * 2 * width, 2 * width);
 
-        /// <summary>Those of all pieces.</summary>
+        /// <summary>Those of all pieces; overwritten by the next call.</summary>
         public (double[] First, double[] Second) Added()
         {
-            double[] first = new double[width], second = new double[width];
+            Array.Clear(_first);
+            Array.Clear(_second);
             for (int piece = 0; piece < _sums.Length; piece += 2 * width)
             {
                 for (int i = 0; i < width; i++)
                 {
-                    first[i] += _sums[piece + i];
-                    second[i] += _sums[piece + width + i];
+                    _first[i] += _sums[piece + i];
+                    _second[i] += _sums[piece + width + i];
                 }
             }
 
-            return (first, second);
+            return (_first, _second);
         }
     }
 }

@@ -94,6 +94,7 @@ internal sealed class FusedExecutor<TElement, TLanes> : ITrainingExecutor
     private UnitPass<TElement, TLanes> Pass(Network network, int layer, IReadOnlyList<Shape> shapes) =>
         KernelSupport.HasTrainedConvolution(network, layer, shapes) ? new ConvolutionPass<TElement, TLanes>(layer, Weights, shapes)
         : network.Layers[layer].Operation is AveragePool { Window: null } ? new MeanPass<TElement, TLanes>(layer, network)
+        : network.Layers[layer] is { IsFrozen: false, Operation: Linear } ? new LinearPass<TElement, TLanes>(layer, Weights)
         : new LibtorchPass<TElement, TLanes>(layer, Weights);
 
     /// <summary>Frees activations and gradients that nothing reads any more, so that the next ones take their memory.</summary>

@@ -25,14 +25,11 @@ internal static unsafe partial class ActivationMemory
 
     /// <summary>A new tensor of the same shape and type.</summary>
     public static Tensor Like(Tensor activations) =>
-        Like(activations, activations.shape[1], activations.shape[2], activations.shape[3]);
+        Like(activations, activations.size(1), activations.size(2), activations.size(3));
 
     /// <summary>A new tensor of the same batch and type, for maps of another size.</summary>
-    public static Tensor Like(Tensor activations, long channels, long height, long width)
-    {
-        using Tensor plain = empty([activations.shape[0], height, width, channels], activations.dtype);
-        return plain.permute(0, 3, 1, 2);
-    }
+    public static Tensor Like(Tensor activations, long channels, long height, long width) => empty_strided(
+        [activations.size(0), channels, height, width], [height * width * channels, 1, width * channels, channels], activations.dtype);
 
     /// <summary>The same values with more channels, which are zero.</summary>
     public static Tensor WithChannels(Tensor activations, long channels)

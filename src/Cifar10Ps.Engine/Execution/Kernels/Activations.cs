@@ -18,12 +18,9 @@ internal readonly unsafe struct Activations(
     /// <summary>Those of a tensor; valid while it is alive.</summary>
     /// <param name="activations">[batch, channels, height, width], channels-last in memory.</param>
     public Activations(Tensor activations)
-        : this(ActivationMemory.Of(activations), activations.shape, (int)activations.ElementSize)
-    {
-    }
-
-    private Activations(byte* values, long[] shape, int size)
-        : this(values, (int)shape[0], (int)shape[2], (nint)shape[3], (nint)shape[1], (nint)(shape[1] * shape[3]), size, (nint)shape[1])
+        : this(ActivationMemory.Of(activations), (int)activations.size(0), (int)activations.size(2), (nint)activations.size(3),
+            (nint)activations.size(1), (nint)(activations.size(1) * activations.size(3)), (int)activations.ElementSize,
+            (nint)activations.size(1))
     {
     }
 
