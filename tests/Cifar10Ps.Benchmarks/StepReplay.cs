@@ -12,12 +12,14 @@ internal sealed class StepReplay
     private readonly List<Job> _jobs = [];
     private readonly Worker[] _workers;
     private readonly double _handOver;
+    private readonly bool _hasHelpers;
 
     private StepReplay(RecordedStep step, int workers, double handOver)
     {
         _shards = new Queue<ShardAction[]>(step.Shards);
         _workers = [.. Enumerable.Range(0, workers).Select(_ => new Worker())];
         _handOver = handOver;
+        _hasHelpers = workers > step.Shards.Count;
     }
 
     /// <summary>Seconds of the step.</summary>
@@ -77,7 +79,7 @@ internal sealed class StepReplay
             case WorkKind.Item:
                 worker.Waiting = Share(action, worker);
                 break;
-            case WorkKind.Gift when _workers.Count(other => other.IsIdle) > _jobs.Count(job => job.Left > 0):
+            case WorkKind.Gift when _hasHelpers || _workers.Count(other => other.IsIdle) > _jobs.Count(job => job.Left > 0):
                 worker.Given.Add(Share(action, worker));
                 break;
             case WorkKind.Wait:

@@ -6,7 +6,9 @@ namespace Cifar10Ps.Runtime;
 /// Work of busy workers that idle ones take part in, when there are fewer shards than processors or at the end of a batch. How it is cut
 /// depends on the work alone, so the result does not depend on who does it.
 /// </summary>
-internal sealed class SharedWork
+/// <param name="hasHelpers">Whether there are workers with nothing else to do: then what is handed over waits for one of them, instead of
+/// keeping its giver from the work that they wait for.</param>
+internal sealed class SharedWork(bool hasHelpers = false)
 {
     /// <summary>Images of a piece of a shard.</summary>
     public const int PieceSize = 8;
@@ -61,14 +63,14 @@ internal sealed class SharedWork
         job.Completion.GetAwaiter().GetResult();
     }
 
-    /// <summary>Hands work to a waiting worker; if there is none, does it at once.</summary>
+    /// <summary>Hands work over to a helper, or to a waiting worker; if there is neither, does it at once.</summary>
     /// <param name="work">What is to be done.</param>
     /// <param name="name">Its name in a <see cref="WorkTrace"/>.</param>
     /// <returns>A task to wait for.</returns>
     public Task Give(Action work, [CallerMemberName] string name = "")
     {
         Job job = new(1, WorkTrace.Watch(WorkKind.Gift, name, _ => work()));
-        if (IsWanted)
+        if (hasHelpers || IsWanted)
             Open(job);
         else
             job.Work();

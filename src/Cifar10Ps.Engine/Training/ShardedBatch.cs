@@ -107,7 +107,7 @@ internal sealed class ShardedBatch : IDisposable
         int left = end - first, next = first - 1;
         // Always the same workers: what a shard allocates stays in the heap of its thread.
         int owners = Math.Min(_pool.Count, left);
-        SharedWork shared = new();
+        SharedWork shared = new(hasHelpers: owners < _pool.Count);
         _pool.Run(left == 0 ? 0 : _pool.Count, (worker, _) =>
         {
             while (worker < owners && Interlocked.Increment(ref next) is int shard && shard < end)
