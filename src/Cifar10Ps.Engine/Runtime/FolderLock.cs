@@ -27,9 +27,9 @@ internal sealed class FolderLock : IDisposable
     {
         if (IsInPlace)
             return;
-        FileStream lost = _stream;
+        // First, as some network shares number a file anew, which is still this one.
+        _stream.Dispose();
         _stream = Open();
-        lost.Dispose();
     }
 
     /// <summary>Removes the file, unless it is another's by now.</summary>
